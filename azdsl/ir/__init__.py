@@ -1,0 +1,44 @@
+"""The intermediate representation: frozen programs, their rules, passes over them and packed arrays."""
+
+from azdsl.ir.packing import Packed, pack, unpack
+from azdsl.ir.passes import cost, liveness, remove_dead_code, renumber
+from azdsl.ir.program import (
+    FEATURES,
+    FUNCTIONS,
+    LABEL,
+    LABELS,
+    MAX_INSTRUCTIONS,
+    MAX_REGISTERS,
+    PREDICTION,
+    PREDICTIONS,
+    Address,
+    Block,
+    Instruction,
+    InvalidProgram,
+    Program,
+    format_constant,
+)
+
+__all__ = [
+    "FEATURES",
+    "FUNCTIONS",
+    "LABEL",
+    "LABELS",
+    "MAX_INSTRUCTIONS",
+    "MAX_REGISTERS",
+    "PREDICTION",
+    "PREDICTIONS",
+    "Address",
+    "Block",
+    "Instruction",
+    "InvalidProgram",
+    "Packed",
+    "Program",
+    "cost",
+    "format_constant",
+    "liveness",
+    "pack",
+    "remove_dead_code",
+    "renumber",
+    "unpack",
+]

@@ -1,0 +1,85 @@
+"""Ops that bring in numbers: constants written in the program and random draws.
+
+``draws`` is the random source of one instruction: ``draws.uniform(low, high, kind)`` and
+``draws.gaussian(mean, std, kind)`` return a number, a list or a list of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azdsl.ops.definition import Kind, Role, op
+
+
+def entry(index: float, features: int) -> int:
+    """The entry that an index in [0, 1) names: floor(float32(F) * float32(index)).
+
+    Rounding to float32 can reach 1.0 (for 0.99999999): that is the last entry.
+    """
+    return min(int(np.float32(features) * np.float32(index)), features - 1)
+
+
+@op(56, "-> s", "{out} = {c0}", constants=(Role.VALUE,))
+def const(value: Any) -> Any:
+    """A constant."""
+    return value
+
+
+@op(57, "-> v", "{out}[{c0}] = {c1}", constants=(Role.INDEX, Role.VALUE), rank=0)
+def vector_set(index: float, value: Any, *, old: list[Any]) -> list[Any]:
+    """Set entry ⌊F·c0⌋ to c1; the others keep their value."""
+    at = entry(index, len(old))
+    return [value if i == at else x for i, x in enumerate(old)]
+
+
+@op(58, "-> m", "{out}[{c0}, {c1}] = {c2}", constants=(Role.INDEX, Role.INDEX, Role.VALUE), rank=0)
+def matrix_set(row: float, column: float, value: Any, *, old: list[list[Any]]) -> list[list[Any]]:
+    """Set the entry in row ⌊F·c0⌋, column ⌊F·c1⌋ to c2; the others keep their value."""
+    at = entry(row, len(old))
+    return [vector_set(column, value, old=x) if i == at else x for i, x in enumerate(old)]
+
+
+_UNIFORM = (Role.LOW, Role.HIGH)
+_GAUSSIAN = (Role.MEAN, Role.STD)
+
+
+@op(59, "-> s", "{out} = uniform({c0}, {c1})", constants=_UNIFORM, weight=20.0)
+def scalar_uniform(low: Any, high: Any, *, draws: Any) -> Any:
+    """Uniform draw between c0 and c1 (taken in order if c0 > c1)."""
+    return draws.uniform(low, high, Kind.SCALAR)
+
+
+@op(60, "-> v", "{out} = uniform({c0}, {c1}, n_features)", constants=_UNIFORM, weight=20.0)
+def vector_uniform(low: Any, high: Any, *, draws: Any) -> list[Any]:
+    """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
+    entries: list[Any] = draws.uniform(low, high, Kind.VECTOR)
+    return entries
+
+
+@op(61, "-> m", "{out} = uniform({c0}, {c1}, (n_features, n_features))", constants=_UNIFORM, weight=20.0)
+def matrix_uniform(low: Any, high: Any, *, draws: Any) -> list[list[Any]]:
+    """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
+    rows: list[list[Any]] = draws.uniform(low, high, Kind.MATRIX)
+    return rows
+
+
+@op(62, "-> s", "{out} = gaussian({c0}, {c1})", constants=_GAUSSIAN, weight=60.0)
+def scalar_gaussian(mean: Any, std: Any, *, draws: Any) -> Any:
+    """Normal draw with mean c0 and standard deviation c1."""
+    return draws.gaussian(mean, std, Kind.SCALAR)
+
+
+@op(63, "-> v", "{out} = gaussian({c0}, {c1}, n_features)", constants=_GAUSSIAN, weight=60.0)
+def vector_gaussian(mean: Any, std: Any, *, draws: Any) -> list[Any]:
+    """Entries drawn normally with mean c0 and standard deviation c1."""
+    entries: list[Any] = draws.gaussian(mean, std, Kind.VECTOR)
+    return entries
+
+
+@op(64, "-> m", "{out} = gaussian({c0}, {c1}, (n_features, n_features))", constants=_GAUSSIAN, weight=60.0)
+def matrix_gaussian(mean: Any, std: Any, *, draws: Any) -> list[list[Any]]:
+    """Entries drawn normally with mean c0 and standard deviation c1."""
+    rows: list[list[Any]] = draws.gaussian(mean, std, Kind.MATRIX)
+    return rows

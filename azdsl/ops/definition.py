@@ -1,0 +1,159 @@
+"""What an op is: one frozen record per op, made by the ``@op`` decorator from a small function.
+
+The function's name is the op's name, its docstring the documentation and its body the reference
+semantics. Everything else about an op (type checks, printing, dispatch, mutation, cost, documents)
+is derived from the record.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Kind(enum.Enum):
+    """The three types of a register: a number, F numbers, F x F numbers."""
+
+    SCALAR = "s"
+    VECTOR = "v"
+    MATRIX = "m"
+
+    @property
+    def word(self) -> str:
+        """The kind as a person says it: ``scalar``, ``vector`` or ``matrix``."""
+        return self.name.lower()
+
+    def size(self, features: int) -> int:
+        """How many numbers a register of this kind holds when a task has ``features`` features."""
+        return features ** _RANK[self]
+
+
+_RANK = {Kind.SCALAR: 0, Kind.VECTOR: 1, Kind.MATRIX: 2}
+
+
+class Role(enum.Enum):
+    """What a constant of an instruction stands for: decides its range, its draw and its mutation."""
+
+    VALUE = "value"
+    INDEX = "index"
+    MEAN = "mean"
+    STD = "standard deviation"
+    LOW = "low"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation of the search space.
+
+    ``template`` is the canonical text with ``{out}``, ``{a}``, ``{b}``, ``{c0}``, ``{c1}``, ``{c2}``.
+    ``semantics`` takes the inputs, then the constants, then the keyword arguments that ``context``
+    names: ``features`` (F), ``old`` (the output's value before), ``draws`` (the random source).
+    ``weight`` is the cost of one element's work, in additions.
+    """
+
+    code: int
+    name: str
+    inputs: tuple[Kind, ...]
+    output: Kind | None
+    constants: tuple[Role, ...]
+    template: str
+    doc: str
+    semantics: Callable[..., Any] = field(repr=False)
+    context: tuple[str, ...] = ()
+    commutative: bool = False
+    weight: float = 1.0
+    rank: int = 0
+
+    @property
+    def random(self) -> bool:
+        """Whether the op draws random numbers."""
+        return "draws" in self.context
+
+    @property
+    def updates(self) -> bool:
+        """Whether the op keeps part of its output's old value, and so reads it."""
+        return "old" in self.context
+
+    def cost(self, features: int) -> float:
+        """Work of one execution at F features, in scalar additions."""
+        return self.weight * float(features**self.rank)
+
+    @property
+    def shape(self) -> str:
+        """The op's canonical shape: its text with kinds for registers, ``v = s * v``."""
+        names = {"c0": "c", "c1": "c", "c2": "c", "out": self.output.value if self.output else ""}
+        names |= {slot: kind.value for slot, kind in zip("ab", self.inputs, strict=False)}
+        return self.template.format(**names)
+
+    @property
+    def expression(self) -> str:
+        """The right-hand side of ``shape`` (``s * v``); all of it for an op that sets an entry."""
+        head, _, tail = self.shape.partition(" = ")
+        return self.shape if "[" in head or not tail else tail
+
+    @property
+    def callee(self) -> str | None:
+        """The function name in the canonical text (``dot``), or None for an operator or a literal."""
+        match = re.match(r"(?:\{out\} = )?(\w+)\(", self.template)
+        return match.group(1) if match else None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_KINDS = {kind.value: kind for kind in Kind}
+_DEFINED: dict[int, Op] = {}
+
+
+def op(
+    code: int,
+    signature: str,
+    template: str,
+    *,
+    constants: tuple[Role, ...] = (),
+    commutative: bool = False,
+    weight: float = 1.0,
+    rank: int | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Define op number ``code`` (the paper's) from the decorated function.
+
+    ``signature`` reads ``"v v -> s"``. ``rank`` is the exponent of F in the op's cost; by default
+    that of its largest register. Returns the function itself, so that one body can define several ops.
+    """
+    before, _, after = signature.partition("->")
+    inputs = tuple(_KINDS[word] for word in before.split())
+    output = _KINDS[after.strip()] if after.strip() else None
+    largest = max((_RANK[kind] for kind in (*inputs, *((output,) if output else ()))), default=0)
+
+    def define(function: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = inspect.signature(function).parameters.values()
+        if code in _DEFINED:
+            raise ValueError(f"op {code} is defined twice")
+        _DEFINED[code] = Op(
+            code=code,
+            name=name or function.__name__,
+            inputs=inputs,
+            output=output,
+            constants=constants,
+            template=template,
+            doc=inspect.getdoc(function) or "",
+            semantics=function,
+            context=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
+            commutative=commutative,
+            weight=weight,
+            rank=largest if rank is None else rank,
+        )
+        return function
+
+    return define
+
+
+def defined() -> tuple[Op, ...]:
+    """All ops defined so far, by code."""
+    return tuple(_DEFINED[code] for code in sorted(_DEFINED))

@@ -1,0 +1,199 @@
+"""The schema of a search experiment: every key of ``task``, ``registers`` and ``search``, once.
+
+The parser checks files against these dataclasses, the command line makes its options from them, the
+documents list them. A field's metadata says what it means (``help``) and its least and greatest value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from azdsl.ir import MAX_INSTRUCTIONS, MAX_REGISTERS
+
+
+class SettingsError(ValueError):
+    """A setting is impossible; ``key`` names it, the message says why and what to do."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def _key(default: Any, help: str, least: float | None = None, most: float | None = None, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help, "least": least, "most": most, **more})
+
+
+@dataclass(frozen=True)
+class Range:
+    """How many instructions a function may have: ``10`` is fixed, ``1..23`` a range, both ends included."""
+
+    least: int
+    most: int
+
+    def __str__(self) -> str:
+        return str(self.least) if self.least == self.most else f"{self.least}..{self.most}"
+
+    @classmethod
+    def parse(cls, text: str) -> Range:
+        """Read ``10`` or ``1..23``. Raises ``ValueError`` on other text."""
+        least, dots, most = text.partition("..")
+        return cls(int(least), int(most if dots else least))
+
+
+def keys(schema: Any) -> Iterator[dataclasses.Field[Any]]:
+    """The fields of a schema class that a file may set."""
+    return (f for f in dataclasses.fields(schema) if "help" in f.metadata)
+
+
+def check(settings: Any) -> None:
+    """Raise ``SettingsError`` for the first value out of its bounds."""
+    for f in keys(settings):
+        value, least, most = getattr(settings, f.name), f.metadata["least"], f.metadata["most"]
+        choices = f.metadata.get("choices")
+        if choices and value not in choices:
+            raise SettingsError(f.name, f"{f.name} must be one of {', '.join(choices)}, not {value!r}")
+        bounds = (value.least, value.most) if isinstance(value, Range) else (value,)
+        for number in bounds if value is not None else ():
+            if least is not None and not number >= least:
+                raise SettingsError(f.name, f"{f.name} must be at least {least}, not {value}")
+            if most is not None and not number <= most:
+                raise SettingsError(f.name, f"{f.name} must be at most {most}, not {value}")
+
+
+@dataclass(frozen=True)
+class Registers:
+    """``registers(scalars=4, vectors=3, matrices=1)``: the banks that evolved programs may use."""
+
+    scalars: int = _key(20, "scalar registers, s0 (label) and s1 (prediction) among them", 2, MAX_REGISTERS)
+    vectors: int = _key(20, "vector registers, v0 (features) among them", 1, MAX_REGISTERS)
+    matrices: int = _key(20, "matrix registers", 0, MAX_REGISTERS)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
+"""The kinds of mutation, in the order in which the search numbers them."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """``search(population=1000, …)``: how the search runs and when it stops."""
+
+    population: int = _key(1000, "programs alive in each island", 2, 10_000_000)
+    tournament: int = _key(10, "programs drawn to choose a parent", 1)
+    mutation: float = _key(0.9, "probability that a child is mutated rather than copied", 0.0, 1.0)
+    init: str = _key("seed", "initial population: the file's program, random programs or empty ones", choices=("seed", "random", "empty"))
+    setup: Range = _key(Range(1, 21), "instructions in Setup: a number or a range such as 1..21", 0, MAX_INSTRUCTIONS)
+    predict: Range = _key(Range(1, 21), "instructions in Predict", 0, MAX_INSTRUCTIONS)
+    learn: Range = _key(Range(1, 45), "instructions in Learn", 0, MAX_INSTRUCTIONS)
+    seed: int = _key(0, "seed of everything random", 0, 2**63 - 1)
+    islands: int = _key(2, "separate populations that exchange programs; results depend on it", 1, 4096)
+    migrants: float = _key(0.01, "share of each island replaced from its neighbour after every epoch", 0.0, 1.0)
+    epoch: int | None = _key(None, "candidates of each island between exchanges (default: about a second's work)", 1)
+    restart: int | None = _key(None, "candidates after which an island that has not reached the target starts afresh", 1)
+    fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
+    fec_examples: int = _key(10, "training and validation examples that functional equivalence looks at", 1)
+    cache: int = _key(100_000, "entries of each cache, least recently used dropped first", 16, 2**30)
+    budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
+    max_abs_error: float = _key(100.0, "training stops where a prediction is off by more than this", 0.0)
+    combine: str = _key("mean", "fitness over tasks", choices=("mean", "median"))
+    precision: int = _key(64, "bits of a number while searching; the answer is chosen in 64", choices=(32, 64))
+    finalists: int = _key(10, "programs of the search compared on the selection tasks at the end", 1, 10_000)
+    target: float = _key(2.0, "stop when the fitness on the selection tasks reaches this (above 1: never)")
+    max_evals: int | None = _key(None, "stop after this many candidates", 1)
+    timeout: float | None = _key(None, "stop after this many seconds", 0.0)
+    patience: int | None = _key(None, "stop after this many candidates without a better one", 1)
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name in ("setup", "predict", "learn"):
+            lengths: Range = getattr(self, name)
+            if lengths.least > lengths.most:
+                raise SettingsError(name, f"{name}={lengths}: the range is empty; write it as least..most")
+        if self.tournament > self.population:
+            raise SettingsError(
+                "tournament", f"tournament={self.tournament} is larger than population={self.population}; make it smaller"
+            )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every ``task`` statement has: how many tasks the search sees, and how many judge it."""
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+    metric: ClassVar[str] = "rmse"
+
+    tasks: int = _key(10, "tasks that the search evaluates every program on", 1, 100_000)
+    train: int = _key(100, "training examples of each task", 1, 100_000_000)
+    valid: int = _key(100, "validation examples of each task", 1, 100_000_000)
+    epochs: int = _key(1, "passes over the training examples, each followed by validation", 1, 1_000_000)
+    select_tasks: int = _key(100, "fresh tasks on which the finalists are compared", 1, 100_000)
+    select_train: int | None = _key(None, "their training examples (default: as train)", 1)
+    select_valid: int | None = _key(None, "their validation examples (default: as valid)", 1)
+    test_tasks: int = _key(100, "fresh tasks on which the answer is scored once", 1, 100_000)
+    test_train: int | None = _key(None, "their training examples (default: as select_train)", 1)
+    test_valid: int | None = _key(None, "their validation examples (default: as select_valid)", 1)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class Linear(Task):
+    """x ~ N(0, 1)^F, w ~ N(0, 1)^F, y = w·x."""
+
+    kind = "linear"
+    summary = "y = w·x with Gaussian x and w"
+
+    features: int = _key(4, "numbers in an example (F)", 1, 4096)
+
+
+@dataclass(frozen=True)
+class Affine(Linear):
+    """y = w·x + b, all Gaussian."""
+
+    kind = "affine"
+    summary = "y = w·x + b with Gaussian x, w and b"
+
+
+@dataclass(frozen=True)
+class TwoLayer(Linear):
+    """y = w·relu(Mx), M and w Gaussian."""
+
+    kind = "two_layer"
+    summary = "y = w·relu(Mx), a two-layer teacher with Gaussian M and w"
+
+
+@dataclass(frozen=True)
+class FileTask(Task):
+    """Rows of a table, split at random into search, selection and test parts."""
+
+    kind = "file"
+    summary = "rows of a .npz, .csv or .parquet file"
+
+    path: str = _key("", "the file (relative to the .az file)", required=True)
+    target: str = _key("y", "column or array to predict", column=True)
+    columns: str | None = _key(None, "columns to predict from, separated by commas (default: all others)")
+    metric_name: str = _key("rmse", "rmse, accuracy (labels 0 and 1) or multiclass", choices=("rmse", "accuracy", "multiclass"))
+    standardize: bool = _key(True, "scale features (and a regression target) by the training rows' mean and deviation")
+    features: int | None = _key(None, "pad the features with zeros to this many (default: as many as there are)", 1, 4096)
+    test: float = _key(0.2, "share of the rows kept for the final score", 0.0, 0.9)
+
+
+@dataclass(frozen=True)
+class SklearnTask(FileTask):
+    """One of scikit-learn's bundled data sets (extra ``sklearn``)."""
+
+    kind = "sklearn"
+    summary = "a data set that scikit-learn bundles: diabetes, breast_cancer, digits, iris, wine"
+
+    path: str = _key("", "the data set's name", required=True, choices=("diabetes", "breast_cancer", "digits", "iris", "wine"))
+
+
+TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Linear, Affine, TwoLayer, FileTask, SklearnTask)}
+"""Task kinds that a file may name."""

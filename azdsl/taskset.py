@@ -1,0 +1,116 @@
+"""Task sets: the examples that programs are evaluated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Metric = Literal["rmse", "accuracy", "multiclass"]
+
+
+class TaskError(ValueError):
+    """Data that cannot be evaluated on; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSet:
+    """T tasks of N training and M validation examples with F features, all float64 and finite.
+
+    ``train_X`` [T, N, F], ``train_y`` [T, N], ``valid_X`` [T, M, F], ``valid_y`` [T, M]. Accuracy takes
+    labels 0 and 1; multi-class takes class numbers 0 … C-1, C at most F. After every ``epoch_length``
+    training examples comes a validation; the examples are gone through ``epochs`` times.
+    """
+
+    train_X: NDArray[np.float64]
+    train_y: NDArray[np.float64]
+    valid_X: NDArray[np.float64]
+    valid_y: NDArray[np.float64]
+    metric: Metric
+    epoch_length: int
+    epochs: int
+    classes: int = 0
+
+    @classmethod
+    def from_arrays(
+        cls,
+        train_X: ArrayLike,
+        train_y: ArrayLike,
+        valid_X: ArrayLike,
+        valid_y: ArrayLike,
+        metric: Metric = "rmse",
+        epoch_length: int | None = None,
+        epochs: int = 1,
+        classes: int | None = None,
+    ) -> TaskSet:
+        """Check arrays and take them as a task set.
+
+        ``classes`` (multi-class) defaults to the largest label plus one. Raises ``TaskError``.
+        """
+        if metric not in ("rmse", "accuracy", "multiclass"):
+            raise TaskError(f"unknown metric {metric!r}: use rmse, accuracy or multiclass")
+        names = ("train_X", "train_y", "valid_X", "valid_y")
+        arrays = [_array(n, a) for n, a in zip(names, (train_X, train_y, valid_X, valid_y), strict=True)]
+        X, y, VX, Vy = arrays
+        for name, array, dimensions in zip(names, arrays, (3, 2, 3, 2), strict=True):
+            if array.ndim != dimensions:
+                raise TaskError(f"{name} must have {dimensions} dimensions, not shape {array.shape}")
+        if y.shape != X.shape[:2] or Vy.shape != VX.shape[:2] or (X.shape[0], X.shape[2]) != (VX.shape[0], VX.shape[2]):
+            shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=True))
+            raise TaskError(f"shapes do not fit together: {shapes}; they must be [T,N,F], [T,N], [T,M,F], [T,M]")
+        if 0 in X.shape or 0 in VX.shape:
+            raise TaskError("a task set needs at least one task, one feature, one training and one validation example")
+        steps = X.shape[1] * epochs
+        length = X.shape[1] if epoch_length is None else epoch_length
+        if epochs < 1 or length < 1 or steps % length:
+            raise TaskError(f"epoch_length={length} does not divide the {steps} training steps ({X.shape[1]} examples × {epochs} epochs)")
+        labels = np.concatenate([y.ravel(), Vy.ravel()])
+        if metric == "accuracy" and not np.isin(labels, (0.0, 1.0)).all():
+            raise TaskError("accuracy needs labels 0 and 1; use multiclass for more classes")
+        count = 0
+        if metric == "multiclass":
+            if (labels != np.floor(labels)).any() or (labels < 0).any():
+                raise TaskError("multiclass needs class numbers 0, 1, 2, …")
+            count = int(labels.max()) + 1 if classes is None else classes
+            if labels.max() >= count or not 2 <= count <= X.shape[2]:
+                raise TaskError(f"{count} classes with {X.shape[2]} features: needs 2 to F classes (pad the features) and labels below that")
+        return cls(X, y, VX, Vy, metric, length, epochs, count)
+
+    @property
+    def tasks(self) -> int:
+        """T."""
+        return int(self.train_X.shape[0])
+
+    @property
+    def features(self) -> int:
+        """F."""
+        return int(self.train_X.shape[2])
+
+    @property
+    def steps(self) -> int:
+        """Training steps of one evaluation."""
+        return int(self.train_X.shape[1]) * self.epochs
+
+    @property
+    def multiclass(self) -> bool:
+        """Whether predictions are vectors."""
+        return self.metric == "multiclass"
+
+    def first(self, train: int, valid: int) -> TaskSet:
+        """The same tasks with only their first examples, once through: what FEC looks at."""
+        X, y, VX, Vy = self.train_X[:, :train], self.train_y[:, :train], self.valid_X[:, :valid], self.valid_y[:, :valid]
+        parts = [np.ascontiguousarray(a) for a in (X, y, VX, Vy)]
+        return TaskSet(*parts, self.metric, parts[0].shape[1], 1, self.classes)
+
+
+def _array(name: str, values: Any) -> NDArray[np.float64]:
+    try:
+        array = np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TaskError(f"{name} is not an array of numbers: {error}") from None
+    if not np.isfinite(array).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise TaskError(f"{name}{list(bad)} is {array[bad]}: values must be finite; remove or fill them first")
+    return array
