@@ -100,9 +100,9 @@ class TaskSet:
 
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first examples, once through: what FEC looks at."""
-        X, y, VX, Vy = self.train_X[:, :train], self.train_y[:, :train], self.valid_X[:, :valid], self.valid_y[:, :valid]
-        parts = [np.ascontiguousarray(a) for a in (X, y, VX, Vy)]
-        return TaskSet(*parts, self.metric, parts[0].shape[1], 1, self.classes)
+        X, y = np.ascontiguousarray(self.train_X[:, :train]), np.ascontiguousarray(self.train_y[:, :train])
+        VX, Vy = np.ascontiguousarray(self.valid_X[:, :valid]), np.ascontiguousarray(self.valid_y[:, :valid])
+        return TaskSet(X, y, VX, Vy, self.metric, X.shape[1], 1, self.classes)
 
 
 def _array(name: str, values: Any) -> NDArray[np.float64]:
