@@ -1,0 +1,235 @@
+"""Emitting LLVM IR for lanes of numbers: values, loops, memory, calls into the C library.
+
+A lane value holds one number for each of ``lanes`` tasks: ``<W x double>``, or a plain ``double`` when
+W is 1, so that LLVM may vectorise over elements instead. No fast-math flag is ever set and functions of
+the C library are called under names of ours, so that LLVM neither reassociates nor folds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+Value = Any
+"""An LLVM value; llvmlite has no types to check against."""
+
+Index = Any
+"""An element's place: a Python int where a loop is unrolled, else an LLVM i64."""
+
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+F32, F64 = ir.FloatType(), ir.DoubleType()
+POINTER = ir.PointerType()
+
+LIBRARY = ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log")
+"""C library functions that programs may reach."""
+
+UNROLL = 8
+"""Loops of at most this many iterations are written out."""
+
+
+def library_symbol(name: str) -> str:
+    """The name under which code calls a C library function, so that LLVM does not know it."""
+    return f"az_{name}"
+
+
+class Emitter:
+    """An IRBuilder that knows the lane type, F and the number type."""
+
+    def __init__(self, builder: ir.IRBuilder, features: int, lanes: int, precision: int = 64) -> None:
+        self.builder = builder
+        self.features = features
+        self.lanes = lanes
+        self.element = F64 if precision == 64 else F32
+        self.number_bytes = precision // 8
+        self.type = self.wide(self.element)
+
+    @property
+    def lane_bytes(self) -> int:
+        """Bytes of one lane value."""
+        return self.lanes * self.number_bytes
+
+    def wide(self, element: Any) -> Any:
+        """The lane type over ``element``."""
+        return element if self.lanes == 1 else ir.VectorType(element, self.lanes)
+
+    # Values
+
+    def constant(self, value: float, element: Any = None) -> Value:
+        """The same number (or integer) in every lane."""
+        element = element or self.element
+        one = ir.Constant(element, value)
+        return one if self.lanes == 1 else ir.Constant(self.wide(element), [one] * self.lanes)
+
+    def per_lane(self, values: Sequence[float], element: Any = None) -> Value:
+        """One given number for each lane."""
+        element = element or self.element
+        items = [ir.Constant(element, value) for value in values]
+        return items[0] if self.lanes == 1 else ir.Constant(self.wide(element), items)
+
+    def splat(self, value: Value) -> Value:
+        """A single number in every lane."""
+        if self.lanes == 1:
+            return value
+        wide = self.wide(value.type)
+        first = self.builder.insert_element(ir.Constant(wide, ir.Undefined), value, ir.Constant(I32, 0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, ir.Constant(wide, ir.Undefined), zeros)
+
+    def lane(self, value: Value, at: int) -> Value:
+        """The number in one lane."""
+        return value if self.lanes == 1 else self.builder.extract_element(value, ir.Constant(I32, at))
+
+    def map_lanes(self, function: Callable[..., Value], *values: Value) -> Value:
+        """Apply a scalar function lane after lane."""
+        if self.lanes == 1:
+            return function(*values)
+        results = [function(*(self.lane(v, at) for v in values)) for at in range(self.lanes)]
+        out = ir.Constant(self.wide(results[0].type), ir.Undefined)
+        for at, result in enumerate(results):
+            out = self.builder.insert_element(out, result, ir.Constant(I32, at))
+        return out
+
+    def bits(self, mask: Value) -> Value:
+        """A lane mask as an integer, lane 0 in the lowest bit."""
+        return mask if self.lanes == 1 else self.builder.bitcast(mask, ir.IntType(self.lanes))
+
+    def mask(self, bits: Value) -> Value:
+        """An integer of one bit per lane as a lane mask."""
+        return bits if self.lanes == 1 else self.builder.bitcast(bits, self.wide(I1))
+
+    def intrinsic(self, name: str, value: Value) -> Value:
+        """``llvm.<name>`` of one argument."""
+        element, lanes = (value.type.element, value.type.count) if isinstance(value.type, ir.VectorType) else (value.type, 0)
+        suffix = (f"v{lanes}" if lanes else "") + ("f64" if element == F64 else "f32")
+        function = self.declare(f"llvm.{name}.{suffix}", value.type, [value.type])
+        return self.builder.call(function, [value])
+
+    def library(self, name: str, value: Value) -> Value:
+        """A C library function of each lane, always computed in float64 and rounded to the value's type."""
+        function = self.declare(library_symbol(name), F64, [F64])
+        function.attributes.add("nounwind")
+        function.attributes.add("readnone")
+
+        def call(x: Value) -> Value:
+            if x.type == F64:
+                return self.builder.call(function, [x])
+            return self.builder.fptrunc(self.builder.call(function, [self.builder.fpext(x, F64)]), x.type)
+
+        return self.map_lanes(call, value)
+
+    def declare(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        """A function of the module, declared on first use."""
+        module = self.builder.module
+        return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
+
+    # Memory
+
+    def offset(self, pointer: Value, bytes_: Index) -> Value:
+        """A pointer moved by a number of bytes."""
+        return self.builder.gep(pointer, [self.index(bytes_)], source_etype=ir.IntType(8))
+
+    def element_pointer(self, pointer: Value, index: Index) -> Value:
+        """A pointer to the lane value at ``index`` of an array."""
+        return self.builder.gep(pointer, [self.index(index)], source_etype=self.type)
+
+    def load(self, pointer: Value, index: Index = 0) -> Value:
+        """The lane value at ``index`` of an array; arrays are aligned to whole lane values."""
+        return self.builder.load(self.element_pointer(pointer, index), align=min(self.lane_bytes, 64), typ=self.type)
+
+    def store(self, value: Value, pointer: Value, index: Index = 0) -> None:
+        """Write the lane value at ``index`` of an array."""
+        self.builder.store(value, self.element_pointer(pointer, index), align=min(self.lane_bytes, 64))
+
+    def read(self, pointer: Value, index: int, type_: Any) -> Value:
+        """Field ``index`` of a table of 8-byte fields."""
+        return self.builder.load(self.builder.gep(pointer, [ir.Constant(I64, index)], source_etype=I64), typ=type_)
+
+    # Integers and loops
+
+    def index(self, index: Index) -> Value:
+        """An element's place as an i64."""
+        return ir.Constant(I64, index) if isinstance(index, int) else index
+
+    def flat(self, row: Index, column: Index) -> Index:
+        """The place of a matrix entry, row after row."""
+        if isinstance(row, int) and isinstance(column, int):
+            return row * self.features + column
+        start = self.builder.mul(self.index(row), ir.Constant(I64, self.features))
+        return self.builder.add(start, self.index(column))
+
+    def fold(self, count: int, start: Sequence[Value], step: Callable[[Index, Sequence[Value]], Sequence[Value]], first: int = 0) -> list[Value]:
+        """Carry values through ``step`` for index ``first`` … ``count`` - 1; unrolled when short."""
+        values = list(start)
+        if count - first <= UNROLL:
+            for at in range(first, count):
+                values = list(step(at, values))
+            return values
+        builder = self.builder
+        before, head = builder.block, builder.append_basic_block("loop")
+        after = builder.append_basic_block("done")
+        builder.branch(head)
+        builder.position_at_end(head)
+        index = builder.phi(I64)
+        phis = [builder.phi(value.type) for value in values]
+        results = list(step(index, phis))
+        following = builder.add(index, ir.Constant(I64, 1))
+        index.add_incoming(ir.Constant(I64, first), before)
+        index.add_incoming(following, builder.block)
+        for phi, value, result in zip(phis, values, results, strict=True):
+            phi.add_incoming(value, before)
+            phi.add_incoming(result, builder.block)
+        builder.cbranch(builder.icmp_unsigned("<", following, ir.Constant(I64, count)), head, after)
+        builder.position_at_end(after)
+        return results
+
+    def each(self, count: int, body: Callable[[Index], None]) -> None:
+        """Run ``body`` for index 0 … ``count`` - 1; unrolled when short."""
+
+        def step(index: Index, _: Sequence[Value]) -> Sequence[Value]:
+            body(index)
+            return ()
+
+        self.fold(count, (), step)
+
+    def total(self, count: int, terms: Callable[[Index], Sequence[Value]]) -> list[Value]:
+        """Sums of terms, left to right from the first: the language's one reduction order."""
+
+        def step(index: Index, sums: Sequence[Value]) -> Sequence[Value]:
+            return [self.builder.fadd(total, term) for total, term in zip(sums, terms(index), strict=True)]
+
+        return self.fold(count, terms(0), step, first=1)
+
+    # Variables and control flow
+
+    def variable(self, type_: Any, value: Value | None = None, align: int | None = None) -> Value:
+        """A stack slot made in the entry block; LLVM turns it into registers where it can."""
+        builder = self.builder
+        with builder.goto_entry_block():
+            slot = builder.alloca(type_)
+            if align:
+                slot.align = align
+        if value is not None:
+            builder.store(value, slot)
+        return slot
+
+    @contextmanager
+    def repeat(self, count: Callable[[], Value]) -> Iterator[tuple[Callable[[], Value], Value]]:
+        """A loop with a count known only at run time, at least 1: ``with e.repeat(n) as (index, leave)``.
+
+        The body may run through other blocks, so index and count are read anew wherever they are needed;
+        ``leave`` is the block to branch to in order to stop.
+        """
+        builder = self.builder
+        slot = self.variable(I64, ir.Constant(I64, 0))
+        head = builder.append_basic_block("repeat")
+        leave = builder.append_basic_block("leave")
+        builder.branch(head)
+        builder.position_at_end(head)
+        yield lambda: builder.load(slot, typ=I64), leave
+        following = builder.add(builder.load(slot, typ=I64), ir.Constant(I64, 1))
+        builder.store(following, slot)
+        builder.cbranch(builder.icmp_unsigned("<", following, count()), head, leave)
+        builder.position_at_end(leave)

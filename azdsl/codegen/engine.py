@@ -1,0 +1,165 @@
+"""The VM behind functions that numba code can call: link a packed program, evaluate it on all tasks.
+
+Everything a call needs is in an ``Engine``, a named tuple of arrays and numbers, so that the search's
+compiled loop passes it along. An engine is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from azdsl.codegen import vm
+from azdsl.codegen.blocks import Block, aligned, make_blocks
+from azdsl.codegen.protocol import Field, Scheme
+from azdsl.codegen.target import Loaded, cached_object, host, load_object
+from azdsl.ir.program import MAX_REGISTERS
+from azdsl.ops import OPS, Kind, Op, Role
+from azdsl.taskset import TaskSet
+
+_KINDS = tuple(Kind)
+_NONE = len(_KINDS)
+_U32 = 4
+
+
+class OpTable(NamedTuple):
+    """What the linker needs to know of each op: int64 arrays by code; a kind is 0, 1, 2, or 3 for none."""
+
+    inputs: NDArray[np.int64]  # [ops, 2] kinds
+    output: NDArray[np.int64]  # [ops] kind
+    constants: NDArray[np.int64]  # [ops] how many
+    index: NDArray[np.int64]  # [ops, 3] whether the constant is an index
+    random: NDArray[np.int64]  # [ops]
+
+
+class Engine(NamedTuple):
+    """A VM, tasks in blocks, and room to work in.
+
+    ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
+    width; ``lane_bytes``, ``first``, ``count`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
+    when the engine traces, ``trace`` uint64[B, W].
+    """
+
+    table: OpTable
+    features: int
+    multiclass: int
+    arguments: NDArray[np.int64]
+    functions: NDArray[np.int64]
+    lane_bytes: NDArray[np.int64]
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    fitness: NDArray[np.float64]
+    trace: NDArray[np.uint64]
+    records: NDArray[np.uint32]
+    record_constants: NDArray[np.float64]
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class EngineHandle:
+    """An engine with what its addresses point to."""
+
+    engine: Engine
+    blocks: tuple[Block, ...]
+    code: tuple[Loaded, ...]
+    memory: NDArray[np.generic]
+
+
+def op_table() -> OpTable:
+    """The op table as arrays."""
+
+    def number(kind: Kind | None) -> int:
+        return _NONE if kind is None else _KINDS.index(kind)
+
+    inputs = [[number(k) for k in (*op.inputs, None, None)[:2]] for op in OPS]
+    index = [[int(at < len(op.constants) and op.constants[at] is Role.INDEX) for at in range(3)] for op in OPS]
+    return OpTable(
+        np.array(inputs, np.int64),
+        np.array([number(op.output) for op in OPS], np.int64),
+        np.array([len(op.constants) for op in OPS], np.int64),
+        np.array(index, np.int64),
+        np.array([int(op.random) for op in OPS], np.int64),
+    )
+
+
+def widest_block(features: int, precision: int) -> int:
+    """Lanes of a full block: two vectors for small programs, one where registers would leave the cache."""
+    vector = host().vector_bytes * 8 // precision
+    return 2 * vector if features <= 8 else vector
+
+
+def load_vm(scheme: Scheme, ops: Iterable[Op]) -> Loaded:
+    """The VM for a scheme and a set of ops, from the cache on disk or compiled now."""
+    chosen = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
+    key = f"vm {scheme} {[op.code for op in chosen]}"
+
+    def make() -> bytes:
+        from azdsl.codegen.target import compile_object
+
+        module = ir.Module("vm")
+        vm.emit(module, "evaluate", scheme, chosen)
+        return compile_object(module, 2)
+
+    return load_object(cached_object(key, make))
+
+
+def build_engine(
+    tasks: TaskSet,
+    ops: Iterable[Op] = OPS,
+    *,
+    max_instructions: int,
+    max_registers: int = 3 * MAX_REGISTERS,
+    seed: int = 0,
+    max_abs_error: float = 100.0,
+    precision: int = 64,
+    trace: bool = False,
+) -> EngineHandle:
+    """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
+
+    ``max_instructions`` is the most a live program may have in all, ``max_registers`` how many matrices,
+    vectors and scalars together it may name.
+    """
+    ops = tuple(ops)
+    features = tasks.features
+    blocks = make_blocks(
+        tasks, widest_block(features, precision), seed=seed, max_abs_error=max_abs_error, precision=precision
+    )
+    widths = sorted({block.lanes for block in blocks})
+    code = {w: load_vm(Scheme(features, w, tasks.metric, tasks.classes, precision), ops) for w in widths}
+    matrices = min(max_instructions * 3, max_registers, MAX_REGISTERS) if any(_uses_matrix(op) for op in ops) else 0
+    lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (matrices + 1) * features**2
+    lane_bytes = [block.lanes * precision // 8 for block in blocks]
+    memory = aligned(lane_values * max(lane_bytes), np.dtype(np.uint8))
+    records = aligned((max_instructions + 3) * (vm.HEADER_BYTES + 3 * vm.CONSTANT_BYTES) // _U32, np.dtype(np.uint32))
+    arguments = np.stack([block.arguments for block in blocks])
+    fitness = np.zeros((len(blocks), widths[-1]), np.float64)
+    traces = np.zeros((len(blocks), widths[-1]), np.uint64)
+    for row, block in enumerate(blocks):
+        arguments[row, Field.FITNESS] = fitness[row].ctypes.data
+        arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0
+    arguments[:, Field.MEMORY] = memory.ctypes.data
+    engine = Engine(
+        table=op_table(),
+        features=features,
+        multiclass=int(tasks.multiclass),
+        arguments=arguments,
+        functions=np.array([code[block.lanes].address("evaluate") for block in blocks], np.int64),
+        lane_bytes=np.array(lane_bytes, np.int64),
+        first=np.array([block.first for block in blocks], np.int64),
+        count=np.array([block.count for block in blocks], np.int64),
+        fitness=fitness,
+        trace=traces,
+        records=np.asarray(records, np.uint32),
+        record_constants=np.asarray(records.view(np.float64), np.float64),
+        places=np.zeros((len(_KINDS), MAX_REGISTERS), np.int64),
+    )
+    return EngineHandle(engine, tuple(blocks), tuple(code.values()), memory)
+
+
+def _uses_matrix(op: Op) -> bool:
+    return Kind.MATRIX in (*op.inputs, op.output)

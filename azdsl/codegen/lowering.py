@@ -1,0 +1,344 @@
+"""One lowering per op: from tensors of lane values to a tensor of lane values.
+
+A tensor is a kind and a function from an element's place to its value; making one emits nothing, reading
+an element emits its computation. So the VM reads every element and stores it, while the JIT can hand a
+tensor on unread and thereby fuse operations. Reductions are emitted when the lowering runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from llvmlite import ir
+
+from azdsl.codegen import philox
+from azdsl.codegen.emitter import F64, I64, Emitter, Index, Value
+from azdsl.ops import BY_NAME, OPS, Kind, Op
+
+Element = Callable[..., Value]
+"""Computes the lane value at a place: no index for a scalar, (i) for a vector, (i, j) for a matrix."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Lane values of a kind, computed where they are read."""
+
+    kind: Kind
+    at: Element
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Where the random numbers of one execution come from: key and counter words but the element."""
+
+    key: tuple[Value, Value]
+    draw: Value
+    visit: Value
+    task: Value
+
+
+@dataclass(frozen=True)
+class Operands:
+    """What an instruction computes from. ``constants`` are lane values, ``places`` the entries that its
+    index constants name (i64), ``old`` the output before."""
+
+    inputs: Sequence[Tensor] = ()
+    constants: Sequence[Value] = ()
+    places: Sequence[Index] = ()
+    old: Tensor | None = None
+    draws: Draws | None = None
+
+
+Lower = Callable[[Emitter, Operands], Element]
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How an op becomes LLVM IR.
+
+    ``pointwise``: element i of the output needs only element i of inputs of the same kind, so the output
+    may overwrite them. ``light``: an element is cheap and reads each input element once over the whole
+    output, so that a single reader may compute it itself.
+    """
+
+    op: Op
+    lower: Lower = field(repr=False)
+    pointwise: bool
+    light: bool
+
+    def __call__(self, e: Emitter, operands: Operands) -> Tensor:
+        """The op's output as a tensor; kind NoOp has none."""
+        if self.op.output is None:
+            raise ValueError(f"{self.op.name} has no output")
+        return Tensor(self.op.output, self.lower(e, operands))
+
+
+_TABLE: dict[int, Lowering] = {}
+
+
+def lowering(*names: str, pointwise: bool = False, light: bool = False) -> Callable[[Lower], Lower]:
+    """Register a function as the lowering of the ops with these names."""
+
+    def register(function: Lower) -> Lower:
+        for name in names:
+            op = BY_NAME[name]
+            if op.code in _TABLE:
+                raise ValueError(f"{name} has two lowerings")
+            _TABLE[op.code] = Lowering(op, function, pointwise, light)
+        return function
+
+    return register
+
+
+# Entry by entry
+
+
+def _step(e: Emitter, predicate: str, a: Value) -> Value:
+    test = e.builder.fcmp_ordered(predicate, a, e.constant(0.0))
+    return e.builder.select(test, e.constant(1.0), e.constant(0.0))
+
+
+def _choose(e: Emitter, predicate: str, left: Value, right: Value, then: Value, other: Value) -> Value:
+    return e.builder.select(e.builder.fcmp_ordered(predicate, left, right), then, other)
+
+
+_ENTRYWISE: dict[str, Callable[..., Value]] = {
+    "scalar_add vector_add matrix_add": lambda e, a, b: e.builder.fadd(a, b),
+    "scalar_subtract vector_subtract matrix_subtract": lambda e, a, b: e.builder.fsub(a, b),
+    "scalar_multiply vector_multiply matrix_multiply": lambda e, a, b: e.builder.fmul(a, b),
+    "scalar_divide vector_divide matrix_divide": lambda e, a, b: e.builder.fdiv(a, b),
+    "scalar_abs vector_abs matrix_abs": lambda e, a: e.intrinsic("fabs", a),
+    "scalar_reciprocal vector_reciprocal matrix_reciprocal": lambda e, a: e.builder.fdiv(e.constant(1.0), a),
+    "sin": lambda e, a: e.library("sin", a),
+    "cos": lambda e, a: e.library("cos", a),
+    "tan": lambda e, a: e.library("tan", a),
+    "arcsin": lambda e, a: e.library("asin", a),
+    "arccos": lambda e, a: e.library("acos", a),
+    "arctan": lambda e, a: e.library("atan", a),
+    "exp": lambda e, a: e.library("exp", a),
+    "log": lambda e, a: e.library("log", a),
+    "scalar_heaviside": lambda e, a: _step(e, ">=", a),
+    "vector_heaviside matrix_heaviside": lambda e, a: _step(e, ">", a),
+    "scalar_minimum vector_minimum": lambda e, a, b: _choose(e, "<", b, a, b, a),
+    "matrix_minimum": lambda e, a, b: _choose(e, "<", a, b, a, b),
+    "scalar_maximum vector_maximum": lambda e, a, b: _choose(e, "<", a, b, b, a),
+    "matrix_maximum": lambda e, a, b: _choose(e, ">", a, b, a, b),
+}
+
+
+def _entrywise(function: Callable[..., Value]) -> Lower:
+    def lower(e: Emitter, o: Operands) -> Element:
+        return lambda *place: function(e, *(tensor.at(*place) for tensor in o.inputs))
+
+    return lower
+
+
+for _names, _function in _ENTRYWISE.items():
+    lowering(*_names.split(), pointwise=True, light=True)(_entrywise(_function))
+
+
+@lowering("vector_scale", "matrix_scale", pointwise=True, light=True)
+def _scale(e: Emitter, o: Operands) -> Element:
+    a, b = o.inputs
+    factor = a.at()
+    return lambda *place: e.builder.fmul(factor, b.at(*place))
+
+
+# Shapes
+
+
+@lowering("vector_broadcast", light=True)
+def _broadcast(e: Emitter, o: Operands) -> Element:
+    value = o.inputs[0].at()
+    return lambda i: value
+
+
+@lowering("column_broadcast")
+def _columns(e: Emitter, o: Operands) -> Element:
+    return lambda i, j: o.inputs[0].at(i)
+
+
+@lowering("row_broadcast")
+def _rows(e: Emitter, o: Operands) -> Element:
+    return lambda i, j: o.inputs[0].at(j)
+
+
+@lowering("outer")
+def _outer(e: Emitter, o: Operands) -> Element:
+    a, b = o.inputs
+    return lambda i, j: e.builder.fmul(a.at(i), b.at(j))
+
+
+@lowering("transpose")
+def _transpose(e: Emitter, o: Operands) -> Element:
+    return lambda i, j: o.inputs[0].at(j, i)
+
+
+# Reductions
+
+
+def _product(e: Emitter, count: int, a: Element, b: Element) -> Value:
+    return e.total(count, lambda k: [e.builder.fmul(a(k), b(k))])[0]
+
+
+@lowering("dot", light=True)
+def _dot(e: Emitter, o: Operands) -> Element:
+    a, b = o.inputs
+    value = _product(e, e.features, a.at, b.at)
+    return lambda: value
+
+
+@lowering("matvec")
+def _matvec(e: Emitter, o: Operands) -> Element:
+    m, v = o.inputs
+    return lambda i: _product(e, e.features, lambda j: m.at(i, j), v.at)
+
+
+@lowering("matmul")
+def _matmul(e: Emitter, o: Operands) -> Element:
+    a, b = o.inputs
+    return lambda i, j: _product(e, e.features, lambda k: a.at(i, k), lambda k: b.at(k, j))
+
+
+def _mean(e: Emitter, count: int, total: Value) -> Value:
+    return e.builder.fdiv(total, e.constant(float(count)))
+
+
+def _norm_of(e: Emitter, count: int, x: Element) -> Value:
+    return e.intrinsic("sqrt", _product(e, count, x, x))
+
+
+def _mean_of(e: Emitter, count: int, x: Element) -> Value:
+    return _mean(e, count, e.total(count, lambda k: [x(k)])[0])
+
+
+def _std_of(e: Emitter, count: int, x: Element) -> Value:
+    def terms(k: Index) -> list[Value]:
+        value = x(k)
+        return [value, e.builder.fmul(value, value)]
+
+    first, second = e.total(count, terms)
+    centre = _mean(e, count, first)
+    spread = e.builder.fsub(_mean(e, count, second), e.builder.fmul(centre, centre))
+    return e.intrinsic("sqrt", spread)
+
+
+Reduce = Callable[[Emitter, int, Element], Value]
+
+
+def _of_vector(reduce: Reduce) -> Lower:
+    def lower(e: Emitter, o: Operands) -> Element:
+        value = reduce(e, e.features, o.inputs[0].at)
+        return lambda: value
+
+    return lower
+
+
+def _of_matrix(reduce: Reduce) -> Lower:
+    """Over all entries, row after row: entry k is (k / F, k mod F)."""
+
+    def lower(e: Emitter, o: Operands) -> Element:
+        m = o.inputs[0]
+
+        def at(k: Index) -> Value:
+            if isinstance(k, int):
+                return m.at(*divmod(k, e.features))
+            f = ir.Constant(I64, e.features)
+            return m.at(e.builder.udiv(k, f), e.builder.urem(k, f))
+
+        value = reduce(e, e.features**2, at)
+        return lambda: value
+
+    return lower
+
+
+def _of_rows(reduce: Reduce) -> Lower:
+    return lambda e, o: lambda i: reduce(e, e.features, lambda j: o.inputs[0].at(i, j))
+
+
+def _of_columns(reduce: Reduce) -> Lower:
+    return lambda e, o: lambda j: reduce(e, e.features, lambda i: o.inputs[0].at(i, j))
+
+
+lowering("vector_norm", light=True)(_of_vector(_norm_of))
+lowering("vector_mean", light=True)(_of_vector(_mean_of))
+lowering("vector_std", light=True)(_of_vector(_std_of))
+lowering("matrix_norm", light=True)(_of_matrix(_norm_of))
+lowering("matrix_mean", light=True)(_of_matrix(_mean_of))
+lowering("matrix_std", light=True)(_of_matrix(_std_of))
+lowering("row_norm", light=True)(_of_rows(_norm_of))
+lowering("row_mean", light=True)(_of_rows(_mean_of))
+lowering("row_std", light=True)(_of_rows(_std_of))
+lowering("column_norm", light=True)(_of_columns(_norm_of))
+
+
+# Constants and random numbers
+
+
+@lowering("const", light=True)
+def _const(e: Emitter, o: Operands) -> Element:
+    return lambda: o.constants[0]
+
+
+def _old(o: Operands) -> Tensor:
+    if o.old is None:
+        raise ValueError("an op that updates its output needs the old value")
+    return o.old
+
+
+def _where(e: Emitter, here: Value, then: Value, other: Value) -> Value:
+    return e.builder.select(here, then, other)
+
+
+def _same(e: Emitter, places: Sequence[Index], wanted: Sequence[Index]) -> Value:
+    """Whether an element's place is the wanted one."""
+    tests = [e.builder.icmp_unsigned("==", e.index(p), e.index(w)) for p, w in zip(places, wanted, strict=True)]
+    return tests[0] if len(tests) == 1 else e.builder.and_(*tests)
+
+
+@lowering("vector_set", "matrix_set", pointwise=True, light=True)
+def _set(e: Emitter, o: Operands) -> Element:
+    old, value = _old(o), o.constants[-1]
+    return lambda *place: _where(e, _same(e, place, o.places), value, old.at(*place))
+
+
+def _draw(e: Emitter, o: Operands, number: Callable[[Value, Value], Value]) -> Element:
+    """``number`` of the two uniform fractions that belong to an element."""
+    if o.draws is None:
+        raise ValueError("a random op needs a source of draws")
+    draws = o.draws
+
+    def at(*place: Index) -> Value:
+        flat = 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
+        element = e.splat(e.index(flat))
+        value = number(*philox.fractions(e, draws.key, (element, e.splat(draws.draw), e.splat(draws.visit), draws.task)))
+        return value if e.element == F64 else e.builder.fptrunc(value, e.type)
+
+    return at
+
+
+@lowering("scalar_uniform", "vector_uniform", "matrix_uniform")
+def _uniform(e: Emitter, o: Operands) -> Element:
+    b = e.builder
+    c0, c1 = o.constants
+    swapped = b.fcmp_ordered("<", c1, c0)
+    low, high = b.select(swapped, c1, c0), b.select(swapped, c0, c1)
+    draw = _draw(e, o, lambda u1, u2: u1)
+    return lambda *place: b.fadd(low, b.fmul(b.fsub(high, low), draw(*place)))
+
+
+@lowering("scalar_gaussian", "vector_gaussian", "matrix_gaussian")
+def _gaussian(e: Emitter, o: Operands) -> Element:
+    b = e.builder
+    mean, std = o.constants
+    draw = _draw(e, o, lambda u1, u2: philox.standard_normal(e, u1, u2))
+    return lambda *place: b.fadd(mean, b.fmul(std, draw(*place)))
+
+
+LOWERINGS: dict[int, Lowering] = dict(sorted(_TABLE.items()))
+"""The lowering of every op with an output, by code."""
+
+if list(LOWERINGS) != [op.code for op in OPS if op.output]:
+    missing = sorted({op.name for op in OPS if op.output} - {BY_NAME[x.op.name].name for x in LOWERINGS.values()})
+    raise AssertionError(f"ops without a lowering: {', '.join(missing)}")

@@ -1,0 +1,169 @@
+"""The machine: its vectors, LLVM's code generator for it, and compiled code kept on disk.
+
+Object code is stored under the user's cache directory, keyed by everything it depends on: what was
+compiled, azdsl's and LLVM's versions, the processor and its features. Files are written aside and
+renamed, and carry a checksum, so that concurrent starts and torn files do no harm.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from azdsl.codegen.emitter import LIBRARY, library_symbol
+
+_SCHEMA = b"azdsl object 1\n"
+
+
+@dataclass(frozen=True)
+class Host:
+    """The processor that code is made for."""
+
+    triple: str
+    cpu: str
+    features: str
+
+    @property
+    def vector_bytes(self) -> int:
+        """Width of its vectors: 64 with AVX-512, 32 with AVX, else 16 (SSE2, NEON)."""
+        on = self.features.split(",")
+        return 64 if "+avx512f" in on else 32 if "+avx" in on else 16
+
+
+@cache
+def host() -> Host:
+    """This machine."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
+
+
+def _target_machine(level: int) -> llvm.TargetMachine:
+    """A new code generator each time: an execution engine takes ownership of the one it is given."""
+    machine = host()
+    target = llvm.Target.from_triple(machine.triple)
+    return target.create_target_machine(
+        cpu=machine.cpu, features=machine.features, opt=level, reloc="pic", codemodel="default"
+    )
+
+
+def compile_object(module: ir.Module, level: int) -> bytes:
+    """Optimise a module and give its object code."""
+    module.triple = host().triple
+    machine = _target_machine(level)
+    module.data_layout = str(machine.target_data)
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    # example loops are serial by meaning; only W = 1 code has element loops that a vectoriser can use
+    options.loop_vectorization = options.slp_vectorization = level > 1
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    code: bytes = machine.emit_object(parsed)
+    return code
+
+
+def cache_directory() -> Path:
+    """Where compiled code is kept: ``AZDSL_CACHE``, else the platform's user cache directory."""
+    chosen = os.environ.get("AZDSL_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "azdsl"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "azdsl"
+
+
+@cache
+def _sources_digest() -> str:
+    """A digest of the code that makes code: a changed lowering must not meet an old object."""
+    digest = hashlib.blake2b(digest_size=16)
+    root = Path(__file__).parent
+    for path in sorted([*root.glob("*.py"), *(root.parent / "ops").glob("*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], None] = lambda: None) -> bytes:
+    """Object code from disk, or made (``announce`` is called first) and put there."""
+    machine = host()
+    identity = "|".join([key, _sources_digest(), llvmlite.__version__, machine.triple, machine.cpu, machine.features])
+    name = hashlib.blake2b(identity.encode(), digest_size=20).hexdigest()
+    path = cache_directory() / "objects" / f"{name}.o"
+    found = _read_checked(path)
+    if found is not None:
+        return found
+    announce()
+    code = make()
+    _write_checked(path, code)
+    return code
+
+
+def _read_checked(path: Path) -> bytes | None:
+    """A stored file's content, or None when it is absent, torn or of another schema."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    head, digest, content = data[: len(_SCHEMA)], data[len(_SCHEMA) : len(_SCHEMA) + 16], data[len(_SCHEMA) + 16 :]
+    if head != _SCHEMA or hashlib.blake2b(content, digest_size=16).digest() != digest:
+        return None
+    return content
+
+
+def _write_checked(path: Path, content: bytes) -> None:
+    """Store a file whole or not at all. A cache that cannot be written is no cache, not an error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_SCHEMA + hashlib.blake2b(content, digest_size=16).digest() + content)
+        os.replace(aside, path)
+    except OSError:
+        Path(aside).unlink(missing_ok=True)
+
+
+@cache
+def _add_library_symbols() -> None:
+    """Tell the linker where the C library's functions are."""
+    name = ctypes.util.find_library("m")
+    library = ctypes.CDLL(name) if name else ctypes.CDLL(None)
+    for function in LIBRARY:
+        address = ctypes.cast(getattr(library, function), ctypes.c_void_p).value
+        llvm.add_symbol(library_symbol(function), address)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Machine code in memory; alive as long as this object."""
+
+    engine: llvm.ExecutionEngine
+
+    def address(self, name: str) -> int:
+        """Where a function is."""
+        return int(self.engine.get_function_address(name))
+
+
+def load_object(code: bytes) -> Loaded:
+    """Link object code into this process."""
+    _add_library_symbols()
+    empty = llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(empty, _target_machine(2))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return Loaded(engine)
