@@ -90,40 +90,59 @@ def _possible(op: Op, registers: Registers) -> bool:
     return written and all(_bank(registers, kind) > 0 for kind in op.inputs)
 
 
-def _instruction(source: Source, op: Op, registers: Registers, fresh: list[Address], output: Address | None) -> Instruction:
-    """One instruction; inputs are two times in three the latest written registers or the example's."""
+def _inputs(source: Source, op: Op, registers: Registers, given: Sequence[Address]) -> tuple[Address, ...]:
+    """Inputs of ``op``: one time in three what the evaluation gives (features, labels), else any register."""
     inputs = []
     for kind in op.inputs:
-        recent = [address for address in fresh if address.kind is kind][-3:]
-        if recent and _chance(source, 65):
-            inputs.append(_one_of(source, recent))
+        useful = [address for address in given if address.kind is kind and address.index < _bank(registers, kind)]
+        if useful and _chance(source, 35):
+            inputs.append(_one_of(source, useful))
         else:
             inputs.append(Address(kind, source.integer(0, _bank(registers, kind) - 1)))
-    if op.output and output is None:
+    return tuple(inputs)
+
+
+def _block(
+    source: Source, ops: Sequence[Op], registers: Registers, length: int, wanted: list[Address], given: Sequence[Address]
+) -> tuple[Instruction, ...]:
+    """A function written from its end, mostly into registers in ``wanted``: those read later. Updates ``wanted``."""
+    reverse: list[Instruction] = []
+    for left in reversed(range(length)):
+        for _ in range(8):
+            instruction = _candidate(source, ops, registers, wanted, given)
+            later = [a for a in wanted if a != instruction.output]
+            later += [a for a in instruction.reads if a not in (*given, *later, LABEL, FEATURES)]
+            # Tried again when nobody reads it, or when it is the last to be read though there is room for more.
+            if instruction.output in wanted and (later or not left) or not wanted or _chance(source, 4):
+                break
+        reverse.append(instruction)
+        if instruction.output in wanted:
+            wanted[:] = later
+    return tuple(reversed(reverse))
+
+
+def _candidate(source: Source, ops: Sequence[Op], registers: Registers, wanted: list[Address], given: Sequence[Address]) -> Instruction:
+    """Any instruction, its output among ``wanted`` where the kind fits."""
+    op = _one_of(source, ops)
+    targets = [address for address in wanted if address.kind is op.output]
+    output = _one_of(source, targets) if targets else None
+    if op.output and not targets:
         least = 0 if op.output is Kind.MATRIX else 1
         output = Address(op.output, source.integer(least, _bank(registers, op.output) - 1))
-    return Instruction(op, tuple(inputs), output, tuple(_constant(source, role) for role in op.constants))
+    constants = tuple(_constant(source, role) for role in op.constants)
+    return Instruction(op, _inputs(source, op, registers, given), output, constants)
 
 
 def _program(source: Source, ops: Sequence[Op], registers: Registers, max_length: int, multiclass: bool) -> Program:
     usable = [op for op in ops if _possible(op, registers)]
     prediction = PREDICTIONS if multiclass else PREDICTION
-    ending = [op for op in usable if op.output is prediction.kind and prediction.index < _bank(registers, prediction.kind)]
-    fresh = [FEATURES, LABELS if multiclass else LABEL]
-    blocks: list[tuple[Instruction, ...]] = []
-    for name in ("setup", "predict", "learn"):
-        block: list[Instruction] = []
-        for _ in range(source.integer(0, max_length)):
-            # Few random ops: they are cheap to choose and dear to run.
-            op = _one_of(source, usable)
-            op = _one_of(source, usable) if op.random and _chance(source, 50) else op
-            block.append(_instruction(source, op, registers, fresh, None))
-            if (output := block[-1].output) is not None:
-                fresh.append(output)
-        if name == "predict" and ending and _chance(source, 90):
-            block.append(_instruction(source, _one_of(source, ending), registers, fresh, prediction))
-        blocks.append(tuple(block))
-    return Program(*blocks)
+    label = LABELS if multiclass else LABEL
+    setup, predict, learn = (source.integer(0, max_length) for _ in range(3))
+    wanted = [prediction] if prediction.index < _bank(registers, prediction.kind) else []
+    # Backwards from the prediction; what Learn writes for Predict may in turn need what either wrote before.
+    predicting = _block(source, usable, registers, predict, wanted, (FEATURES,))
+    learning = _block(source, usable, registers, learn, wanted, (FEATURES, label, prediction))
+    return Program(_block(source, usable, registers, setup, wanted, ()), predicting, learning)
 
 
 def random_program(
@@ -133,7 +152,7 @@ def random_program(
     max_length: int = 8,
     multiclass: bool = False,
 ) -> Program:
-    """A well-typed program over ``ops`` and ``registers``; each function has at most ``max_length`` + 1 instructions."""
+    """A well-typed program over ``ops`` and ``registers``; each function has at most ``max_length`` instructions."""
     return _program(FromGenerator(rng), ops, registers, max_length, multiclass)
 
 
