@@ -1,0 +1,57 @@
+"""azdsl: write, evolve and run machine-learning algorithms made of basic mathematical operations.
+
+Nothing heavy is imported until a name below is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azdsl.api import Evaluation, evaluate, evolve, load, parse
+    from azdsl.diagnostics import SyntaxError
+    from azdsl.experiment import Experiment
+    from azdsl.ir import InvalidProgram, Program
+    from azdsl.settings import SettingsError
+    from azdsl.taskset import TaskError, TaskSet
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Evaluation",
+    "Experiment",
+    "InvalidProgram",
+    "Program",
+    "SettingsError",
+    "SyntaxError",
+    "TaskError",
+    "TaskSet",
+    "__version__",
+    "evaluate",
+    "evolve",
+    "load",
+    "parse",
+]
+
+_HOMES = {
+    "SyntaxError": "azdsl.diagnostics",
+    "Experiment": "azdsl.experiment",
+    "InvalidProgram": "azdsl.ir",
+    "Program": "azdsl.ir",
+    "SettingsError": "azdsl.settings",
+    "TaskError": "azdsl.taskset",
+    "TaskSet": "azdsl.taskset",
+}
+"""Where a public name is defined, if not in ``azdsl.api``."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'azdsl' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES.get(name, "azdsl.api")), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,141 @@
+"""The public functions of azdsl: ``parse``, ``load``, ``evaluate`` and ``evolve``.
+
+What each needs is imported when it is called: parsing does not load the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.experiment import Experiment
+from azdsl.ir import Program
+from azdsl.taskset import TaskSet
+
+if TYPE_CHECKING:
+    from azdsl.search.evolve import Result
+
+BACKENDS = ("reference", "vm", "jit")
+"""The ways to run a program; all give the same bits."""
+
+PRECISIONS = (64, 32)
+COMBINE = ("mean", "median")
+SEED_LIMIT = 2**64
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How programs did on a task set.
+
+    For one program ``fitness`` is a float and ``task_fitness`` float64[T]; for a list of P programs they are
+    float64[P] and float64[P, T].
+    """
+
+    fitness: Any
+    task_fitness: NDArray[np.float64]
+
+
+def parse(text: str) -> Program:
+    """The program that ``text`` writes. Raises ``azdsl.SyntaxError``."""
+    from azdsl import syntax
+
+    return syntax.parse(text)
+
+
+def load(path: str | Path) -> Program:
+    """The program in a ``.az`` file. Raises ``azdsl.SyntaxError`` or ``OSError``."""
+    from azdsl import syntax
+
+    return syntax.load(path)
+
+
+def evaluate(
+    program: Program | Sequence[Program],
+    tasks: TaskSet,
+    backend: str = "reference",
+    seed: int = 0,
+    max_abs_error: float = 100.0,
+    precision: int = 64,
+    combine: str = "mean",
+) -> Evaluation:
+    """Train and validate a program, or each of a list of programs, on every task.
+
+    ``backend`` is ``"reference"`` (pure Python), ``"vm"`` (many short evaluations) or ``"jit"`` (few long
+    ones). ``seed`` drives the program's own random draws. ``combine`` makes one fitness of those of the
+    tasks: ``"mean"`` or ``"median"`` (the upper one).
+    """
+    single = isinstance(program, Program)
+    programs = [program] if isinstance(program, Program) else list(program)
+    _check_arguments(programs, tasks, seed, max_abs_error)
+    for name, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS), ("combine", combine, COMBINE)):
+        if value not in known:
+            raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(map(str, known))}")
+    fitness = _run(programs, tasks, backend, seed, max_abs_error, precision)
+    together = combined(fitness, combine)
+    return Evaluation(float(together[0]), fitness[0]) if single else Evaluation(together, fitness)
+
+
+def combined(task_fitness: NDArray[np.float64], combine: str) -> NDArray[np.float64]:
+    """Fitness over the tasks (the last axis): the mean, summed left to right, or the upper median."""
+    count = task_fitness.shape[-1]
+    if combine == "median":
+        upper: NDArray[np.float64] = np.sort(task_fitness, axis=-1)[..., count // 2]
+        return upper
+    mean: NDArray[np.float64] = np.add.accumulate(task_fitness, axis=-1)[..., -1] / count
+    return mean
+
+
+def evolve(seed: Program | Experiment | str | Path, tasks: TaskSet | None = None, **settings: Any) -> Result:
+    """Search for a better program.
+
+    ``seed`` is a program, an experiment or the path of a ``.az`` file; ``tasks`` replaces the task set that
+    the search sees. Settings are the options of ``azdsl evolve``, with underscores: ``max_evals=100_000``,
+    ``population=500``, ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``.
+    """
+    from azdsl.overrides import known_settings, override
+    from azdsl.search.evolve import run
+
+    base_dir = Path()
+    if isinstance(seed, str | Path):
+        from azdsl.syntax import load_experiment
+
+        base_dir = Path(seed).parent
+        experiment = load_experiment(seed)
+    else:
+        experiment = Experiment(seed) if isinstance(seed, Program) else seed
+    known = known_settings()
+    own = {name: value for name, value in settings.items() if name in known}
+    driver = {name: value for name, value in settings.items() if name not in known}
+    return run(override(experiment, own, base_dir), base_dir=base_dir, tasks=tasks, **driver)
+
+
+def _check_arguments(programs: list[Program], tasks: TaskSet, seed: int, max_abs_error: float) -> None:
+    if not programs:
+        raise ValueError("the list of programs is empty: give at least one")
+    for item in programs:
+        if not isinstance(item, Program):
+            raise TypeError(f"not a program: {item!r}; text becomes one with azdsl.parse, a file with azdsl.load")
+    if not isinstance(tasks, TaskSet):
+        raise TypeError(f"not a task set: {type(tasks).__name__}; make one with azdsl.TaskSet.from_arrays")
+    if not 0 <= seed < SEED_LIMIT:
+        raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}")
+    if not max_abs_error >= 0:
+        raise ValueError(f"max_abs_error must be 0 or more, not {max_abs_error}")
+
+
+def _run(programs: list[Program], tasks: TaskSet, backend: str, seed: int, max_abs_error: float, precision: int) -> NDArray[np.float64]:
+    """Task fitness float64[P, T] by one backend."""
+    if backend == "reference":
+        from azdsl import interp
+
+        return np.array(
+            [interp.evaluate(p, tasks, seed=seed, max_abs_error=max_abs_error, precision=precision) for p in programs], np.float64
+        )
+    from azdsl import codegen
+
+    return codegen.evaluate(programs, tasks, backend=backend, seed=seed, max_abs_error=max_abs_error, precision=precision)

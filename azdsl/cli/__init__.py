@@ -1,0 +1,133 @@
+"""The command ``azdsl``. Subcommands are imported when they are called, and all errors end here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from azdsl import __version__
+
+DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+"""Exit statuses."""
+
+COMMANDS = {
+    "check": "Say whether .az files are valid, with every error.",
+    "evolve": "Search for a better program.",
+    "fmt": "Put .az files into canonical layout.",
+    "ops": "List the operations that programs are made of.",
+    "score": "Fitness of a program on fresh tasks or on a data file.",
+    "show": "Print a program, without dead code.",
+}
+"""Every subcommand, by its module in ``azdsl.cli``, with its line in the overview."""
+
+
+class ReaderGone(Exception):
+    """Nobody reads standard output any more."""
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands without importing them and suggests the nearest name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command, imported."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"azdsl.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview of the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does, but for a closed pipe, to which click gives the status of a missed target."""
+        try:
+            result: object = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            raise ReaderGone from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a hint on an unknown name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(COMMANDS)}"
+            ctx.fail(f"no such command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="azdsl %(version)s")
+def commands() -> None:
+    r"""Evolve machine-learning algorithms from basic mathematical operations.
+
+    \b
+    Example:
+      azdsl evolve examples/linear.az
+
+    Exit status: 0 done, 1 ran but did not reach the target, 2 bad input, 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status. A user's mistake is one message on stderr."""
+    try:
+        result = commands.main(arguments, prog_name="azdsl", standalone_mode=False)
+        return result if isinstance(result, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return BAD_INPUT
+    except click.UsageError as error:
+        return _fail(f"error: {error.format_message()}", error.ctx)
+    except click.ClickException as error:
+        return _fail(f"error: {error.format_message()}")
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", status=INTERRUPTED)
+    except ReaderGone:
+        # What is buffered must not be tried again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        message = _user_message(error)
+        if message is None:
+            raise
+        return _fail(message)
+
+
+def _fail(message: str, context: click.Context | None = None, status: int = BAD_INPUT) -> int:
+    click.echo(message, err=True)
+    if context is not None:
+        click.echo(f"Try '{context.command_path} --help' for help.", err=True)
+    return status
+
+
+def _user_message(error: Exception) -> str | None:
+    """What to tell the user about an error that he can mend; None for a bug in azdsl."""
+    from azdsl.diagnostics import SyntaxError
+    from azdsl.ir import InvalidProgram
+    from azdsl.settings import SettingsError
+    from azdsl.taskset import TaskError
+
+    if isinstance(error, SyntaxError):
+        return str(error)
+    if isinstance(error, SettingsError | TaskError | InvalidProgram):
+        return f"error: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"error: {error.filename}: {error.strerror}" if error.filename is not None else f"error: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return "error: out of memory; use fewer tasks or examples"
+    return None

@@ -1,0 +1,67 @@
+"""``azdsl evolve``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from azdsl.cli import DONE, INTERRUPTED, NOT_REACHED
+from azdsl.cli.files import base_dir, load_experiment
+from azdsl.cli.options import apply_options, experiment_options
+
+
+@click.command()
+@click.argument("seed_file", required=False, metavar="SEED.az", type=click.Path(allow_dash=True))
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run directory to write (default: a new one in runs/).")
+@click.option("--workers", type=click.IntRange(1), help="Islands that run at the same time (default: one a core); no effect on the result.")
+@click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory to go on with.")
+@click.option("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers run the islands.")
+@click.option("--quiet", is_flag=True, help="Print the result only.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@experiment_options
+def command(
+    seed_file: str | None,
+    out: Path | None,
+    workers: int | None,
+    resume: Path | None,
+    cluster: str | None,
+    quiet: bool,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    r"""Search for a better program than the one in SEED.az.
+
+    Every key that a file may set is an option here, and wins over the file. Defaults in brackets hold where
+    the file says nothing.
+
+    \b
+    Example:
+      azdsl evolve examples/linear.az
+      azdsl evolve examples/linear.az --seed 3 --max-evals 1000000 --ops "const, dot, s - s, s * v, v + v"
+      azdsl evolve seed.az --task file --path data.csv --target-column price --timeout 60
+
+    Exit status: 0 done, 1 stopped before the target, 2 bad input, 130 interrupted (what was found is written).
+    """
+    if seed_file is None and resume is None:
+        raise click.UsageError("name a seed file, or a run directory with --resume")
+    experiment = apply_options(load_experiment(seed_file), settings, base_dir(seed_file)) if seed_file else None
+
+    from azdsl.search import evolve
+
+    result = evolve.run(
+        experiment,
+        base_dir=base_dir(seed_file) if seed_file else None,
+        out=out,
+        workers=workers,
+        resume=resume,
+        cluster=cluster,
+        quiet=quiet or as_json,
+    )
+    if as_json:
+        click.echo(json.dumps(result.as_dict()))
+    if result.interrupted:
+        return INTERRUPTED
+    return DONE if result.reached else NOT_REACHED

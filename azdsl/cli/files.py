@@ -1,0 +1,84 @@
+"""Reading and writing ``.az`` files for the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from azdsl.diagnostics import SyntaxError
+from azdsl.experiment import Experiment
+from azdsl.settings import FileTask, Task
+
+STANDARD_INPUT = "-"
+
+
+def load_experiment(file: str) -> Experiment:
+    """The experiment in ``file`` (``-``: standard input)."""
+    from azdsl import syntax
+
+    if file == STANDARD_INPUT:
+        return syntax.parse_experiment(standard_input(), "<stdin>")
+    return syntax.load_experiment(file)
+
+
+def read_text(file: str) -> str:
+    """The text of ``file`` (``-``: standard input)."""
+    from azdsl import syntax
+
+    return standard_input() if file == STANDARD_INPUT else syntax.read_source(file)
+
+
+def metric(task: Task | None) -> str:
+    """How a task is scored."""
+    return task.metric_name if isinstance(task, FileTask) else task.metric if task else "rmse"
+
+
+def standard_input() -> str:
+    """All of standard input, as UTF-8."""
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise click.ClickException("<stdin> is not UTF-8 text") from None
+
+
+def base_dir(file: str) -> Path:
+    """The directory from which a file's own paths count."""
+    return Path() if file == STANDARD_INPUT else Path(file).parent
+
+
+def each_file(files: Iterable[str], work: Callable[[str], None]) -> bool:
+    """Do ``work`` on every file, reporting bad ones on stderr; whether all were good."""
+    good = True
+    for file in files:
+        try:
+            work(file)
+        except BrokenPipeError:
+            raise
+        except SyntaxError as error:
+            click.echo(str(error), err=True)
+            good = False
+        except OSError as error:
+            click.echo(f"error: {error.filename or file}: {error.strerror}", err=True)
+            good = False
+    return good
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace the text of an existing file in one step, keeping its permissions; links are followed."""
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, target.stat().st_mode)
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,120 @@
+"""``azdsl score``."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.api import BACKENDS, Evaluation, evaluate
+from azdsl.cli import DONE, NOT_REACHED
+from azdsl.cli.files import base_dir, load_experiment, metric
+from azdsl.experiment import Experiment
+from azdsl.settings import FileTask, Task
+
+METRICS = ("rmse", "accuracy", "multiclass")
+
+
+@click.command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("--data", type=click.Path(), help="A .npz, .csv or .parquet file to train and test on.")
+@click.option("--target-column", metavar="NAME", help="Column or array of --data to predict [y].")
+@click.option("--columns", metavar="NAMES", help="Columns to predict from, separated by commas (default: all others).")
+@click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
+@click.option("--tasks", type=click.IntRange(1), help="How many fresh tasks (default: what the file says).")
+@click.option("--seed", type=click.IntRange(0), help="Seed of tasks and random draws (default: what the file says).")
+@click.option("--backend", type=click.Choice(BACKENDS), default="jit", help="What runs the program [jit].")
+@click.option("--target", type=float, help="Exit with 1 when the fitness is below this.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(file: str, tasks: int | None, seed: int | None, backend: str, target: float | None, as_json: bool, **data: Any) -> int:
+    r"""Fitness of a program on fresh tasks, or on the data in a file.
+
+    The tasks are those of the file's task statement, drawn afresh: the search has not seen them. A file
+    without one is scored on the built-in default, and the output says so. FILE may be - for standard input.
+
+    \b
+    Example:
+      azdsl score best.az --tasks 1000
+      azdsl score best.az --data prices.csv --target-column price
+    """
+    from azdsl import tasks as make
+
+    experiment = load_experiment(file)
+    task, directory = _task(experiment, file, data)
+    default = task is None
+    task = task or make.DEFAULT_TASK
+    task = replace(task, test_tasks=tasks) if tasks else task
+    seed = experiment.search.seed if seed is None else seed
+    task_set = make.build(task, seed, "test", directory)
+    search = experiment.search
+    result = evaluate(
+        experiment.program, task_set, backend, seed=seed, max_abs_error=search.max_abs_error, combine=search.combine
+    )
+    reached = None if target is None else result.fitness >= target
+    facts = {"file": file, **_facts(result, task), "seed": seed, "backend": backend, "target": target, "reached": reached}
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        if default:
+            click.echo("The file names no task; scored on the built-in default.")
+        click.echo(f"{make.describe(task)}, seed {seed}")
+        click.echo(_summary(facts))
+    return NOT_REACHED if reached is False else DONE
+
+
+def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task | None, Path]:
+    """The task to score on, None for the default, and where its paths count from."""
+    if data["data"] is None:
+        for option in ("target_column", "columns", "metric_name"):
+            if data[option] is not None:
+                raise click.UsageError(f"--{option.removesuffix('_name').replace('_', '-')} needs --data")
+        return experiment.task, base_dir(file)
+    keys = {"path": data["data"], "target": data["target_column"], "columns": data["columns"], "metric_name": data["metric_name"]}
+    return FileTask(**{key: value for key, value in keys.items() if value is not None}), Path()
+
+
+def _facts(result: Evaluation, task: Task) -> dict[str, Any]:
+    """All figures of a score."""
+    fitness: NDArray[np.float64] = result.task_fitness
+    facts: dict[str, Any] = {
+        "fitness": result.fitness,
+        "tasks": len(fitness),
+        "std": float(fitness.std()),
+        "min": float(fitness.min()),
+        "max": float(fitness.max()),
+        "task_fitness": fitness.tolist(),
+        "metric": metric(task),
+    }
+    if facts["metric"] == "rmse":
+        errors = [math.tan((1.0 - f) * math.pi / 2.0) for f in fitness.tolist() if f > 0.0]
+        facts["failed"] = len(fitness) - len(errors)
+        facts["rmse"] = sum(errors) / len(errors) if errors else None
+        facts["rmse_unit"] = _unit(task)
+    return facts
+
+
+def _unit(task: Task) -> str | None:
+    """What an error is measured in, when the target was scaled."""
+    return "standard deviations of the target" if isinstance(task, FileTask) and task.standardize else None
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    """The figures as a person reads them."""
+    spread = f"std {facts['std']:.6f}, min {facts['min']:.6f}, max {facts['max']:.6f} over {facts['tasks']} tasks"
+    lines = [f"fitness   {facts['fitness']:.6f}  ({spread})"]
+    if facts["metric"] != "rmse":
+        lines.append(f"accuracy  {100 * facts['fitness']:.2f} %")
+    elif facts["rmse"] is not None:
+        unit = f" {facts['rmse_unit']}" if facts["rmse_unit"] else ""
+        lines.append(f"RMSE      {facts['rmse']:.6g}{unit}, mean over the tasks")
+    if facts.get("failed"):
+        lines.append(f"failed    on {facts['failed']} of {facts['tasks']} tasks: an error was too large or no number")
+    if facts["target"] is not None:
+        lines.append(f"target    {facts['target']:g} {'reached' if facts['reached'] else 'not reached'}")
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""What only a real process shows: imports, pipes, signals, time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("numpy", "numba", "llvmlite", "lark", "rich", "sklearn")
+
+
+def python(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_help_imports_nothing_heavy():
+    code = f"import sys; from azdsl.cli import main; main(['--help']); print(sorted(set({HEAVY}) & set(sys.modules)))"
+    assert python("-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_imports_nothing_heavy():
+    code = f"import sys, azdsl; dir(azdsl); print(sorted(set({HEAVY}) & set(sys.modules)))"
+    assert python("-c", code).stdout.strip() == "[]"
+
+
+def test_module_and_status():
+    assert python("-m", "azdsl", "--version").stdout.startswith("azdsl ")
+    assert python("-m", "azdsl", "nonsense").returncode == 2
+
+
+def test_a_closed_pipe_is_quiet():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "azdsl", "ops"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    with process:
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_interrupt_gives_130():
+    code = (
+        "import sys, azdsl.cli as cli, azdsl.cli.ops as ops\n"
+        "def stop(*_, **__): raise KeyboardInterrupt\n"
+        "ops.command.callback = stop\n"
+        "sys.exit(cli.main(['ops']))"
+    )
+    result = python("-c", code)
+    assert (result.returncode, result.stderr.strip()) == (130, "interrupted")

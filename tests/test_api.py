@@ -1,0 +1,101 @@
+"""The public Python functions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import azdsl
+from azdsl.api import combined
+
+TEXT = """\
+def Setup():
+  s2 = 0.01
+def Predict():
+  s1 = dot(v0, v1)
+def Learn():
+  s3 = s0 - s1
+  s4 = s3 * s2
+  v2 = s4 * v0
+  v1 = v1 + v2
+"""
+
+
+@pytest.fixture
+def tasks() -> azdsl.TaskSet:
+    generator = np.random.default_rng(1)
+    X, VX = generator.normal(size=(3, 50, 4)), generator.normal(size=(3, 20, 4))
+    w = generator.normal(size=(3, 4, 1))
+    return azdsl.TaskSet.from_arrays(X, (X @ w)[..., 0], VX, (VX @ w)[..., 0])
+
+
+def test_every_public_name_exists():
+    for name in azdsl.__all__:
+        assert getattr(azdsl, name) is not None
+        assert name in dir(azdsl)
+    with pytest.raises(AttributeError, match="no attribute 'evalute'"):
+        _ = azdsl.evalute
+
+
+def test_parse_and_load(tmp_path):
+    program = azdsl.parse(TEXT)
+    assert str(program) == TEXT
+    path = tmp_path / "p.az"
+    path.write_text(TEXT)
+    assert azdsl.load(path) == azdsl.load(str(path)) == program
+    with pytest.raises(azdsl.SyntaxError, match="did you mean 'dot'"):
+        azdsl.parse("def Setup():\n  s2 = dto(v0, v1)\ndef Predict():\ndef Learn():\n")
+
+
+def test_evaluate_one_and_many(tasks):
+    program = azdsl.parse(TEXT)
+    one = azdsl.evaluate(program, tasks)
+    assert isinstance(one.fitness, float) and one.task_fitness.shape == (3,)
+    first, second, third = one.task_fitness.tolist()
+    assert one.fitness == (first + second + third) / 3
+    many = azdsl.evaluate([program, azdsl.Program()], tasks)
+    assert many.fitness.shape == (2,) and many.task_fitness.shape == (2, 3)
+    assert many.fitness[0] == one.fitness and (many.task_fitness[0] == one.task_fitness).all()
+
+
+@pytest.mark.parametrize("backend", ["vm", "jit"])
+def test_backends_agree(tasks, backend):
+    programs = [azdsl.parse(TEXT), azdsl.Program()]
+    expected = azdsl.evaluate(programs, tasks)
+    assert (azdsl.evaluate(programs, tasks, backend=backend).task_fitness == expected.task_fitness).all()
+
+
+def test_the_mean_is_summed_left_to_right():
+    values = np.array([[1.0, 1e100, 1.0, -1e100], [0.1, 0.2, 0.3, 0.4]])
+    assert combined(values, "mean").tolist() == [0.0, (((0.1 + 0.2) + 0.3) + 0.4) / 4]
+
+
+def test_the_median_is_the_upper_one():
+    assert combined(np.array([[0.3, 0.1, 0.2, 0.4], [1.0, 0.0, 0.0, 0.0]]), "median").tolist() == [0.3, 0.0]
+    assert combined(np.array([0.3, 0.1, 0.2]), "median") == 0.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"backend": "gpu"}, "unknown backend 'gpu': use one of reference, vm, jit"),
+        ({"precision": 16}, "unknown precision 16: use one of 64, 32"),
+        ({"combine": "max"}, "unknown combine 'max'"),
+        ({"seed": -1}, "seed must be between 0"),
+        ({"max_abs_error": math.nan}, "max_abs_error must be 0 or more"),
+    ],
+)
+def test_bad_arguments(tasks, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        azdsl.evaluate(azdsl.Program(), tasks, **arguments)
+
+
+def test_wrong_types(tasks):
+    with pytest.raises(ValueError, match="list of programs is empty"):
+        azdsl.evaluate([], tasks)
+    with pytest.raises(TypeError, match=r"azdsl\.parse"):
+        azdsl.evaluate("def Setup():", tasks)
+    with pytest.raises(TypeError, match="from_arrays"):
+        azdsl.evaluate(azdsl.Program(), np.zeros(3))

@@ -1,0 +1,52 @@
+"""Write grammar/OPS.md from the op table; with --check only say whether it is up to date (exit status 1 if not)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from azdsl.ops import OPS, Op
+
+PATH = Path(__file__).parent.parent / "grammar" / "OPS.md"
+
+HEAD = """\
+# Ops
+
+Made by `tools/ops_doc.py` from the op table in `azdsl/ops/`; do not edit.
+
+`s`, `v` and `m` stand for any scalar, vector and matrix register, `c` for a constant. `a` and `b` are the
+inputs in order, `c0`, `c1`, `c2` the constants. Cost is in scalar additions, at F features.
+
+| # | name | text | meaning | constants | cost |
+|--:|---|---|---|---|--:|
+"""
+
+
+def row(op: Op) -> str:
+    """One line of the table."""
+    constants = ", ".join(role.value for role in op.constants)
+    doc = " ".join(op.doc.split()).replace("|", "\\|")
+    power = ("", "F", "F²", "F³")[op.rank]
+    weight = "" if power and op.weight == 1 else f"{op.weight:g}"
+    return f"| {op.code} | `{op.name}` | `{op.shape}` | {doc} | {constants} | {weight}{power} |\n"
+
+
+def document() -> str:
+    """The whole text of OPS.md."""
+    return HEAD + "".join(map(row, OPS))
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the document; returns the exit status."""
+    text = document()
+    if "--check" not in arguments:
+        PATH.write_text(text, encoding="utf-8")
+        return 0
+    if PATH.exists() and PATH.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{PATH.name} is stale: run python tools/ops_doc.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
