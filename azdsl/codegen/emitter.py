@@ -160,10 +160,17 @@ class Emitter:
         start = self.builder.mul(self.index(row), ir.Constant(I64, self.features))
         return self.builder.add(start, self.index(column))
 
-    def fold(self, count: int, start: Sequence[Value], step: Callable[[Index, Sequence[Value]], Sequence[Value]], first: int = 0) -> list[Value]:
-        """Carry values through ``step`` for index ``first`` … ``count`` - 1; unrolled when short."""
+    def fold(
+        self,
+        count: int,
+        start: Sequence[Value],
+        step: Callable[[Index, Sequence[Value]], Sequence[Value]],
+        first: int = 0,
+        unroll: int = UNROLL,
+    ) -> list[Value]:
+        """Carry values through ``step`` for index ``first`` … ``count`` - 1; written out when short."""
         values = list(start)
-        if count - first <= UNROLL:
+        if count <= unroll:
             for at in range(first, count):
                 values = list(step(at, values))
             return values
@@ -185,14 +192,14 @@ class Emitter:
         builder.position_at_end(after)
         return results
 
-    def each(self, count: int, body: Callable[[Index], None]) -> None:
-        """Run ``body`` for index 0 … ``count`` - 1; unrolled when short."""
+    def each(self, count: int, body: Callable[[Index], None], unroll: int = UNROLL) -> None:
+        """Run ``body`` for index 0 … ``count`` - 1; written out when short."""
 
         def step(index: Index, _: Sequence[Value]) -> Sequence[Value]:
             body(index)
             return ()
 
-        self.fold(count, (), step)
+        self.fold(count, (), step, unroll=unroll)
 
     def total(self, count: int, terms: Callable[[Index], Sequence[Value]]) -> list[Value]:
         """Sums of terms, left to right from the first: the language's one reduction order."""
@@ -204,15 +211,20 @@ class Emitter:
 
     # Variables and control flow
 
-    def variable(self, type_: Any, value: Value | None = None, align: int | None = None) -> Value:
+    def variable(self, type_: Any, value: Value | None = None) -> Value:
         """A stack slot made in the entry block; LLVM turns it into registers where it can."""
-        builder = self.builder
-        with builder.goto_entry_block():
-            slot = builder.alloca(type_)
-            if align:
-                slot.align = align
+        with self.builder.goto_entry_block():
+            slot = self.builder.alloca(type_)
         if value is not None:
-            builder.store(value, slot)
+            self.builder.store(value, slot)
+        return slot
+
+    def array(self, count: int) -> Value:
+        """A stack array of lane values, made in the entry block."""
+        with self.builder.goto_entry_block():
+            slot = self.builder.alloca(ir.ArrayType(self.type, count))
+            slot.align = 64
+            slot.type = POINTER  # llvmlite types it by what it points to, and would not let it be indexed otherwise
         return slot
 
     @contextmanager

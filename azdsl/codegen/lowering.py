@@ -58,14 +58,15 @@ class Lowering:
     """How an op becomes LLVM IR.
 
     ``pointwise``: element i of the output needs only element i of inputs of the same kind, so the output
-    may overwrite them. ``light``: an element is cheap and reads each input element once over the whole
-    output, so that a single reader may compute it itself.
+    may overwrite them. ``cheap``: an element costs a few operations, so that a single reader may compute it
+    itself. ``once``: each input element is read once over the whole output, so that it is such a reader.
     """
 
     op: Op
     lower: Lower = field(repr=False)
     pointwise: bool
-    light: bool
+    cheap: bool
+    once: bool
 
     def __call__(self, e: Emitter, operands: Operands) -> Tensor:
         """The op's output as a tensor; kind NoOp has none."""
@@ -77,7 +78,7 @@ class Lowering:
 _TABLE: dict[int, Lowering] = {}
 
 
-def lowering(*names: str, pointwise: bool = False, light: bool = False) -> Callable[[Lower], Lower]:
+def lowering(*names: str, pointwise: bool = False, cheap: bool = False, once: bool = False) -> Callable[[Lower], Lower]:
     """Register a function as the lowering of the ops with these names."""
 
     def register(function: Lower) -> Lower:
@@ -85,7 +86,7 @@ def lowering(*names: str, pointwise: bool = False, light: bool = False) -> Calla
             op = BY_NAME[name]
             if op.code in _TABLE:
                 raise ValueError(f"{name} has two lowerings")
-            _TABLE[op.code] = Lowering(op, function, pointwise, light)
+            _TABLE[op.code] = Lowering(op, function, pointwise, cheap, once)
         return function
 
     return register
@@ -135,10 +136,10 @@ def _entrywise(function: Callable[..., Value]) -> Lower:
 
 
 for _names, _function in _ENTRYWISE.items():
-    lowering(*_names.split(), pointwise=True, light=True)(_entrywise(_function))
+    lowering(*_names.split(), pointwise=True, cheap=True, once=True)(_entrywise(_function))
 
 
-@lowering("vector_scale", "matrix_scale", pointwise=True, light=True)
+@lowering("vector_scale", "matrix_scale", pointwise=True, cheap=True, once=True)
 def _scale(e: Emitter, o: Operands) -> Element:
     a, b = o.inputs
     factor = a.at()
@@ -148,29 +149,29 @@ def _scale(e: Emitter, o: Operands) -> Element:
 # Shapes
 
 
-@lowering("vector_broadcast", light=True)
+@lowering("vector_broadcast", cheap=True)
 def _broadcast(e: Emitter, o: Operands) -> Element:
     value = o.inputs[0].at()
     return lambda i: value
 
 
-@lowering("column_broadcast")
+@lowering("column_broadcast", cheap=True)
 def _columns(e: Emitter, o: Operands) -> Element:
     return lambda i, j: o.inputs[0].at(i)
 
 
-@lowering("row_broadcast")
+@lowering("row_broadcast", cheap=True)
 def _rows(e: Emitter, o: Operands) -> Element:
     return lambda i, j: o.inputs[0].at(j)
 
 
-@lowering("outer")
+@lowering("outer", cheap=True)
 def _outer(e: Emitter, o: Operands) -> Element:
     a, b = o.inputs
     return lambda i, j: e.builder.fmul(a.at(i), b.at(j))
 
 
-@lowering("transpose")
+@lowering("transpose", cheap=True)
 def _transpose(e: Emitter, o: Operands) -> Element:
     return lambda i, j: o.inputs[0].at(j, i)
 
@@ -182,7 +183,7 @@ def _product(e: Emitter, count: int, a: Element, b: Element) -> Value:
     return e.total(count, lambda k: [e.builder.fmul(a(k), b(k))])[0]
 
 
-@lowering("dot", light=True)
+@lowering("dot", once=True)
 def _dot(e: Emitter, o: Operands) -> Element:
     a, b = o.inputs
     value = _product(e, e.features, a.at, b.at)
@@ -261,22 +262,22 @@ def _of_columns(reduce: Reduce) -> Lower:
     return lambda e, o: lambda j: reduce(e, e.features, lambda i: o.inputs[0].at(i, j))
 
 
-lowering("vector_norm", light=True)(_of_vector(_norm_of))
-lowering("vector_mean", light=True)(_of_vector(_mean_of))
-lowering("vector_std", light=True)(_of_vector(_std_of))
-lowering("matrix_norm", light=True)(_of_matrix(_norm_of))
-lowering("matrix_mean", light=True)(_of_matrix(_mean_of))
-lowering("matrix_std", light=True)(_of_matrix(_std_of))
-lowering("row_norm", light=True)(_of_rows(_norm_of))
-lowering("row_mean", light=True)(_of_rows(_mean_of))
-lowering("row_std", light=True)(_of_rows(_std_of))
-lowering("column_norm", light=True)(_of_columns(_norm_of))
+lowering("vector_norm", once=True)(_of_vector(_norm_of))
+lowering("vector_mean", once=True)(_of_vector(_mean_of))
+lowering("vector_std", once=True)(_of_vector(_std_of))
+lowering("matrix_norm", once=True)(_of_matrix(_norm_of))
+lowering("matrix_mean", once=True)(_of_matrix(_mean_of))
+lowering("matrix_std", once=True)(_of_matrix(_std_of))
+lowering("row_norm", once=True)(_of_rows(_norm_of))
+lowering("row_mean", once=True)(_of_rows(_mean_of))
+lowering("row_std", once=True)(_of_rows(_std_of))
+lowering("column_norm", once=True)(_of_columns(_norm_of))
 
 
 # Constants and random numbers
 
 
-@lowering("const", light=True)
+@lowering("const")
 def _const(e: Emitter, o: Operands) -> Element:
     return lambda: o.constants[0]
 
@@ -297,7 +298,7 @@ def _same(e: Emitter, places: Sequence[Index], wanted: Sequence[Index]) -> Value
     return tests[0] if len(tests) == 1 else e.builder.and_(*tests)
 
 
-@lowering("vector_set", "matrix_set", pointwise=True, light=True)
+@lowering("vector_set", "matrix_set", pointwise=True)
 def _set(e: Emitter, o: Operands) -> Element:
     old, value = _old(o), o.constants[-1]
     return lambda *place: _where(e, _same(e, place, o.places), value, old.at(*place))

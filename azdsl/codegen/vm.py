@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 from llvmlite import ir
 
-from azdsl.codegen.emitter import F64, I32, I64, POINTER, Emitter, Index, Value
+from azdsl.codegen.emitter import F64, I32, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
+from azdsl.codegen.tensors import flat_place, memory_tensor, store_tensor
 from azdsl.ops import OPS, Kind, Op, Role
 
 END = len(OPS)
@@ -35,30 +36,6 @@ def fixed_registers(features: int, multiclass: bool) -> dict[tuple[Kind, int], i
     if multiclass:
         places |= {(Kind.VECTOR, 1): 2 + features, (Kind.VECTOR, 2): 2 + 2 * features}
     return places
-
-
-def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
-    """The register at ``pointer``."""
-
-    def at(*place: Index) -> Value:
-        return e.load(pointer, flat_place(e, place))
-
-    return Tensor(kind, at)
-
-
-def flat_place(e: Emitter, place: tuple[Index, ...]) -> Index:
-    """An element's place in its register's array."""
-    return 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
-
-
-def store_tensor(e: Emitter, tensor: Tensor, pointer: Value) -> None:
-    """Compute every element and write it."""
-    if tensor.kind is Kind.SCALAR:
-        e.store(tensor.at(), pointer)
-    elif tensor.kind is Kind.VECTOR:
-        e.each(e.features, lambda i: e.store(tensor.at(i), pointer, i))
-    else:
-        e.each(e.features, lambda i: e.each(e.features, lambda j: e.store(tensor.at(i, j), pointer, e.flat(i, j))))
 
 
 class Machine:

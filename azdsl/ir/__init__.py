@@ -1,7 +1,7 @@
 """The intermediate representation: frozen programs, their rules, passes over them and packed arrays."""
 
 from azdsl.ir.packing import Packed, pack, unpack
-from azdsl.ir.passes import cost, liveness, remove_dead_code, renumber
+from azdsl.ir.passes import cost, live_exits, liveness, remove_dead_code, renumber
 from azdsl.ir.program import (
     FEATURES,
     FUNCTIONS,
@@ -36,6 +36,7 @@ __all__ = [
     "Program",
     "cost",
     "format_constant",
+    "live_exits",
     "liveness",
     "pack",
     "remove_dead_code",

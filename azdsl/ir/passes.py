@@ -29,24 +29,29 @@ def _before(block: Block, after: frozenset[Address]) -> tuple[list[bool], frozen
     return keep, frozenset(live)
 
 
-def liveness(program: Program, multiclass: bool = False) -> tuple[list[bool], list[bool], list[bool]]:
-    """For each function, which instructions can reach a prediction.
+def live_exits(program: Program, multiclass: bool = False) -> tuple[frozenset[Address], ...]:
+    """What is read after Setup, after Predict and after Learn, by live instructions or as the prediction.
 
-    After Predict the prediction is read, then Learn or the next Predict; after Learn and Setup comes
-    Predict. The least fixed point of that: a register that only feeds itself is dead. Labels and
+    After Predict comes the reading of the prediction, then Learn or the next Predict; after Learn and Setup
+    comes Predict. The least fixed point of that: a register that only feeds itself is dead. Labels and
     features are written before each function, so nothing carries them over.
     """
     prediction = PREDICTIONS if multiclass else PREDICTION
     given = {LABEL, FEATURES} | ({LABELS} if multiclass else set())
     entry: frozenset[Address] = frozenset()
     while True:
-        learn, before_learn = _before(program.learn, entry)
-        predict, before = _before(program.predict, frozenset({prediction}) | (before_learn - given) | entry)
+        _, before_learn = _before(program.learn, entry)
+        after = frozenset({prediction}) | (before_learn - given) | entry
+        _, before = _before(program.predict, after)
         if before - given == entry:
-            break
+            return entry, after, entry
         entry = before - given
-    setup, _ = _before(program.setup, entry)
-    return setup, predict, learn
+
+
+def liveness(program: Program, multiclass: bool = False) -> tuple[list[bool], ...]:
+    """For each function, which instructions can reach a prediction."""
+    exits = live_exits(program, multiclass)
+    return tuple(_before(block, after)[0] for block, after in zip(program.functions, exits, strict=True))
 
 
 def remove_dead_code(program: Program, multiclass: bool = False) -> Program:

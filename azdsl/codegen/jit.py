@@ -1,0 +1,181 @@
+"""One program compiled whole: its instructions chained through the same lowerings as the VM's.
+
+Registers are stack arrays that LLVM promotes where it can. A cheap result with a single reader that reads
+each element once is not stored at all: the reader computes it (outer product into matrix sum, step into
+product), which is where most of a network's memory traffic goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from azdsl.codegen.emitter import I64, POINTER, Emitter, Value
+from azdsl.codegen.lowering import LOWERINGS, Draws, Operands, Tensor
+from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
+from azdsl.codegen.tensors import flat_place, memory_tensor, store_tensor
+from azdsl.ir import (
+    FEATURES,
+    LABEL,
+    LABELS,
+    PREDICTION,
+    PREDICTIONS,
+    Address,
+    Block,
+    Instruction,
+    Program,
+    live_exits,
+)
+from azdsl.ops import Kind, Role
+from azdsl.ops.constants import entry
+
+STACK_BYTES = 1 << 18
+"""Registers of more bytes than this in all live in the memory that the caller gives, not on the stack."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A result not yet computed, and the registers in memory that it reads (True: entry by entry only)."""
+
+    tensor: Tensor
+    sources: Mapping[Address, bool]
+
+
+def registers(program: Program, multiclass: bool) -> list[Address]:
+    """The registers that need room: those a program names and those that the evaluation writes."""
+    named = {a for i in program.instructions for a in (*i.inputs, *((i.output,) if i.output else ()))}
+    fixed = {LABEL, PREDICTION, FEATURES} | ({LABELS, PREDICTIONS} if multiclass else set())
+    order = list(Kind)
+    return sorted(named | fixed, key=lambda a: (order.index(a.kind), a.index))
+
+
+class Inline:
+    """A program as a backend of ``protocol.Evaluation``: each ``run`` emits a function's code in place."""
+
+    def __init__(self, program: Program, multiclass: bool) -> None:
+        self.program = program
+        self.multiclass = multiclass
+        self.exits = live_exits(program, multiclass)
+        self.ordinals = draw_ordinals(program)
+
+    def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
+        self.e, self.visit = e, visit
+        b = e.builder
+        named = registers(self.program, self.multiclass)
+        sizes = {a: a.kind.size(e.features) for a in named}
+        total = sum(sizes.values()) * e.lane_bytes
+        memory = e.read(arguments, int(Field.MEMORY), POINTER)
+        memset = e.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, ir.IntType(8), I64, ir.IntType(1)])
+        self.slots: dict[Address, Value] = {}
+        used = 0
+        for address, size in sizes.items():
+            if total > STACK_BYTES:
+                slot = e.offset(memory, used)
+                used += size * e.lane_bytes
+            else:
+                slot = e.array(size)
+            self.slots[address] = slot
+            length = ir.Constant(I64, size * e.lane_bytes)
+            b.call(memset, [slot, ir.Constant(ir.IntType(8), 0), length, ir.Constant(ir.IntType(1), 0)])
+
+    def scalar(self, index: int) -> Value:
+        return self.slots[Address(Kind.SCALAR, index)]
+
+    def vector(self, index: int) -> Value:
+        return self.slots[Address(Kind.VECTOR, index)]
+
+    def features(self, x: Value) -> None:
+        # programs only read v0, so the example itself serves; the zeroed slot is what Setup reads
+        self.slots[FEATURES] = x
+
+    def run(self, function: int) -> None:
+        block = self.program.functions[function]
+        pending: dict[Address, Pending] = {}
+        for at, instruction in enumerate(block):
+            self._execute(instruction, self.ordinals[function][at], pending, _defers(block, at, self.exits[function]))
+        if pending:
+            raise AssertionError("a deferred result was left over")
+
+    def _execute(self, instruction: Instruction, ordinal: int, pending: dict[Address, Pending], defer: bool) -> None:
+        e, op, out = self.e, instruction.op, instruction.output
+        if out is None:
+            return
+        lowering = LOWERINGS[op.code]
+        if not defer:
+            self._settle(out, instruction.inputs, pending)
+        inputs, sources = [], {}
+        for address in instruction.inputs:
+            deferred = pending.get(address)
+            same = lowering.pointwise and address.kind is op.output
+            inputs.append(deferred.tensor if deferred else memory_tensor(e, address.kind, self.slots[address]))
+            for source, pointwise in (deferred.sources if deferred else {address: True}).items():
+                sources[source] = sources.get(source, True) and pointwise and same
+        for address in instruction.inputs:
+            pending.pop(address, None)
+        values = list(zip(instruction.constants, op.constants, strict=True))
+        operands = Operands(
+            inputs=inputs,
+            constants=[e.constant(c) for c, role in values if role is not Role.INDEX],
+            places=[entry(c, e.features) for c, role in values if role is Role.INDEX],
+            old=memory_tensor(e, out.kind, self.slots[out]) if op.updates else None,
+            draws=Draws(self.visit.key, ir.Constant(I64, ordinal), self.visit.number(), self.visit.task) if op.random else None,
+        )
+        tensor = lowering(e, operands)
+        if defer:
+            pending[out] = Pending(tensor, sources)
+        elif op.updates:
+            e.store(tensor.at(*operands.places), self.slots[out], flat_place(e, tuple(operands.places)))
+        elif sources.get(out, True):
+            store_tensor(e, tensor, self.slots[out])
+        else:
+            beside = e.array(out.kind.size(e.features))
+            store_tensor(e, tensor, beside)
+            store_tensor(e, memory_tensor(e, out.kind, beside), self.slots[out])
+
+    def _settle(self, out: Address, exempt: Sequence[Address], pending: dict[Address, Pending]) -> None:
+        """Before ``out`` is written: compute the deferred results that still need its old value, but for
+        the inputs of the instruction that writes it, which reads them as it writes."""
+        for address in [a for a, p in pending.items() if out in p.sources and a not in exempt]:
+            if address in pending:
+                deferred = pending.pop(address)
+                self._settle(address, (), pending)
+                store_tensor(self.e, deferred.tensor, self.slots[address])
+
+
+def _defers(block: Block, at: int, after: frozenset[Address]) -> bool:
+    """Whether an instruction's result is better left to its one reader to compute."""
+    instruction = block[at]
+    out = instruction.output
+    if out is None or out.kind is Kind.SCALAR or not LOWERINGS[instruction.op.code].cheap:
+        return False
+    readers: list[Instruction] = []
+    for later in block[at + 1 :]:
+        readers += [later] * later.reads.count(out)
+        if later.output == out and not later.op.updates:
+            break
+    else:
+        if out in after:
+            return False
+    return len(readers) == 1 and LOWERINGS[readers[0].op.code].once and not readers[0].op.updates
+
+
+def draw_ordinals(program: Program) -> list[list[int]]:
+    """The place of each instruction among the program's random ones (0 for the others)."""
+
+    def number() -> Iterator[list[int]]:
+        drawn = 0
+        for block in program.functions:
+            row = []
+            for instruction in block:
+                row.append(drawn)
+                drawn += instruction.op.random
+            yield row
+
+    return list(number())
+
+
+def emit(module: ir.Module, name: str, scheme: Scheme, program: Program) -> None:
+    """Add a live program's evaluation to a module, as ``void name(arguments*)``."""
+    Evaluation(module, name, scheme, Inline(program, scheme.metric == "multiclass"))

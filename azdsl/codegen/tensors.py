@@ -1,0 +1,38 @@
+"""Registers in memory as tensors, and tensors written to memory."""
+
+from __future__ import annotations
+
+from azdsl.codegen.emitter import Emitter, Index, Value
+from azdsl.codegen.lowering import Tensor
+from azdsl.ops import Kind
+
+UNROLLED_ROWS = 4
+"""Matrices of at most this many rows are written out; larger ones loop over rows."""
+
+
+def flat_place(e: Emitter, place: tuple[Index, ...]) -> Index:
+    """An element's place in its register's array."""
+    return 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
+
+
+def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
+    """The register whose lane values start at ``pointer``."""
+
+    def at(*place: Index) -> Value:
+        return e.load(pointer, flat_place(e, place))
+
+    return Tensor(kind, at)
+
+
+def store_tensor(e: Emitter, tensor: Tensor, pointer: Value) -> None:
+    """Compute every element and write it."""
+    if tensor.kind is Kind.SCALAR:
+        e.store(tensor.at(), pointer)
+    elif tensor.kind is Kind.VECTOR:
+        e.each(e.features, lambda i: e.store(tensor.at(i), pointer, i))
+    else:
+
+        def row(i: Index) -> None:
+            e.each(e.features, lambda j: e.store(tensor.at(i, j), pointer, e.flat(i, j)))
+
+        e.each(e.features, row, unroll=UNROLLED_ROWS)
