@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, cast
 
 from azdsl.ir import MAX_INSTRUCTIONS, MAX_REGISTERS
+
+Metric = Literal["rmse", "accuracy", "multiclass"]
+"""How predictions are scored."""
 
 
 class SettingsError(ValueError):
@@ -53,7 +56,8 @@ def check(settings: Any) -> None:
     for f in keys(settings):
         value, least, most = getattr(settings, f.name), f.metadata["least"], f.metadata["most"]
         choices = f.metadata.get("choices")
-        if choices and value not in choices:
+        absent = f.metadata.get("required") and value == f.default  # whoever reads the file says where it is missing
+        if choices and value not in choices and not absent:
             raise SettingsError(f.name, f"{f.name} must be one of {', '.join(choices)}, not {value!r}")
         bounds = (value.least, value.most) if isinstance(value, Range) else (value,)
         for number in bounds if value is not None else ():
@@ -126,11 +130,10 @@ class Task:
 
     kind: ClassVar[str]
     summary: ClassVar[str]
-    metric: ClassVar[str] = "rmse"
 
     tasks: int = _key(10, "tasks that the search evaluates every program on", 1, 100_000)
-    train: int = _key(100, "training examples of each task", 1, 100_000_000)
-    valid: int = _key(100, "validation examples of each task", 1, 100_000_000)
+    train: int | None = _key(100, "training examples of each task", 1, 100_000_000)
+    valid: int | None = _key(100, "validation examples of each task", 1, 100_000_000)
     epochs: int = _key(1, "passes over the training examples, each followed by validation", 1, 1_000_000)
     select_tasks: int = _key(100, "fresh tasks on which the finalists are compared", 1, 100_000)
     select_train: int | None = _key(None, "their training examples (default: as train)", 1)
@@ -142,6 +145,11 @@ class Task:
     def __post_init__(self) -> None:
         check(self)
 
+    @property
+    def metric(self) -> Metric:
+        """How the task is scored."""
+        return "rmse"
+
 
 @dataclass(frozen=True)
 class Linear(Task):
@@ -150,6 +158,8 @@ class Linear(Task):
     kind = "linear"
     summary = "y = w·x with Gaussian x and w"
 
+    train: int = _key(100, "training examples of each task", 1, 100_000_000)
+    valid: int = _key(100, "validation examples of each task", 1, 100_000_000)
     features: int = _key(4, "numbers in an example (F)", 1, 4096)
 
 
@@ -171,7 +181,12 @@ class TwoLayer(Linear):
 
 @dataclass(frozen=True)
 class FileTask(Task):
-    """Rows of a table, split at random into search, selection and test parts."""
+    """Rows of a table, split once at random into search, selection and test rows.
+
+    A search task is a split of the search rows into training and validation rows. Selection trains on
+    the search rows and validates on the selection rows; the test trains on both and validates on the
+    test rows. Several selection or test tasks differ in the order of the training rows.
+    """
 
     kind = "file"
     summary = "rows of a .npz, .csv or .parquet file"
@@ -182,7 +197,36 @@ class FileTask(Task):
     metric_name: str = _key("rmse", "rmse, accuracy (labels 0 and 1) or multiclass", choices=("rmse", "accuracy", "multiclass"))
     standardize: bool = _key(True, "scale features (and a regression target) by the training rows' mean and deviation")
     features: int | None = _key(None, "pad the features with zeros to this many (default: as many as there are)", 1, 4096)
-    test: float = _key(0.2, "share of the rows kept for the final score", 0.0, 0.9)
+    select: float = _key(0.2, "share of the rows kept for comparing the finalists", 0.001, 0.9)
+    test: float = _key(0.2, "share of the rows kept for the final score", 0.001, 0.9)
+    train: int | None = _key(None, "training rows of each task (default: the search rows that are not for validation)", 1)
+    valid: int | None = _key(None, "validation rows of each task (default: a quarter of the search rows)", 1)
+    select_tasks: int = _key(1, "orders of the training rows in which the finalists are compared", 1, 100_000)
+    select_train: int | None = _key(None, "their training rows (default: all search rows)", 1)
+    select_valid: int | None = _key(None, "their validation rows (default: all selection rows)", 1)
+    test_tasks: int = _key(1, "orders of the training rows in which the answer is scored once", 1, 100_000)
+    test_train: int | None = _key(None, "their training rows (default: all search and selection rows)", 1)
+    test_valid: int | None = _key(None, "their validation rows (default: all test rows)", 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.select + self.test > 0.9:
+            raise SettingsError("test", f"select={self.select} and test={self.test} leave under a tenth of the rows to the search")
+
+    @property
+    def metric(self) -> Metric:
+        """How the task is scored."""
+        return cast("Metric", self.metric_name)
+
+
+BUNDLED: Mapping[str, Metric] = {
+    "diabetes": "rmse",
+    "breast_cancer": "accuracy",
+    "digits": "multiclass",
+    "iris": "multiclass",
+    "wine": "multiclass",
+}
+"""The data sets that scikit-learn bundles, and how each is scored."""
 
 
 @dataclass(frozen=True)
@@ -190,9 +234,18 @@ class SklearnTask(FileTask):
     """One of scikit-learn's bundled data sets (extra ``sklearn``)."""
 
     kind = "sklearn"
-    summary = "a data set that scikit-learn bundles: diabetes, breast_cancer, digits, iris, wine"
+    summary = "a data set that scikit-learn bundles: " + ", ".join(BUNDLED)
 
-    path: str = _key("", "the data set's name", required=True, choices=("diabetes", "breast_cancer", "digits", "iris", "wine"))
+    path: str = _key("", "the data set's name", required=True, choices=tuple(BUNDLED))
+    target: str = _key("target", "column to predict", column=True)
+    metric_name: str = _key(
+        "auto", "rmse, accuracy, multiclass or auto: what suits the data set", choices=("auto", "rmse", "accuracy", "multiclass")
+    )
+
+    @property
+    def metric(self) -> Metric:
+        """How the task is scored."""
+        return BUNDLED.get(self.path, "rmse") if self.metric_name == "auto" else super().metric
 
 
 TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Linear, Affine, TwoLayer, FileTask, SklearnTask)}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Metric = Literal["rmse", "accuracy", "multiclass"]
+from azdsl.settings import Metric
+
+__all__ = ["Metric", "TaskError", "TaskSet"]
 
 
 class TaskError(ValueError):
@@ -22,6 +26,7 @@ class TaskSet:
     ``train_X`` [T, N, F], ``train_y`` [T, N], ``valid_X`` [T, M, F], ``valid_y`` [T, M]. Accuracy takes
     labels 0 and 1; multi-class takes class numbers 0 … C-1, C at most F. After every ``epoch_length``
     training examples comes a validation; the examples are gone through ``epochs`` times.
+    ``target_scale`` float64[T] is what each task's regression labels were divided by, None if they were not.
     """
 
     train_X: NDArray[np.float64]
@@ -32,6 +37,7 @@ class TaskSet:
     epoch_length: int
     epochs: int
     classes: int = 0
+    target_scale: NDArray[np.float64] | None = None
 
     @classmethod
     def from_arrays(
@@ -65,17 +71,9 @@ class TaskSet:
         steps = X.shape[1] * epochs
         length = X.shape[1] if epoch_length is None else epoch_length
         if epochs < 1 or length < 1 or steps % length:
-            raise TaskError(f"epoch_length={length} does not divide the {steps} training steps ({X.shape[1]} examples × {epochs} epochs)")
-        labels = np.concatenate([y.ravel(), Vy.ravel()])
-        if metric == "accuracy" and not np.isin(labels, (0.0, 1.0)).all():
-            raise TaskError("accuracy needs labels 0 and 1; use multiclass for more classes")
-        count = 0
-        if metric == "multiclass":
-            if (labels != np.floor(labels)).any() or (labels < 0).any():
-                raise TaskError("multiclass needs class numbers 0, 1, 2, …")
-            count = int(labels.max()) + 1 if classes is None else classes
-            if labels.max() >= count or not 2 <= count <= X.shape[2]:
-                raise TaskError(f"{count} classes with {X.shape[2]} features: needs 2 to F classes (pad the features) and labels below that")
+            of = f"{steps} training steps ({X.shape[1]} examples × {epochs} epochs)"
+            raise TaskError(f"epoch_length={length} does not divide the {of}")
+        count = _classes(np.concatenate([y.ravel(), Vy.ravel()]), metric, classes, X.shape[2])
         return cls(X, y, VX, Vy, metric, length, epochs, count)
 
     @property
@@ -98,11 +96,40 @@ class TaskSet:
         """Whether predictions are vectors."""
         return self.metric == "multiclass"
 
+    def rmse(self, fitness: Sequence[float]) -> list[float]:
+        """RMSE of each task from its fitness, in the target's own units; infinite where the fitness is 0."""
+        errors = [math.tan((1.0 - value) * math.pi / 2.0) if value > 0.0 else math.inf for value in fitness]
+        return [error * scale for error, scale in zip(errors, self._scales(), strict=True)]
+
+    def mean_rmse(self) -> list[float]:
+        """RMSE, in the target's own units, of predicting each task's mean training label: what to beat."""
+        errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
+        return [float(np.sqrt(np.mean(row * row))) * scale for row, scale in zip(errors, self._scales(), strict=True)]
+
+    def _scales(self) -> list[float]:
+        return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]
+
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first examples, once through: what FEC looks at."""
         X, y = np.ascontiguousarray(self.train_X[:, :train]), np.ascontiguousarray(self.train_y[:, :train])
         VX, Vy = np.ascontiguousarray(self.valid_X[:, :valid]), np.ascontiguousarray(self.valid_y[:, :valid])
         return TaskSet(X, y, VX, Vy, self.metric, X.shape[1], 1, self.classes)
+
+
+def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, features: int) -> int:
+    """How many classes multi-class labels name (0 for other metrics). Raises ``TaskError`` for labels that do not fit."""
+    if metric == "accuracy" and not np.isin(labels, (0.0, 1.0)).all():
+        raise TaskError("accuracy needs labels 0 and 1; use multiclass for more classes")
+    if metric != "multiclass":
+        return 0
+    if (labels != np.floor(labels)).any() or (labels < 0).any():
+        raise TaskError("multiclass needs class numbers 0, 1, 2, …")
+    count = int(labels.max()) + 1 if classes is None else classes
+    if labels.max() >= count:
+        raise TaskError(f"label {int(labels.max())} does not fit {count} classes: they are numbered from 0")
+    if not 2 <= count <= features:
+        raise TaskError(f"{count} classes with {features} features: needs 2 to F classes; pad the features with zeros")
+    return count
 
 
 def _array(name: str, values: Any) -> NDArray[np.float64]:

@@ -113,7 +113,7 @@ def _block(
             later = [a for a in wanted if a != instruction.output]
             later += [a for a in instruction.reads if a not in (*given, *later, LABEL, FEATURES)]
             # Tried again when nobody reads it, or when it is the last to be read though there is room for more.
-            if instruction.output in wanted and (later or not left) or not wanted or _chance(source, 4):
+            if (instruction.output in wanted and (later or not left)) or not wanted or _chance(source, 4):
                 break
         reverse.append(instruction)
         if instruction.output in wanted:

@@ -1,0 +1,58 @@
+"""Tasks: from a ``task`` statement to the examples that programs are trained, selected and tested on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from azdsl.settings import FileTask, Linear, SklearnTask, Task
+from azdsl.tasks.roles import Role
+from azdsl.taskset import TaskError, TaskSet
+
+if TYPE_CHECKING:
+    from azdsl.tasks.tables import Table
+
+__all__ = ["DEFAULT_TASK", "Role", "TaskError", "build", "describe"]
+
+DEFAULT_TASK = Linear()
+"""The task of a file that names none."""
+
+
+def build(task: Task, seed: int, role: Role, base_dir: Path | None = None) -> TaskSet:
+    """The task set of ``task`` for ``role``: ``"search"``, ``"select"`` or ``"test"``.
+
+    The roles draw from different random streams of ``seed`` (0 … 2**63 - 1); rows of a file are in one
+    role's validation only. ``base_dir`` is where a file's relative path counts from. Raises ``TaskError``.
+    """
+    if isinstance(task, FileTask):
+        from azdsl.tasks.rows import split
+
+        return split(_table(task, base_dir), task, seed, role)
+    if isinstance(task, Linear):
+        from azdsl.tasks.synthetic import generate
+
+        return generate(task, seed, role)
+    raise TaskError(f"no such kind of task: {type(task).__name__}")
+
+
+def _table(task: FileTask, base_dir: Path | None) -> Table:
+    if isinstance(task, SklearnTask):
+        from azdsl.tasks.tables import bundled
+
+        return bundled(task.path)
+    from azdsl.tasks.tables import read
+
+    return read(task.path, base_dir)
+
+
+def describe(task: Task) -> str:
+    """One line in plain words: ``10 linear tasks, 4 features, 100 + 100 examples``."""
+    several = "s" if task.tasks > 1 else ""
+    epochs = f", {task.epochs} epochs" if task.epochs > 1 else ""
+    if isinstance(task, FileTask):
+        source = f"scikit-learn's {task.path}" if isinstance(task, SklearnTask) else task.path
+        sizes = [str(size) if size else "all" for size in (task.train, task.valid)]
+        examples = "" if sizes == ["all", "all"] else f", {' + '.join(sizes)} rows"
+        return f"{task.tasks} split{several} of {source}, target {task.target}, {task.metric}{examples}{epochs}"
+    features = f", {task.features} features" if isinstance(task, Linear) else ""
+    return f"{task.tasks} {task.kind.replace('_', '-')} task{several}{features}, {task.train} + {task.valid} examples{epochs}"

@@ -1,0 +1,184 @@
+"""Tables: named columns of numbers from .npz, .csv and .parquet files and from scikit-learn."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.settings import BUNDLED
+from azdsl.taskset import TaskError
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
+"""What stands for a missing value in a text file, in lower case."""
+
+LARGEST = 1e150
+"""Numbers above this have squares that overflow."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length by name, each checked only when it is asked for. ``source`` names the table."""
+
+    source: str
+    columns: Mapping[str, Sequence[Any]]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return len(next(iter(self.columns.values())))
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Column ``name`` as float64[rows], all finite. Raises ``TaskError``."""
+        if name not in self.columns:
+            close = difflib.get_close_matches(name, self.columns, 1, 0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {_listed(self.columns)}"
+            raise TaskError(f"{self.source} has no column {name!r}; {hint}")
+        column = self.columns[name]
+        if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
+            numbers = column.astype(np.float64)
+        else:
+            numbers = np.array([self._number(name, row, value) for row, value in enumerate(column, 1)])
+        if not np.isfinite(numbers).all():
+            row = int(np.argmax(~np.isfinite(numbers)))
+            what = "is missing" if math.isnan(numbers[row]) else f"is {numbers[row]}"
+            raise TaskError(f"{self.source}: column {name!r} {what} in row {row + 1}; remove or fill such rows first")
+        if (abs(numbers) > LARGEST).any():
+            row = int(np.argmax(abs(numbers) > LARGEST))
+            raise TaskError(f"{self.source}: column {name!r} is {numbers[row]:g} in row {row + 1}: too large to compute with")
+        return numbers
+
+    def _number(self, name: str, row: int, value: Any) -> float:
+        """A value of row ``row`` (from 1) as a number; NaN if it is missing."""
+        if value is None or str(value).strip().lower() in MISSING:
+            return math.nan
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            problem = f"column {name!r} holds text ({str(value)[:40]!r} in row {row})"
+            raise TaskError(f"{self.source}: {problem}; leave it out with columns=… or turn it into numbers") from None
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+
+
+def read(path: str, base_dir: Path | None = None) -> Table:
+    """The table in a file, its kind told by the name's ending. Raises ``TaskError``."""
+    readers: dict[str, Callable[[Path], Mapping[str, Sequence[Any]]]] = {
+        ".npz": _read_npz,
+        ".csv": _read_csv,
+        ".parquet": _read_parquet,
+    }
+    if not path:
+        raise TaskError('a file task needs a path: task file(path="data.csv")')
+    file = (base_dir or Path()) / path
+    if file.suffix.lower() not in readers:
+        raise TaskError(f"{file}: unknown kind of file {file.suffix!r}; use .npz, .csv or .parquet")
+    try:
+        columns = readers[file.suffix.lower()](file)
+    except FileNotFoundError:
+        raise TaskError(f"{file}: no such file") from None
+    except OSError as error:
+        raise TaskError(f"{file}: cannot be read: {error.strerror or error}") from None
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise TaskError(f"{file}: arrays of different lengths ({shown}); each needs a number per row")
+    if not columns or not all(lengths.values()):
+        raise TaskError(f"{file}: holds no rows")
+    return Table(str(file), columns)
+
+
+def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
+    """Arrays [rows] are columns of their name; an array X [rows, n] is columns X0 … X(n-1)."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = "arrays of Python objects are not read" if "pickle" in str(error).lower() else str(error)
+        raise TaskError(f"{file}: not a readable .npz file: {reason}") from None
+    columns: dict[str, Any] = {}
+    for name, array in arrays.items():
+        if array.ndim == 2 and array.shape[1] > 1:
+            columns |= {f"{name}{at}": array[:, at] for at in range(array.shape[1])}
+        elif array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1):
+            columns[name] = array.reshape(len(array))
+        else:
+            raise TaskError(f"{file}: array {name!r} has shape {array.shape}; use [rows] or [rows, columns]")
+    return columns
+
+
+def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
+    """Columns of text; the first line names them. Commas, semicolons or tabs between."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            head = text.readline()
+            text.seek(0)
+            lines = list(csv.reader(text, delimiter=max(",;\t", key=head.count), strict=True))
+    except UnicodeDecodeError:
+        raise TaskError(f"{file}: not UTF-8 text") from None
+    except csv.Error as error:
+        raise TaskError(f"{file}: not a readable .csv file: {error}") from None
+    names = [name.strip() for name in lines[0]] if lines else []
+    if not names or "" in names or any(_is_number(name) for name in names):
+        raise TaskError(f"{file}: the first line must name the columns")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TaskError(f"{file}: two columns are named {twice!r}")
+    rows = [row for row in lines[1:] if row]
+    for at, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise TaskError(f"{file}: row {at} has {len(row)} values for {len(names)} columns")
+    return {name: [row[at] for row in rows] for at, name in enumerate(names)}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise TaskError(f"{file}: reading .parquet needs pyarrow: pip install 'azdsl[parquet]'") from None
+    try:
+        table = parquet.read_table(file)
+    except ArrowException as error:
+        raise TaskError(f"{file}: not a readable .parquet file: {error}") from None
+    return {name: _plain(column) for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _plain(column: Any) -> Sequence[Any]:
+    """A pyarrow column as an array of numbers, or as a list where it is something else or has gaps."""
+    values: Sequence[Any] = column.to_numpy() if column.null_count == 0 else column.to_pylist()
+    return values
+
+
+def bundled(name: str) -> Table:
+    """One of scikit-learn's bundled data sets: its feature columns, and ``target``. Raises ``TaskError``."""
+    if name not in BUNDLED:
+        raise TaskError(f"unknown data set {name!r}; scikit-learn bundles {', '.join(BUNDLED)}")
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise TaskError("scikit-learn's data sets need scikit-learn: pip install 'azdsl[sklearn]'") from None
+    # Diabetes comes standardised over all rows unless asked for as it was measured: that would leak the test rows.
+    options = {"scaled": False} if name == "diabetes" else {}
+    data = getattr(datasets, f"load_{name}")(**options)
+    features = {str(column): data.data[:, at] for at, column in enumerate(data.feature_names)}
+    return Table(f"scikit-learn's {name}", features | {"target": data.target})
