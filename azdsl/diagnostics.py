@@ -1,0 +1,154 @@
+"""Messages about a text: where, what is wrong, what to do; and how a terminal shows them."""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+TAB = "    "
+"""What a tab looks like in a rendered line."""
+
+WIDTH = 100
+"""Columns of a source line that are shown; a longer one is cut around the span."""
+
+MAX_SHOWN = 50
+"""Diagnostics that are rendered; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text: offsets, and lines and columns that count from 1. ``end`` is exclusive."""
+
+    start: int
+    end: int
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text with its name, for turning offsets into places."""
+
+    text: str
+    filename: str = "<text>"
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts = [0]
+        at = self.text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = self.text.find("\n", at + 1)
+        return starts
+
+    def span(self, start: int, end: int) -> Span:
+        """The span from ``start`` to ``end`` (offsets)."""
+        first, last = bisect_right(self._starts, start), bisect_right(self._starts, end)
+        return Span(
+            start, end, first, start - self._starts[first - 1] + 1, last, end - self._starts[last - 1] + 1
+        )
+
+    def line(self, number: int) -> str:
+        """Line ``number``, without its end."""
+        start = self._starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One error: a stable ``code``, what is wrong, where, and what to do about it."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    notes: tuple[str, ...] = ()
+    hint: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The message with its hint, on one line."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class SyntaxError(Exception):
+    """A text is no valid program or experiment. ``diagnostics`` holds every error of the text."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], source: Source) -> None:
+        found = sorted(diagnostics, key=lambda d: d.span.start if d.span else -1)
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(found)
+        self.source = source
+        super().__init__(render(self.diagnostics, source))
+
+    def __reduce__(self) -> tuple[type[SyntaxError], tuple[tuple[Diagnostic, ...], Source]]:
+        return type(self), (self.diagnostics, self.source)
+
+
+def render(diagnostics: Sequence[Diagnostic], source: Source) -> str:
+    """All diagnostics as a terminal shows them; of very many, the first ones and a count."""
+    parts = [_render_one(d, source) for d in diagnostics[:MAX_SHOWN]]
+    rest = len(diagnostics) - len(parts)
+    if rest:
+        parts.append(f"{source.filename}: {rest} more error{'s' if rest > 1 else ''} not shown")
+    return "\n".join(parts)
+
+
+def _render_one(diagnostic: Diagnostic, source: Source) -> str:
+    notes = [f"  note: {note}" for note in diagnostic.notes]
+    span = diagnostic.span
+    if span is None:
+        return "\n".join([f"{source.filename}: error: {diagnostic.text}", *notes])
+    line = source.line(span.line)
+    stop = span.end_column - 1 if span.end_line == span.line else len(line)
+    shown, before, carets = _excerpt(line, span.column - 1, stop)
+    number = str(span.line)
+    return "\n".join(
+        [
+            f"{source.filename}:{span.line}:{span.column}: error: {diagnostic.text}",
+            f"  {number} | {shown}".rstrip(),
+            f"  {' ' * len(number)} | {' ' * before}{'^' * carets}",
+            *notes,
+        ]
+    )
+
+
+def _excerpt(line: str, start: int, stop: int) -> tuple[str, int, int]:
+    """The line as shown, the columns before the carets and the number of carets."""
+    # Characters so far from the span that they cannot be shown are not even looked at.
+    cut = max(0, start - 2 * WIDTH)
+    cells = [_cell(c) for c in line[cut : start + 2 * WIDTH]]
+    widths = [sum(_width(c) for c in cell) for cell in cells]
+    start, stop = start - cut, min(max(stop, start + 1) - cut, max(len(cells), start - cut + 1))
+    first, last = 0, len(cells)
+    if cut or sum(widths) > WIDTH or len(line) > cut + len(cells):
+        room = WIDTH - 2
+        first = start
+        while first > 0 and sum(widths[first - 1 : start]) <= room // 3:
+            first -= 1
+        last = first
+        while last < len(cells) and sum(widths[first : last + 1]) <= room:
+            last += 1
+    head = "…" if first or cut else ""
+    tail = "…" if last < len(cells) or len(line) > cut + len(cells) else ""
+    shown = head + "".join(cells[first:last]) + tail
+    before = len(head) + sum(widths[first:start])
+    return shown, before, max(1, sum(widths[start : min(stop, last)]))
+
+
+def _cell(character: str) -> str:
+    """What is shown for a character."""
+    if character == "\t":
+        return TAB
+    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
+
+
+def _width(character: str) -> int:
+    """Columns that a character takes on a terminal."""
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

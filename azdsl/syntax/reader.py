@@ -1,0 +1,128 @@
+"""Text -> statements: cuts a file by line, indentation and brackets, so that one bad line hides no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from azdsl.syntax.report import Line, Physical, Report
+from azdsl.syntax.shape import ShapeError, parse_statement
+from azdsl.syntax.tree import Assign, Bare, Declare, Expression, Node, Statement, Task
+
+MAX_NESTING = 100
+"""Levels of brackets or operators that an expression may have."""
+
+MAX_STATEMENT = 10_000
+"""Characters of the longest statement, its comments included."""
+
+_LEXEME = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#.*|[()\[\]]")
+_OPENING, _CLOSING = "([", ")]"
+_NEW_STATEMENT = re.compile(r"def\b|@\s*\w+\s*$")
+
+
+def physical_lines(text: str) -> Iterator[Physical]:
+    """The lines of a text, split into code and comment."""
+    at = 0
+    for raw in text.split("\n"):
+        body = raw.rstrip()
+        code = body.lstrip()
+        indent = body[: len(body) - len(code)]
+        comment, opened = "", 0
+        for match in _LEXEME.finditer(code):
+            lexeme = match.group()
+            if lexeme[0] == "#":
+                comment, code = lexeme, code[: match.start()].rstrip()
+                break
+            opened += (lexeme in _OPENING) - (lexeme in _CLOSING)
+        yield Physical(at, indent, code, comment, opened)
+        at += len(raw) + 1
+
+
+def logical_lines(text: str) -> Iterator[Line]:
+    """The statements of a text, in order; lines without code belong to the statement whose brackets hold them."""
+    lines = list(physical_lines(text))
+    closed = _closed(lines)
+    at = 0
+    while at < len(lines):
+        stop = closed.get(at, at) + 1
+        first, last = lines[at], lines[stop - 1]
+        start, end = first.start + len(first.indent), last.start + len(last.indent) + len(last.code)
+        yield Line(start, first.indent, text[start:end], tuple(lines[at:stop]))
+        at = stop
+
+
+def _closed(lines: list[Physical]) -> dict[int, int]:
+    """For each line that leaves a bracket open, the line that closes it, if one does before the next function."""
+    closed: dict[int, int] = {}
+    waiting: list[tuple[int, int]] = []
+    depth = 0
+    for number, line in enumerate(lines):
+        if _NEW_STATEMENT.match(line.code):
+            waiting.clear()
+        if line.opened > 0:
+            waiting.append((number, depth))
+        depth += line.opened
+        while waiting and waiting[-1][1] >= depth:
+            closed[waiting.pop()[0]] = number
+    return closed
+
+
+def read(report: Report) -> Iterator[tuple[Line, Statement]]:
+    """The statements that fit the grammar; what is wrong with the others goes to ``report``."""
+    for line in logical_lines(report.source.text):
+        if not line.code:
+            continue
+        statement = _limits(line) or _brackets(line) or parse_statement(line.code)
+        if not isinstance(statement, ShapeError) and _deepest(statement) > MAX_NESTING:
+            statement = ShapeError(_TOO_DEEP, 0, len(line.code), _SPLIT)
+        if isinstance(statement, ShapeError):
+            code = "nesting" if statement.message == _TOO_DEEP else "syntax"
+            report.add(code, statement.message, line, Node(statement.start, statement.end), statement.hint)
+        else:
+            yield line, statement
+
+
+_TOO_DEEP = f"nested deeper than {MAX_NESTING} levels"
+_SPLIT = "give a part of it a name of its own"
+
+
+def _limits(line: Line) -> ShapeError | None:
+    """The error of a statement that is too long to read, or None."""
+    if len(line.code) <= MAX_STATEMENT:
+        return None
+    return ShapeError(f"a statement of more than {MAX_STATEMENT:,} characters", 0, 1, "make several of it")
+
+
+def _brackets(line: Line) -> ShapeError | None:
+    """What is wrong with the brackets of a statement, or None."""
+    opened: list[tuple[str, int]] = []
+    for match in _LEXEME.finditer(line.code):
+        lexeme, at = match.group(), match.start()
+        if lexeme in _OPENING:
+            opened.append((lexeme, at))
+            if len(opened) > MAX_NESTING:
+                return ShapeError(_TOO_DEEP, at, at + 1, _SPLIT)
+        elif lexeme in _CLOSING and (not opened or _OPENING.index(opened.pop()[0]) != _CLOSING.index(lexeme)):
+            return ShapeError(f"this '{lexeme}' closes nothing", at, at + 1)
+    if opened:
+        lexeme, at = opened[-1]
+        return ShapeError(f"this '{lexeme}' is never closed", at, at + 1)
+    return None
+
+
+def _deepest(statement: Statement) -> int:
+    """Levels of nesting in the statement's deepest expression."""
+    return max((part.depth for part in _expressions(statement)), default=0)
+
+
+def _expressions(statement: Statement) -> Iterator[Expression]:
+    match statement:
+        case Assign(target=target, value=value):
+            yield from (target, value)
+        case Declare(value=value) if value:
+            yield value
+        case Bare(value=value):
+            yield value
+        case Task(arguments=arguments):
+            for argument in arguments:
+                yield from (argument.key, argument.value) if argument.key else (argument.value,)

@@ -1,0 +1,172 @@
+"""The syntax tree: what a statement says, with the offsets of every part. No meaning yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of the text from offset ``start`` up to ``end``."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(Node):
+    """Something with a value. ``depth`` counts the levels of nesting."""
+
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Expression):
+    """A number as written, its sign included when one stands directly before it."""
+
+    text: str
+
+    @property
+    def value(self) -> float:
+        """The number as a float64 (infinite when too large for one)."""
+        return float(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Expression):
+    """``1..23``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class String(Expression):
+    """A quoted text, without quotes and escapes."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Expression):
+    """A register, a variable, an op or a word, as the place decides."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negation(Expression):
+    """``-x`` for anything but a number."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Expression):
+    """``left operator right``."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Node):
+    """``value``, ``key=value`` or (naming an op) ``v[c] = c``."""
+
+    key: Expression | None
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expression):
+    """``callee(arguments)``."""
+
+    callee: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Expression):
+    """``base[at]`` or ``base[row, column]``."""
+
+    base: Name
+    at: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Expression):
+    """``(a, b)``."""
+
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Node):
+    """``def Setup():``."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Decorator(Node):
+    """``@frozen``."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Node):
+    """``task linear(features=4)``: two words, then perhaps arguments."""
+
+    word: Name
+    kind: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Node):
+    """``target = value``."""
+
+    target: Expression
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Declare(Node):
+    """``name: kind``, perhaps with a value."""
+
+    name: Name
+    kind: Name
+    value: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bare(Node):
+    """An expression on its own: ``NoOp()``, ``search(…)``."""
+
+    value: Expression
+
+
+Statement = Function | Decorator | Task | Assign | Declare | Bare
+
+
+def show(node: Expression | Argument) -> str:
+    """The expression as text in canonical spacing, for comparing and for messages."""
+    match node:
+        case Argument(key=key, value=value):
+            return f"{show(key)}={show(value)}" if key else show(value)
+        case Number(text=text) | Range(text=text) | Name(text=text):
+            return text
+        case String(value=value):
+            return f'"{value}"'
+        case Negation(operand=operand):
+            return f"-{show(operand)}"
+        case Binary(operator=operator, left=left, right=right):
+            return f"{show(left)} {operator} {show(right)}"
+        case Call(callee=callee, arguments=arguments):
+            return f"{callee.text}({', '.join(map(show, arguments))})"
+        case Entry(base=base, at=at):
+            return f"{base.text}[{', '.join(map(show, at))}]"
+        case Items(items=items):
+            return f"({', '.join(map(show, items))})"
+    raise AssertionError(f"not an expression: {node!r}")
