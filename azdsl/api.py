@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,4 +138,5 @@ def _run(programs: list[Program], tasks: TaskSet, backend: str, seed: int, max_a
         )
     from azdsl import codegen
 
-    return codegen.evaluate(programs, tasks, backend=backend, seed=seed, max_abs_error=max_abs_error, precision=precision)
+    compiled = cast(Literal["vm", "jit"], backend)
+    return codegen.evaluate(programs, tasks, backend=compiled, seed=seed, max_abs_error=max_abs_error, precision=precision)

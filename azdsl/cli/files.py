@@ -12,7 +12,6 @@ import click
 
 from azdsl.diagnostics import SyntaxError
 from azdsl.experiment import Experiment
-from azdsl.settings import FileTask, Task
 
 STANDARD_INPUT = "-"
 
@@ -31,11 +30,6 @@ def read_text(file: str) -> str:
     from azdsl import syntax
 
     return standard_input() if file == STANDARD_INPUT else syntax.read_source(file)
-
-
-def metric(task: Task | None) -> str:
-    """How a task is scored."""
-    return task.metric_name if isinstance(task, FileTask) else task.metric if task else "rmse"
 
 
 def standard_input() -> str:

@@ -18,17 +18,12 @@ from azdsl.settings import MUTATIONS, TASKS, Range, Registers, Search, keys
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class RangeType(click.ParamType):
-    """``10`` or ``1..23``."""
-
-    name = "range"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Range:
-        """The range that a text means."""
-        try:
-            return value if isinstance(value, Range) else Range.parse(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a number nor a range such as 1..21", param, ctx)
+def length_range(text: str | Range) -> Range:
+    """The range that ``10`` or ``1..23`` means."""
+    try:
+        return text if isinstance(text, Range) else Range.parse(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number nor a range such as 1..21") from None
 
 
 def experiment_options(function: Function) -> Function:
@@ -77,7 +72,9 @@ def _option(name: str, hint: Any, help: str, facts: Mapping[str, Any]) -> Callab
     text = help[:1].upper() + help[1:] + "."
     if kind is bool:
         return click.option(f"{_flag(name)}/--no-{_flag(name)[2:]}", name, default=None, help=text)
-    chosen: Any = click.Choice(facts["choices"]) if facts.get("choices") else RangeType() if kind is Range else kind
+    if kind is Range:
+        return click.option(_flag(name), name, type=length_range, metavar="RANGE", default=None, help=text)
+    chosen: Any = click.Choice(facts["choices"]) if facts.get("choices") else kind
     return click.option(_flag(name), name, type=chosen, default=None, help=text)
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from azdsl.api import BACKENDS, Evaluation, evaluate
 from azdsl.cli import DONE, NOT_REACHED
-from azdsl.cli.files import base_dir, load_experiment, metric
+from azdsl.cli.files import base_dir, load_experiment
 from azdsl.experiment import Experiment
 from azdsl.settings import FileTask, Task
+from azdsl.taskset import TaskSet
 
 METRICS = ("rmse", "accuracy", "multiclass")
 
@@ -57,13 +56,22 @@ def command(file: str, tasks: int | None, seed: int | None, backend: str, target
         experiment.program, task_set, backend, seed=seed, max_abs_error=search.max_abs_error, combine=search.combine
     )
     reached = None if target is None else result.fitness >= target
-    facts = {"file": file, **_facts(result, task), "seed": seed, "backend": backend, "target": target, "reached": reached}
+    facts = {
+        "file": file,
+        **_facts(result, task_set),
+        "combine": search.combine,
+        "seed": seed,
+        "backend": backend,
+        "target": target,
+        "reached": reached,
+    }
     if as_json:
         click.echo(json.dumps(facts))
     else:
         if default:
             click.echo("The file names no task; scored on the built-in default.")
-        click.echo(f"{make.describe(task)}, seed {seed}")
+        sizes = {"tasks": task_set.tasks, "train": task_set.train_X.shape[1], "valid": task_set.valid_X.shape[1]}
+        click.echo(f"{make.describe(replace(task, **sizes))}, seed {seed}")
         click.echo(_summary(facts))
     return NOT_REACHED if reached is False else DONE
 
@@ -79,9 +87,9 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
     return FileTask(**{key: value for key, value in keys.items() if value is not None}), Path()
 
 
-def _facts(result: Evaluation, task: Task) -> dict[str, Any]:
-    """All figures of a score."""
-    fitness: NDArray[np.float64] = result.task_fitness
+def _facts(result: Evaluation, tasks: TaskSet) -> dict[str, Any]:
+    """All figures of a score. The error is in the target's own units, over the tasks that did not fail."""
+    fitness = result.task_fitness
     facts: dict[str, Any] = {
         "fitness": result.fitness,
         "tasks": len(fitness),
@@ -89,30 +97,26 @@ def _facts(result: Evaluation, task: Task) -> dict[str, Any]:
         "min": float(fitness.min()),
         "max": float(fitness.max()),
         "task_fitness": fitness.tolist(),
-        "metric": metric(task),
+        "metric": tasks.metric,
     }
-    if facts["metric"] == "rmse":
-        errors = [math.tan((1.0 - f) * math.pi / 2.0) for f in fitness.tolist() if f > 0.0]
-        facts["failed"] = len(fitness) - len(errors)
+    if tasks.metric == "rmse":
+        scales = [1.0] * len(fitness) if tasks.target_scale is None else tasks.target_scale.tolist()
+        scored = [(f, scale) for f, scale in zip(fitness.tolist(), scales, strict=True) if f > 0.0]
+        errors = [scale * math.tan((1.0 - f) * math.pi / 2.0) for f, scale in scored]
         facts["rmse"] = sum(errors) / len(errors) if errors else None
-        facts["rmse_unit"] = _unit(task)
+        facts["failed"] = len(fitness) - len(errors)
     return facts
-
-
-def _unit(task: Task) -> str | None:
-    """What an error is measured in, when the target was scaled."""
-    return "standard deviations of the target" if isinstance(task, FileTask) and task.standardize else None
 
 
 def _summary(facts: dict[str, Any]) -> str:
     """The figures as a person reads them."""
-    spread = f"std {facts['std']:.6f}, min {facts['min']:.6f}, max {facts['max']:.6f} over {facts['tasks']} tasks"
-    lines = [f"fitness   {facts['fitness']:.6f}  ({spread})"]
+    several = facts["tasks"] > 1
+    spread = f"  ({facts['combine']} of {facts['tasks']} tasks; std {facts['std']:.6f}, min {facts['min']:.6f}, max {facts['max']:.6f})"
+    lines = [f"fitness   {facts['fitness']:.6f}{spread if several else ''}"]
     if facts["metric"] != "rmse":
         lines.append(f"accuracy  {100 * facts['fitness']:.2f} %")
     elif facts["rmse"] is not None:
-        unit = f" {facts['rmse_unit']}" if facts["rmse_unit"] else ""
-        lines.append(f"RMSE      {facts['rmse']:.6g}{unit}, mean over the tasks")
+        lines.append(f"RMSE      {facts['rmse']:.6g}" + (f", mean of {facts['tasks'] - facts['failed']} tasks" if several else ""))
     if facts.get("failed"):
         lines.append(f"failed    on {facts['failed']} of {facts['tasks']} tasks: an error was too large or no number")
     if facts["target"] is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import load_experiment, metric
+from azdsl.cli.files import load_experiment
 
 
 @click.command()
@@ -29,7 +29,7 @@ def command(file: str, style: str, raw: bool) -> int:
 
     experiment = load_experiment(file)
     if not raw:
-        multiclass = metric(experiment.task) == "multiclass"
+        multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
         program = renumber(remove_dead_code(experiment.program, multiclass), multiclass)
         experiment = replace(experiment, program=program)
     click.echo(str(experiment), nl=False)

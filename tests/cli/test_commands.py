@@ -13,6 +13,8 @@ import pytest
 from azdsl.cli import COMMANDS, main
 from azdsl.ops import OPS
 
+ROOT = Path(__file__).parents[2]
+
 LINEAR = """\
 # stochastic gradient descent
 task linear(features=4, tasks=10)
@@ -182,7 +184,7 @@ def test_show_keeps_statements(run, linear):
 
 def test_score_on_fresh_tasks(run, linear):
     status, out, _ = run("score", linear, "--backend", "reference", "--tasks", 3)
-    assert status == 0 and "fitness " in out and "RMSE " in out and "over 3 tasks" in out
+    assert status == 0 and "fitness " in out and "RMSE " in out and "mean of 3 tasks" in out
     again = json.loads(run("score", linear, "--backend", "reference", "--tasks", 3, "--json")[1])
     assert 0 < again["fitness"] <= 1 and len(again["task_fitness"]) == again["tasks"] == 3
     other = json.loads(run("score", linear, "--backend", "reference", "--tasks", 3, "--json", "--seed", 5)[1])
@@ -214,7 +216,13 @@ def test_score_on_data(run, linear, tmp_path):
     options = ("score", linear, "--data", data, "--target-column", "price", "--backend", "reference")
     status, out, err = run(*options)
     assert status == 0, err
-    assert "standard deviations of the target" in out
+    assert "1 split of" in out and "48 + 12 rows" in out and "RMSE " in out
+
+
+def test_score_on_a_bundled_data_set_is_in_its_units(run):
+    pytest.importorskip("sklearn")
+    facts = json.loads(run("score", ROOT / "examples" / "diabetes.az", "--tasks", 1, "--json")[1])
+    assert facts["metric"] == "rmse" and 70 < facts["rmse"] < 90
 
 
 @pytest.mark.parametrize(
