@@ -85,6 +85,9 @@ def _range(name: str, value: Any) -> Range:
 def _replace(settings: _Settings, given: Mapping[str, Any]) -> _Settings:
     """``settings`` with those values of ``given`` that belong to it."""
     changes = {f.name: given[setting_name(f)] for f in keys(settings) if setting_name(f) in given}
+    for name, value in changes.items():
+        if value != value:
+            raise SettingsError(name, f"{name} must be a number, not {value}")
     try:
         return dataclasses.replace(settings, **changes)
     except TypeError as error:

@@ -246,6 +246,12 @@ def test_score_on_data_with_bad_rows(run, linear, tmp_path, bad):
     assert (status, out) == (2, "") and err.startswith("error: ") and "prices.csv" in err
 
 
+@pytest.mark.parametrize("options", [["--seed", 2**70], ["--tasks", 10**9], ["--tasks", 0], ["--backend", "gpu"]])
+def test_score_refuses_impossible_options(run, linear, options):
+    status, out, err = run("score", linear, *options)
+    assert (status, out) == (2, "") and err.startswith(f"error: Invalid value for '{options[0]}'")
+
+
 def test_score_data_options_need_data(run, linear):
     status, _, err = run("score", linear, "--target-column", "price")
     assert status == 2 and err.startswith("error: --target-column needs --data\n")
@@ -257,6 +263,7 @@ def test_score_data_options_need_data(run, linear):
     [
         (["--tournament", "20", "--population", "10"], "tournament=20 is larger than population=10"),
         (["--mutation", "1.5"], "mutation must be at most 1.0"),
+        (["--target", "nan"], "target must be a number, not nan"),
         (["--learn", "9..2"], "the range is empty"),
         (["--learn", "many"], "'many' is neither a number nor a range"),
         (["--population", "lots"], "'lots' is not a valid integer"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = ("numpy", "numba", "llvmlite", "lark", "rich", "sklearn")
 
@@ -36,6 +39,13 @@ def test_a_closed_pipe_is_quiet():
     with process:
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk_is_one_message():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([sys.executable, "-m", "azdsl", "ops"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, "error: No space left on device\n")
 
 
 def test_interrupt_gives_130():
