@@ -103,7 +103,12 @@ def _inputs(source: Source, op: Op, registers: Registers, given: Sequence[Addres
 
 
 def _block(
-    source: Source, ops: Sequence[Op], registers: Registers, length: int, wanted: list[Address], given: Sequence[Address]
+    source: Source,
+    ops: Sequence[Op],
+    registers: Registers,
+    length: int,
+    wanted: list[Address],
+    given: Sequence[Address],
 ) -> tuple[Instruction, ...]:
     """A function written from its end, mostly into registers in ``wanted``: those read later. Updates ``wanted``."""
     reverse: list[Instruction] = []
@@ -121,7 +126,9 @@ def _block(
     return tuple(reversed(reverse))
 
 
-def _candidate(source: Source, ops: Sequence[Op], registers: Registers, wanted: list[Address], given: Sequence[Address]) -> Instruction:
+def _candidate(
+    source: Source, ops: Sequence[Op], registers: Registers, wanted: list[Address], given: Sequence[Address]
+) -> Instruction:
     """Any instruction, its output among ``wanted`` where the kind fits."""
     op = _one_of(source, ops)
     targets = [address for address in wanted if address.kind is op.output]

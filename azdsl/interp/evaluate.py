@@ -48,7 +48,9 @@ def evaluate(
         rules = _Rules(tasks.metric, tasks.classes, PRECISIONS[precision](max_abs_error))
         return [
             _task_fitness(
-                Machine(program, tasks.features, seed=seed, task=task, multiclass=tasks.multiclass, precision=precision),
+                Machine(
+                    program, tasks.features, seed=seed, task=task, multiclass=tasks.multiclass, precision=precision
+                ),
                 tasks,
                 task,
                 rules,

@@ -47,7 +47,9 @@ class Machine:
         self._key, self._task, self._visit = seed_key(seed), task, 0
         self._memory = {address: self._zero(address.kind) for address in _registers(program)}
         setup, predict, learn = _numbered(program, multiclass)
-        self._setup, self._predict, self._learn = ([self._step(*pair) for pair in block] for block in (setup, predict, learn))
+        self._setup, self._predict, self._learn = (
+            [self._step(*pair) for pair in block] for block in (setup, predict, learn)
+        )
 
     def __getitem__(self, address: Address) -> Any:
         """A register's value: a number, F numbers, or F rows of F numbers."""
@@ -104,7 +106,10 @@ class Machine:
         """An instruction, bound to this memory. ``draw`` is its number among the live random ones."""
         op, output = instruction.op, instruction.output
         # An index is compared with float32(F)·float32(c) whatever the precision, so it is not rounded here.
-        constants = [c if role is Role.INDEX else self.number(c) for role, c in zip(op.constants, instruction.constants, strict=True)]
+        constants = [
+            c if role is Role.INDEX else self.number(c)
+            for role, c in zip(op.constants, instruction.constants, strict=True)
+        ]
         memory, inputs, semantics = self._memory, instruction.inputs, op.semantics
         if output is None:
             return lambda: None

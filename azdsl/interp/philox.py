@@ -79,7 +79,10 @@ class Draws:
         return self._fill(kind, lambda words: mean + std * self.number(standard_normal(words)))
 
     def _fill(self, kind: Kind, entry: Callable[[Words], Any]) -> Any:
-        counters = ((element, self.draw & _WORD, self.visit & _WORD, self.task & _WORD) for element in range(kind.size(self.features)))
+        counters = (
+            (element, self.draw & _WORD, self.visit & _WORD, self.task & _WORD)
+            for element in range(kind.size(self.features))
+        )
         entries = [entry(philox(counter, self.key)) for counter in counters]
         if kind is Kind.SCALAR:
             return entries[0]

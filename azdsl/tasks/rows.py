@@ -58,10 +58,14 @@ def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
     if len(y) < LEAST_ROWS:
         raise TaskError(f"{table.source}: {len(y)} rows are too few; it needs at least {LEAST_ROWS}")
     if (y == y[0]).all():
-        raise TaskError(f"{table.source}: the target {task.target!r} is {y[0]:g} in every row: there is nothing to learn")
+        raise TaskError(
+            f"{table.source}: the target {task.target!r} is {y[0]:g} in every row: there is nothing to learn"
+        )
     if task.metric != "rmse" and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))
-        raise TaskError(f"{table.source}: {task.metric} needs class numbers, but {task.target!r} is {y[row]:g} in row {row + 1}")
+        raise TaskError(
+            f"{table.source}: {task.metric} needs class numbers, but {task.target!r} is {y[row]:g} in row {row + 1}"
+        )
     return np.stack([table.numbers(name) for name in names], axis=1), y
 
 
@@ -98,7 +102,9 @@ def _take(order: Rows, train: int | None, valid: int | None, table: Table) -> tu
     train, valid = train or 0, valid or 0
     if train < 1 or valid < 1 or train + valid > len(order):
         asked = f"{max(train, 1)} training and {max(valid, 1)} validation rows"
-        raise TaskError(f"{table.source}: {asked} are asked for, but the search has {len(order)} rows; make train or valid smaller")
+        raise TaskError(
+            f"{table.source}: {asked} are asked for, but the search has {len(order)} rows; make train or valid smaller"
+        )
     return order[valid : valid + train], order[:valid]
 
 

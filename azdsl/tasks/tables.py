@@ -54,7 +54,9 @@ class Table:
             raise TaskError(f"{self.source}: column {name!r} {what} in row {row + 1}; remove or fill such rows first")
         if (abs(numbers) > LARGEST).any():
             row = int(np.argmax(abs(numbers) > LARGEST))
-            raise TaskError(f"{self.source}: column {name!r} is {numbers[row]:g} in row {row + 1}: too large to compute with")
+            raise TaskError(
+                f"{self.source}: column {name!r} is {numbers[row]:g} in row {row + 1}: too large to compute with"
+            )
         return numbers
 
     def _number(self, name: str, row: int, value: Any) -> float:
@@ -62,10 +64,13 @@ class Table:
         if value is None or str(value).strip().lower() in MISSING:
             return math.nan
         try:
-            return float(value)
+            if not np.iscomplexobj(value):
+                return float(value)
         except (TypeError, ValueError):
-            problem = f"column {name!r} holds text ({str(value)[:40]!r} in row {row})"
-            raise TaskError(f"{self.source}: {problem}; leave it out with columns=… or turn it into numbers") from None
+            pass
+        what = "text" if isinstance(value, str) else type(value).__name__
+        problem = f"column {name!r} holds {what} ({str(value)[:40]!r} in row {row})"
+        raise TaskError(f"{self.source}: {problem}; leave it out with columns=… or turn it into numbers")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -103,7 +108,8 @@ def read(path: str, base_dir: Path | None = None) -> Table:
 def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
     """Arrays [rows] are columns of their name; an array X [rows, n] is columns X0 … X(n-1)."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        # Opened here: NumPy leaves a file that is no archive open.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = "arrays of Python objects are not read" if "pickle" in str(error).lower() else str(error)

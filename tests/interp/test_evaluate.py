@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 from canonical import read
 
 from azdsl.interp import Machine, evaluate
@@ -48,7 +47,9 @@ def test_label_is_hidden_from_predict_and_shown_to_learn():
 def test_memory_starts_at_zero_for_each_task_and_setup_runs_once():
     program = read("def Setup():\n  s2 = 1\n  s1 = s1 + s2\ndef Predict():\n  NoOp()")
     zeros = np.zeros((3, 4, 1))
-    assert evaluate(program, TaskSet.from_arrays(zeros, zeros[..., 0], zeros, zeros[..., 0] + 1.0, epochs=2)) == [1.0] * 3
+    assert (
+        evaluate(program, TaskSet.from_arrays(zeros, zeros[..., 0], zeros, zeros[..., 0] + 1.0, epochs=2)) == [1.0] * 3
+    )
 
 
 def test_training_stops_when_the_first_prediction_is_far_off():
@@ -83,7 +84,7 @@ def test_epoch_length_shorter_than_the_examples():
 
 
 def test_validation_failing_gives_zero_but_later_ones_count():
-    # Validation label 3, limit 1.5: the epochs with s1 = 1 (error 2) fails, that with s1 = 2 passes.
+    # Validation label 3, limit 1.5: the epoch with s1 = 1 (error 2) fails, that with s1 = 2 passes.
     program = read("def Setup():\n  s2 = 1\ndef Learn():\n  s1 = s1 + s2")
     train = [(0.0, 1.0)]
     assert evaluate(program, tasks(train, [(0.0, 3.0)]), max_abs_error=1.5) == [0.0]
@@ -106,7 +107,8 @@ def test_validation_keeps_state_and_goes_on_after_a_failure():
 
 def test_accuracy_squashes_in_training_only():
     # Learn stores the squashed prediction of 0 (a half), by which validation is offset.
-    program = read("def Predict():\n  s1 = norm(v0)\n  s1 = s1 - s2\n  s1 = s1 - s2\ndef Learn():\n  s2 = s1 * s4\n  s2 = s2 + s1")
+    learn = "def Learn():\n  s2 = s1 * s4\n  s2 = s2 + s1"
+    program = read(f"def Predict():\n  s1 = norm(v0)\n  s1 = s1 - s2\n  s1 = s1 - s2\n{learn}")
     valid = [(0.9, 0.0), (1.1, 1.0), (1.2, 0.0), (5.0, 1.0)]
     assert evaluate(program, tasks([(0.0, 1.0)], valid, metric="accuracy")) == [0.75]
 
@@ -142,7 +144,8 @@ def test_chosen_class():
 
 
 def test_multiclass():
-    program = read("def Predict():\n  v2 = dot(m0, v0)\ndef Learn():\n  v3 = v1 - v2\n  m1 = outer(v3, v0)\n  m0 = m0 + m1")
+    learn = "def Learn():\n  v3 = v1 - v2\n  m1 = outer(v3, v0)\n  m0 = m0 + m1"
+    program = read(f"def Predict():\n  v2 = dot(m0, v0)\n{learn}")
     train = [([1.0, 0.0, 0.0], 0.0), ([0.0, 1.0, 0.0], 1.0), ([0.0, 0.0, 1.0], 2.0)] * 3
     valid = [([1.0, 0.1, 0.0], 0.0), ([0.0, 1.0, 0.1], 1.0), ([0.0, 0.0, 2.0], 2.0), ([0.0, 0.0, 2.0], 1.0)]
     assert evaluate(program, tasks(train, valid, metric="multiclass")) == [0.75]
@@ -150,9 +153,15 @@ def test_multiclass():
 
 def test_multiclass_label_is_hidden_and_entries_beyond_the_classes_ignored():
     # v1 read in Predict is zero; entry 2 of v2 is no class (C = 2), however large and even NaN.
-    program = read("def Predict():\n  v2 = v1 + v3\n  v2[0.9] = 50\n  v4 = 1 / v5\n  v4 = v4 * v5\ndef Learn():\n  v3 = v1")
+    setup = "def Setup():\n  v4[0.9] = 1e308\n  v4 = v4 + v4\n  v4 = v4 - v4\n"  # 0, 0, NaN
+    learn = "def Learn():\n  v3 = v1 + v9\n"
+    loud = read(f"{learn}def Predict():\n  v2 = v1 + v3\n  v2[0.9] = 50")
+    nan = read(f"{setup}{learn}def Predict():\n  v2 = v1 + v3\n  v2 = v2 + v4")
     train, valid = [([1.0, 1.0, 1.0], 1.0)], [([1.0, 1.0, 1.0], 1.0), ([1.0, 1.0, 1.0], 0.0)]
-    assert evaluate(program, tasks(train, valid, metric="multiclass", classes=2)) == [0.5]
+    assert evaluate(loud, tasks(train, valid, metric="multiclass", classes=2)) == [0.5]
+    assert evaluate(nan, tasks(train, valid, metric="multiclass", classes=2)) == [0.5]
+    assert evaluate(loud, tasks(train, valid, metric="multiclass", classes=3)) == [0.0]
+    assert evaluate(nan, tasks(train, valid, metric="multiclass", classes=3)) == [0.0]
 
 
 def test_multiclass_stops_on_nan():
@@ -187,7 +196,8 @@ def test_float32_overflow_is_no_warning():
 
 
 def test_machine_by_hand():
-    program = read("def Setup():\n  s2 = 0.5\ndef Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n  v1 = v1 + v2")
+    learn = "def Learn():\n  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n  v1 = v1 + v2"
+    program = read(f"def Setup():\n  s2 = 0.5\ndef Predict():\n  s1 = dot(v0, v1)\n{learn}")
     machine = Machine(program, 2)
     machine.run_setup()
     assert machine.predict([1.0, 2.0]) == 0.0

@@ -1,0 +1,116 @@
+"""Task sets from arrays: what is accepted, what is refused and how."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from azdsl.taskset import TaskError, TaskSet
+
+GOOD = {"train_X": (2, 6, 3), "train_y": (2, 6), "valid_X": (2, 4, 3), "valid_y": (2, 4)}
+
+
+def arrays(**shapes):
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=shape) for name, shape in (GOOD | shapes).items()}
+
+
+def test_sizes_and_defaults():
+    tasks = TaskSet.from_arrays(**arrays())
+    assert (tasks.tasks, tasks.features, tasks.steps, tasks.epoch_length, tasks.epochs) == (2, 3, 6, 6, 1)
+    assert tasks.metric == "rmse"
+    assert not tasks.multiclass
+
+
+def test_lists_and_integers_become_float64():
+    tasks = TaskSet.from_arrays([[[1], [2]]], [[1, 2]], [[[3]]], [[3]])
+    assert tasks.train_X.dtype == tasks.valid_y.dtype == np.float64
+
+
+def test_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TaskSet.from_arrays(**arrays()).epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train_X": (6, 3)}, "train_X must have 3 dimensions"),
+        ({"valid_y": (2, 4, 1)}, "valid_y must have 2 dimensions"),
+        ({"train_y": (2, 5)}, "shapes do not fit together"),
+        ({"valid_X": (2, 4, 2)}, "shapes do not fit together"),
+        ({"valid_X": (2, 0, 3), "valid_y": (2, 0)}, "at least one task"),
+    ],
+)
+def test_bad_shapes(change, message):
+    with pytest.raises(TaskError, match=message):
+        TaskSet.from_arrays(**arrays(**change))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metric": "mae"}, "unknown metric 'mae'"),
+        ({"epoch_length": 4}, "epoch_length=4 does not divide the 6 training steps"),
+        ({"epoch_length": 0}, "epoch_length=0"),
+        ({"epochs": 0}, "does not divide"),
+        ({"metric": "accuracy"}, "labels 0 and 1"),
+        ({"metric": "multiclass"}, "class numbers"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(TaskError, match=message):
+        TaskSet.from_arrays(**arrays(), **settings)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_values_must_be_finite(value):
+    bad = arrays()
+    bad["valid_X"][1, 2, 0] = value
+    with pytest.raises(TaskError, match=r"valid_X\[1, 2, 0\] is .*must be finite"):
+        TaskSet.from_arrays(**bad)
+
+
+def test_text_is_no_array_of_numbers():
+    with pytest.raises(TaskError, match="train_y is not an array of numbers"):
+        TaskSet.from_arrays(**arrays() | {"train_y": [["a"]]})
+
+
+def labelled(train, valid, features=3, **settings):
+    X = np.zeros((1, len(train), features)), np.zeros((1, len(valid), features))
+    return TaskSet.from_arrays(X[0], [train], X[1], [valid], metric="multiclass", **settings)
+
+
+def test_classes():
+    assert labelled([0, 1], [2]).classes == 3
+    assert labelled([0, 1], [1], classes=3).classes == 3
+    with pytest.raises(TaskError, match="label 2 does not fit 2 classes"):
+        labelled([0, 1], [2], classes=2)
+    with pytest.raises(TaskError, match="3 classes with 2 features"):
+        labelled([0, 1], [2], features=2)
+    with pytest.raises(TaskError, match="1 classes"):
+        labelled([0, 0], [0])
+    with pytest.raises(TaskError, match="class numbers"):
+        labelled([0, 1], [-1])
+
+
+def test_first():
+    tasks = TaskSet.from_arrays(**arrays(), epochs=3, epoch_length=2)
+    head = tasks.first(2, 10)
+    assert head.train_X.shape == (2, 2, 3)
+    assert head.valid_X.shape == (2, 4, 3)
+    assert (head.steps, head.epoch_length) == (2, 2)
+    assert head.train_X.flags.c_contiguous
+
+
+def test_errors_in_target_units():
+    plain = TaskSet.from_arrays([[[0.0], [0.0]]], [[0.0, 2.0]], [[[0.0]]], [[4.0]])
+    assert plain.mean_rmse() == [3.0]
+    scaled = dataclasses.replace(plain, target_scale=np.array([10.0]))
+    assert scaled.mean_rmse() == [30.0]
+    assert scaled.rmse([0.5]) == [pytest.approx(10.0)]
+    assert scaled.rmse([1.0]) == [0.0]
+    assert scaled.rmse([0.0]) == [math.inf]
