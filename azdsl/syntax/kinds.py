@@ -65,6 +65,14 @@ class Kinds:
         ranked = sorted(wanted or found, key=lambda pair: (pair[0], len(pair[1].operands)))
         return [use for _, use in ranked]
 
+    def best(self, expression: Expression, want: Kind | None) -> list[Use]:
+        """Those of ``fitting`` that are as good as the first: several while an operand's kind is open."""
+        fits = self.fitting(expression, want)
+        return [use for use in fits if self._rank(use) == self._rank(fits[0])]
+
+    def _rank(self, use: Use) -> tuple[int | None, int]:
+        return self._cost(use), len(use.operands)
+
     def _cost(self, use: Use) -> int | None:
         """Ops that turning numbers into the registers needed takes; None when an operand does not fit."""
         cost = 0
@@ -129,10 +137,10 @@ def names_in(expression: Expression) -> list[Name]:
     """The variables that the expression reads."""
     match expression:
         case Name(text=text):
-            return [] if register(text) else [expression]
+            return [] if register(text) or text in RESERVED else [expression]
         case Binary(left=left, right=right):
             return names_in(left) + names_in(right)
         case Call(arguments=arguments):
             values = [argument.value for argument in arguments if argument.key is None]
-            return [name for value in values for name in names_in(value) if name.text not in RESERVED]
+            return [name for value in values for name in names_in(value)]
     return []

@@ -216,11 +216,13 @@ class _Lowering:
         """An op applied to operands."""
         if isinstance(node, Call) and node.callee.text not in forms():
             raise self.unknown(node)
-        fits = self.kinds.fitting(node, want)
+        fits = self.kinds.best(node, want)
         if not fits:
             raise self.misfit(node)
         op = fits[0].form.op
-        if len({use.form.op.output for use in fits}) > 1 and not op.inputs:
+        if len(fits) > 1:
+            for operand in fits[0].operands:
+                self.letter(operand)
             raise self.fail("type", "whether this is a scalar, a vector or a matrix is open", node, _NAME_IT)
         if op.output is None:
             raise self.fail("type", f"{op.expression} has no value", node)
@@ -242,9 +244,9 @@ class _Lowering:
         operands = [node.left, node.right] if isinstance(node, Binary) else [a.value for a in node.arguments if not a.key]
         letters = [self.letter(operand) for operand in operands]
         if isinstance(node, Binary):
-            return self.fail(
-                "type", f"{f' {node.operator} '.join(letters)}: no such op; {_takes_operator(node.operator)}", node, _hint(letters)
-            )
+            written = f" {node.operator} ".join(letters)
+            hint = _BCAST if sorted(letters) == ["s", "v"] and node.operator != "@" else None
+            return self.fail("type", f"{written}: no such op; {_takes_operator(node.operator)}", node, hint)
         head = node.callee.text
         written = letters + [f"{_brief(a.key)}={_brief(a.value)}" for a in node.arguments if a.key]
         return self.fail("type", f"{head}({', '.join(written)}): no such op; {takes(head)}", node)
@@ -266,6 +268,7 @@ class _Lowering:
         return _brief(operand)
 
 
+_BCAST = "bcast(s) makes a vector of a scalar"
 _NAME_IT = "give it a name of its own with its type: noise: vector = gaussian(0, 1)"
 
 
@@ -278,21 +281,17 @@ def _takes_operator(operator: str) -> str:
     return "@ takes m @ m, m @ v or v @ v" if operator == "@" else takes(operator)
 
 
-def _hint(letters: list[str]) -> str | None:
-    return "bcast(s) makes a vector of a scalar" if sorted(letters) == ["s", "v"] else None
-
-
 def lower(steps: list[Step], limits: Mapping[Kind, int], report: Report) -> tuple[list[Draft], list[Draft], list[Draft]]:
     """The instructions of Setup, Predict and Learn, on virtual registers."""
     steps = [_written_out(step) for step in steps]
-    declared, origin = _declared(steps, report)
+    declared, origin, untyped = _declared(steps, report)
     assignments = [a for step in steps if (a := _assignment(step))]
     kinds = infer(assignments, declared)
     assigned = {a.name for a in assignments if a.name} | {n.text for s in steps if (n := _entry_base(s))} | declared.keys()
     for step in steps:
         if (name := _assigned_name(step)) and name not in origin:
             origin[name] = report.number(step.line)
-    lowering = _Lowering(report, kinds, origin, limits)
+    lowering = _Lowering(report, kinds, origin, limits, failed=untyped)
     _undefined(steps, assigned, lowering)
     blocks: tuple[list[Draft], list[Draft], list[Draft]] = ([], [], [])
     for step in steps:
@@ -338,9 +337,10 @@ def _undefined(steps: list[Step], assigned: Iterable[str], lowering: _Lowering) 
                 lowering.report.add("undefined", message, step.line, name, hint)
 
 
-def _declared(steps: list[Step], report: Report) -> tuple[dict[str, Kind], dict[str, int]]:
-    """Kinds that annotations give, and their lines."""
+def _declared(steps: list[Step], report: Report) -> tuple[dict[str, Kind], dict[str, int], set[str]]:
+    """Kinds that annotations give, and their lines; and the variables whose annotation is wrong."""
     declared: dict[str, Kind] = {}
+    untyped: set[str] = set()
     origin: dict[str, int] = {}
     for step in steps:
         if not isinstance(step.statement, Declare):
@@ -351,6 +351,7 @@ def _declared(steps: list[Step], report: Report) -> tuple[dict[str, Kind], dict[
         if kind is None:
             hint = nearest(word.text, KINDS) or f"a type is {choice(KINDS)}"
             report.add("type", f"unknown type '{brief(word.text)}'", step.line, word, hint)
+            untyped.add(name.text)
         elif address and address.kind != kind:
             report.add("type", f"{brief(name.text)} is a {address.kind.word} by its name", step.line, word)
         elif declared.get(name.text, kind) != kind:
@@ -359,7 +360,7 @@ def _declared(steps: list[Step], report: Report) -> tuple[dict[str, Kind], dict[
         elif not address:
             declared.setdefault(name.text, kind)
             origin.setdefault(name.text, report.number(step.line))
-    return declared, origin
+    return declared, origin, untyped
 
 
 def _written_out(step: Step) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address
 from azdsl.ops import Kind
@@ -25,6 +26,7 @@ _REGISTER = re.compile(r"([svm])([0-9]+)")
 _LONGEST_INDEX = 9
 
 
+@lru_cache(maxsize=4096)
 def register(name: str) -> Address | None:
     """The register that ``name`` is, in range or not; None for a variable's name."""
     if name in ALIASES:

@@ -12,6 +12,7 @@ from typing import Any
 from lark import Lark, Transformer, UnexpectedInput, UnexpectedToken, v_args
 
 from azdsl.syntax import tree
+from azdsl.syntax.report import choice
 
 Part = Any
 """A child of a rule: a token, or what another rule made."""
@@ -183,7 +184,7 @@ def _explain(error: UnexpectedInput, text: str) -> ShapeError:
     if not isinstance(error, UnexpectedToken):
         at = error.pos_in_stream or 0
         return ShapeError(f"unexpected {_quoted(text[at])}", at, at + 1, hint)
-    expected = _expected(set(error.expected))
+    expected = _expected(set(error.accepts or error.expected))
     token = error.token
     if token.type == "$END":
         code = re.sub(r"#[^\n]*", "", text).rstrip()
@@ -199,10 +200,11 @@ def _quoted(text: str) -> str:
 def _expected(terminals: set[str]) -> str:
     """The terminals that would have fitted, in words."""
     if {"NUMBER", "NAME"} <= terminals:
-        words = ["a name, a number or '('"] if "RPAR" not in terminals else ["an argument", "')'"]
-    else:
-        operator = ["an operator"] if "PLUS" in terminals else []
-        words = operator + [word for terminal, word in _WORDS.items() if terminal in terminals]
-        if "$END" in terminals:
-            words.append("the end of the line")
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+        return "an argument or ')'" if "RPAR" in terminals else "a name, a number or '('"
+    if "PLUS" in terminals:
+        terminals -= {"LPAR", "LSQB", "EQUAL"}
+    words = ["an operator"] if "PLUS" in terminals else []
+    words += [word for terminal, word in _WORDS.items() if terminal in terminals]
+    if "$END" in terminals:
+        words.append("the end of the line")
+    return choice(words)

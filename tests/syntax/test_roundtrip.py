@@ -1,0 +1,120 @@
+"""Printing and parsing are inverse, for programs over every op and for whole experiments."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import programs, random_program
+
+from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.ir import FUNCTIONS, Address, Instruction, Program
+from azdsl.ops import OPS, Op, Role
+from azdsl.settings import MUTATIONS, TASKS, Range, Registers, Search, Task
+from azdsl.syntax import format_source, parse, parse_experiment
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(programs())
+def test_print_and_parse(program: Program) -> None:
+    assert parse(str(program)) == program
+    assert format_source(str(program)) == str(program)
+
+
+def test_all_ops_come_back() -> None:
+    generator = np.random.default_rng(7)
+    seen: set[str] = set()
+    for _ in range(60):
+        program = random_program(generator)
+        assert parse(str(program)) == program
+        seen |= {instruction.op.name for instruction in program.instructions}
+    for op in OPS:
+        program = Program(learn=(_instruction(op, 0.5),))
+        assert parse(str(program)) == program
+        seen.add(op.name)
+    assert len(seen) == len(OPS) == 65
+
+
+def _instruction(op: Op, value: float) -> Instruction:
+    inputs = tuple(Address(kind, at + 2) for at, kind in enumerate(op.inputs))
+    return Instruction(op, inputs, Address(op.output, 5) if op.output else None, (value,) * len(op.constants))
+
+
+@given(FINITE, st.sampled_from([op for op in OPS if op.constants]))
+def test_constants_come_back_bit_for_bit(value: float, op: Op) -> None:
+    if Role.INDEX in op.constants:
+        value = abs(value) % 1.0
+    program = Program(setup=(_instruction(op, value),))
+    assert parse(str(program)) == program
+
+
+@pytest.mark.parametrize("value", [-0.0, 0.0, 5e-324, -5e-324, 1e22, 0.1, 1e16, 123456789.0, 1.7976931348623157e308])
+def test_difficult_constants(value: float) -> None:
+    program = Program(setup=tuple(_instruction(op, value) for op in OPS if op.name in ("const", "vector_gaussian")))
+    assert parse(str(program)) == program
+
+
+def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Search | Registers | Task:
+    values: dict[str, object] = {}
+    for field in dataclasses.fields(kind):
+        choices, default = field.metadata.get("choices"), field.default
+        if draw.random() < 0.5:
+            continue
+        if choices:
+            values[field.name] = draw.choice(choices)
+        elif isinstance(default, bool):
+            values[field.name] = draw.random() < 0.5
+        elif isinstance(default, Range):
+            values[field.name] = Range(draw.randint(1, 4), draw.randint(4, 4000))
+        elif isinstance(default, str) or field.name == "columns":
+            values[field.name] = draw.choice(["a b", 'say "x" # \\', "plain", "true", "größe", "1..2", "it's"])
+        elif isinstance(default, float):
+            values[field.name] = draw.choice([0.5, 0.25, 1 / 3, 0.1])
+        elif field.metadata["most"] != 1.0:
+            values[field.name] = draw.randint(field.metadata["least"] or 1, 30) + 2
+    values |= {f.name: "data.csv" for f in dataclasses.fields(kind) if f.name == "path" and not values.get("path")}
+    if kind is Search:
+        values["population"] = 50
+        values["tournament"] = draw.randint(1, 50)
+    if values.get("path") == "data.csv" and kind is TASKS["sklearn"]:
+        values["path"] = "iris"
+    return kind(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_experiments_come_back(seed: int) -> None:
+    draw = random.Random(seed)
+    lists = [tuple(draw.sample(OPS, draw.randint(1, 20))) for _ in FUNCTIONS]
+    ops = draw.choice([(EVOLVABLE,) * 3, (lists[0],) * 3, tuple(lists), ((), lists[1], lists[2])])
+    small = Registers(scalars=6, vectors=5, matrices=3)
+    task = draw.choice([None, *TASKS.values()])
+    experiment = Experiment(
+        random_program(np.random.default_rng(seed), registers=small),
+        _settings(task, draw) if task else None,  # type: ignore[arg-type]
+        draw.choice([Registers(), small]),
+        _settings(Search, draw),  # type: ignore[arg-type]
+        ops,
+        draw.choice([None, tuple(draw.sample(MUTATIONS, 3))]),
+        frozenset(draw.sample(FUNCTIONS, draw.randint(0, 3))),
+    )
+    text = str(experiment)
+    assert parse_experiment(text) == experiment
+    assert parse_experiment(format_source(text)) == experiment
+
+
+@pytest.mark.parametrize("op", OPS, ids=str)
+def test_an_op_is_named_by_its_name_and_its_shape(op: Op) -> None:
+    for name in (op.name, op.shape):
+        assert parse_experiment(f"ops({name})\n").ops[0] == (op,)
+
+
+def test_infinite_settings_come_back() -> None:
+    experiment = Experiment(search=Search(max_abs_error=float("inf"), seed=2**63 - 1))
+    assert parse_experiment(str(experiment)) == experiment
+
+
