@@ -1,0 +1,20 @@
+"""What the compiled loop asks of an engine: two operations on a live program.
+
+``full`` and ``functional_hash`` are declared here without a body. A kind of engine (a named tuple of
+arrays, addresses and numbers) gives them one for itself with ``numba.extending.overload``, chosen by the
+engine's type when the loop is compiled for it; so the loop holds no function pointer and stays cacheable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> int:
+    """Evaluate the live program on every task into ``task_fitness``; 1 if all of them stopped early, else 0."""
+    raise TypeError(f"{type(engine).__name__} is no engine of compiled code")
+
+
+def functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> int:
+    """A uint64 hash of the errors on the tasks' first examples."""
+    raise TypeError(f"{type(engine).__name__} is no engine of compiled code")

@@ -1,0 +1,181 @@
+"""The compiled search: an epoch of one island in one call, without the GIL.
+
+A child is settled by the first of these that can: it is a copy of its parent; it costs more than the
+budget (fitness 0); it means the same as its parent; as a program seen before; it makes the same errors on
+a few examples as one seen before (FEC); it is evaluated in full.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azdsl.ir.packing import CONSTANTS
+from azdsl.search.cache import find, put
+from azdsl.search.canonical import Scratch, compact, fingerprint, liveness
+from azdsl.search.compiled import inline, jit
+from azdsl.search.evaluation import full, functional_hash
+from azdsl.search.mutate import mutate
+from azdsl.search.population import LAYERS, Island, Members
+from azdsl.search.rng import Words, digit, next_word, uniform
+from azdsl.search.space import Space
+
+_COPY, _NEUTRAL, _BUDGET, _CACHED, _FEC, _STOPPED, _FULL = range(len(LAYERS))
+_NONE = np.uint64(0)
+
+
+@inline
+def tournament(fitness: Any, draws: Any, state: Words) -> Any:
+    """Draw members with replacement; the fittest wins, the first drawn of equals. Two draws a random word."""
+    size = fitness.size
+    winner, word = digit(next_word(state), size)
+    for i in range(1, draws):
+        if i & 1 == 0:
+            word = next_word(state)
+        rival, word = digit(word, size)
+        winner = rival if fitness[rival] > fitness[winner] else winner
+    return winner
+
+
+@inline
+def copy_row(space: Space, source: Members, row: Any, target: Members, to: Any) -> None:
+    """Copy a program with all that is known of it, its code only as far as it reaches."""
+    about, theirs = source.about[row], target.about[to]
+    theirs.key0, theirs.key1, theirs.birth = about.key0, about.key1, about.birth
+    target.fitness[to] = source.fitness[row]
+    for f in range(3):
+        theirs.lengths[f] = about.lengths[f]
+    end = space.functions[2].offset + about.lengths[2]
+    for at in range(end):
+        target.code[to, at] = source.code[row, at]
+    for at in range(CONSTANTS * end):
+        target.constants[to, at] = source.constants[row, at]
+
+
+@jit
+def upper_median(values: Any) -> Any:
+    """The element at place n // 2 in order (Hoare's selection). Rearranges ``values``."""
+    wanted, low, high = values.size // 2, 0, values.size - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i, j = i + 1, j - 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            break
+    return values[wanted]
+
+
+@inline
+def combined(space: Space, task_fitness: Any) -> Any:
+    """Fitness over tasks: the mean, summed left to right, or the upper median."""
+    if space.median:
+        return upper_median(task_fitness)
+    total = task_fitness[0]
+    for i in range(1, task_fitness.size):
+        total += task_fitness[i]
+    return total / task_fitness.size
+
+
+@inline
+def measure(space: Space, island: Island, scratch: Scratch, engine: Any) -> Any:
+    """Fitness of the live program in ``scratch`` by FEC or in full, and how it was found."""
+    count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
+    code, constants = scratch.code[:count], scratch.constants[:count]
+    early: Any = _NONE
+    if space.fec:
+        early = functional_hash(engine, scratch.lengths, code, constants)
+        known, fitness = find(island.errors, early, _NONE)
+        if known:
+            return fitness, _FEC
+    stopped = full(engine, scratch.lengths, code, constants, scratch.task_fitness)
+    fitness = combined(space, scratch.task_fitness)
+    if space.fec:
+        put(island.errors, early, _NONE, fitness)
+    return fitness, _STOPPED if stopped else _FULL
+
+
+@jit
+def lowest(fitness: Any) -> Any:
+    """The least of some numbers."""
+    least = fitness[0]
+    for i in range(1, fitness.size):
+        least = min(least, fitness[i])
+    return least
+
+
+@jit
+def remember(space: Space, members: Members, finalists: Members, row: Any) -> Any:
+    """Take a member into the finalists, in place of the worst, if it is better and new; gives the new worst's fitness."""
+    about, worst = members.about[row], 0
+    for i in range(finalists.fitness.size):
+        other = finalists.about[i]
+        if finalists.fitness[i] >= 0.0 and other.key0 == about.key0 and other.key1 == about.key1:
+            return lowest(finalists.fitness)
+        if finalists.fitness[i] < finalists.fitness[worst]:
+            worst = i
+    if members.fitness[row] > finalists.fitness[worst]:
+        copy_row(space, members, row, finalists, worst)
+    return lowest(finalists.fitness)
+
+
+@inline
+def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any) -> Any:
+    """Set the fitness and hash of a member that holds its parent's; gives the layer that settled it."""
+    members, about = island.members, island.members.about[row]
+    liveness(space, scratch, members.code[row], about.lengths)
+    if compact(space, scratch, members.code[row], members.constants[row], about.lengths) > space.budget:
+        # The budget comes first and has no hash: a cheaper program may mean the same.
+        about.key0, about.key1, members.fitness[row] = _NONE, _NONE, 0.0
+        return _BUDGET
+    key0, key1 = fingerprint(space, scratch)
+    if key0 == about.key0 and key1 == about.key1:
+        return _NEUTRAL
+    about.key0, about.key1 = key0, key1
+    known, fitness = find(island.programs, key0, key1)
+    layer = _CACHED
+    if not known:
+        fitness, layer = measure(space, island, scratch, engine)
+        put(island.programs, key0, key1, fitness)
+    members.fitness[row] = fitness
+    return layer
+
+
+@jit
+def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
+    """Breed and settle that many children, each in place of the oldest member.
+
+    The first candidates of an island are its initial population. The result depends on the island's state
+    alone: two epochs of n are one of 2n.
+    """
+    members, state = island.members, island.rng
+    fitness, clock = members.fitness, island.clock
+    worst = lowest(island.finalists.fitness)
+    for _ in range(candidates):
+        row = clock[0] % fitness.size
+        changed = fitness[row] < 0.0
+        if not changed:
+            parent = tournament(fitness, space.tournament, state)
+            if parent != row:
+                copy_row(space, members, parent, members, row)
+            changed = uniform(state) < space.mutation and mutate(
+                space, state, members.code[row], members.constants[row], members.about[row].lengths
+            )
+        layer = settle(space, island, scratch, engine, row) if changed else _COPY
+        members.about[row].birth = clock[1]
+        clock[0] += 1
+        clock[1] += 1
+        island.counts[layer] += 1
+        # Only what was measured now can be new and better: the other layers' fitness was looked at before.
+        if fitness[row] > worst and layer not in (_COPY, _NEUTRAL, _CACHED):
+            worst = remember(space, members, island.finalists, row)

@@ -1,0 +1,152 @@
+"""The state of one island, all of it arrays, and its initial population."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.experiment import Experiment
+from azdsl.ir import FUNCTIONS, Program, pack, unpack
+from azdsl.ir.packing import CONSTANTS
+from azdsl.search.cache import Cache, make_cache
+from azdsl.search.compiled import jit
+from azdsl.search.mutate import write_random
+from azdsl.search.rng import Words, below, seeded
+from azdsl.search.space import Space
+
+LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "full")
+"""How a candidate's fitness was settled, in the order of ``Island.counts``."""
+
+
+ABOUT = np.dtype([("lengths", "i8", 3), ("key0", "u8"), ("key1", "u8"), ("birth", "i8")])
+"""A program's lengths, its canonical hash (0, 0 when it is over budget) and its number among the candidates."""
+
+
+class Members(NamedTuple):
+    """Programs in rows: ``code`` uint64[P, C], ``constants`` float64[P, 3 C], ``about`` [P]; ``fitness``
+    float64[P], -1 where it is not known yet or the row is empty.
+    """
+
+    code: NDArray[np.uint64]
+    constants: NDArray[np.float64]
+    about: NDArray[np.void]
+    fitness: NDArray[np.float64]
+
+
+class Island(NamedTuple):
+    """``members`` is a ring: the next child replaces row ``clock[0] % P``, the oldest. ``clock[1]`` counts candidates.
+
+    ``finalists`` are the best programs so far with different hashes. ``counts`` int64[7] counts candidates by
+    ``LAYERS``. ``programs`` maps canonical hashes to fitness, ``errors`` hashes of early errors.
+    """
+
+    members: Members
+    finalists: Members
+    rng: Words
+    clock: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    programs: Cache
+    errors: Cache
+
+
+def make_island(space: Space, experiment: Experiment, island: int) -> Island:
+    """An island without a population, its random numbers seeded by the search's seed and its own number."""
+    search, capacity = experiment.search, space.capacity
+    return Island(
+        members=_empty(search.population, capacity),
+        finalists=_empty(search.finalists, capacity),
+        rng=seeded(search.seed, island),
+        clock=np.zeros(2, np.int64),
+        counts=np.zeros(len(LAYERS), np.int64),
+        programs=make_cache(search.cache),
+        errors=make_cache(search.cache if space.fec else 1),
+    )
+
+
+def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
+    """Fill the population's rows with the initial programs; their fitness is not known yet.
+
+    ``seed``: the file's program, padded with NoOp. ``empty``: NoOp alone. ``random``: random instructions,
+    of a random length within the limits. Frozen functions are always as written.
+    """
+    members, program = island.members, experiment.program
+    start = np.zeros(space.capacity, np.uint64), np.zeros(CONSTANTS * space.capacity), space.functions["least"].copy()
+    for f, name in enumerate(FUNCTIONS):
+        if experiment.search.init == "seed" or name in experiment.frozen:
+            _write(space, start, program, f)
+    members.code[:], members.constants[:], members.about["lengths"] = start
+    members.fitness[:] = -1.0
+    island.clock[0] = 0
+    if experiment.search.init == "random":
+        randomize_all(space, members, island.rng)
+
+
+@jit
+def randomize_all(space: Space, members: Members, state: Words) -> None:
+    """Fill every function that can evolve with random instructions."""
+    for row in range(members.code.shape[0]):
+        for f in space.evolvable:
+            limits = space.functions[f]
+            length = limits.least + below(state, limits.most - limits.least + 1)
+            members.about[row].lengths[f] = length
+            write_random(space, state, members.code[row], members.constants[row], f, limits.offset, length)
+
+
+def genotype(space: Space, members: Members, row: int) -> Program:
+    """A row as a program."""
+    lengths = members.about["lengths"][row]
+    used = np.concatenate([offset + np.arange(n) for offset, n in zip(space.functions["offset"], lengths, strict=True)])
+    return unpack(lengths, members.code[row, used], members.constants[row].reshape(-1, CONSTANTS)[used])
+
+
+def best(island: Island) -> int:
+    """The row among the finalists of the first program that reached the highest fitness."""
+    fitness, births = island.finalists.fitness, island.finalists.about["birth"]
+    return int(np.lexsort((births, -fitness))[0])
+
+
+def adopt(island: Island, others: Members) -> None:
+    """Put programs with known fitness in place of the oldest ones, in order (migration)."""
+    rows = (island.clock[0] + np.arange(len(others.fitness))) % len(island.members.fitness)
+    for mine, theirs in zip(island.members, others, strict=True):
+        mine[rows] = theirs
+    island.clock[0] += len(rows)
+
+
+def select(members: Members, rows: Any) -> Members:
+    """A copy of some rows."""
+    return Members(*(array[rows] for array in members))
+
+
+def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
+    """The island's state by name, for a checkpoint: ``members.code`` and so on."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, value in island._asdict().items():
+        parts = {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
+        arrays |= parts
+    return arrays
+
+
+def restore(island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the state of ``island`` from what ``to_arrays`` gave of one of the same space."""
+    for name, array in to_arrays(island).items():
+        array[...] = arrays[name]
+
+
+def _empty(rows: int, capacity: int) -> Members:
+    code, constants = np.zeros((rows, capacity), np.uint64), np.zeros((rows, CONSTANTS * capacity))
+    return Members(code, constants, np.zeros(rows, ABOUT), np.full(rows, -1.0))
+
+
+def _write(space: Space, row: tuple[Any, Any, Any], program: Program, function: int) -> None:
+    """Put one function of a program into a row, keeping at least the least length."""
+    code, constants, lengths = row
+    packed = pack(program)
+    begin, count = int(packed.lengths[:function].sum()), int(packed.lengths[function])
+    first = int(space.functions["offset"][function])
+    code[first : first + count] = packed.code[begin : begin + count]
+    constants.reshape(-1, CONSTANTS)[first : first + count] = packed.constants[begin : begin + count]
+    lengths[function] = max(count, lengths[function])

@@ -1,0 +1,284 @@
+"""The search space as arrays: what compiled code knows about ops, registers, lengths and mutations.
+
+All of it is derived from the op table and an ``Experiment``; no op has a name here. Registers are
+numbered through: scalars, then vectors, then matrices, then ``none`` (what an op without an output
+writes) and ``sink`` (what an absent input reads).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.experiment import Experiment
+from azdsl.ir import FEATURES, FUNCTIONS, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program
+from azdsl.ir.program import READ_ONLY
+from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
+from azdsl.search.salts import salts
+from azdsl.settings import MUTATIONS, Range, Registers, SettingsError
+from azdsl.taskset import TaskSet
+
+ROLES = tuple(Role)
+"""Roles of constants in the order in which the op table's arrays number them; -1 is no constant."""
+
+OP_TABLE = np.dtype(
+    [
+        ("inputs", "i2"),
+        ("has_output", "i2"),
+        ("constants", "i2"),
+        ("a_count", "i2"),  # registers to draw an input from; 1 where there is none, which draws a 0
+        ("b_count", "i2"),
+        ("out_first", "i2"),  # the first register that may be written
+        ("out_count", "i2"),
+        ("roles", "i2", 3),
+        ("low", "i2"),  # the constants to keep in order, or -1
+        ("high", "i2"),
+        ("out_kind", "i2"),  # the register banks by number; 3 is none
+        ("a_kind", "i2"),
+        ("b_kind", "i2"),
+        ("old_kind", "i2"),  # the output's, when the op keeps part of its old value
+        ("a_base", "i2"),  # what to add to a register's index for its number
+        ("b_base", "i2"),
+        ("out_base", "i2"),
+        ("old_base", "i2"),
+        ("commutative", "i2"),
+        ("random", "i2"),
+        ("updates", "i2"),
+        ("plain", "i2"),  # neither constants, nor random, nor updating
+        ("costs", "f8", 3),  # the op's share of an evaluation's cost, in each function
+        ("salt0", "u8"),
+        ("salt1", "u8"),
+    ],
+    align=True,
+)
+
+FUNCTION_TABLE = np.dtype(
+    [
+        ("offset", "i8"),  # where the function starts in a row
+        ("least", "i8"),  # lengths
+        ("most", "i8"),
+        ("first_op", "i8"),  # the ops to draw from: ops[first_op : first_op + op_count]
+        ("op_count", "i8"),
+    ]
+)
+
+REGISTER_TABLE = np.dtype([("value0", "u8"), ("value1", "u8"), ("name0", "u8"), ("name1", "u8")])
+"""Hashes of what a register holds when a function starts, and of its name where the function ends."""
+
+KINDS = tuple(Kind)
+"""Kinds of registers in the order in which banks are numbered; ``NO_KIND`` comes after them."""
+NO_KIND = len(KINDS)
+
+BASELINE = (
+    ("const", "vector_gaussian", "matrix_gaussian"),
+    ("matvec", "vector_maximum", "dot"),
+    (
+        "scalar_subtract",
+        "scalar_multiply",
+        "vector_scale",
+        "vector_scale",
+        "vector_heaviside",
+        "vector_multiply",
+        "outer",
+        "matrix_add",
+        "vector_add",
+    ),
+)
+"""The ops of a two-layer network trained by gradient descent: what the train budget is a multiple of."""
+
+
+class Space(NamedTuple):
+    """What may be bred, and how it is judged. All fields are arrays or numbers that numba understands.
+
+    ``table`` has a record per op, ``functions`` one per function, ``registers`` [3, R] one per function
+    and register. ``evolvable`` holds the functions that mutations touch, ``mutations`` the kinds of
+    mutation by their place in ``settings.MUTATIONS``. ``first_register`` is each bank's first number.
+    ``given`` uint64[3] flags, bank by bank, the registers that the evaluation writes, ``prediction`` the
+    one that it reads; ``budget`` is the most that a program may cost.
+    """
+
+    table: NDArray[np.void]
+    functions: NDArray[np.void]
+    registers: NDArray[np.void]
+    ops: NDArray[np.int64]
+    evolvable: NDArray[np.int64]
+    mutations: NDArray[np.int64]
+    first_register: NDArray[np.int64]
+    given: NDArray[np.uint64]
+    prediction: NDArray[np.uint64]
+    budget: float
+    mutation: float
+    tournament: int
+    median: bool
+    fec: bool
+
+    @property
+    def capacity(self) -> int:
+        """Instructions that a row has room for."""
+        return int(self.functions["most"].sum())
+
+
+def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
+    """The search space of ``experiment`` on ``tasks``. Raises ``SettingsError`` when it is empty or contradicts itself."""
+    search, registers = experiment.search, experiment.registers
+    check_registers(experiment.program, registers, tasks.multiclass)
+    lengths = [_lengths(experiment, f) for f in range(3)]
+    allowed = [_allowed(experiment, f) for f in range(3)]
+    evolvable = [f for f in range(3) if allowed[f] and lengths[f].most]
+    if not evolvable:
+        raise SettingsError("ops", "nothing can evolve: every function is frozen, without ops or of length 0")
+    bank = Bank(registers)
+    table = _table(bank, tasks)
+    baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])
+    return Space(
+        table=table,
+        functions=_functions(lengths, [len(ops) for ops in allowed]),
+        registers=_registers(bank, tasks.multiclass),
+        ops=np.array([op.code for ops in allowed for op in ops], np.int64),
+        evolvable=np.array(evolvable, np.int64),
+        mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
+        first_register=np.array([bank.base[kind] for kind in KINDS], np.int64),
+        given=_flags(LABEL, FEATURES, *([LABELS] if tasks.multiclass else [])),
+        prediction=_flags(PREDICTIONS if tasks.multiclass else PREDICTION),
+        budget=float(search.budget * baseline) if search.budget else float("inf"),
+        mutation=float(search.mutation),
+        tournament=search.tournament,
+        median=search.combine == "median",
+        fec=search.fec,
+    )
+
+
+class Bank:
+    """Registers numbered through, with ``none`` and ``sink`` after them."""
+
+    def __init__(self, registers: Registers) -> None:
+        self.sizes = {Kind.SCALAR: registers.scalars, Kind.VECTOR: registers.vectors, Kind.MATRIX: registers.matrices}
+        self.base = dict(zip(Kind, np.cumsum([0, *self.sizes.values()]).tolist(), strict=False))
+        self.none = sum(self.sizes.values())
+        self.sink = self.none + 1
+        self.total = self.none + 2
+
+    def number(self, address: Address) -> int:
+        """A register's number."""
+        return int(self.base[address.kind]) + address.index
+
+    def writable(self, kind: Kind) -> tuple[int, int]:
+        """The first register of ``kind`` that may be written, and how many there are."""
+        first = sum(address.kind is kind for address in READ_ONLY)
+        return first, max(0, self.sizes[kind] - first)
+
+
+def _flags(*addresses: Address) -> NDArray[np.uint64]:
+    """Registers as a bit each, bank by bank."""
+    return np.array([sum(1 << a.index for a in addresses if a.kind is kind) for kind in Kind], np.uint64)
+
+
+def check_registers(program: Program, registers: Registers, multiclass: bool) -> None:
+    """Raise ``SettingsError`` when the program, or the kind of task, needs registers that are not there."""
+    sizes = Bank(registers).sizes
+    if multiclass and sizes[Kind.VECTOR] <= PREDICTIONS.index:
+        raise SettingsError("vectors", f"vectors={registers.vectors}: multi-class tasks predict in {PREDICTIONS}; allow at least 3 vectors")
+    for instruction in program.instructions:
+        for address in (*instruction.inputs, *([instruction.output] if instruction.output else [])):
+            if address.index >= sizes[address.kind]:
+                key = {Kind.SCALAR: "scalars", Kind.VECTOR: "vectors", Kind.MATRIX: "matrices"}[address.kind]
+                held = f"{key}={sizes[address.kind]}"
+                raise SettingsError(key, f"the program uses {address}, but {held}; allow at least {address.index + 1}")
+
+
+def _lengths(experiment: Experiment, function: int) -> Range:
+    """The lengths a function may have; a frozen one has the length it is written with."""
+    name, written = FUNCTIONS[function], len(experiment.program.functions[function])
+    if name in experiment.frozen:
+        return Range(written, written)
+    lengths: Range = getattr(experiment.search, name.lower())
+    if experiment.search.init == "seed" and written > lengths.most:
+        raise SettingsError(name.lower(), f"{name} has {written} instructions, but {name.lower()}={lengths}; allow as many")
+    return lengths
+
+
+def _allowed(experiment: Experiment, function: int) -> list[Op]:
+    """The ops a function draws from: those allowed whose registers exist. None for a frozen function."""
+    if FUNCTIONS[function] in experiment.frozen:
+        return []
+    bank = Bank(experiment.registers)
+    ops = experiment.ops[function]
+    legal = [
+        op for op in ops if all(bank.sizes[kind] for kind in op.inputs) and (op.output is None or bank.writable(op.output)[1])
+    ]
+    if ops and not legal:
+        raise SettingsError("ops", f"no op of {FUNCTIONS[function]} is possible: the registers that they need do not exist; allow more registers")
+    return legal
+
+
+def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64]:
+    """The kinds of mutation that are allowed, without those that the lengths rule out."""
+    varies = any(r.least < r.most for r in lengths)
+    wanted = MUTATIONS if experiment.mutations is None else experiment.mutations
+    unknown = [name for name in wanted if name not in MUTATIONS]
+    if unknown:
+        raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; there are {', '.join(MUTATIONS)}")
+    possible = [name for name in wanted if varies or name not in ("insert", "remove")]
+    if not possible:
+        raise SettingsError("mutations", "no mutation is possible: insert and remove need lengths that may vary, such as setup=1..21")
+    return np.array([MUTATIONS.index(name) for name in possible], np.int64)
+
+
+def _functions(lengths: list[Range], op_counts: list[int]) -> NDArray[np.void]:
+    """One record per function."""
+    functions = np.zeros(3, FUNCTION_TABLE)
+    functions["least"], functions["most"] = [r.least for r in lengths], [r.most for r in lengths]
+    functions["op_count"] = op_counts
+    for field, sizes in (("offset", functions["most"]), ("first_op", functions["op_count"])):
+        functions[field] = np.cumsum(sizes) - sizes
+    return functions
+
+
+def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
+    """One record per op."""
+    table = np.zeros(len(OPS), OP_TABLE)
+    validations = tasks.steps // tasks.epoch_length * int(tasks.valid_X.shape[1])
+    runs = np.array([1, tasks.steps + validations, tasks.steps])
+    table["salt0"], table["salt1"] = salts("op", len(OPS)).T
+    for op, record in zip(OPS, table, strict=True):
+        first, count = bank.writable(op.output) if op.output else (0, 1)
+        roles = [ROLES.index(role) for role in op.constants]
+        record["inputs"], record["has_output"], record["constants"] = len(op.inputs), op.output is not None, len(roles)
+        for at, slot in enumerate("ab"):
+            kind = op.inputs[at] if at < len(op.inputs) else None
+            record[f"{slot}_count"] = bank.sizes[kind] if kind else 1
+            record[f"{slot}_kind"] = KINDS.index(kind) if kind else NO_KIND
+            record[f"{slot}_base"] = bank.base[kind] if kind else bank.sink
+        record["out_first"], record["out_count"] = first, count
+        record["out_base"] = bank.base[op.output] if op.output else bank.none
+        record["out_kind"] = KINDS.index(op.output) if op.output else NO_KIND
+        record["old_kind"] = record["out_kind"] if op.updates else NO_KIND
+        record["old_base"] = record["out_base"] if op.updates else bank.sink
+        record["roles"] = [*roles, -1, -1, -1][:3]
+        record["low"], record["high"] = (op.constants.index(r) if r in op.constants else -1 for r in (Role.LOW, Role.HIGH))
+        record["commutative"], record["random"], record["updates"] = op.commutative, op.random, op.updates
+        record["plain"] = not (roles or op.random or op.updates)
+        record["costs"] = runs * op.cost(tasks.features)
+    return table
+
+
+def _registers(bank: Bank, multiclass: bool) -> NDArray[np.void]:
+    """One record per function and register.
+
+    All memory is zero before Setup. While predicting the label is 0 (and the one-hot label too).
+    """
+    zero = dict(zip(Kind, salts("zero", len(Kind)), strict=True))
+    values = np.stack([salts("value", bank.total)] * 3)
+    for kind in Kind:
+        values[0, bank.base[kind] : bank.base[kind] + bank.sizes[kind]] = zero[kind]
+    values[1, bank.number(LABEL)] = zero[Kind.SCALAR]
+    if multiclass:
+        values[1, bank.number(LABELS)] = zero[Kind.VECTOR]
+        values[2, bank.number(LABEL)] = zero[Kind.SCALAR]
+    names = np.stack([salts(f"name {f}", bank.total) for f in FUNCTIONS])
+    registers = np.zeros((3, bank.total), REGISTER_TABLE)
+    for i in range(2):
+        registers[f"value{i}"], registers[f"name{i}"] = values[..., i], names[..., i]
+    return registers

@@ -1,0 +1,91 @@
+"""What the search's tests share: a fake engine, task sets and experiments."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from azdsl.experiment import Experiment
+from azdsl.ops import BY_NAME
+from azdsl.search.evaluation import full, functional_hash
+from azdsl.settings import Range, Registers, Search
+from azdsl.taskset import TaskSet
+
+
+class FakeEngine(NamedTuple):
+    """An engine whose fitness is a cheap hash of the live code. ``calls`` counts [full, functional_hash]."""
+
+    calls: NDArray[np.int64]
+
+
+def fake_engine() -> FakeEngine:
+    return FakeEngine(np.zeros(2, np.int64))
+
+
+def _is_fake(engine: Any) -> bool:
+    return getattr(engine, "instance_class", None) is FakeEngine
+
+
+@overload(full)
+def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+    if not _is_fake(engine):
+        return None
+
+    def implementation(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+        engine.calls[0] += 1
+        total = np.uint64(lengths[0] * 64 + lengths[1])
+        for at in range(code.size):
+            total = (total ^ code[at]) * np.uint64(0x9E3779B97F4A7C15)
+            total ^= total >> np.uint64(29)
+        for task in range(task_fitness.size):
+            task_fitness[task] = np.float64(np.int64((total >> np.uint64(11)) & np.uint64(0xFFFFF))) / 2.0**20
+        return np.int64(total & np.uint64(7)) == 0
+
+    return implementation
+
+
+@overload(functional_hash)
+def _functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> Any:
+    if not _is_fake(engine):
+        return None
+
+    def implementation(engine: Any, lengths: Any, code: Any, constants: Any) -> Any:
+        engine.calls[1] += 1
+        total = np.uint64(code.size)
+        for at in range(code.size):
+            total = (total ^ (code[at] & np.uint64(0xFFFF))) * np.uint64(0x9E3779B97F4A7C15)
+            total ^= total >> np.uint64(31)
+        return total
+
+    return implementation
+
+
+DEMO_OPS = tuple(BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add"))
+
+
+def demo(**search: Any) -> Experiment:
+    """The demo's search space: 10 + 2 + 8 instructions, six ops."""
+    lengths = {"setup": Range(10, 10), "predict": Range(2, 2), "learn": Range(8, 8)}
+    settings = Search(**({"init": "random"} | lengths | search))
+    return Experiment(registers=Registers(4, 3, 1), search=settings, ops=(DEMO_OPS,) * 3)
+
+
+def everything(**search: Any) -> Experiment:
+    """All ops, lengths that vary."""
+    settings = {"population": 100, "setup": Range(0, 6), "predict": Range(1, 6), "learn": Range(0, 8), "init": "random"}
+    return Experiment(registers=Registers(5, 4, 3), search=Search(**(settings | search)))
+
+
+def task_set(tasks: int = 4, features: int = 3, metric: Any = "rmse", train: int = 12, valid: int = 6, seed: int = 0) -> TaskSet:
+    """Random tasks."""
+    draw = np.random.default_rng(seed)
+    X, VX = draw.normal(size=(tasks, train, features)), draw.normal(size=(tasks, valid, features))
+    if metric == "rmse":
+        w = draw.normal(size=(tasks, features, 1))
+        return TaskSet.from_arrays(X, (X @ w)[..., 0], VX, (VX @ w)[..., 0])
+    classes = 2 if metric == "accuracy" else min(3, features)
+    y, Vy = draw.integers(classes, size=X.shape[:2]), draw.integers(classes, size=VX.shape[:2])
+    return TaskSet.from_arrays(X, y, VX, Vy, metric, classes=classes if metric == "multiclass" else None)

@@ -1,0 +1,157 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from search.helpers import demo, everything, fake_engine, task_set
+
+from azdsl.search.canonical import make_scratch
+from azdsl.search.compiled import jit
+from azdsl.search.loop import run_epoch, tournament, upper_median
+from azdsl.search.population import (
+    LAYERS,
+    adopt,
+    best,
+    genotype,
+    make_island,
+    restore,
+    select,
+    to_arrays,
+    write_initial,
+)
+from azdsl.search.rng import seeded
+from azdsl.search.space import make_space
+
+TASKS = task_set(3)
+
+
+class Run:
+    """An island with a fake engine."""
+
+    def __init__(self, experiment, number=0):
+        self.experiment, self.space, self.engine = experiment, make_space(experiment, TASKS), fake_engine()
+        self.island, self.scratch = make_island(self.space, experiment, number), make_scratch(self.space, TASKS.tasks)
+        write_initial(self.space, experiment, self.island)
+
+    def go(self, candidates):
+        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
+        return self
+
+    def state(self):
+        return {name: array.tobytes() for name, array in to_arrays(self.island).items()}
+
+    def counts(self):
+        return dict(zip(LAYERS, self.island.counts.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("make", [demo, everything])
+def test_same_seed_same_bytes_however_it_is_split(make):
+    whole, parts = Run(make(population=200)).go(20_000), Run(make(population=200))
+    for size in (1, 99, 100, 1, 4799, 5000, 10_000):
+        parts.go(size)
+    assert whole.state() == parts.state()
+    assert Run(make(population=200, seed=1)).go(3000).state() != Run(make(population=200)).go(3000).state()
+    assert Run(make(population=200), 1).go(3000).state() != Run(make(population=200)).go(3000).state()
+
+
+def test_a_restored_island_goes_on_as_if_nothing_had_happened():
+    run = Run(everything()).go(2000)
+    saved = {name: array.copy() for name, array in to_arrays(run.island).items()}
+    run.go(1000)
+    other = Run(everything())
+    restore(other.island, saved)
+    assert other.go(1000).state() == run.state()
+
+
+def test_every_candidate_is_counted_in_one_layer():
+    run = Run(everything(population=50)).go(20_000)
+    counts = run.counts()
+    assert sum(counts.values()) == 20_000 == run.island.clock[1]
+    assert min(counts.values()) > 10, counts
+    assert counts["stopped_early"] + counts["full"] == run.engine.calls[0]
+    assert counts["stopped_early"] + counts["full"] + counts["fec"] == run.engine.calls[1]
+
+
+def test_without_fec_and_mutation():
+    run = Run(everything(population=50, fec=False)).go(2000)
+    assert run.counts()["fec"] == 0 == run.engine.calls[1]
+    run = Run(everything(population=50, mutation=0.0)).go(2000)
+    assert run.counts()["copies"] == 1950
+
+
+def test_stored_fitness_is_what_the_engine_gives():
+    """Without FEC, whichever layer settled a member. The fake engine also tells programs apart that mean the same."""
+    run, same = Run(demo(population=60, fec=False, combine="median")).go(5000), 0
+    search = replace(run.experiment.search, init="seed")
+    for row in range(60):
+        program = genotype(run.space, run.island.members, row)
+        again = Run(replace(run.experiment, program=program, search=search)).go(1).island.members
+        mine, other = run.island.members.about[row], again.about[0]
+        assert (mine["key0"], mine["key1"]) == (other["key0"], other["key1"])
+        same += run.island.members.fitness[row] == again.fitness[0]
+    assert same >= 10
+
+
+def test_over_budget_is_zero_and_never_cached():
+    run = Run(everything(population=50, budget=0.01)).go(3000)
+    over = run.island.members.about["key0"] == 0
+    assert run.counts()["over_budget"] > 100 and (run.island.members.fitness[over] == 0).all()
+    tags = run.island.programs.sets["tags"][run.island.programs.sets["ages"] > 0]
+    assert (tags != 0).all()
+
+
+def test_children_replace_the_oldest():
+    run = Run(demo(population=100)).go(250)
+    births = run.island.members.about["birth"]
+    assert sorted(births.tolist()) == list(range(150, 250)) and births[49] == 249 and births[50] == 150
+
+
+def test_best_is_the_first_to_reach_its_fitness_and_finalists_differ():
+    run, seen, first = Run(everything(population=50, finalists=7)), -1.0, -1
+    for i in range(3000):
+        run.go(1)
+        fitness = run.island.members.fitness[i % 50]
+        if fitness > seen:
+            seen, first = fitness, i
+    finalists = run.island.finalists
+    row = best(run.island)
+    assert (finalists.fitness[row], finalists.about[row]["birth"]) == (seen, first)
+    assert len({(a["key0"], a["key1"]) for a in finalists.about}) == 7
+    assert finalists.fitness.min() >= np.sort(run.island.members.fitness)[0]
+
+
+def test_fitness_rises():
+    run = Run(everything(population=100)).go(100)
+    before = run.island.members.fitness.mean()
+    assert run.go(3000).island.members.fitness.mean() > before + 0.2
+
+
+def test_migrants_take_the_oldest_places():
+    one, two = Run(demo(population=50)).go(75), Run(demo(population=50), 1).go(75)
+    migrants = select(two.island.members, np.arange(5))
+    adopt(one.island, migrants)
+    assert one.island.clock.tolist() == [80, 75]
+    for mine, theirs in zip(one.island.members, two.island.members, strict=True):
+        assert mine[25:30].tobytes() == theirs[:5].tobytes()
+
+
+@jit
+def _winners(fitness, draws, state, out):
+    for i in range(out.size):
+        out[i] = tournament(fitness, draws, state)
+
+
+def test_tournament():
+    """The chance of rank r is that of the best of T draws; equals win by being drawn first, so uniformly."""
+    n, draws, out = 20, 5, np.zeros(50_000, np.int64)
+    _winners(np.arange(n) / n, draws, seeded(0, 0), out)
+    chance = (np.arange(1, n + 1) / n) ** draws - (np.arange(n) / n) ** draws
+    assert np.abs(np.bincount(out, minlength=n) / out.size - chance).max() < 0.01
+    _winners(np.zeros(n), draws, seeded(1, 0), out)
+    assert np.abs(np.bincount(out, minlength=n) / out.size - 1 / n).max() < 0.006
+
+
+def test_upper_median():
+    draw = np.random.default_rng(0)
+    for n in (1, 2, 3, 4, 10, 101):
+        for values in (draw.normal(size=n), draw.integers(0, 3, n).astype(float)):
+            assert upper_median(values.copy()) == np.sort(values)[n // 2]
