@@ -18,13 +18,13 @@ from azdsl.codegen import vm
 from azdsl.codegen.blocks import Block, aligned, make_blocks
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import Loaded, cached_object, host, load_object
+from azdsl.ir.packing import CONSTANTS
 from azdsl.ir.program import MAX_REGISTERS
 from azdsl.ops import OPS, Kind, Op, Role
 from azdsl.taskset import TaskSet
 
 _KINDS = tuple(Kind)
 _NONE = len(_KINDS)
-_U32 = 4
 
 
 class OpTable(NamedTuple):
@@ -42,7 +42,9 @@ class Engine(NamedTuple):
 
     ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
     width; ``lane_bytes``, ``first``, ``count`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
-    when the engine traces, ``trace`` uint64[B, W].
+    when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
+    memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
+    it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``memory`` the address of the registers.
     """
 
     table: OpTable
@@ -55,9 +57,11 @@ class Engine(NamedTuple):
     count: NDArray[np.int64]
     fitness: NDArray[np.float64]
     trace: NDArray[np.uint64]
-    records: NDArray[np.uint32]
+    records: NDArray[np.int64]
     record_constants: NDArray[np.float64]
     places: NDArray[np.int64]
+    patches: NDArray[np.int64]
+    memory: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +139,12 @@ def build_engine(
     lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (matrices + 1) * features**2
     lane_bytes = [block.lanes * precision // 8 for block in blocks]
     memory = aligned(lane_values * max(lane_bytes), np.dtype(np.uint8))
-    records = aligned((max_instructions + 3) * (vm.HEADER_BYTES + 3 * vm.CONSTANT_BYTES) // _U32, np.dtype(np.uint32))
+    records = np.zeros(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
+    patches = np.zeros((len(vm.Patch), 1 + 2 * max_instructions), np.int64)
     arguments = np.stack([block.arguments for block in blocks])
     fitness = np.zeros((len(blocks), widths[-1]), np.float64)
     traces = np.zeros((len(blocks), widths[-1]), np.uint64)
+    arguments[:, Field.PATCHES : Field.PATCHES + len(vm.Patch)] = [row.ctypes.data for row in patches]
     for row, block in enumerate(blocks):
         arguments[row, Field.FITNESS] = fitness[row].ctypes.data
         arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0
@@ -154,9 +160,11 @@ def build_engine(
         count=np.array([block.count for block in blocks], np.int64),
         fitness=fitness,
         trace=traces,
-        records=np.asarray(records, np.uint32),
-        record_constants=np.asarray(records.view(np.float64), np.float64),
-        places=np.zeros((len(_KINDS), MAX_REGISTERS), np.int64),
+        records=records,
+        record_constants=records.view(np.float64),
+        places=np.zeros((len(_KINDS) + 1, MAX_REGISTERS), np.int64),
+        patches=patches,
+        memory=memory.ctypes.data,
     )
     return EngineHandle(engine, tuple(blocks), tuple(code.values()), memory)
 

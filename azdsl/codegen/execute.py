@@ -15,13 +15,18 @@ from azdsl.codegen.engine import Engine
 from azdsl.codegen.protocol import Field
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, FIELD, OP_SHIFT, OUT_SHIFT
 
-_HEADER = vm.HEADER_BYTES // 4
 _END = vm.END
+_HEADER = vm.HEADER_WORDS
 _CODE, _MEMORY_BYTES, _STOPPED = int(Field.CODE), int(Field.MEMORY_BYTES), int(Field.STOPPED)
+_PREDICT_FEATURES, _LEARN_FEATURES, _LEARN_LABEL = (int(patch) for patch in vm.Patch)
+_WORD = vm.WORD
 _FIELD, _OP, _A, _B, _OUT = (np.uint64(x) for x in (FIELD, OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT))
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
-_SCALAR, _VECTOR = 0, 1
+_SCALAR, _VECTOR, _NO_KIND = 0, 1, 3
+_SETUP, _PREDICT, _LEARN = 0, 1, 2
+_OFFSET_BITS = 40
+"""The low bits of an entry of ``Engine.places`` hold the place, the rest the number of the linking that set it."""
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no stubs
@@ -40,39 +45,54 @@ def _call(typing: Any, function: Any, argument: Any) -> Any:
 def link(
     engine: Engine, lane_bytes: int, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> int:
-    """Write a live program's records into ``engine.records``; the bytes of memory it needs.
+    """Write a live program's records and patch lists; the bytes of memory that it needs.
 
-    Registers get places in order of appearance, so that memory holds only those in use. The numbers of
-    the words at which the functions start are left in the argument tables, as addresses.
+    Registers get places in order of appearance, so that memory holds only those in use. The addresses of
+    the functions' records are left in the argument tables.
     """
-    table, places, features = engine.table, engine.places, engine.features
+    table, places, features, patches = engine.table, engine.places, engine.features, engine.patches
     words, doubles = engine.records, engine.record_constants
-    places[:] = -1
-    places[_SCALAR, 0], places[_SCALAR, 1], places[_VECTOR, 0] = 0, 1, 2
+    # entries of earlier linkings are recognised by their number, so the map is never cleared
+    places[_NO_KIND, 0] += 1
+    current = places[_NO_KIND, 0] << _OFFSET_BITS
+    places[_SCALAR, 0], places[_SCALAR, 1], places[_VECTOR, 0] = current, current + 1, current + 2
     used = 2 + features
     if engine.multiclass:
-        places[_VECTOR, 1], places[_VECTOR, 2] = used, used + features
+        places[_VECTOR, 1], places[_VECTOR, 2] = current + used, current + used + features
         used += 2 * features
-    start, at, row, draws = engine.records.ctypes.data, 0, 0, 0
+    for patch in range(patches.shape[0]):
+        patches[patch, 0] = 0
+    start, at, row, draws = words.ctypes.data, 0, 0, 0
     for function in range(3):
         for block in range(engine.arguments.shape[0]):
-            engine.arguments[block, _CODE + function] = start + 4 * at
+            engine.arguments[block, _CODE + function] = start + _WORD * at
         for _ in range(lengths[function]):
             word = code[row]
             op = np.int64((word >> _OP) & _FIELD)
-            words[at] = np.uint32(op)
+            words[at] = op
             for slot in range(3):
                 kind = table.output[op] if slot == 2 else table.inputs[op, slot]
-                if kind == 3:
+                if kind == _NO_KIND:
                     continue
                 shift = _OUT if slot == 2 else _B if slot == 1 else _A
                 register = np.int64((word >> shift) & _FIELD)
-                if places[kind, register] < 0:
-                    places[kind, register] = used
+                place = places[kind, register] - current
+                if place < 0:
+                    place = used
+                    places[kind, register] = current + used
                     used += 1 if kind == 0 else features if kind == 1 else features * features
-                words[at + 1 + slot] = np.uint32(places[kind, register] * lane_bytes)
+                words[at + 1 + slot] = engine.memory + place * lane_bytes
+                if register == 0 and kind <= _VECTOR and function != _SETUP:
+                    patch = -1
+                    if kind == _VECTOR:
+                        patch = _PREDICT_FEATURES if function == _PREDICT else _LEARN_FEATURES
+                    elif function == _LEARN:
+                        patch = _LEARN_LABEL
+                    if patch >= 0:
+                        patches[patch, 0] += 1
+                        patches[patch, patches[patch, 0]] = start + _WORD * (at + 1 + slot)
             if table.random[op]:
-                words[at + 1] = np.uint32(draws)
+                words[at + 1] = draws
                 draws += 1
             at += _HEADER
             for k in range(table.constants[op]):
@@ -80,11 +100,11 @@ def link(
                 if table.index[op, k]:
                     entry = np.int64(np.float32(features) * np.float32(value))
                     value = np.float64(min(entry, features - 1))
-                doubles[at // 2] = value
-                at += 2
+                doubles[at] = value
+                at += 1
             row += 1
-        words[at] = np.uint32(_END)
-        at += _HEADER
+        words[at] = _END
+        at += 1
     return used * lane_bytes
 
 
@@ -122,15 +142,15 @@ def evaluate(
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs
 def trace(
     engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
-) -> tuple[bool, np.uint64]:
-    """Evaluate on a tracing engine: whether every task stopped early, and a hash of all predictions."""
-    stopped = _run(engine, lengths, code, constants)
+) -> np.uint64:
+    """Evaluate on a tracing engine: a hash of all predictions."""
+    _run(engine, lengths, code, constants)
     result = _PRIME
     for block in range(engine.arguments.shape[0]):
         for lane in range(engine.count[block]):
             result = (result ^ engine.trace[block, lane]) * _PRIME
             result = result ^ (result >> _SHIFT)
-    return stopped, result
+    return result
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs

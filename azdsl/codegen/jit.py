@@ -79,16 +79,20 @@ class Inline:
             self.slots[address] = slot
             length = ir.Constant(I64, size * e.lane_bytes)
             b.call(memset, [slot, ir.Constant(ir.IntType(8), 0), length, ir.Constant(ir.IntType(1), 0)])
+        self.zero = self.slots[LABEL]
 
-    def scalar(self, index: int) -> Value:
-        return self.slots[Address(Kind.SCALAR, index)]
+    def prediction(self) -> Value:
+        return self.slots[PREDICTION]
 
     def vector(self, index: int) -> Value:
         return self.slots[Address(Kind.VECTOR, index)]
 
-    def features(self, x: Value) -> None:
-        # programs only read v0, so the example itself serves; the zeroed slot is what Setup reads
-        self.slots[FEATURES] = x
+    def predicting(self, x: Value) -> None:
+        # programs only read v0 and s0, so the data themselves serve; the zeroed slots are what Setup reads
+        self.slots |= {FEATURES: x, LABEL: self.zero}
+
+    def learning(self, x: Value, y: Value) -> None:
+        self.slots |= {FEATURES: x, LABEL: y}
 
     def run(self, function: int) -> None:
         block = self.program.functions[function]

@@ -37,12 +37,13 @@ class Field(enum.IntEnum):
     FITNESS = 12  # float64 [W], written
     TRACE = 13  # uint64 [W], written; null to compute no trace
     STOPPED = 14  # written: whether every task's training stopped before its first validation
-    MEMORY = 15  # the VM's registers
-    MEMORY_BYTES = 16  # how much of it to clear; room for one more register follows
-    CODE = 17  # the VM's records of Setup, in the next fields those of Predict and Learn
+    MEMORY = 15  # room for registers
+    MEMORY_BYTES = 16  # how much of it the VM clears; room for one more register follows
+    CODE = 17  # the VM's records of Setup, in the next two fields those of Predict and Learn
+    PATCHES = 20  # the VM's patch lists (see vm.Patch), a pointer to each
 
 
-FIELDS = int(Field.CODE) + 3
+FIELDS = int(Field.PATCHES) + 3
 """8-byte fields in an argument table."""
 
 
@@ -61,14 +62,17 @@ class Backend(Protocol):
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
         """Make zeroed registers."""
 
-    def scalar(self, index: int) -> Value:
-        """Where s<index> is (0 and 1 are asked for)."""
+    def prediction(self) -> Value:
+        """Where s1 is."""
 
     def vector(self, index: int) -> Value:
-        """Where v<index> is (0; for multi-class 1 and 2)."""
+        """Where v1 or v2 is, in multi-class tasks."""
 
-    def features(self, x: Value) -> None:
-        """Make the example at ``x`` the value of v0."""
+    def predicting(self, x: Value) -> None:
+        """Make the features at ``x`` the value of v0 in Predict. s0 is 0 there."""
+
+    def learning(self, x: Value, y: Value) -> None:
+        """Make the features at ``x`` the value of v0 in Learn, the label at ``y`` that of s0."""
 
     def run(self, function: int) -> None:
         """Emit Setup (0), Predict (1) or Learn (2); leaves the builder where the program goes on."""
@@ -127,6 +131,8 @@ class Evaluation:
         self.finish = b.append_basic_block("finish")
         self.example = e.variable(I64, ir.Constant(I64, 0))
         reached = e.variable(I64, ir.Constant(I64, 1))
+        self.nought = e.array(1)
+        e.store(e.constant(0.0), self.nought)
         backend.begin(e, self.arguments, visit)
         backend.run(0)
         with e.repeat(lambda: self._field(Field.EPOCHS)) as (epoch, _):
@@ -151,11 +157,15 @@ class Evaluation:
 
     # One example
 
+    def _place_of(self, field: Field, at: Value, count: int) -> Value:
+        """Where example ``at`` of an array of ``count`` lane values each starts."""
+        e, b = self.e, self.builder
+        return e.element_pointer(self._field(field, POINTER), b.mul(at, ir.Constant(I64, count)))
+
     def _predict(self, xs: Field, at: Value) -> None:
         e, b, backend = self.e, self.builder, self.backend
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
-        backend.features(e.element_pointer(self._field(xs, POINTER), b.mul(at, ir.Constant(I64, e.features))))
-        e.store(e.constant(0.0), backend.scalar(0))
+        backend.predicting(self._place_of(xs, at, e.features))
         if self.scheme.metric == "multiclass":
             e.each(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
         backend.run(1)
@@ -164,22 +174,24 @@ class Evaluation:
         e, b = self.e, self.builder
         self._predict(Field.TRAIN_X, b.load(self.example, typ=I64))
         at = b.load(self.example, typ=I64)
-        y = e.load(self._field(Field.TRAIN_Y, POINTER), at)
-        bad = self._check_classes(y) if self.scheme.metric == "multiclass" else self._check(y)
+        label = self._place_of(Field.TRAIN_Y, at, 1)
+        y = e.load(label)
+        multiclass = self.scheme.metric == "multiclass"
+        bad = self._check_classes(y) if multiclass else self._check(y)
         self._stop(bad)
         following = b.add(at, ir.Constant(I64, 1))
         wrapped = b.icmp_unsigned("==", following, self._field(Field.N))
         b.store(b.select(wrapped, ir.Constant(I64, 0), following), self.example)
+        self.backend.learning(self._place_of(Field.TRAIN_X, at, e.features), self.nought if multiclass else label)
         self.backend.run(2)
 
     def _check(self, y: Value) -> Value:
-        """Squash and trace a scalar prediction and write the label; the lanes whose error is too large or NaN."""
+        """Squash and trace a scalar prediction; the lanes whose error is too large or NaN."""
         e, b, backend = self.e, self.builder, self.backend
-        prediction = e.load(backend.scalar(1))
+        prediction = e.load(backend.prediction())
         if self.scheme.metric == "accuracy":
             prediction = self._sigmoid(prediction)
-            e.store(prediction, backend.scalar(1))
-        e.store(y, backend.scalar(0))
+            e.store(prediction, backend.prediction())
         self._record(prediction)
         return self._too_far(b.fsub(y, prediction))
 
@@ -254,9 +266,9 @@ class Evaluation:
         b.store(ir.Constant(lane_int, 0), failed)
         with e.repeat(lambda: self._field(Field.M)) as (at, leave):
             self._predict(Field.VALID_X, at())
-            y = e.load(self._field(Field.VALID_Y, POINTER), at())
+            y = e.load(self._place_of(Field.VALID_Y, at(), 1))
             if self.scheme.metric == "rmse":
-                prediction = e.load(self.backend.scalar(1))
+                prediction = e.load(self.backend.prediction())
                 self._record(prediction)
                 error = b.fsub(y, prediction)
                 self._fail(e.bits(self._too_far(error)), failed, leave)
@@ -289,7 +301,7 @@ class Evaluation:
         """Lanes whose class is predicted."""
         e, b = self.e, self.builder
         if self.scheme.metric == "accuracy":
-            prediction = e.load(self.backend.scalar(1))
+            prediction = e.load(self.backend.prediction())
             self._record(prediction)
             half = e.constant(0.5)
             positive = b.fcmp_ordered(">", self._sigmoid(prediction), half)

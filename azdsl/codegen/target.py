@@ -51,28 +51,55 @@ def host() -> Host:
     return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
 
 
-def _target_machine(level: int) -> llvm.TargetMachine:
-    """A new code generator each time: an execution engine takes ownership of the one it is given."""
+_LEVELS = {"x86-64": "", "x86-64-v2": "", "x86-64-v3": "+avx,+avx2", "x86-64-v4": "+avx,+avx2,+avx512f"}
+"""The x86-64 levels that code can be made for, with the features that say how wide their vectors are."""
+
+
+def processor_names() -> list[str]:
+    """What ``processor`` knows on this machine."""
+    return ["native", "generic", *(_LEVELS if host().triple.startswith("x86_64") else ())]
+
+
+def processor(name: str) -> Host:
+    """A processor by name: ``native`` (this one), ``generic`` (the least of its kind) or an x86-64 level."""
     machine = host()
+    if name == "native":
+        return machine
+    if name not in processor_names():
+        raise ValueError(f"unknown processor {name!r}; known are {', '.join(processor_names())}")
+    if name == "generic":
+        return Host(machine.triple, "x86-64" if "x86-64" in processor_names() else "generic", "")
+    return Host(machine.triple, name, _LEVELS[name])
+
+
+def _target_machine(level: int, machine: Host | None = None) -> llvm.TargetMachine:
+    """A new code generator each time: an execution engine takes ownership of the one it is given."""
+    machine = machine or host()
     target = llvm.Target.from_triple(machine.triple)
     return target.create_target_machine(
         cpu=machine.cpu, features=machine.features, opt=level, reloc="pic", codemodel="default"
     )
 
 
-def compile_object(module: ir.Module, level: int) -> bytes:
-    """Optimise a module and give its object code."""
-    module.triple = host().triple
-    machine = _target_machine(level)
-    module.data_layout = str(machine.target_data)
+def optimize(module: ir.Module, level: int, machine: Host | None = None) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
+    """A module optimised for a processor (default: this one), and the code generator for it."""
+    generator = _target_machine(level, machine)
+    module.triple = (machine or host()).triple
+    module.data_layout = str(generator.target_data)
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     # example loops are serial by meaning; only W = 1 code has element loops that a vectoriser can use
     options.loop_vectorization = options.slp_vectorization = level > 1
-    builder = llvm.create_pass_builder(machine, options)
+    builder = llvm.create_pass_builder(generator, options)
     builder.getModulePassManager().run(parsed, builder)
-    code: bytes = machine.emit_object(parsed)
+    return parsed, generator
+
+
+def compile_object(module: ir.Module, level: int) -> bytes:
+    """Optimise a module and give its object code."""
+    parsed, generator = optimize(module, level)
+    code: bytes = generator.emit_object(parsed)
     return code
 
 

@@ -1,13 +1,17 @@
 """The virtual machine: one LLVM function that evaluates any program, without compiling it.
 
-Programs come as records of a header (four u32: op, a, b, out; registers as byte offsets into memory) and
-the op's constants (float64). The records of Setup, Predict and Learn each close with ``END``. One
-dispatch loop serves all three: the evaluation around it *calls* a function by setting the instruction
-pointer and a resume number, and ``END`` goes back to that number.
+Programs come as records of 8-byte words: the op, where its inputs and its output are in memory (a random op
+has its draw number for a first input), then its constants. The records of Setup, Predict and Learn each
+close with the word ``END``. One dispatch loop serves all three: the evaluation around it *calls* a function
+by setting the instruction pointer and a resume number, and ``END`` goes back to that number.
+
+Programs read features and label where the examples are: before each function the few operands that name
+v0 or s0 are pointed at the example (``Patch``), which is cheaper than copying it into memory.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 
 from llvmlite import ir
@@ -21,17 +25,25 @@ from azdsl.ops import OPS, Kind, Op, Role
 END = len(OPS)
 """The record that ends a function."""
 
-HEADER_BYTES = 16
-CONSTANT_BYTES = 8
+HEADER_WORDS = 4
+WORD = 8
 
 
-def record_bytes(op: Op) -> int:
+class Patch(enum.IntEnum):
+    """The lists of operands to point at an example: a count, then the address of each operand's word."""
+
+    PREDICT_FEATURES = 0
+    LEARN_FEATURES = 1
+    LEARN_LABEL = 2
+
+
+def record_words(op: Op) -> int:
     """Length of an op's record."""
-    return HEADER_BYTES + CONSTANT_BYTES * len(op.constants)
+    return HEADER_WORDS + len(op.constants)
 
 
 def fixed_registers(features: int, multiclass: bool) -> dict[tuple[Kind, int], int]:
-    """Where the registers that the evaluation touches are, in lane values: s0, s1, v0, then v1 and v2."""
+    """Where the registers that the evaluation knows are, in lane values: s0, s1, v0, then v1 and v2."""
     places = {(Kind.SCALAR, 0): 0, (Kind.SCALAR, 1): 1, (Kind.VECTOR, 0): 2}
     if multiclass:
         places |= {(Kind.VECTOR, 1): 2 + features, (Kind.VECTOR, 2): 2 + 2 * features}
@@ -58,15 +70,27 @@ class Machine:
         self.calls = 0
         self._emit_dispatch()
 
-    def scalar(self, index: int) -> Value:
-        return self.e.element_pointer(self.memory, self.places[Kind.SCALAR, index])
+    def prediction(self) -> Value:
+        return self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 1])
 
     def vector(self, index: int) -> Value:
         return self.e.element_pointer(self.memory, self.places[Kind.VECTOR, index])
 
-    def features(self, x: Value) -> None:
-        e = self.e
-        e.each(e.features, lambda i: e.store(e.load(x, i), self.vector(0), i))
+    def predicting(self, x: Value) -> None:
+        self._patch(Patch.PREDICT_FEATURES, x)
+
+    def learning(self, x: Value, y: Value) -> None:
+        self._patch(Patch.LEARN_FEATURES, x)
+        self._patch(Patch.LEARN_LABEL, y)
+
+    def _patch(self, patch: Patch, target: Value) -> None:
+        """Point every operand of a list at ``target``."""
+        e, b = self.e, self.e.builder
+        operands = e.read(self.arguments, int(Field.PATCHES) + int(patch), POINTER)
+        count = b.load(operands, typ=I64)
+        with b.if_then(b.icmp_unsigned("!=", count, ir.Constant(I64, 0))), e.repeat(lambda: count) as (at, _):
+            place = b.gep(operands, [b.add(at(), ir.Constant(I64, 1))], source_etype=I64)
+            b.store(target, b.load(place, typ=POINTER))
 
     def run(self, function: int) -> None:
         b = self.e.builder
@@ -89,33 +113,29 @@ class Machine:
         self.returns = b.switch(b.load(self.resume, typ=I32), impossible)
         b.position_at_end(self.dispatch)
         ip = b.load(self.ip, typ=POINTER)
-        table = b.switch(b.load(ip, typ=I32, align=4), impossible)
-        table.add_case(ir.Constant(I32, END), end)
+        table = b.switch(b.load(ip, typ=I64), impossible)
+        table.add_case(ir.Constant(I64, END), end)
         for op in self.ops:
             handler = b.append_basic_block(op.name)
-            table.add_case(ir.Constant(I32, op.code), handler)
+            table.add_case(ir.Constant(I64, op.code), handler)
             b.position_at_end(handler)
-            b.store(e.offset(ip, record_bytes(op)), self.ip)
+            b.store(e.offset(ip, WORD * record_words(op)), self.ip)
             self._emit_handler(LOWERINGS[op.code], ip)
             b.branch(self.dispatch)
         b.position_at_end(here)
 
-    def _word(self, ip: Value, at: int) -> Value:
-        e = self.e
-        return e.builder.zext(e.builder.load(e.offset(ip, 4 * at), typ=I32, align=4), I64)
-
     def _emit_handler(self, lowering: Lowering, ip: Value) -> None:
         e, b, op = self.e, self.e.builder, lowering.op
-        pointers = [e.offset(self.memory, self._word(ip, 1 + at)) for at in range(len(op.inputs))]
-        out = e.offset(self.memory, self._word(ip, 3))
-        raw = [b.load(e.offset(ip, HEADER_BYTES + CONSTANT_BYTES * at), typ=F64, align=8) for at in range(len(op.constants))]
+        pointers = [e.read(ip, 1 + at, POINTER) for at in range(len(op.inputs))]
+        out = e.read(ip, HEADER_WORDS - 1, POINTER)
+        raw = [e.read(ip, HEADER_WORDS + at, F64) for at in range(len(op.constants))]
         operands = Operands(
             inputs=[memory_tensor(e, kind, pointer) for kind, pointer in zip(op.inputs, pointers, strict=True)],
             constants=[self._constant(c) for c, role in zip(raw, op.constants, strict=True) if role is not Role.INDEX],
             # the linker has turned a fraction into the entry's number
             places=[b.fptosi(c, I64) for c, role in zip(raw, op.constants, strict=True) if role is Role.INDEX],
             old=memory_tensor(e, op.output, out) if op.updates and op.output else None,
-            draws=Draws(self.visit.key, self._word(ip, 1), self.visit.number(), self.visit.task) if op.random else None,
+            draws=Draws(self.visit.key, e.read(ip, 1, I64), self.visit.number(), self.visit.task) if op.random else None,
         )
         tensor = lowering(e, operands)
         if op.updates:
