@@ -1,0 +1,1 @@
+"""Evolution: mutation, canonical hash, caches and the compiled loop."""
