@@ -1,4 +1,4 @@
-"""The public functions of azdsl: ``parse``, ``load``, ``evaluate`` and ``evolve``.
+"""The public functions of azdsl: ``parse``, ``load``, ``evaluate``, ``evolve`` and ``compile``.
 
 What each needs is imported when it is called: parsing does not load the engine.
 """
@@ -18,6 +18,7 @@ from azdsl.ir import Program
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
+    from azdsl.export.model import Model
     from azdsl.search.evolve import Result
 
 BACKENDS = ("reference", "vm", "jit")
@@ -112,6 +113,26 @@ def evolve(seed: Program | Experiment | str | Path, tasks: TaskSet | None = None
     own = {name: value for name, value in settings.items() if name in known}
     driver = {name: value for name, value in settings.items() if name not in known}
     return run(override(experiment, own, base_dir), base_dir=base_dir, tasks=tasks, **driver)
+
+
+def compile(
+    program: Program,
+    features: int | None = None,
+    metric: Literal["rmse", "accuracy", "multiclass"] = "rmse",
+    precision: int = 64,
+    seed: int = 0,
+    classes: int | None = None,
+    max_abs_error: float = 100.0,
+) -> Model:
+    """A program as an object with ``fit``, ``partial_fit``, ``predict`` and ``memory``, in machine code.
+
+    ``features`` is F, ``classes`` the number of classes of a multi-class model. Raises ``ValueError``.
+    """
+    if not isinstance(program, Program):
+        raise TypeError(f"not a program: {program!r}; text becomes one with azdsl.parse, a file with azdsl.load")
+    from azdsl.export.model import Model, make_spec
+
+    return Model(make_spec(program, features, metric, precision, seed, classes, max_abs_error))
 
 
 def _check_arguments(programs: list[Program], tasks: TaskSet, seed: int, max_abs_error: float) -> None:

@@ -1,0 +1,72 @@
+"""Programs compiled ahead of time: object code, assembly and LLVM IR of standalone models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from azdsl.codegen.emitter import LIBRARY, library_symbol
+from azdsl.codegen.frames import Spec
+from azdsl.codegen.standalone import Code, Writer
+from azdsl.codegen.target import Host, Loaded, _target_machine, load_object, optimize, processor, processor_names
+
+__all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "processor_names"]
+
+_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Models as optimised LLVM IR in which C library functions have their own names, for one processor."""
+
+    llvm: str
+    machine: Host
+
+    def object_code(self) -> bytes:
+        """The object file."""
+        code: bytes = _target_machine(_LEVEL, self.machine).emit_object(self._parsed())
+        return code
+
+    def assembly(self) -> str:
+        """The assembly text."""
+        text: str = _target_machine(_LEVEL, self.machine).emit_assembly(self._parsed())
+        return text
+
+    def _parsed(self) -> llvm.ModuleRef:
+        return llvm.parse_assembly(self.llvm)
+
+
+def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
+    """Compile models into one module. ``cpu`` is one of ``processor_names()``, else ``ValueError``."""
+    machine = processor(cpu)
+    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine)
+    return Compiled(_with_real_names(str(parsed)), machine)
+
+
+def load_model(spec: Spec, version: str) -> Loaded:
+    """Compile one model for this machine and load it into this process."""
+    machine = processor("native")
+    parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine)
+    return load_object(generator.emit_object(parsed))
+
+
+def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
+    module = ir.Module("azdsl")
+    for spec in specs:
+        Writer(module, spec, machine.vector_bytes, version).write()
+    return module
+
+
+def _with_real_names(text: str) -> str:
+    """Call C library functions by their names, after optimisation: LLVM never knew them, so it has folded none.
+
+    What is left to it, code generation, must not know them either: they are no built-ins.
+    """
+    for name in LIBRARY:
+        text = re.sub(rf"@{library_symbol(name)}\b", f"@{name}", text)
+        text = re.sub(rf"^(declare double @{name}\(double\)).*$", r"\1 nobuiltin nounwind", text, flags=re.MULTILINE)
+    return text

@@ -1,0 +1,213 @@
+"""What the functions of a standalone model are written with: the model's layout, its registers, its frame.
+
+A model is one block of memory: its seed and its visit count (two 64-bit words), then the registers that an
+example inherits from the one before, then room for intermediate values too large for the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from llvmlite import ir
+
+from azdsl.codegen.emitter import I64, POINTER, Emitter, Index, Value
+from azdsl.codegen.jit import Inline, _defers
+from azdsl.codegen.protocol import Visit
+from azdsl.ir import LABEL, PREDICTION, PREDICTIONS, Address, Program, live_exits, remove_dead_code
+from azdsl.ops import Kind
+from azdsl.settings import Metric
+
+SEED, VISITS, HEADER = 0, 8, 16
+"""Byte offsets of seed, visit count and first register in a model."""
+
+STACK_BYTES = 1 << 15
+"""Intermediate values of one function beyond this many bytes live in the model, not on the stack."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One model to write: a program at one size. ``image`` is a trained model's memory, empty for none.
+
+    ``classes`` is C of a multi-class metric, else 0.
+    """
+
+    source: Program
+    prefix: str
+    features: int
+    metric: Metric = "rmse"
+    classes: int = 0
+    precision: int = 64
+    max_abs_error: float = 100.0
+    seed: int = 0
+    image: bytes = b""
+
+    @property
+    def multiclass(self) -> bool:
+        """Whether predictions are vectors."""
+        return self.metric == "multiclass"
+
+    @property
+    def outputs(self) -> int:
+        """Numbers of one prediction."""
+        return self.classes if self.multiclass else 1
+
+    @property
+    def number_bytes(self) -> int:
+        """Bytes of a register's number."""
+        return self.precision // 8
+
+    @property
+    def prediction(self) -> Address:
+        """The register that holds the prediction."""
+        return PREDICTIONS if self.multiclass else PREDICTION
+
+    @cached_property
+    def program(self) -> Program:
+        """The live program."""
+        return remove_dead_code(self.source, self.multiclass)
+
+    @cached_property
+    def inherited(self) -> frozenset[Address]:
+        """The registers that an example inherits from the one before."""
+        return live_exits(self.program, self.multiclass)[0]
+
+    @cached_property
+    def places(self) -> dict[Address, int]:
+        """The byte offset of each register that a model keeps."""
+        kinds = list(Kind)
+        kept = sorted(self.inherited | {self.prediction}, key=lambda a: (kinds.index(a.kind), a.index))
+        places, at = {}, HEADER
+        for address in kept:
+            places[address] = at
+            at += address.kind.size(self.features) * self.number_bytes
+        return places
+
+    @cached_property
+    def state_bytes(self) -> int:
+        """Bytes of a model but for the room for intermediate values; a multiple of 64."""
+        last = max(self.places, key=self.places.__getitem__)
+        return _rounded(self.places[last] + last.kind.size(self.features) * self.number_bytes)
+
+    @cached_property
+    def predicting(self) -> list[bool]:
+        """Which instructions of Predict matter to predictions, leaving Learn aside."""
+        live = set(self.inherited | {self.prediction})
+        keep = []
+        for instruction in reversed(self.program.predict):
+            keep.append(instruction.output in live)
+            if keep[-1] and instruction.output:
+                live.discard(instruction.output)
+                live.update(instruction.reads)
+        return keep[::-1]
+
+    @cached_property
+    def rows_independent(self) -> bool:
+        """Whether predictions neither change what the next example inherits nor draw random numbers."""
+        chosen = [i for i, keep in zip(self.program.predict, self.predicting, strict=True) if keep]
+        return not any(i.output in self.inherited or i.op.random for i in chosen)
+
+
+def _rounded(size: int) -> int:
+    return -(-size // 64) * 64
+
+
+class Frame(Emitter):
+    """The emitter of one function that works on a model.
+
+    ``shared`` are arrays of single numbers: with several lanes they are read into all of them.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, spec: Spec, model: Value, lanes: int = 1) -> None:
+        super().__init__(builder, spec.features, lanes, spec.precision)
+        self.model = model
+        self.shared: list[Value] = []
+        self.stack_bytes = 0
+        self.model_bytes = spec.state_bytes
+
+    def array(self, count: int) -> Value:
+        """An array of lane values: on the stack while that is small, then in the model."""
+        size = count * self.lane_bytes
+        if self.stack_bytes + size <= STACK_BYTES:
+            self.stack_bytes += size
+            return super().array(count)
+        at = self.model_bytes
+        self.model_bytes += _rounded(size)
+        with self.builder.goto_entry_block():
+            return self.offset(self.model, at)
+
+    def load(self, pointer: Value, index: Index = 0) -> Value:
+        """The lane value at ``index`` of an array."""
+        if not any(pointer is array for array in self.shared):
+            return super().load(pointer, index)
+        place = self.builder.gep(pointer, [self.index(index)], source_etype=self.element)
+        return self.splat(self.builder.load(place, align=self.number_bytes, typ=self.element))
+
+    def clear(self, pointer: Value, size: int) -> None:
+        """Set bytes to zero."""
+        byte, flag = ir.IntType(8), ir.IntType(1)
+        memset = self.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, byte, I64, flag])
+        self.builder.call(memset, [pointer, ir.Constant(byte, 0), ir.Constant(I64, size), ir.Constant(flag, 0)])
+
+    def copy(self, target: Value, source: Value, size: int) -> None:
+        """Copy bytes between arrays that do not overlap."""
+        flag = ir.IntType(1)
+        memcpy = self.declare("llvm.memcpy.p0.p0.i64", ir.VoidType(), [POINTER, POINTER, I64, flag])
+        self.builder.call(memcpy, [target, source, ir.Constant(I64, size), ir.Constant(flag, 0)])
+
+
+class Registers(dict[Address, Value]):
+    """Where registers are: arrays made when first asked for, cleared then if ``cleared``."""
+
+    def __init__(self, frame: Frame, cleared: bool = False) -> None:
+        super().__init__()
+        self.frame = frame
+        self.cleared = cleared
+
+    def __missing__(self, address: Address) -> Value:
+        frame, count = self.frame, address.kind.size(self.frame.features)
+        array = self[address] = frame.array(count)
+        if self.cleared:
+            frame.clear(array, count * frame.lane_bytes)
+        return array
+
+    def keep(self, spec: Spec) -> None:
+        """Use the model's own registers."""
+        for address, at in spec.places.items():
+            self[address] = self.frame.offset(self.frame.model, at)
+
+    def fetch(self, spec: Spec) -> None:
+        """Work on a copy of the model's registers, which LLVM can hold in the processor's."""
+        self._move(spec, spec.places, lambda model, own, size: self.frame.copy(own, model, size))
+
+    def put_back(self, spec: Spec) -> None:
+        """Write the copy back."""
+        self._move(spec, spec.places, lambda model, own, size: self.frame.copy(model, own, size))
+
+    def _move(self, spec: Spec, addresses: Iterable[Address], move: Value) -> None:
+        for address in addresses:
+            size = address.kind.size(spec.features) * spec.number_bytes
+            move(self.frame.offset(self.frame.model, spec.places[address]), self[address], size)
+
+
+class Functions(Inline):
+    """Setup, Predict and Learn of a model, emitted in place into one frame."""
+
+    def __init__(self, spec: Spec, frame: Frame, visit: Visit, registers: Registers) -> None:
+        super().__init__(spec.program, spec.multiclass)
+        self.spec, self.e, self.visit, self.slots = spec, frame, visit, registers
+
+    def predict_only(self) -> None:
+        """Predict without what only Learn needs."""
+        keep = self.spec.predicting
+        chosen = [at for at, kept in enumerate(keep) if kept]
+        block = tuple(self.program.predict[at] for at in chosen)
+        after = self.spec.inherited | {self.spec.prediction}
+        pending: dict[Address, object] = {}
+        for place, at in enumerate(chosen):
+            self._execute(block[place], self.ordinals[1][at], pending, _defers(block, place, after))
+
+    def label(self, value: Value) -> None:
+        """Make ``value`` that of s0."""
+        self.e.store(value, self.slots[LABEL])

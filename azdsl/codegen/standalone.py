@@ -1,0 +1,433 @@
+"""The functions of a standalone model, in LLVM IR with the C calling convention.
+
+No global state: a function works on the model it is given. What a training step is stands in
+``docs/design.md``; bits are those of the interpreter.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from llvmlite import ir
+
+from azdsl.codegen.emitter import F64, I32, I64, POINTER, Value
+from azdsl.codegen.frames import SEED, VISITS, Frame, Functions, Registers, Spec
+from azdsl.codegen.protocol import Visit
+from azdsl.codegen.squash import sigmoid, softmax, too_far
+from azdsl.ir import FEATURES, LABEL, LABELS
+
+I8 = ir.IntType(8)
+_LOW = 0xFFFFFFFF
+_EXPONENT = 0x7FF << 52
+COPY_BYTES = 1 << 14
+"""Batches work on a copy of registers of at most this many bytes."""
+
+WIDE_BYTES = 1 << 16
+"""Rows are predicted several at a time while their intermediate values take at most this many bytes."""
+
+
+class Code(enum.IntEnum):
+    """What a function returns."""
+
+    OK = 0
+    STOPPED = 1
+    NOT_FINITE = 2
+    BAD_LABEL = 3
+    NULL = 4
+
+
+class Writer:
+    """Writes all functions of one model into a module; ``vector_bytes`` is the width of the processor's vectors."""
+
+    def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str) -> None:
+        self.module = module
+        self.spec = spec
+        self.rows = vector_bytes // spec.number_bytes if _wide(spec, vector_bytes) else 1
+        self.version = version
+        self.model_bytes = spec.state_bytes
+
+    def write(self) -> None:
+        """Add every function."""
+        finite = self._finite()
+        check = self._check(finite)
+        setup = self._setup()
+        train = self._train_all()
+        self._init(setup)
+        self._learn_one(check)
+        self._fit(check, train, setup)
+        self._predict_one()
+        self._predict(self._predict_rows() if self.rows > 1 else None)
+        self._facts()
+        self._create()
+
+    # Frames
+
+    def _open(self, name: str, result: ir.Type, parameters: Sequence[ir.Type], public: bool = True, lanes: int = 1) -> Frame:
+        function = ir.Function(self.module, ir.FunctionType(result, parameters), f"{self.spec.prefix}{name}")
+        function.attributes.add("nounwind")
+        if not public or name == "setup":
+            function.attributes.add("noinline")
+        if not public:
+            function.linkage = "internal"
+        for argument in function.args:
+            if argument.type == POINTER:
+                argument.add_attribute("noalias")
+        # allocas stay in the entry block; code starts in the next so that they come first
+        entry, start = function.append_basic_block("entry"), function.append_basic_block("start")
+        builder = ir.IRBuilder(entry)
+        builder.branch(start)
+        builder.position_at_end(start)
+        return Frame(builder, self.spec, function.args[0] if function.args else None, lanes)
+
+    def _close(self, frame: Frame) -> None:
+        self.model_bytes = max(self.model_bytes, frame.model_bytes)
+
+    def _refuse_null(self, frame: Frame) -> None:
+        b = frame.builder
+        null = ir.Constant(POINTER, None)
+        tests = [b.icmp_unsigned("==", a, null) for a in b.function.args if a.type == POINTER]
+        bad = tests[0]
+        for test in tests[1:]:
+            bad = b.or_(bad, test)
+        self._return_if(frame, bad, Code.NULL)
+
+    def _return_if(self, frame: Frame, bad: Value, code: Code | Value) -> None:
+        with frame.builder.if_then(bad, likely=False):
+            frame.builder.ret(ir.Constant(I32, int(code)) if isinstance(code, Code) else code)
+
+    def _functions(self, frame: Frame, visits: Value, registers: Registers) -> Functions:
+        b = frame.builder
+        seed = b.load(frame.offset(frame.model, SEED), typ=I64)
+        key = (b.and_(seed, ir.Constant(I64, _LOW)), b.lshr(seed, ir.Constant(I64, 32)))
+        number = lambda: b.and_(b.load(visits, typ=I64), ir.Constant(I64, _LOW))  # noqa: E731
+        return Functions(self.spec, frame, Visit(key, number, frame.constant(0, I64)), registers)
+
+    # Checks
+
+    def _finite(self) -> ir.Function:
+        """``int finite(const double *values, size_t count)``: whether all are neither NaN nor infinite."""
+        frame = self._open("finite", I32, [POINTER, I64])
+        b = frame.builder
+        values, count = b.function.args
+        self._return_if(frame, b.icmp_unsigned("==", count, ir.Constant(I64, 0)), Code(1))
+        seen = frame.variable(I64, ir.Constant(I64, 0))
+        with frame.repeat(lambda: count) as (at, _):
+            word = b.and_(b.load(b.gep(values, [at()], source_etype=I64), typ=I64), ir.Constant(I64, _EXPONENT))
+            # a full exponent carries into the sign bit
+            b.store(b.or_(b.load(seen, typ=I64), b.add(word, ir.Constant(I64, 1 << 52))), seen)
+        b.ret(b.zext(b.icmp_signed(">=", b.load(seen, typ=I64), ir.Constant(I64, 0)), I32))
+        return b.function
+
+    def _check(self, finite: ir.Function) -> ir.Function:
+        """``int check(const double *X, const double *y, size_t n)``: whether examples can be learned from."""
+        frame = self._open("check", I32, [POINTER, POINTER, I64], public=False)
+        b = frame.builder
+        X, y, n = b.function.args
+        for values, count in ((X, b.mul(n, ir.Constant(I64, self.spec.features))), (y, n)):
+            good = b.icmp_unsigned("!=", b.call(finite, [values, count]), ir.Constant(I32, 0))
+            self._return_if(frame, b.not_(good), Code.NOT_FINITE)
+        if self.spec.metric != "rmse":
+            self._return_if(frame, b.icmp_unsigned("==", n, ir.Constant(I64, 0)), Code.OK)
+            bad = frame.variable(ir.IntType(1), ir.Constant(ir.IntType(1), 0))
+            most = ir.Constant(F64, float(max(self.spec.classes, 2) - 1))
+            with frame.repeat(lambda: n) as (at, _):
+                label = b.load(b.gep(y, [at()], source_etype=F64), typ=F64)
+                outside = b.or_(b.fcmp_ordered("<", label, ir.Constant(F64, 0.0)), b.fcmp_ordered(">", label, most))
+                inside = b.select(outside, ir.Constant(F64, 0.0), label)
+                broken = b.fcmp_ordered("!=", b.sitofp(b.fptosi(inside, I64), F64), inside)
+                b.store(b.or_(b.load(bad, typ=ir.IntType(1)), b.or_(outside, broken)), bad)
+            self._return_if(frame, b.load(bad, typ=ir.IntType(1)), Code.BAD_LABEL)
+        b.ret(ir.Constant(I32, Code.OK))
+        return b.function
+
+    # Training
+
+    def _setup(self) -> ir.Function:
+        frame = self._open("setup", I32, [POINTER, I64])
+        b = frame.builder
+        model, seed = b.function.args
+        self._refuse_null(frame)
+        frame.clear(model, self.spec.state_bytes)
+        b.store(seed, frame.offset(model, SEED))
+        registers = Registers(frame, cleared=True)
+        registers.keep(self.spec)
+        self._functions(frame, frame.offset(model, VISITS), registers).run(0)
+        b.ret(ir.Constant(I32, Code.OK))
+        self._close(frame)
+        return b.function
+
+    def _init(self, setup: ir.Function) -> None:
+        frame = self._open("init", I32, [POINTER])
+        b = frame.builder
+        if self.spec.image:
+            self._refuse_null(frame)
+            image = self._bytes("image", self.spec.image)
+            frame.copy(frame.model, image, len(self.spec.image))
+            b.ret(ir.Constant(I32, Code.OK))
+        else:
+            b.ret(b.call(setup, [frame.model, ir.Constant(I64, self.spec.seed)]))
+
+    def _learn_one(self, check: ir.Function) -> None:
+        frame = self._open("learn_one", I32, [POINTER, POINTER, F64])
+        b = frame.builder
+        model, x, y = b.function.args
+        self._refuse_null(frame)
+        label = frame.variable(F64, y)
+        code = b.call(check, [x, label, ir.Constant(I64, 1)])
+        self._return_if(frame, b.icmp_unsigned("!=", code, ir.Constant(I32, 0)), code)
+        registers = Registers(frame)
+        registers.keep(self.spec)
+        visits = frame.offset(model, VISITS)
+        functions = self._functions(frame, visits, registers)
+        self._return_if(frame, self._try(functions, visits, self._example(frame, x), y), Code.STOPPED)
+        functions.run(2)
+        b.ret(ir.Constant(I32, Code.OK))
+        self._close(frame)
+
+    def _train_all(self) -> ir.Function:
+        """Training steps on n checked examples, n at least 1."""
+        frame = self._open("train", I32, [POINTER, POINTER, POINTER, I64], public=False)
+        b = frame.builder
+        model, X, y, n = b.function.args
+        registers, copied = self._batch_registers(frame)
+        visits = frame.variable(I64, b.load(frame.offset(model, VISITS), typ=I64))
+        functions = self._functions(frame, visits, registers)
+        code = frame.variable(I32, ir.Constant(I32, Code.OK))
+        with frame.repeat(lambda: n) as (at, leave):
+            row = b.gep(X, [b.mul(at(), ir.Constant(I64, self.spec.features))], source_etype=F64)
+            label = b.load(b.gep(y, [at()], source_etype=F64), typ=F64)
+            bad = self._try(functions, visits, self._example(frame, row), label)
+            with b.if_then(bad, likely=False):
+                b.store(ir.Constant(I32, Code.STOPPED), code)
+                b.branch(leave)
+            functions.run(2)
+        if copied:
+            registers.put_back(self.spec)
+        b.store(b.load(visits, typ=I64), frame.offset(model, VISITS))
+        b.ret(b.load(code, typ=I32))
+        self._close(frame)
+        return b.function
+
+    def _fit(self, check: ir.Function, train: ir.Function, setup: ir.Function) -> None:
+        for name, afresh in (("fit", True), ("partial_fit", False)):
+            frame = self._open(name, I32, [POINTER, POINTER, POINTER, I64])
+            b = frame.builder
+            model, X, y, n = b.function.args
+            self._refuse_null(frame)
+            code = b.call(check, [X, y, n])
+            self._return_if(frame, b.icmp_unsigned("!=", code, ir.Constant(I32, 0)), code)
+            if afresh:
+                b.call(setup, [model, b.load(frame.offset(model, SEED), typ=I64)])
+            self._return_if(frame, b.icmp_unsigned("==", n, ir.Constant(I64, 0)), Code.OK)
+            b.ret(b.call(train, [model, X, y, n]))
+
+    def _batch_registers(self, frame: Frame) -> tuple[Registers, bool]:
+        registers = Registers(frame)
+        copied = self.spec.state_bytes <= COPY_BYTES
+        if copied:
+            registers.fetch(self.spec)
+        else:
+            registers.keep(self.spec)
+        return registers, copied
+
+    def _example(self, frame: Frame, row: Value) -> Value:
+        """The features of a row as numbers of the model's type."""
+        if frame.element == F64:
+            return row
+        b, own = frame.builder, frame.array(frame.features)
+
+        def narrow(i: Value) -> None:
+            place = b.gep(row, [frame.index(i)], source_etype=F64)
+            frame.store(b.fptrunc(b.load(place, align=8, typ=F64), frame.element), own, i)
+
+        frame.each(frame.features, narrow)
+        return own
+
+    def _begin_visit(self, functions: Functions, visits: Value, features: Value) -> None:
+        """What stands in v0 and s0 (multi-class: v1) when Predict starts."""
+        frame, b = functions.e, functions.e.builder
+        b.store(b.add(b.load(visits, typ=I64), ir.Constant(I64, 1)), visits)
+        functions.slots[FEATURES] = features
+        functions.label(frame.constant(0.0))
+        if self.spec.multiclass:
+            frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), functions.slots[LABELS], i))
+
+    def _try(self, functions: Functions, visits: Value, features: Value, y: Value) -> Value:
+        """Predict, squash, reveal the label; whether the prediction is too far off to learn from."""
+        frame, b, spec = functions.e, functions.e.builder, self.spec
+        self._begin_visit(functions, visits, features)
+        functions.run(1)
+        y = y if frame.element == F64 else b.fptrunc(y, frame.element)
+        limit = frame.constant(spec.max_abs_error)
+        squashed = self._squashed(functions)
+        for i, value in enumerate(squashed):
+            frame.store(value, functions.slots[spec.prediction], i)
+        if not spec.multiclass:
+            functions.label(y)
+            return too_far(frame, b.fsub(y, squashed[0]), limit)
+        labels, bad = functions.slots[LABELS], ir.Constant(ir.IntType(1), 0)
+        frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), labels, i))
+        for i, value in enumerate(squashed):
+            hot = b.select(b.fcmp_ordered("==", y, frame.constant(float(i))), frame.constant(1.0), frame.constant(0.0))
+            frame.store(hot, labels, i)
+            bad = b.or_(bad, too_far(frame, b.fsub(hot, value), limit))
+        return bad
+
+    def _squashed(self, functions: Functions) -> list[Value]:
+        """The prediction as the metric sees it: s1, its sigmoid, or the softmax of v2."""
+        frame = functions.e
+        scores = [frame.load(functions.slots[self.spec.prediction], i) for i in range(self.spec.outputs)]
+        if self.spec.multiclass:
+            return softmax(frame, scores)
+        return [sigmoid(frame, scores[0])] if self.spec.metric == "accuracy" else scores
+
+    # Prediction
+
+    def _predict_one(self) -> None:
+        frame = self._open("predict_one", I32, [POINTER, POINTER, POINTER])
+        b = frame.builder
+        model, x, out = b.function.args
+        self._refuse_null(frame)
+        registers = Registers(frame)
+        registers.keep(self.spec)
+        visits = frame.offset(model, VISITS)
+        functions = self._functions(frame, visits, registers)
+        self._predict_row(functions, visits, x, out)
+        b.ret(ir.Constant(I32, Code.OK))
+        self._close(frame)
+
+    def _predict_row(self, functions: Functions, visits: Value, x: Value, out: Value) -> None:
+        frame, b = functions.e, functions.e.builder
+        self._begin_visit(functions, visits, self._example(frame, x))
+        functions.predict_only()
+        for i, value in enumerate(self._squashed(functions)):
+            wide = value if frame.element == F64 else b.fpext(value, F64)
+            b.store(wide, b.gep(out, [ir.Constant(I64, i)], source_etype=F64), align=8)
+
+    def _predict(self, rows: ir.Function | None) -> None:
+        """``int predict(model, X, n, out)``: whole groups of rows side by side, the rest (at least one) in order."""
+        frame = self._open("predict", I32, [POINTER, POINTER, I64, POINTER])
+        b, spec = frame.builder, self.spec
+        model, X, n, out = b.function.args
+        self._refuse_null(frame)
+        self._return_if(frame, b.icmp_unsigned("==", n, ir.Constant(I64, 0)), Code.OK)
+        start = ir.Constant(I64, 0)
+        if rows:
+            groups = b.udiv(b.sub(n, ir.Constant(I64, 1)), ir.Constant(I64, self.rows))
+            with b.if_then(b.icmp_unsigned("!=", groups, ir.Constant(I64, 0))):
+                b.call(rows, [model, X, groups, out])
+            start = b.mul(groups, ir.Constant(I64, self.rows))
+        copied = False
+        if spec.rows_independent:
+            registers = Registers(frame)
+            registers.keep(spec)
+        else:
+            registers, copied = self._batch_registers(frame)
+        visits = frame.variable(I64, b.add(b.load(frame.offset(model, VISITS), typ=I64), start))
+        functions = self._functions(frame, visits, registers)
+        left = b.sub(n, start)
+        with frame.repeat(lambda: left) as (index, _):
+            at = b.add(index(), start)
+            x = b.gep(X, [b.mul(at, ir.Constant(I64, spec.features))], source_etype=F64)
+            target = b.gep(out, [b.mul(at, ir.Constant(I64, spec.outputs))], source_etype=F64)
+            self._predict_row(functions, visits, x, target)
+        if copied:
+            registers.put_back(spec)
+        b.store(b.load(visits, typ=I64), frame.offset(model, VISITS))
+        b.ret(ir.Constant(I32, Code.OK))
+        self._close(frame)
+
+    def _predict_rows(self) -> ir.Function:
+        """Predictions of groups of rows, a row in each lane: rows do not depend on each other here."""
+        frame = self._open("predict_rows", ir.VoidType(), [POINTER, POINTER, I64, POINTER], public=False, lanes=self.rows)
+        b, spec, rows = frame.builder, self.spec, self.rows
+        model, X, groups, out = b.function.args
+        registers = Registers(frame)
+        for address in spec.inherited:
+            registers[address] = frame.offset(model, spec.places[address])
+            frame.shared.append(registers[address])
+        visits = frame.variable(I64, ir.Constant(I64, 0))
+        functions = self._functions(frame, visits, registers)
+        features = frame.array(spec.features)
+        with frame.repeat(lambda: groups) as (group, _):
+            first = b.gep(X, [b.mul(group(), ir.Constant(I64, rows * spec.features))], source_etype=F64)
+            frame.each(spec.features, lambda i: frame.store(self._column(frame, first, i), features, i))
+            self._begin_visit(functions, visits, features)
+            functions.predict_only()
+            target = b.gep(out, [b.mul(group(), ir.Constant(I64, rows * spec.outputs))], source_etype=F64)
+            self._scatter(frame, self._squashed(functions), target)
+        b.ret_void()
+        return b.function
+
+    def _column(self, frame: Frame, first: Value, i: Value) -> Value:
+        """Feature ``i`` of as many rows as there are lanes."""
+        b = frame.builder
+        places = [b.add(frame.index(i), ir.Constant(I64, lane * self.spec.features)) for lane in range(self.rows)]
+        value = ir.Constant(frame.wide(F64), ir.Undefined)
+        for lane, place in enumerate(places):
+            number = b.load(b.gep(first, [place], source_etype=F64), align=8, typ=F64)
+            value = b.insert_element(value, number, ir.Constant(I32, lane))
+        return value if frame.element == F64 else b.fptrunc(value, frame.type)
+
+    def _scatter(self, frame: Frame, outputs: Sequence[Value], target: Value) -> None:
+        """Write the outputs of a group of rows, row after row."""
+        b = frame.builder
+        for i, value in enumerate(outputs):
+            wide = value if frame.element == F64 else b.fpext(value, frame.wide(F64))
+            if len(outputs) == 1:
+                b.store(wide, target, align=8)
+                return
+            for lane in range(self.rows):
+                place = b.gep(target, [ir.Constant(I64, lane * len(outputs) + i)], source_etype=F64)
+                b.store(frame.lane(wide, lane), place, align=8)
+
+    # Facts and memory
+
+    def _facts(self) -> None:
+        spec = self.spec
+        metrics = ("rmse", "accuracy", "multiclass")
+        numbers = {
+            "features": spec.features,
+            "outputs": spec.outputs,
+            "metric": metrics.index(spec.metric),
+            "precision": spec.precision,
+            "trained": int(bool(spec.image)),
+        }
+        for name, value in numbers.items():
+            self._open(name, I32, []).builder.ret(ir.Constant(I32, value))
+        self._open("size", I64, []).builder.ret(ir.Constant(I64, self.model_bytes))
+        text = self._bytes("version_text", f"azdsl {self.version}".encode() + b"\0")
+        self._open("version", POINTER, []).builder.ret(text)
+
+    def _create(self) -> None:
+        frame = self._open("create", POINTER, [])
+        b = frame.builder
+        model = b.call(frame.declare("malloc", POINTER, [I64]), [ir.Constant(I64, self.model_bytes)])
+        with b.if_then(b.icmp_unsigned("!=", model, ir.Constant(POINTER, None))):
+            b.call(self.module.globals[f"{self.spec.prefix}init"], [model])
+        b.ret(model)
+        frame = self._open("free", ir.VoidType(), [POINTER])
+        b = frame.builder
+        b.call(frame.declare("free", ir.VoidType(), [POINTER]), [frame.model])
+        b.ret_void()
+
+    def _bytes(self, name: str, data: bytes) -> Value:
+        """A constant array; its address."""
+        type_ = ir.ArrayType(I8, len(data))
+        array = ir.GlobalVariable(self.module, type_, f"{self.spec.prefix}{name}")
+        array.linkage, array.global_constant, array.align = "internal", True, 16
+        array.initializer = ir.Constant(type_, bytearray(data))
+        return array
+
+
+def _wide(spec: Spec, vector_bytes: int) -> bool:
+    """Whether to predict several rows side by side."""
+    if not spec.rows_independent:
+        return False
+    chosen = [i.output for i, keep in zip(spec.program.predict, spec.predicting, strict=True) if keep and i.output]
+    numbers = sum(a.kind.size(spec.features) for a in {*chosen, FEATURES, LABEL})
+    return numbers * vector_bytes <= WIDE_BYTES
+
+
+__all__ = ["Code", "Spec", "Writer"]

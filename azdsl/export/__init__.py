@@ -1,0 +1,1 @@
+"""Programs taken elsewhere: compiled libraries, source in other languages, pictures."""
