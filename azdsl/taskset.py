@@ -110,7 +110,12 @@ class TaskSet:
         return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]
 
     def first(self, train: int, valid: int) -> TaskSet:
-        """The same tasks with only their first examples, once through: what FEC looks at."""
+        """The same tasks with only their first examples, once through: what FEC looks at.
+
+        No more training examples than come before the first validation, so that training which stops here
+        has fitness 0 on the whole tasks too.
+        """
+        train = min(train, self.epoch_length)
         X, y = np.ascontiguousarray(self.train_X[:, :train]), np.ascontiguousarray(self.train_y[:, :train])
         VX, Vy = np.ascontiguousarray(self.valid_X[:, :valid]), np.ascontiguousarray(self.valid_y[:, :valid])
         return TaskSet(X, y, VX, Vy, self.metric, X.shape[1], 1, self.classes)

@@ -107,16 +107,20 @@ class Emitter:
         function = self.declare(f"llvm.{name}.{suffix}", value.type, [value.type])
         return self.builder.call(function, [value])
 
-    def library(self, name: str, value: Value) -> Value:
-        """A C library function of each lane, always computed in float64 and rounded to the value's type."""
+    def library_call(self, name: str, value: Value) -> Value:
+        """A C library function of one float64."""
         function = self.declare(library_symbol(name), F64, [F64])
         function.attributes.add("nounwind")
         function.attributes.add("readnone")
+        return self.builder.call(function, [value])
+
+    def library(self, name: str, value: Value) -> Value:
+        """A C library function of each lane, always computed in float64 and rounded to the value's type."""
 
         def call(x: Value) -> Value:
             if x.type == F64:
-                return self.builder.call(function, [x])
-            return self.builder.fptrunc(self.builder.call(function, [self.builder.fpext(x, F64)]), x.type)
+                return self.library_call(name, x)
+            return self.builder.fptrunc(self.library_call(name, self.builder.fpext(x, F64)), x.type)
 
         return self.map_lanes(call, value)
 

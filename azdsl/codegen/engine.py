@@ -6,6 +6,7 @@ compiled loop passes it along. An engine is used by one thread at a time.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,22 +25,24 @@ from azdsl.ops import OPS, Kind, Op, Role
 from azdsl.taskset import TaskSet
 
 _KINDS = tuple(Kind)
-_NONE = len(_KINDS)
+NO_KIND = len(_KINDS)
 
 
-class OpTable(NamedTuple):
-    """What the linker needs to know of each op: int64 arrays by code; a kind is 0, 1, 2, or 3 for none."""
+class Column(enum.IntEnum):
+    """What the linker needs to know of an op: the columns of ``Engine.table``. Kinds are 0, 1, 2; 3 is none."""
 
-    inputs: NDArray[np.int64]  # [ops, 2] kinds
-    output: NDArray[np.int64]  # [ops] kind
-    constants: NDArray[np.int64]  # [ops] how many
-    index: NDArray[np.int64]  # [ops, 3] whether the constant is an index
-    random: NDArray[np.int64]  # [ops]
+    A = 0
+    B = 1
+    OUT = 2
+    CONSTANTS = 3  # how many
+    INDEX = 4  # whether a constant is an index: this and the next two
+    RANDOM = 7
 
 
 class Engine(NamedTuple):
     """A VM, tasks in blocks, and room to work in.
 
+    ``table`` int64[ops, 8] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
     ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
     width; ``lane_bytes``, ``first``, ``count`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
     when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
@@ -47,7 +50,8 @@ class Engine(NamedTuple):
     it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``memory`` the address of the registers.
     """
 
-    table: OpTable
+    table: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     features: int
     multiclass: int
     arguments: NDArray[np.int64]
@@ -74,21 +78,19 @@ class EngineHandle:
     memory: NDArray[np.generic]
 
 
-def op_table() -> OpTable:
-    """The op table as arrays."""
+def op_table() -> NDArray[np.int64]:
+    """The op table as an array of ``Column``s."""
 
     def number(kind: Kind | None) -> int:
-        return _NONE if kind is None else _KINDS.index(kind)
+        return NO_KIND if kind is None else _KINDS.index(kind)
 
-    inputs = [[number(k) for k in (*op.inputs, None, None)[:2]] for op in OPS]
-    index = [[int(at < len(op.constants) and op.constants[at] is Role.INDEX) for at in range(3)] for op in OPS]
-    return OpTable(
-        np.array(inputs, np.int64),
-        np.array([number(op.output) for op in OPS], np.int64),
-        np.array([len(op.constants) for op in OPS], np.int64),
-        np.array(index, np.int64),
-        np.array([int(op.random) for op in OPS], np.int64),
-    )
+    table = np.zeros((len(OPS), len(Column) + 2), np.int64)
+    for row, op in zip(table, OPS, strict=True):
+        row[Column.A], row[Column.B] = [number(kind) for kind in (*op.inputs, None, None)[:2]]
+        row[Column.OUT], row[Column.CONSTANTS], row[Column.RANDOM] = number(op.output), len(op.constants), op.random
+        for at, role in enumerate(op.constants):
+            row[Column.INDEX + at] = role is Role.INDEX
+    return table
 
 
 def widest_block(features: int, precision: int) -> int:
@@ -151,6 +153,7 @@ def build_engine(
     arguments[:, Field.MEMORY] = memory.ctypes.data
     engine = Engine(
         table=op_table(),
+        sizes=np.array([kind.size(features) for kind in _KINDS], np.int64),
         features=features,
         multiclass=int(tasks.multiclass),
         arguments=arguments,

@@ -6,25 +6,31 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from azdsl.codegen import vm
-from azdsl.codegen.engine import Engine
+from azdsl.codegen.compiled import inline, jit
+from azdsl.codegen.engine import NO_KIND, Column, Engine
 from azdsl.codegen.protocol import Field
-from azdsl.ir.packing import A_SHIFT, B_SHIFT, FIELD, OP_SHIFT, OUT_SHIFT
+from azdsl.ir.packing import A_SHIFT, FIELD
 
 _END = vm.END
 _HEADER = vm.HEADER_WORDS
 _CODE, _MEMORY_BYTES, _STOPPED = int(Field.CODE), int(Field.MEMORY_BYTES), int(Field.STOPPED)
-_PREDICT_FEATURES, _LEARN_FEATURES, _LEARN_LABEL = (int(patch) for patch in vm.Patch)
 _WORD = vm.WORD
-_FIELD, _OP, _A, _B, _OUT = (np.uint64(x) for x in (FIELD, OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT))
+_FIELD, _A = np.uint64(FIELD), np.uint64(A_SHIFT)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(32)
-_SCALAR, _VECTOR, _NO_KIND = 0, 1, 3
-_SETUP, _PREDICT, _LEARN = 0, 1, 2
+_SHIFT, _ONE, _STOPPED_TRACE = np.uint64(32), np.uint64(1), np.uint64(0)
+_SCALAR, _VECTOR, _NO_KIND = 0, 1, NO_KIND
+_SETUP = 0
+_OUT, _CONSTANTS, _INDEX, _RANDOM = int(Column.OUT), int(Column.CONSTANTS), int(Column.INDEX), int(Column.RANDOM)
+_PATCH = np.full((3, NO_KIND), -1)
+"""The patch list for an operand that is register 0 of a kind (none for matrices), by function."""
+_PATCH[1, _VECTOR] = vm.Patch.PREDICT_FEATURES
+_PATCH[2, _VECTOR] = vm.Patch.LEARN_FEATURES
+_PATCH[2, _SCALAR] = vm.Patch.LEARN_LABEL
 _OFFSET_BITS = 40
 """The low bits of an entry of ``Engine.places`` hold the place, the rest the number of the linking that set it."""
 
@@ -41,7 +47,7 @@ def _call(typing: Any, function: Any, argument: Any) -> Any:
     return types.void(types.int64, types.int64), generate
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs
+@inline
 def link(
     engine: Engine, lane_bytes: int, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> int:
@@ -68,36 +74,33 @@ def link(
             engine.arguments[block, _CODE + function] = start + _WORD * at
         for _ in range(lengths[function]):
             word = code[row]
-            op = np.int64((word >> _OP) & _FIELD)
+            op = np.int64(word & _FIELD)
             words[at] = op
+            word >>= _A
             for slot in range(3):
-                kind = table.output[op] if slot == 2 else table.inputs[op, slot]
+                kind = table[op, slot]
+                register = np.int64(word & _FIELD)
+                word >>= _A
                 if kind == _NO_KIND:
                     continue
-                shift = _OUT if slot == 2 else _B if slot == 1 else _A
-                register = np.int64((word >> shift) & _FIELD)
                 place = places[kind, register] - current
                 if place < 0:
                     place = used
                     places[kind, register] = current + used
-                    used += 1 if kind == 0 else features if kind == 1 else features * features
+                    used += engine.sizes[kind]
                 words[at + 1 + slot] = engine.memory + place * lane_bytes
-                if register == 0 and kind <= _VECTOR and function != _SETUP:
-                    patch = -1
-                    if kind == _VECTOR:
-                        patch = _PREDICT_FEATURES if function == _PREDICT else _LEARN_FEATURES
-                    elif function == _LEARN:
-                        patch = _LEARN_LABEL
+                if register == 0 and function != _SETUP and slot != _OUT:
+                    patch = _PATCH[function, kind]
                     if patch >= 0:
                         patches[patch, 0] += 1
                         patches[patch, patches[patch, 0]] = start + _WORD * (at + 1 + slot)
-            if table.random[op]:
+            if table[op, _RANDOM]:
                 words[at + 1] = draws
                 draws += 1
             at += _HEADER
-            for k in range(table.constants[op]):
+            for k in range(table[op, _CONSTANTS]):
                 value = constants[row, k]
-                if table.index[op, k]:
+                if table[op, _INDEX + k]:
                     entry = np.int64(np.float32(features) * np.float32(value))
                     value = np.float64(min(entry, features - 1))
                 doubles[at] = value
@@ -108,7 +111,7 @@ def link(
     return used * lane_bytes
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs
+@inline
 def _run(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]) -> bool:
     """Evaluate a live program on every block; whether all tasks stopped before their first validation."""
     stopped = True
@@ -123,7 +126,7 @@ def _run(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], c
     return stopped
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs
+@inline
 def evaluate(
     engine: Engine,
     lengths: NDArray[np.int64],
@@ -139,21 +142,22 @@ def evaluate(
     return stopped
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs
+@inline
 def trace(
     engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> np.uint64:
-    """Evaluate on a tracing engine: a hash of all predictions."""
-    _run(engine, lengths, code, constants)
+    """Evaluate on a tracing engine: a hash of all predictions, never 0; 0 if every task stopped early."""
+    if _run(engine, lengths, code, constants):
+        return _STOPPED_TRACE
     result = _PRIME
     for block in range(engine.arguments.shape[0]):
         for lane in range(engine.count[block]):
             result = (result ^ engine.trace[block, lane]) * _PRIME
             result = result ^ (result >> _SHIFT)
-    return result
+    return result | _ONE
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no stubs
+@jit
 def evaluate_many(
     engine: Engine,
     starts: NDArray[np.int64],

@@ -125,7 +125,8 @@ class Evaluation:
         limit = self._field(Field.MAX_ABS_ERROR, F64)
         self.limit = e.splat(limit if e.element == F64 else b.fptrunc(limit, e.element))
         self.active = e.variable(lane_int, b.trunc(self._field(Field.LANES), lane_int) if e.lanes < 64 else self._field(Field.LANES))
-        self.best = e.variable(e.wide(F64), e.constant(0.0, F64))
+        self.best = self._field(Field.FITNESS, POINTER)
+        b.store(e.constant(0.0, F64), self.best, align=8)
         self.trace = e.variable(e.wide(I64), e.constant(0, I64))
         self.tracing = b.icmp_unsigned("!=", self._field(Field.TRACE), ir.Constant(I64, 0))
         self.finish = b.append_basic_block("finish")
@@ -146,7 +147,6 @@ class Evaluation:
         b.position_at_end(self.finish)
         # the evaluation stops in training only when every task has: before the first validation that is fitness 0
         b.store(b.load(reached, typ=I64), self._place(Field.STOPPED))
-        b.store(b.load(self.best, typ=e.wide(F64)), self._field(Field.FITNESS, POINTER), align=8)
         with b.if_then(self.tracing):
             final = b.xor(b.load(self.trace, typ=e.wide(I64)), b.zext(e.mask(b.load(self.active, typ=lane_int)), e.wide(I64)))
             b.store(final, self._field(Field.TRACE, POINTER), align=8)
@@ -276,11 +276,23 @@ class Evaluation:
             else:
                 gain = b.select(self._right(y), e.constant(1.0), e.constant(0.0))
             b.store(b.fadd(b.load(total, typ=e.type), gain), total)
-        fitness = self._fitness(b.load(total, typ=e.type))
         counted = b.and_(b.load(self.active, typ=lane_int), b.not_(b.load(failed, typ=lane_int)))
-        best = b.load(self.best, typ=e.wide(F64))
-        better = b.and_(e.mask(counted), b.fcmp_ordered(">", fitness, best))
-        b.store(b.select(better, fitness, best), self.best)
+        # a trace is all that is wanted of an evaluation that makes one
+        with b.if_then(b.not_(self.tracing)):
+            self._improve(b.load(total, typ=e.type), counted)
+
+    def _improve(self, total: Value, counted: Value) -> None:
+        """Take this validation's fitness where it is better, task by task: it calls the C library, so not for padding."""
+        e, b = self.e, self.builder
+        lane_int = ir.IntType(e.lanes)
+        totals = e.array(1)
+        e.store(total, totals)
+        with b.if_then(b.icmp_unsigned("!=", counted, ir.Constant(lane_int, 0))), e.repeat(lambda: ir.Constant(I64, e.lanes)) as (lane, _):
+            shift = b.trunc(lane(), lane_int) if e.lanes < 64 else lane()
+            with b.if_then(b.trunc(b.lshr(counted, shift), ir.IntType(1))):
+                fitness = self._fitness(b.load(b.gep(totals, [lane()], source_etype=e.element), typ=e.element))
+                place = b.gep(self.best, [lane()], source_etype=F64)
+                b.store(b.select(b.fcmp_ordered(">", fitness, b.load(place, typ=F64)), fitness, b.load(place, typ=F64)), place)
 
     def _fail(self, bad: Value, failed: Value, leave: Value) -> None:
         """Mark lanes whose validation counts 0. When all have failed, the last validation need not go on
@@ -319,17 +331,14 @@ class Evaluation:
         return b.and_(number, b.fcmp_ordered("==", best, y))
 
     def _fitness(self, total: Value) -> Value:
-        """Fitness of a validation from its squared errors or right answers, in float64."""
+        """Fitness of one task's validation from its squared errors or right answers, in float64."""
         e, b = self.e, self.builder
         count = self._field(Field.M)
-        if self.scheme.metric == "rmse":
-            mean = b.fdiv(total, e.splat(b.uitofp(count, e.element)))
-            root = e.intrinsic("sqrt", mean)
-            root = root if e.element == F64 else b.fpext(root, e.wide(F64))
-            angle = e.library("atan", root)
-            return b.fsub(e.constant(1.0, F64), b.fmul(e.constant(2.0 / math.pi, F64), angle))
-        total = total if e.element == F64 else b.fpext(total, e.wide(F64))
-        return b.fdiv(total, e.splat(b.uitofp(count, F64)))
+        if self.scheme.metric != "rmse":
+            return b.fdiv(total if e.element == F64 else b.fpext(total, F64), b.uitofp(count, F64))
+        root = e.intrinsic("sqrt", b.fdiv(total, b.uitofp(count, e.element)))
+        angle = e.library_call("atan", root if e.element == F64 else b.fpext(root, F64))
+        return b.fsub(ir.Constant(F64, 1.0), b.fmul(ir.Constant(F64, 2.0 / math.pi), angle))
 
 
 __all__ = ["Backend", "Evaluation", "Field", "I32", "Scheme", "Visit"]

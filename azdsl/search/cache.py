@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.search.compiled import inline, multiply_high
+from azdsl.codegen.compiled import inline, multiply_high
 
 WAYS = 8
 """Places a key can be in: a cache line's worth of tags."""

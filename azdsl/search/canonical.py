@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
-from azdsl.search.compiled import inline, lowest_bit, multiply_high
+from azdsl.codegen.compiled import inline, lowest_bit, multiply_high
 from azdsl.search.salts import salts
 from azdsl.search.space import KINDS, NO_KIND, Space
 

@@ -14,7 +14,7 @@ import numpy as np
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import find, put
 from azdsl.search.canonical import Scratch, compact, fingerprint, liveness
-from azdsl.search.compiled import inline, jit
+from azdsl.codegen.compiled import inline, jit
 from azdsl.search.evaluation import full, functional_hash
 from azdsl.search.mutate import mutate
 from azdsl.search.population import LAYERS, Island, Members
@@ -95,6 +95,8 @@ def measure(space: Space, island: Island, scratch: Scratch, engine: Any) -> Any:
     early: Any = _NONE
     if space.fec:
         early = functional_hash(engine, scratch.lengths, code, constants)
+        if early == _NONE:
+            return 0.0, _STOPPED
         known, fitness = find(island.errors, early, _NONE)
         if known:
             return fitness, _FEC

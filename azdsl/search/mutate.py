@@ -13,7 +13,7 @@ import numpy as np
 
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
 from azdsl.ops import Role
-from azdsl.search.compiled import inline, jit
+from azdsl.codegen.compiled import inline, jit
 from azdsl.search.rng import Words, digit, exp, next_word, normal, uniform
 from azdsl.search.space import ROLES, Space
 from azdsl.settings import MUTATIONS

@@ -12,7 +12,7 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import Cache, make_cache
-from azdsl.search.compiled import jit
+from azdsl.codegen.compiled import jit
 from azdsl.search.mutate import write_random
 from azdsl.search.rng import Words, below, seeded
 from azdsl.search.space import Space

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.search.compiled import inline, multiply_high
+from azdsl.codegen.compiled import inline, multiply_high
 
 Words = NDArray[np.uint64]
 

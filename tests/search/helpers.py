@@ -58,7 +58,7 @@ def _functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> An
         for at in range(code.size):
             total = (total ^ (code[at] & np.uint64(0xFFFF))) * np.uint64(0x9E3779B97F4A7C15)
             total ^= total >> np.uint64(31)
-        return total
+        return total | np.uint64(1)
 
     return implementation
 

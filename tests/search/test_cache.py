@@ -3,7 +3,7 @@ from collections import OrderedDict
 import numpy as np
 
 from azdsl.search.cache import WAYS, find, make_cache, put
-from azdsl.search.compiled import jit
+from azdsl.codegen.compiled import jit
 
 
 @jit

@@ -12,7 +12,7 @@ from azdsl.ir import Address, Instruction, Program, cost, liveness, remove_dead_
 from azdsl.ops import BY_NAME, Kind
 from azdsl.search import canonical
 from azdsl.search.canonical import make_scratch
-from azdsl.search.compiled import jit
+from azdsl.codegen.compiled import jit
 from azdsl.search.population import genotype, make_island, write_initial
 from azdsl.search.space import make_space
 from azdsl.settings import Range, Registers, Search

@@ -5,7 +5,7 @@ import pytest
 from search.helpers import demo, everything, fake_engine, task_set
 
 from azdsl.search.canonical import make_scratch
-from azdsl.search.compiled import jit
+from azdsl.codegen.compiled import jit
 from azdsl.search.loop import run_epoch, tournament, upper_median
 from azdsl.search.population import (
     LAYERS,

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from azdsl.search.compiled import jit
+from azdsl.codegen.compiled import jit
 from azdsl.search.rng import below, digit, exp, log, next_word, normal, seeded, uniform
 
 

@@ -1,0 +1,193 @@
+"""Checkpoints: everything a run needs to go on, bit for bit, in one file that is whole or known not to be.
+
+A file is a line with the schema's version, a digest, and a NumPy archive without pickled objects. Members are stored as
+far as they mean anything: an instruction in four bytes, its constants as many as its op has. Of the caches
+only the entries in use are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.ir.packing import CONSTANTS
+from azdsl.search.cache import Cache
+from azdsl.search.population import Island, Members
+from azdsl.search.space import Space
+
+SCHEMA = 1
+"""Version of the format."""
+
+NAME, BEFORE = "checkpoint", "checkpoint.before"
+"""The newest file and the one before it."""
+
+_TITLE = b"azdsl checkpoint "
+_DIGEST_BYTES = 16
+_SHIFTS = np.arange(0, 64, 16, dtype=np.uint64)
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Damaged(ValueError):
+    """A checkpoint cannot be used; the message says why."""
+
+
+class OtherSchema(ValueError):
+    """A checkpoint was written by a version of azdsl that keeps other things in it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds: ``facts`` (JSON) and the islands' arrays."""
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+def encode(space: Space, islands: Sequence[Island], facts: Mapping[str, Any]) -> bytes:
+    """A checkpoint's bytes."""
+    arrays: Arrays = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+    for number, island in enumerate(islands):
+        arrays |= {f"{number}.{name}": array for name, array in _island(space, island).items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    content = buffer.getvalue()
+    return b"%s%d\n" % (_TITLE, SCHEMA) + hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest() + content
+
+
+def decode(data: bytes) -> Checkpoint:
+    """What ``encode`` wrote. Raises ``Damaged`` or ``OtherSchema``."""
+    title, newline, rest = data.partition(b"\n")
+    if not newline or not title.startswith(_TITLE) or not title[len(_TITLE) :].isdigit():
+        raise Damaged("it is torn or no checkpoint")
+    version = int(title[len(_TITLE) :])
+    if version != SCHEMA:
+        raise OtherSchema(f"it has schema version {version}, this azdsl reads version {SCHEMA}")
+    digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
+    if hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest() != digest:
+        raise Damaged("it is torn: its checksum is wrong")
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    return Checkpoint(json.loads(arrays.pop("facts").tobytes()), arrays)
+
+
+def write(directory: Path, data: bytes) -> None:
+    """Put a new checkpoint beside the one before it; at no moment is there none. Raises ``OSError``."""
+    aside, path = directory / f"{NAME}.new", directory / NAME
+    with aside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        os.replace(path, directory / BEFORE)
+    os.replace(aside, path)
+
+
+def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint that is whole, and what is wrong with those that are not.
+
+    Raises ``OtherSchema``, naming the file.
+    """
+    problems: list[str] = []
+    for name in (NAME, BEFORE):
+        path = directory / name
+        try:
+            return decode(path.read_bytes()), problems
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            problems.append(f"{path} cannot be used: {error}")
+        except OtherSchema as error:
+            raise OtherSchema(f"{path} cannot be used: {error}") from None
+    return None, problems
+
+
+def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the islands to what a checkpoint holds."""
+    for number, island in enumerate(islands):
+        prefix = f"{number}."
+        _restore(space, island, {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+
+
+def _island(space: Space, island: Island) -> Arrays:
+    arrays: Arrays = {"rng": island.rng, "clock": island.clock, "counts": island.counts}
+    for name, members in (("members", island.members), ("finalists", island.finalists)):
+        arrays |= {f"{name}.{part}": array for part, array in _members(space, members).items()}
+    for name, cache in (("programs", island.programs), ("errors", island.errors)):
+        arrays |= {f"{name}.{part}": array for part, array in _cache(cache).items()}
+    return arrays
+
+
+def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name in ("rng", "clock", "counts"):
+        getattr(island, name)[:] = arrays[name]
+    for name in ("members", "finalists"):
+        _restore_members(space, getattr(island, name), _part(arrays, name))
+    for name in ("programs", "errors"):
+        _restore_cache(getattr(island, name), _part(arrays, name))
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
+    return {part.removeprefix(f"{name}."): array for part, array in arrays.items() if part.startswith(f"{name}.")}
+
+
+def _used(space: Space, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which places of each row hold an instruction: bool[P, C]."""
+    places = np.concatenate([np.arange(most) for most in space.functions["most"]])
+    functions = np.repeat(np.arange(3), space.functions["most"])
+    used: NDArray[np.bool_] = places < lengths[:, functions]
+    return used
+
+
+def _has(space: Space, fields: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of three constants each instruction has: bool[K, 3]."""
+    counts = space.table["constants"][fields[:, 0]]
+    has: NDArray[np.bool_] = np.arange(CONSTANTS) < counts[:, None]
+    return has
+
+
+def _members(space: Space, members: Members) -> Arrays:
+    used = _used(space, members.about["lengths"])
+    fields = (members.code[used][:, None] >> _SHIFTS).astype(np.uint8)
+    constants = members.constants.reshape(*used.shape, CONSTANTS)[used][_has(space, fields)]
+    return {"fields": fields, "constants": constants, "about": members.about, "fitness": members.fitness}
+
+
+def _restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
+    members.about[:], members.fitness[:] = arrays["about"], arrays["fitness"]
+    used, fields = _used(space, members.about["lengths"]), arrays["fields"]
+    constants = np.zeros((len(fields), CONSTANTS))
+    constants[_has(space, fields)] = arrays["constants"]
+    members.code[:], members.constants[:] = 0, 0.0
+    members.code[used] = (fields.astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64)
+    members.constants.reshape(*used.shape, CONSTANTS)[used] = constants
+
+
+def _cache(cache: Cache) -> Arrays:
+    used = np.flatnonzero(cache.sets["ages"])
+    entries = {name: cache.sets[name].ravel()[used] for name in cache.sets.dtype.names or ()}
+    return {"time": cache.time, "used": used, **entries}
+
+
+def _restore_cache(cache: Cache, arrays: Mapping[str, NDArray[Any]]) -> None:
+    clear(cache)
+    cache.time[:] = arrays["time"]
+    ways = cache.sets["ages"].shape[1]
+    rows, columns = np.divmod(arrays["used"].astype(np.int64), ways)
+    for name in cache.sets.dtype.names or ():
+        cache.sets[name][rows, columns] = arrays[name]
+
+
+def clear(cache: Cache) -> None:
+    """Forget everything."""
+    cache.sets["ages"] = 0
+    cache.time[:] = 0

@@ -1,0 +1,91 @@
+"""The live display of a run on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from azdsl.search.progress import Snapshot
+
+BARS = "▁▂▃▄▅▆▇█"
+HISTORY = 60
+"""Epochs that the sparkline shows."""
+
+MINUTE = 60
+
+
+class Display:
+    """Figures, a sparkline of the best fitness, how candidates were settled, and the best program so far."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._live: Live | None = None
+        self._snapshot: Snapshot | None = None
+        self._shown_at = 0.0
+        self._best: list[float] = []
+
+    def say(self, message: str) -> None:
+        """Print it above the display."""
+        self._console.print(message, markup=False)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show a new state."""
+        self._snapshot, self._shown_at = snapshot, time.monotonic()
+        self._best = [*self._best, snapshot.best][-HISTORY:]
+        if self._live is None:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(self._render(snapshot), refresh=True)
+
+    def tick(self) -> None:
+        """Let the clock go on."""
+        if self._live and self._snapshot:
+            self._live.update(self._render(self._snapshot), refresh=True)
+
+    def close(self) -> None:
+        """Take the display away and leave one line."""
+        if self._live and self._snapshot:
+            self._live.stop()
+            self.say(str(self._snapshot))
+            self._live = None
+
+    def _render(self, snapshot: Snapshot) -> RenderableType:
+        seconds = snapshot.seconds + time.monotonic() - self._shown_at
+        figures = Table.grid(padding=(0, 2))
+        figures.add_row("candidates", f"{snapshot.evaluations:,}", "rate", f"{snapshot.rate:,.0f}/s", "time", _duration(seconds))
+        selected = "–" if snapshot.selected is None else f"{snapshot.selected:.6f}"
+        figures.add_row("best", f"[bold green]{snapshot.best:.6f}[/]", "mean", f"{snapshot.mean:.4f}", "selection", f"[bold]{selected}[/]")
+        parts: list[RenderableType] = [figures, Text(f"{sparkline(self._best)}  best fitness by epoch", "cyan"), _layers(snapshot)]
+        if snapshot.program is not None:
+            parts.append(Panel(Text(str(snapshot.program).rstrip()), title="best so far", title_align="left", expand=False))
+        parts.append(Text("Ctrl-C stops and keeps the result", "dim"))
+        return Group(*parts)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Numbers as bars between their least and their greatest."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    steps = len(BARS) - 1
+    return "".join(BARS[round(steps * (value - low) / (high - low)) if high > low else 0] for value in values)
+
+
+def _layers(snapshot: Snapshot) -> Text:
+    """The share of candidates that each layer settled."""
+    total = max(1, snapshot.evaluations)
+    parts = [f"{name.replace('_', ' ')} {100 * count / total:.0f} %" for name, count in snapshot.layers.items() if count]
+    return Text(" · ".join(parts), "dim")
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    minutes, rest = divmod(int(seconds), MINUTE)
+    hours, minutes = divmod(minutes, MINUTE)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,82 @@
+"""The engines that the compiled loop evaluates with: the VM on whole tasks and on their first examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from numba.extending import overload
+
+from azdsl.codegen.engine import Engine, EngineHandle, build_engine
+from azdsl.codegen.execute import evaluate, trace
+from azdsl.experiment import Experiment
+from azdsl.ops import OPS
+from azdsl.search.evaluation import full, functional_hash
+from azdsl.settings import Search
+from azdsl.taskset import TaskSet
+
+
+class Engines(NamedTuple):
+    """``full`` evaluates on the tasks; ``early`` traces predictions on each task's first examples."""
+
+    full: Engine
+    early: Engine
+
+
+@dataclass(frozen=True, eq=False)
+class EnginesHandle:
+    """Engines for one thread, and what keeps their code and data alive."""
+
+    engines: Engines
+    parts: tuple[EngineHandle, ...]
+
+
+def make_engines(experiment: Experiment, tasks: TaskSet) -> EnginesHandle:
+    """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk."""
+    search, registers = experiment.search, experiment.registers
+    # frozen functions and the seed may use ops that others may not
+    ops = {op for allowed in experiment.ops for op in allowed} | {i.op for i in experiment.program.instructions}
+    chosen = [op for op in OPS if op in ops]
+    settings: dict[str, Any] = {
+        "max_instructions": _most_instructions(experiment),
+        "max_registers": registers.scalars + registers.vectors + registers.matrices,
+        "seed": search.seed,
+        "max_abs_error": search.max_abs_error,
+        "precision": search.precision,
+    }
+    whole = build_engine(tasks, chosen, **settings)
+    early = build_engine(tasks.first(search.fec_examples, search.fec_examples), chosen, trace=True, **settings)
+    return EnginesHandle(Engines(whole.engine, early.engine), (whole, early))
+
+
+def _most_instructions(experiment: Experiment) -> int:
+    """The most that a candidate can have: the lengths' limits, or the file's own where that is longer."""
+    search: Search = experiment.search
+    limits = (search.setup.most, search.predict.most, search.learn.most)
+    return sum(max(most, len(block)) for most, block in zip(limits, experiment.program.functions, strict=True))
+
+
+def _is_engines(engine: Any) -> bool:
+    return getattr(engine, "instance_class", None) is Engines
+
+
+@overload(full)
+def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+    if not _is_engines(engine):
+        return None
+
+    def implementation(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+        return evaluate(engine.full, lengths, code, constants, task_fitness)
+
+    return implementation
+
+
+@overload(functional_hash)
+def _functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> Any:
+    if not _is_engines(engine):
+        return None
+
+    def implementation(engine: Any, lengths: Any, code: Any, constants: Any) -> Any:
+        return trace(engine.early, lengths, code, constants)
+
+    return implementation

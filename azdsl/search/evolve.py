@@ -1,0 +1,275 @@
+"""A search from settings to result.
+
+How data flows: the settings give T_search, T_select and T_test (other tasks, with other seeds of the programs'
+own draws), a search space and S islands. All islands run an epoch of the same number of candidates, on as
+many threads as there are workers. Then they meet, in one thread and in fixed order: the best programs are
+compared on T_select in float64, the hall of fame takes in what is new, the best migrate around a ring, a
+line of events and perhaps a checkpoint are written, and stopping conditions are looked at. At the end all
+finalists are compared on T_select, the best is the answer, and it is scored once on T_test. The result for
+a seed does not depend on the number of workers, on where time slices ended or on interruptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from azdsl import tasks as make
+from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.ir import FUNCTIONS
+from azdsl.search import checkpoint, front, rundir, texts
+from azdsl.search.canonical import make_scratch
+from azdsl.search.draws import draw_seed
+from azdsl.search.engines import make_engines
+from azdsl.search.loop import run_epoch
+from azdsl.search.population import make_island, write_initial
+from azdsl.search.progress import Reporter, explained, make_reporter
+from azdsl.search.result import Result
+from azdsl.search.rundir import RunDirectory
+from azdsl.search.schedule import make_schedule
+from azdsl.search.selection import Judge
+from azdsl.search.session import STOPS, OnEpoch, Plan, Session, without_stops
+from azdsl.search.space import make_space
+from azdsl.search.workers import Bench, default_workers, interruptible
+from azdsl.settings import FileTask, SettingsError, SklearnTask
+from azdsl.syntax import load_experiment
+from azdsl.taskset import TaskSet
+
+__all__ = ["Result", "run"]
+
+RUNS = Path("runs")
+"""Where the command line puts run directories."""
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """The three task sets, and whether the search's came from Python."""
+
+    search: TaskSet
+    select: TaskSet
+    test: TaskSet
+    from_python: bool
+
+    @property
+    def digest(self) -> str:
+        """A digest of all examples."""
+        digest = hashlib.blake2b(digest_size=16)
+        for tasks in (self.search, self.select, self.test):
+            for array in (tasks.train_X, tasks.train_y, tasks.valid_X, tasks.valid_y):
+                digest.update(repr((array.shape, tasks.metric, tasks.epoch_length, tasks.epochs)).encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def run(
+    experiment: Experiment | None,
+    *,
+    base_dir: Path | None = None,
+    tasks: TaskSet | None = None,
+    out: str | Path | None = None,
+    name: str | None = None,
+    workers: int | None = None,
+    resume: str | Path | None = None,
+    quiet: bool = False,
+    on_epoch: OnEpoch | None = None,
+) -> Result:
+    """Search for a better program than the experiment's.
+
+    Paths in the experiment count from ``base_dir``. ``tasks`` replaces the search's task set; without a task
+    statement, programs are compared and scored on it too. ``out`` is a new directory to write; with ``name``
+    it is the next free ``runs/<name>-<n>``; with neither nothing is written. ``resume`` is a run directory to
+    go on with: ``experiment`` may be None, or differ in when to stop. ``on_epoch`` gets a ``Snapshot`` after every
+    epoch and stops the search by returning true. Raises ``SettingsError``, ``TaskError`` and ``OSError``.
+    """
+    if workers is not None and workers < 1:
+        raise SettingsError("workers", f"workers must be at least 1, not {workers}")
+    if resume is not None and out is not None:
+        raise SettingsError("out", "a run that is resumed stays in its directory: leave out")
+    reporter = make_reporter(quiet)
+    path = Path(resume) if resume is not None else None
+    default_task = experiment is not None and experiment.task is None and tasks is None
+    if path:
+        experiment, base_dir = _stored(path, experiment, base_dir, tasks), path
+    if experiment is None:
+        raise SettingsError("seed", "nothing to search from: give an experiment, or a run directory to resume")
+    if experiment.task is None and tasks is None:
+        experiment = replace(experiment, task=make.DEFAULT_TASK)
+    data = _tasks(experiment, tasks, base_dir)
+    space = make_space(experiment, data.search)
+    if path is None and (out is not None or name is not None):
+        path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
+        experiment = _localized(experiment, base_dir, path)
+    if path:
+        _write_settings(path, experiment, data, new=resume is None)
+    plan = Plan(experiment, space, Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search))
+    workers = min(workers or default_workers(), experiment.search.islands)
+    _introduce(reporter, experiment, workers, path, default_task)
+    benches = _benches(plan, data.search, workers, reporter)
+    islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
+    for island in islands:
+        write_initial(space, experiment, island)
+    directory = RunDirectory(path, _warning(reporter, quiet)) if path else None
+    session = Session(plan, islands, benches, reporter, directory)
+    if directory:
+        _take_up(session, directory, _warning(reporter, quiet))
+    try:
+        return _search(session, data, on_epoch, path)
+    finally:
+        reporter.close()
+
+
+def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path | None) -> Result:
+    """Run to the end, choose the answer, score it, write everything."""
+    with interruptible() as asked:
+        reason = session.go(asked, on_epoch)
+    plan, seconds = session.plan, session.seconds
+    chosen, hall = session.finish()
+    [(test_fitness, by_task)] = plan.judge.score([chosen.found.program], "test")
+    session.publish(chosen, hall, test_fitness)
+    task, search = plan.experiment.task, plan.search
+    table = isinstance(task, FileTask) and data.test.metric == "rmse"
+    interrupted = reason == "interrupted"
+    return Result(
+        best=chosen.found.program,
+        fitness=chosen.fitness,
+        test_fitness=test_fitness,
+        search_fitness=chosen.found.search_fitness,
+        evaluations=session.evaluations,
+        seconds=seconds,
+        run_dir=path,
+        layers=session.layers(),
+        reached=chosen.fitness >= search.target or (search.target > 1.0 and not interrupted),
+        interrupted=interrupted,
+        stopped=reason,
+        metric=data.test.metric,
+        history=tuple(session.history),
+        test_rmse=_mean(data.test.rmse(by_task)) if table else None,
+        mean_rmse=_mean(data.test.mean_rmse()) if table else None,
+    )
+
+
+def _mean(errors: list[float]) -> float | None:
+    """The mean over tasks; None when a task failed."""
+    mean = sum(errors) / len(errors)
+    return mean if math.isfinite(mean) else None
+
+
+def _tasks(experiment: Experiment, given: TaskSet | None, base_dir: Path | None) -> _Tasks:
+    """The task sets of the three roles."""
+    task, seed = experiment.task, experiment.search.seed
+    if task is None:
+        assert given is not None
+        return _Tasks(given, given, given, True)
+    search = given or make.build(task, seed, "search", base_dir)
+    data = _Tasks(search, make.build(task, seed, "select", base_dir), make.build(task, seed, "test", base_dir), given is not None)
+    if (search.features, search.metric) != (data.select.features, data.select.metric):
+        kinds = [f"{tasks.features} features, {tasks.metric}" for tasks in (search, data.select)]
+        raise SettingsError("tasks", f"the tasks given ({kinds[0]}) are not of the experiment's kind ({kinds[1]})")
+    return data
+
+
+def _stored(path: Path, experiment: Experiment | None, base_dir: Path | None, tasks: TaskSet | None) -> Experiment:
+    """The experiment of a run directory, with the stopping conditions of ``experiment`` when it is given."""
+    config = rundir.read_config(path)
+    stored = load_experiment(path / rundir.SEED)
+    if config["run"].get("tasks_from_python") and tasks is None:
+        raise SettingsError("resume", f"the tasks of {path} came from Python: resume it there, with the same tasks=")
+    if experiment is None:
+        return stored
+    given = _localized(experiment, base_dir, path)
+    if given.task is None and tasks is None:
+        given = replace(given, task=make.DEFAULT_TASK)
+    if str(without_stops(given)) != str(without_stops(stored)):
+        may = ", ".join(STOPS)
+        raise SettingsError("resume", f"{path} is a run with other settings; a run that is resumed can change only {may}")
+    return given
+
+
+def _localized(experiment: Experiment, base_dir: Path | None, directory: Path) -> Experiment:
+    """The experiment with a relative path of its data as seen from ``directory``."""
+    task = experiment.task
+    if not isinstance(task, FileTask) or isinstance(task, SklearnTask) or Path(task.path).is_absolute():
+        return experiment
+    moved = Path(os.path.relpath((base_dir or Path()) / task.path, directory)).as_posix()
+    return replace(experiment, task=replace(task, path=moved))
+
+
+def _write_settings(path: Path, experiment: Experiment, data: _Tasks, new: bool) -> None:
+    """Write the settings; those of a run that is resumed must be of the same data."""
+    digest = data.digest
+    if not new and rundir.read_config(path)["run"].get("data") != digest:
+        raise SettingsError("resume", f"the data of {path} have changed since it started: it cannot go on with others")
+    rundir.write_text(path / rundir.SEED, texts.seed_text(experiment))
+    rundir.write_text(path / rundir.CONFIG, texts.config_text(experiment, digest, data.from_python))
+
+
+def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:
+    """Go on from the newest checkpoint that can be used; without one, from the beginning."""
+    try:
+        saved, problems = checkpoint.read(directory.path)
+    except checkpoint.OtherSchema as error:
+        raise SettingsError("resume", str(error)) from None
+    for problem in problems:
+        warn(problem + ("; going on from the one before" if saved else "; starting from the beginning"))
+    if saved is None:
+        directory.rewind(0)
+        return
+    if saved.facts["identity"] != session.plan.identity:
+        raise SettingsError("resume", f"the checkpoint in {directory.path} is of other settings than its {rundir.SEED}")
+    session.history += directory.rewind(saved.facts["events_bytes"])
+    session.resume(saved)
+
+
+def _benches(plan: Plan, tasks: TaskSet, workers: int, reporter: Reporter) -> list[Bench]:
+    """Engines and working memory for every worker, all code compiled."""
+    seed = draw_seed(plan.search.seed, "search")
+    drawn = replace(plan.experiment, search=replace(plan.search, seed=seed))
+    with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
+        benches = [Bench(make_engines(drawn, tasks), make_scratch(plan.space, tasks.tasks)) for _ in range(workers)]
+        smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
+        island = make_island(plan.space, smallest, 0)
+        write_initial(plan.space, smallest, island)
+        run_epoch(plan.space, island, benches[0].scratch, benches[0].engines.engines, 0)
+        front.update((), plan.space, [island], benches[0].scratch, plan.multiclass)
+        plan.judge.score([plan.experiment.program], "select")
+    return benches
+
+
+def _introduce(reporter: Reporter, experiment: Experiment, workers: int, path: Path | None, default_task: bool) -> None:
+    """What will be searched, with what, and where results go."""
+    search, task = experiment.search, experiment.task
+    described = make.describe(task) if task else "given from Python"
+    reporter.say(f"task      {described}" + (" (the file names no task: this is the built-in one)" if default_task else ""))
+    reporter.say(f"ops       {_ops(experiment)}")
+    several = "s" if search.islands > 1 else ""
+    busy = f"{workers} worker{'s' if workers > 1 else ''}"
+    reporter.say(f"search    {search.islands} island{several} of {search.population:,} programs, seed {search.seed}, {busy}")
+    if path:
+        reporter.say(f"results   {path}")
+
+
+def _ops(experiment: Experiment) -> str:
+    """The ops in words."""
+    if len(set(experiment.ops)) == 1:
+        ops = experiment.ops[0]
+        return f"all {len(EVOLVABLE)}" if ops == EVOLVABLE else ", ".join(op.name for op in ops)
+    return ", ".join(f"{len(ops)} in {name}" for name, ops in zip(FUNCTIONS, experiment.ops, strict=True))
+
+
+def _warning(reporter: Reporter, quiet: bool) -> Callable[[str], None]:
+    """Warnings are shown even when nothing else is."""
+
+    def warn(message: str) -> None:
+        if quiet:
+            print(f"warning: {message}", file=sys.stderr, flush=True)
+        else:
+            reporter.say(f"warning: {message}")
+
+    return warn

@@ -1,0 +1,56 @@
+"""What a search gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azdsl.ir import Program
+
+
+@dataclass(frozen=True)
+class Result:
+    """The best program and how the search for it went.
+
+    ``fitness`` is on the selection tasks, ``test_fitness`` on the test tasks, ``search_fitness`` on those of the
+    search. ``evaluations`` counts candidates; ``layers`` says how each was settled. ``stopped`` says why the
+    search ended; ``reached`` whether ``fitness`` is the target or better (without a target: true unless
+    interrupted). For a regression on a table ``test_rmse`` is the error on the held-out rows in the target's
+    units and ``mean_rmse`` that of predicting the mean.
+    """
+
+    best: Program
+    fitness: float
+    test_fitness: float
+    search_fitness: float
+    evaluations: int
+    seconds: float
+    run_dir: Path | None
+    layers: Mapping[str, int]
+    reached: bool
+    interrupted: bool
+    stopped: str
+    metric: str
+    history: tuple[Mapping[str, Any], ...]
+    test_rmse: float | None = None
+    mean_rmse: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON values, the program as text; without the history."""
+        facts = {name: value for name, value in vars(self).items() if name != "history"}
+        return {**facts, "best": str(self.best), "run_dir": self.run_dir and str(self.run_dir), "layers": dict(self.layers)}
+
+    def __str__(self) -> str:
+        """The figures and the program, as a person reads them."""
+        lines = [f"fitness   {self.test_fitness:.6f} on the test tasks, {self.fitness:.6f} on the selection tasks"]
+        if self.metric != "rmse":
+            lines.append(f"accuracy  {100 * self.test_fitness:.2f} % on the test tasks")
+        if self.test_rmse is not None and self.mean_rmse is not None:
+            better = f"; predicting the mean {self.mean_rmse:.6g}"
+            lines.append(f"RMSE      {self.test_rmse:.6g} on held-out rows{better}")
+        lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")
+        if self.run_dir:
+            lines.append(f"written   {self.run_dir / 'best.az'}")
+        return "\n".join([*lines, "", str(self.best).rstrip()])

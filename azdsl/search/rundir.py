@@ -1,0 +1,138 @@
+"""A run's directory: made once, never overwritten, written whole file by whole file.
+
+While a search runs, a write that fails is reported once and tried again later; the search goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from azdsl.search import checkpoint
+from azdsl.search.texts import CONFIG_SCHEMA
+from azdsl.settings import SettingsError
+
+BEST, SEED, CONFIG, EVENTS = "best.az", "seed.az", "config.toml", "events.jsonl"
+FRONT, FRONT_FILES = "hall_of_fame.csv", "hall_of_fame"
+
+
+def create(path: Path) -> Path:
+    """A directory for a new run. Raises ``SettingsError`` when it is in use, ``OSError`` when it cannot be made."""
+    if path.is_dir() and any(path.iterdir()):
+        hint = f"go on with --resume {path}, or name another" if (path / CONFIG).exists() else "name another"
+        raise SettingsError("out", f"{path} is not empty, and nothing is ever overwritten; {hint}")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def create_next(parent: Path, stem: str) -> Path:
+    """The directory ``parent/stem-n`` with the first number that is free."""
+    number = 1
+    while True:
+        path = parent / f"{stem}-{number}"
+        try:
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's ``config.toml``. Raises ``SettingsError`` when it is none, or another version's."""
+    file = path / CONFIG
+    try:
+        config = tomllib.loads(file.read_text(encoding="utf-8"))
+        schema = config["run"]["schema"]
+    except FileNotFoundError:
+        raise SettingsError("resume", f"{path} is no run directory: it has no {CONFIG}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise SettingsError("resume", f"{file} is damaged: {error}") from None
+    if schema != CONFIG_SCHEMA:
+        raise SettingsError("resume", f"{file} has schema version {schema}, this azdsl reads version {CONFIG_SCHEMA}")
+    return config
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises ``OSError``."""
+    aside = path.with_name(path.name + ".new")
+    with aside.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+class RunDirectory:
+    """The files of a run that is going on. ``warn`` is told when writing fails and when it works again."""
+
+    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+        self.path = path
+        self.events_bytes = 0
+        self._warn = warn
+        self._failing = False
+
+    def save_checkpoint(self, data: bytes) -> bool:
+        """Write a checkpoint; whether that went well."""
+        return self._attempt(lambda: checkpoint.write(self.path, data))
+
+    def save_texts(self, files: Mapping[str, str], front: Mapping[str, str]) -> bool:
+        """Write texts by their names and the hall of fame's files; whether all went well."""
+        return self._attempt(lambda: self._save_texts(files, front))
+
+    def add_event(self, event: Mapping[str, Any]) -> bool:
+        """Append a line to the events; what a failed write left behind is cut off first."""
+        return self._attempt(lambda: self._add_event(event))
+
+    def rewind(self, events_bytes: int) -> list[dict[str, Any]]:
+        """Cut the events off where a checkpoint was written, and give those before. Raises ``OSError``."""
+        file = self.path / EVENTS
+        if not file.exists():
+            return []
+        data = file.read_bytes()[:events_bytes]
+        os.truncate(file, len(data))
+        self.events_bytes = len(data)
+        return [json.loads(line) for line in data.splitlines()]
+
+    def _save_texts(self, files: Mapping[str, str], front: Mapping[str, str]) -> None:
+        folder = self.path / FRONT_FILES
+        folder.mkdir(exist_ok=True)
+        for name, text in front.items():
+            _write_changed(folder / name, text)
+        for name, text in files.items():
+            _write_changed(self.path / name, text)
+        for old in set(os.listdir(folder)) - front.keys():
+            (folder / old).unlink()
+
+    def _add_event(self, event: Mapping[str, Any]) -> None:
+        with (self.path / EVENTS).open("ab") as file:
+            file.truncate(self.events_bytes)
+            file.write(json.dumps(event).encode() + b"\n")
+        self.events_bytes = (self.path / EVENTS).stat().st_size
+
+    def _attempt(self, action: Callable[[], None]) -> bool:
+        try:
+            action()
+        except OSError as error:
+            if not self._failing:
+                reason = error.strerror or str(error)
+                self._warn(f"cannot write to {self.path}: {reason}; the search goes on and writes again when it can")
+            self._failing = True
+            return False
+        if self._failing:
+            self._warn(f"writing to {self.path} works again")
+        self._failing = False
+        return True
+
+
+def _write_changed(path: Path, text: str) -> None:
+    """Write a text file unless it is there already."""
+    try:
+        if path.read_bytes() == text.encode():
+            return
+    except OSError:
+        pass  # not there, or not readable: written anew
+    write_text(path, text)

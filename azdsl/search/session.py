@@ -1,0 +1,264 @@
+"""The loop of a run: epochs of all islands, and what happens when they meet.
+
+What happens when islands meet depends on their state alone, and a run may stop anywhere between: so a run that was
+stopped and went on any number of times ends as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from azdsl.experiment import Experiment
+from azdsl.search import checkpoint
+from azdsl.search import state as states
+from azdsl.search.front import Front, update
+from azdsl.search.migration import migrate
+from azdsl.search.population import LAYERS, Island, write_initial
+from azdsl.search.progress import Reporter, Snapshot
+from azdsl.search.rundir import BEST, FRONT, RunDirectory
+from azdsl.search.schedule import LIGHT, Schedule, shares
+from azdsl.search.selection import Finalist, Found, Judge, all_found, answer, canonical, island_best
+from azdsl.search.space import Space
+from azdsl.search.state import State
+from azdsl.search.texts import best_text, entry_name, entry_text, front_table
+from azdsl.search.workers import Bench, advance
+from azdsl.settings import Search
+
+SAVE_SECONDS = 10.0
+"""A checkpoint is written this long after the last one, when it is small."""
+
+LATE_SECONDS = 30.0
+"""And after this long in any case."""
+
+STOPS = ("max_evals", "timeout", "target", "patience")
+"""Settings that may change when a run goes on."""
+
+OnEpoch = Callable[[Snapshot], Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it."""
+
+    experiment: Experiment
+    space: Space
+    judge: Judge
+    schedule: Schedule
+
+    @property
+    def search(self) -> Search:
+        """The search's settings."""
+        return self.experiment.search
+
+    @property
+    def multiclass(self) -> bool:
+        """Whether predictions are vectors."""
+        return self.judge.select.multiclass
+
+    @property
+    def identity(self) -> str:
+        """A digest of what a checkpoint belongs to: the experiment but for the settings that stop it."""
+        return hashlib.blake2b(str(without_stops(self.experiment)).encode(), digest_size=16).hexdigest()
+
+
+def without_stops(experiment: Experiment) -> Experiment:
+    """The experiment with the settings that stop a search at their defaults."""
+    default = Search()
+    return replace(experiment, search=replace(experiment.search, **{name: getattr(default, name) for name in STOPS}))
+
+
+class Session:
+    """A run that is going on: islands, the ``State`` of their last meeting, and the time that it took."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        islands: Sequence[Island],
+        benches: Sequence[Bench],
+        reporter: Reporter,
+        directory: RunDirectory | None,
+    ) -> None:
+        self.plan = plan
+        self.islands = islands
+        self.state = State()
+        self.history: list[dict[str, Any]] = []
+        self._benches = benches
+        self._reporter = reporter
+        self._directory = directory
+        self._before = 0.0
+        self._started = time.monotonic()
+        self._saved_at = self._started
+        self._last = (0, 0.0)
+
+    @property
+    def evaluations(self) -> int:
+        """Candidates of all islands."""
+        return sum(int(island.clock[1]) for island in self.islands)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start, without pauses between sessions."""
+        return self._before + time.monotonic() - self._started
+
+    def resume(self, saved: checkpoint.Checkpoint) -> None:
+        """Take up where a checkpoint was written."""
+        checkpoint.restore(self.plan.space, self.islands, saved.arrays)
+        self.state = states.from_json(saved.facts["state"])
+        self._before = float(saved.facts["seconds"])
+        self._last = (self.evaluations, self._before)
+
+    def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
+        """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` says so; gives the reason."""
+        self._started = self._saved_at = time.monotonic()
+        while True:
+            reason = self._reason() or ("interrupted" if asked.is_set() else "")
+            if reason:
+                return reason
+            if not self._advance(asked):
+                continue
+            snapshot = self._meet()
+            self._reporter.show(snapshot)
+            self._save_in_time()
+            if on_epoch is None:
+                continue
+            try:
+                if on_epoch(snapshot):
+                    return self._reason() or "stopped by on_epoch"
+            except KeyboardInterrupt:
+                if asked.is_set():
+                    raise
+                return "interrupted"
+
+    def _reason(self) -> str:
+        """Why the search should stop now; empty when it should not."""
+        search, chosen = self.plan.search, answer(self.state.finalists)
+        if chosen and chosen.fitness >= search.target:
+            return f"target {search.target:g} reached"
+        if search.max_evals is not None and self.evaluations >= search.max_evals:
+            return f"max_evals {search.max_evals:,} reached"
+        if search.timeout is not None and self.seconds >= search.timeout:
+            return f"timeout of {search.timeout:g} s reached"
+        if search.patience is not None and self.evaluations - self.state.best_at >= search.patience:
+            return f"nothing better in {self.evaluations - self.state.best_at:,} candidates"
+        return ""
+
+    def _advance(self, asked: threading.Event) -> bool:
+        """Let the islands go on; whether all came to the epoch's end."""
+        search = self.plan.search
+        end = self.plan.schedule.end(self.state.epoch)
+        ends = [end if share is None else min(end, share) for share in shares(search.max_evals, search.islands)]
+        deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._before
+
+        def halt() -> bool:
+            return asked.is_set() or time.monotonic() >= deadline
+
+        advance(self.plan.space, self.islands, ends, self._benches, halt, self._reporter.tick)
+        return all(island.clock[1] == end for island in self.islands)
+
+    def _meet(self) -> Snapshot:
+        """What happens at the end of an epoch: compare, remember, exchange, perhaps start afresh."""
+        plan, state, search = self.plan, self.state, self.plan.search
+        clock = plan.schedule.end(state.epoch)
+        found = [f for n, island in enumerate(self.islands) if (f := island_best(plan.space, island, n, plan.multiclass))]
+        best = max((f.search_fitness for f in found), default=-1.0)
+        if best > state.best:
+            state = replace(state, best=best, best_at=self.evaluations, finalists=plan.judge.compare(state.finalists, found))
+        elif best >= search.target:
+            state = replace(state, finalists=plan.judge.compare(state.finalists, found))
+        state = replace(state, front=self._front(state.front), epoch=state.epoch + 1)
+        snapshot = self._snapshot(state)
+        migrate(self.islands, search.migrants)
+        if search.restart is not None and clock - state.started >= search.restart:
+            for island in self.islands:
+                write_initial(plan.space, plan.experiment, island)
+            state = replace(state, started=clock)
+        if clock - state.renewed >= plan.schedule.renewal:
+            for island in self.islands:
+                checkpoint.clear(island.programs)
+                checkpoint.clear(island.errors)
+            state = replace(state, renewed=clock)
+        self.state = state
+        event = snapshot.as_event()
+        self.history.append(event)
+        if self._directory:
+            self._directory.add_event(event)
+        return snapshot
+
+    def _front(self, front: Front) -> Front:
+        return update(front, self.plan.space, self.islands, self._benches[0].scratch, self.plan.multiclass)
+
+    def _snapshot(self, state: State) -> Snapshot:
+        """The figures of this moment."""
+        fitness = np.concatenate([island.members.fitness for island in self.islands])
+        known, chosen = fitness[fitness >= 0.0], answer(state.finalists)
+        evaluations, seconds = self.evaluations, self.seconds
+        passed = seconds - self._last[1]
+        rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
+        self._last = (evaluations, seconds)
+        return Snapshot(
+            epoch=state.epoch,
+            evaluations=evaluations,
+            seconds=seconds,
+            rate=rate,
+            best=max(state.best, 0.0),
+            mean=float(known.mean()) if known.size else 0.0,
+            selected=chosen.fitness if chosen else None,
+            layers=self.layers(),
+            program=chosen.found.program if chosen else None,
+        )
+
+    def layers(self) -> dict[str, int]:
+        """How candidates were settled."""
+        counts = np.sum([island.counts for island in self.islands], axis=0)
+        return dict(zip(LAYERS, counts.tolist(), strict=True))
+
+    def finish(self) -> tuple[Finalist, Front]:
+        """The answer, chosen among all finalists, and the hall of fame; what a resumed run knows stays as it was."""
+        plan = self.plan
+        self.save()
+        finalists = plan.judge.compare(self.state.finalists, all_found(plan.space, self.islands, plan.multiclass))
+        chosen = answer(finalists)
+        if chosen is None:  # stopped before anything was evaluated: the seed itself
+            seed = Found(canonical(plan.experiment.program, plan.multiclass), (0, 0), 0.0, 0, 0)
+            chosen = plan.judge.compare((), [seed])[0]
+        return chosen, self._front(self.state.front)
+
+    def save(self) -> None:
+        """Write a checkpoint, and the texts of the last meeting."""
+        self._saved_at = time.monotonic()
+        if self._directory:
+            self._directory.save_checkpoint(self.checkpoint())
+            self.publish(answer(self.state.finalists), self.state.front)
+
+    def publish(self, chosen: Finalist | None, front: Front, test_fitness: float | None = None) -> None:
+        """Write the answer, if there is one, and the hall of fame."""
+        if self._directory is None:
+            return
+        experiment = self.plan.experiment
+        best = {BEST: best_text(experiment, chosen, self.evaluations, test_fitness)} if chosen else {}
+        files = {entry_name(entry): entry_text(experiment, entry) for entry in front}
+        self._directory.save_texts({**best, FRONT: front_table(front)}, files)
+
+    def checkpoint(self) -> bytes:
+        """All that a later session needs."""
+        facts = {
+            "identity": self.plan.identity,
+            "state": states.to_json(self.state),
+            "seconds": self.seconds,
+            "events_bytes": self._directory.events_bytes if self._directory else 0,
+        }
+        return checkpoint.encode(self.plan.space, self.islands, facts)
+
+    def _save_in_time(self) -> None:
+        """Save when the last time is long enough ago; rather when caches are small."""
+        passed = time.monotonic() - self._saved_at
+        light = int(self.islands[0].clock[1]) - self.state.renewed <= LIGHT
+        if passed >= LATE_SECONDS or (passed >= SAVE_SECONDS and light):
+            self.save()

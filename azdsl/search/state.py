@@ -1,0 +1,52 @@
+"""What a run knows beside its islands: changed only when the islands meet, so that it is the same however they got there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azdsl.search.front import Entry, Front
+from azdsl.search.selection import Finalist, Found
+from azdsl.syntax import parse
+
+
+@dataclass(frozen=True)
+class State:
+    """``epoch`` is the one that is running. ``best`` is the highest fitness of the search, reached after ``best_at`` candidates.
+
+    ``finalists`` were compared on the selection tasks. ``renewed`` and ``started`` are the candidates of an
+    island when its caches were last emptied and when its population last started afresh: the same for all.
+    """
+
+    epoch: int = 0
+    best: float = -1.0
+    best_at: int = 0
+    renewed: int = 0
+    started: int = 0
+    finalists: tuple[Finalist, ...] = ()
+    front: Front = ()
+
+
+def to_json(state: State) -> dict[str, Any]:
+    """The state as JSON values; programs as text."""
+    facts = {f.name: getattr(state, f.name) for f in dataclasses.fields(State)}
+    facts["finalists"] = [
+        {**vars(f.found), "program": str(f.found.program), "fitness": f.fitness} for f in state.finalists
+    ]
+    facts["front"] = [{**vars(entry), "program": str(entry.program)} for entry in state.front]
+    return facts
+
+
+def from_json(facts: Mapping[str, Any]) -> State:
+    """The state that ``to_json`` wrote."""
+    finalists = tuple(_finalist(**item) for item in facts["finalists"])
+    front = tuple(Entry(**{**item, "program": parse(item["program"])}) for item in facts["front"])
+    return State(**{**facts, "finalists": finalists, "front": front})
+
+
+def _finalist(program: str, key: list[int], fitness: float, **found: Any) -> Finalist:
+    return Finalist(Found(parse(program), (key[0], key[1]), **found), fitness)
+
+
