@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from azdsl.cli import DONE, INTERRUPTED, NOT_REACHED
-from azdsl.cli.files import base_dir, load_experiment
+from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
 from azdsl.cli.options import apply_options, experiment_options
+
+SEED_NAME = "seed.az"
+"""The seed's name in a run directory."""
 
 
 @click.command()
@@ -18,7 +21,6 @@ from azdsl.cli.options import apply_options, experiment_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run directory to write (default: a new one in runs/).")
 @click.option("--workers", type=click.IntRange(1), help="Islands that run at the same time (default: one a core); no effect on the result.")
 @click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory to go on with.")
-@click.option("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers run the islands.")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @experiment_options
@@ -27,7 +29,6 @@ def command(
     out: Path | None,
     workers: int | None,
     resume: Path | None,
-    cluster: str | None,
     quiet: bool,
     as_json: bool,
     **settings: Any,
@@ -42,26 +43,27 @@ def command(
       azdsl evolve examples/linear.az
       azdsl evolve examples/linear.az --seed 3 --max-evals 1000000 --ops "const, dot, s - s, s * v, v + v"
       azdsl evolve seed.az --task file --path data.csv --target-column price --timeout 60
+      azdsl evolve --resume runs/linear-1 --timeout 600
 
     Exit status: 0 done, 1 stopped before the target, 2 bad input, 130 interrupted (what was found is written).
     """
     if seed_file is None and resume is None:
         raise click.UsageError("name a seed file, or a run directory with --resume")
-    experiment = apply_options(load_experiment(seed_file), settings, base_dir(seed_file)) if seed_file else None
+    source = seed_file or str(resume / SEED_NAME if resume else "")
+    experiment = apply_options(load_experiment(source), settings, base_dir(source))
 
     from azdsl.search import evolve
 
     result = evolve.run(
         experiment,
-        base_dir=base_dir(seed_file) if seed_file else None,
+        base_dir=base_dir(source),
         out=out,
+        name=None if out or resume else "evolved" if source == STANDARD_INPUT else Path(source).stem,
         workers=workers,
         resume=resume,
-        cluster=cluster,
         quiet=quiet or as_json,
     )
-    if as_json:
-        click.echo(json.dumps(result.as_dict()))
+    click.echo(json.dumps(result.as_dict()) if as_json else str(result))
     if result.interrupted:
         return INTERRUPTED
     return DONE if result.reached else NOT_REACHED
