@@ -49,9 +49,7 @@ class Source:
     def span(self, start: int, end: int) -> Span:
         """The span from ``start`` to ``end`` (offsets)."""
         first, last = bisect_right(self._starts, start), bisect_right(self._starts, end)
-        return Span(
-            start, end, first, start - self._starts[first - 1] + 1, last, end - self._starts[last - 1] + 1
-        )
+        return Span(start, end, first, start - self._starts[first - 1] + 1, last, end - self._starts[last - 1] + 1)
 
     def line(self, number: int) -> str:
         """Line ``number``, without its end."""

@@ -19,7 +19,16 @@ from azdsl.syntax.reader import MAX_NESTING
 MAX_FILE_BYTES = 1_000_000
 """The largest text that is read."""
 
-__all__ = ["MAX_FILE_BYTES", "MAX_NESTING", "format_source", "load", "load_experiment", "parse", "parse_experiment", "read_source"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_NESTING",
+    "format_source",
+    "load",
+    "load_experiment",
+    "parse",
+    "parse_experiment",
+    "read_source",
+]
 
 
 def parse(text: str, filename: str = "<text>") -> Program:

@@ -13,7 +13,9 @@ from azdsl.syntax.report import Report
 Registers = dict[Virtual, Address]
 
 
-def allocate(blocks: Sequence[list[Draft]], limits: Mapping[Kind, int], multiclass: bool, report: Report) -> Program | None:
+def allocate(
+    blocks: Sequence[list[Draft]], limits: Mapping[Kind, int], multiclass: bool, report: Report
+) -> Program | None:
     """The program, with no register at or above ``limits``; None after reporting that they do not suffice."""
     taken = {LABEL, PREDICTION, FEATURES} | ({LABELS, PREDICTIONS} if multiclass else set())
     taken |= {p for block in blocks for draft in block for p in _places(draft) if isinstance(p, Address)}
@@ -86,12 +88,18 @@ def _within(
     ]
     for kind, limit in limits.items():
         needed = {address for _, address, _ in uses if address.kind is kind}
-        beyond = [draft for draft, address, is_virtual in uses if address.kind is kind and address.index >= limit and is_virtual]
+        beyond = [
+            draft
+            for draft, address, is_virtual in uses
+            if address.kind is kind and address.index >= limit and is_virtual
+        ]
         if beyond:
             complete = False
             fixed = {a for a in (LABEL, PREDICTION, FEATURES) if a.kind is kind}
             message = f"out of {kind.word} registers: {len(needed | fixed)} are needed, {limit} available"
-            report.add("registers", message, beyond[0].line, hint=f"use fewer names or raise registers({BANKS[kind]}=…)")
+            report.add(
+                "registers", message, beyond[0].line, hint=f"use fewer names or raise registers({BANKS[kind]}=…)"
+            )
     return complete
 
 

@@ -12,11 +12,12 @@ from azdsl.settings import Registers, Search, Task
 from azdsl.syntax import settings, tree
 from azdsl.syntax.allocation import allocate
 from azdsl.syntax.forms import callees
-from azdsl.syntax.lowering import BANKS, Step, lower
+from azdsl.syntax.lowering import BANKS, lower
 from azdsl.syntax.names import ALIASES
 from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.reader import read
 from azdsl.syntax.report import Line, Report, brief, choice, nearest
+from azdsl.syntax.steps import Step
 
 OPS_OF = {"ops": None, **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)}}
 """Statements that list ops, with the function that they are for (None: all)."""
@@ -89,7 +90,9 @@ class _Reader:
 
     def at_margin(self, line: Line, what: str) -> None:
         if line.indent:
-            self.report.add("indentation", f"{brief(what)} stands at the left margin", line, hint="remove the indentation")
+            self.report.add(
+                "indentation", f"{brief(what)} stands at the left margin", line, hint="remove the indentation"
+            )
 
     def unknown(self, line: Line, word: tree.Name) -> None:
         hint = nearest(word.text, [*STATEMENTS, "def"]) or f"there are {choice(STATEMENTS).replace(' or ', ' and ')}"
@@ -128,11 +131,18 @@ class _Reader:
         elif word == "mutations":
             contents.mutations = settings.mutations(call.arguments, line, self.report)
             if not call.arguments:
-                self.report.add("setting", "mutations() allows none: the search could change nothing", line, hint="leave it out for all")
+                self.report.add(
+                    "setting",
+                    "mutations() allows none: the search could change nothing",
+                    line,
+                    hint="leave it out for all",
+                )
         else:
             contents.ops[word] = op_list(call.arguments, line, self.report)
             if word == "ops" and not call.arguments:
-                self.report.add("setting", "ops() allows none: the search could change nothing", line, hint="leave it out for all")
+                self.report.add(
+                    "setting", "ops() allows none: the search could change nothing", line, hint="leave it out for all"
+                )
 
     def step(self, line: Line, statement: tree.Assign | tree.Declare | tree.Bare) -> None:
         """A statement of a function."""
@@ -140,11 +150,15 @@ class _Reader:
             self.report.add("indentation", "an instruction outside a function", line, hint="put it below def Setup():")
             return
         if not line.indent:
-            self.report.add("indentation", "an instruction at the left margin", line, hint="indent it under its function")
+            self.report.add(
+                "indentation", "an instruction at the left margin", line, hint="indent it under its function"
+            )
         elif self.indent is None:
             self.indent = line.indent
         elif line.indent != self.indent:
-            self.report.add("indentation", "indented unlike the lines above", line, hint=f"use {_indentation(self.indent)}")
+            self.report.add(
+                "indentation", "indented unlike the lines above", line, hint=f"use {_indentation(self.indent)}"
+            )
         self.contents.steps.append(Step(self.function, line, statement))
 
 
@@ -177,7 +191,13 @@ def build(source: Source) -> Experiment:
     everywhere = contents.ops.get("ops", EVOLVABLE)
     setup, predict, learn = (contents.ops.get(name, everywhere) for name in list(OPS_OF)[1:])
     return Experiment(
-        program, contents.task, registers, search, (setup, predict, learn), contents.mutations, frozenset(contents.frozen)
+        program,
+        contents.task,
+        registers,
+        search,
+        (setup, predict, learn),
+        contents.mutations,
+        frozenset(contents.frozen),
     )
 
 

@@ -146,10 +146,15 @@ def written_out(expression: Expression) -> Expression:
             minus = Number(start, start + 1, 1, "-1")
             return Binary(start, end, depth, "*", minus, written_out(operand))
         case Binary(left=left, right=right):
-            parts = written_out(left), written_out(right)
-            return expression if parts == (left, right) else replace(expression, left=parts[0], right=parts[1])
+            first, second = written_out(left), written_out(right)
+            return expression if (first, second) == (left, right) else replace(expression, left=first, right=second)
         case Call(callee=callee, arguments=arguments):
-            inner = tuple(replace(argument, value=written_out(argument.value)) for argument in arguments)
+            inner = tuple(_argument_written_out(argument) for argument in arguments)
             call = expression if inner == arguments else replace(expression, arguments=inner)
             return SUGAR[callee.text](call) if callee.text in SUGAR and len(inner) == 1 else call
     return expression
+
+
+def _argument_written_out(argument: Argument) -> Argument:
+    value = written_out(argument.value)
+    return argument if value == argument.value else replace(argument, value=value)

@@ -60,18 +60,17 @@ class Kinds:
 
     def fitting(self, expression: Expression, want: Kind | None) -> list[Use]:
         """The ops that the expression can be, the best first; those that give ``want`` if any does."""
-        found = [(cost, use) for use in uses(expression) if (cost := self._cost(use)) is not None]
-        wanted = [(cost, use) for cost, use in found if want in (None, use.form.op.output)]
-        ranked = sorted(wanted or found, key=lambda pair: (pair[0], len(pair[1].operands)))
-        return [use for _, use in ranked]
+        return [use for _, use in self._ranked(expression, want)]
 
     def best(self, expression: Expression, want: Kind | None) -> list[Use]:
         """Those of ``fitting`` that are as good as the first: several while an operand's kind is open."""
-        fits = self.fitting(expression, want)
-        return [use for use in fits if self._rank(use) == self._rank(fits[0])]
+        ranked = self._ranked(expression, want)
+        return [use for rank, use in ranked if rank == ranked[0][0]]
 
-    def _rank(self, use: Use) -> tuple[int | None, int]:
-        return self._cost(use), len(use.operands)
+    def _ranked(self, expression: Expression, want: Kind | None) -> list[tuple[tuple[int, int], Use]]:
+        found = [((cost, len(use.operands)), use) for use in uses(expression) if (cost := self._cost(use)) is not None]
+        wanted = [(rank, use) for rank, use in found if want in (None, use.form.op.output)]
+        return sorted(wanted or found, key=lambda pair: pair[0])
 
     def _cost(self, use: Use) -> int | None:
         """Ops that turning numbers into the registers needed takes; None when an operand does not fit."""

@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 from azdsl.ir import FUNCTIONS, MAX_INSTRUCTIONS, Address
 from azdsl.ir.program import READ_ONLY, constant_error, register_error
 from azdsl.ops import BY_NAME, Kind, Op, Role
-from azdsl.syntax.forms import ENTRY, callees, forms, takes, uses, written_out
-from azdsl.syntax.kinds import Assignment, Kinds, infer, names_in
+from azdsl.syntax.forms import ENTRY, callees, forms, takes, uses
+from azdsl.syntax.kinds import Kinds, infer, names_in
 from azdsl.syntax.names import ALIASES, KINDS, RESERVED, register
 from azdsl.syntax.report import Line, Report, brief, choice, nearest
+from azdsl.syntax.steps import Step, assigned_name, assignment_of, declarations, entry_base, value_of, without_sugar
 from azdsl.syntax.tree import Assign, Bare, Binary, Call, Declare, Entry, Expression, Items, Name, Node, Number, String
 
 CONST, VECTOR_BROADCAST, COLUMN_BROADCAST = (BY_NAME[n] for n in ("const", "vector_broadcast", "column_broadcast"))
-COPY = {Kind.SCALAR: BY_NAME["scalar_maximum"], Kind.VECTOR: BY_NAME["vector_maximum"], Kind.MATRIX: BY_NAME["matrix_maximum"]}
+COPY = {
+    Kind.SCALAR: BY_NAME["scalar_maximum"],
+    Kind.VECTOR: BY_NAME["vector_maximum"],
+    Kind.MATRIX: BY_NAME["matrix_maximum"],
+}
 """maximum(x, x) is x, bit for bit: the op that copies."""
 
 
@@ -48,15 +53,6 @@ class Draft:
     line: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A statement of a function."""
-
-    function: int
-    line: Line
-    statement: Assign | Declare | Bare
-
-
 class _Failed(Exception):
     """The statement has an error, which is reported."""
 
@@ -75,7 +71,9 @@ class _Lowering:
     line: Line = Line(0, "", "", ())
     temporaries: int = 0
 
-    def fail(self, code: str, message: str, node: Node, hint: str | None = None, notes: tuple[str, ...] = ()) -> _Failed:
+    def fail(
+        self, code: str, message: str, node: Node, hint: str | None = None, notes: tuple[str, ...] = ()
+    ) -> _Failed:
         """Report an error; the caller raises what comes back."""
         self.report.add(code, message, self.line, node, hint, notes)
         return _Failed()
@@ -241,12 +239,14 @@ class _Lowering:
 
     def misfit(self, node: Call | Binary) -> _Failed:
         """Why no op fits: an operand's own error, or the shapes that there are."""
-        operands = [node.left, node.right] if isinstance(node, Binary) else [a.value for a in node.arguments if not a.key]
+        operands = (
+            [node.left, node.right] if isinstance(node, Binary) else [a.value for a in node.arguments if not a.key]
+        )
         letters = [self.letter(operand) for operand in operands]
         if isinstance(node, Binary):
-            written = f" {node.operator} ".join(letters)
+            text = f" {node.operator} ".join(letters)
             hint = _BCAST if sorted(letters) == ["s", "v"] and node.operator != "@" else None
-            return self.fail("type", f"{written}: no such op; {_takes_operator(node.operator)}", node, hint)
+            return self.fail("type", f"{text}: no such op; {_takes_operator(node.operator)}", node, hint)
         head = node.callee.text
         written = letters + [f"{_brief(a.key)}={_brief(a.value)}" for a in node.arguments if a.key]
         return self.fail("type", f"{head}({', '.join(written)}): no such op; {takes(head)}", node)
@@ -281,22 +281,26 @@ def _takes_operator(operator: str) -> str:
     return "@ takes m @ m, m @ v or v @ v" if operator == "@" else takes(operator)
 
 
-def lower(steps: list[Step], limits: Mapping[Kind, int], report: Report) -> tuple[list[Draft], list[Draft], list[Draft]]:
+def lower(
+    steps: list[Step], limits: Mapping[Kind, int], report: Report
+) -> tuple[list[Draft], list[Draft], list[Draft]]:
     """The instructions of Setup, Predict and Learn, on virtual registers."""
-    steps = [_written_out(step) for step in steps]
-    declared, origin, untyped = _declared(steps, report)
-    assignments = [a for step in steps if (a := _assignment(step))]
+    steps = [without_sugar(step) for step in steps]
+    declared, origin, untyped = declarations(steps, report)
+    assignments = [a for step in steps if (a := assignment_of(step))]
     kinds = infer(assignments, declared)
-    assigned = {a.name for a in assignments if a.name} | {n.text for s in steps if (n := _entry_base(s))} | declared.keys()
+    assigned = (
+        {a.name for a in assignments if a.name} | {n.text for s in steps if (n := entry_base(s))} | declared.keys()
+    )
     for step in steps:
-        if (name := _assigned_name(step)) and name not in origin:
+        if (name := assigned_name(step)) and name not in origin:
             origin[name] = report.number(step.line)
     lowering = _Lowering(report, kinds, origin, limits, failed=untyped)
     _undefined(steps, assigned, lowering)
     blocks: tuple[list[Draft], list[Draft], list[Draft]] = ([], [], [])
     for step in steps:
         block = blocks[step.function]
-        if len(block) > MAX_INSTRUCTIONS:
+        if len(block) > MAX_INSTRUCTIONS or report.full:
             continue
         lowering.line, lowering.drafts = step.line, block
         before = len(block)
@@ -304,7 +308,7 @@ def lower(steps: list[Step], limits: Mapping[Kind, int], report: Report) -> tupl
             lowering.statement(step.statement)
         except _Failed:
             del block[before:]
-            if name := _assigned_name(step):
+            if name := assigned_name(step):
                 lowering.failed.add(name)
         if len(block) > MAX_INSTRUCTIONS:
             message = f"{FUNCTIONS[step.function]} has more than {MAX_INSTRUCTIONS} instructions"
@@ -315,11 +319,16 @@ def lower(steps: list[Step], limits: Mapping[Kind, int], report: Report) -> tupl
 
 def _unsettled(steps: list[Step], lowering: _Lowering) -> None:
     """Report variables whose kind nothing tells, but for those that depend on another error."""
-    failed = set(lowering.failed - lowering.unsettled.keys())
+    failed = lowering.failed - lowering.unsettled.keys()
+    tainted = {
+        assigned_name(step)
+        for step in steps
+        if (value := value_of(step)) and any(read.text in failed for read in names_in(value))
+    }
     for name, (line, node) in lowering.unsettled.items():
-        if name not in failed and not any(
-            read.text in failed for s in steps if _assigned_name(s) == name and (v := _value(s)) for read in names_in(v)
-        ):
+        if lowering.report.full:
+            return
+        if name not in failed and name not in tainted:
             kinds = choice(KINDS)
             hint = f"write its type where it is first set: {brief(name)}: vector = …"
             lowering.report.add("type", f"the type of {brief(name)} is open: {kinds}", line, node, hint)
@@ -329,77 +338,9 @@ def _undefined(steps: list[Step], assigned: Iterable[str], lowering: _Lowering) 
     """Report variables that nothing assigns to."""
     known = set(assigned)
     for step in steps:
-        for name in names_in(value) if (value := _value(step)) else ():
+        for name in names_in(value) if (value := value_of(step)) else ():
             if name.text not in known and name.text not in lowering.failed and name.text != "pass":
                 lowering.failed.add(name.text)
                 hint = nearest(name.text, [*known, *ALIASES])
                 message = f"{brief(name.text)} is read but never assigned"
                 lowering.report.add("undefined", message, step.line, name, hint)
-
-
-def _declared(steps: list[Step], report: Report) -> tuple[dict[str, Kind], dict[str, int], set[str]]:
-    """Kinds that annotations give, and their lines; and the variables whose annotation is wrong."""
-    declared: dict[str, Kind] = {}
-    untyped: set[str] = set()
-    origin: dict[str, int] = {}
-    for step in steps:
-        if not isinstance(step.statement, Declare):
-            continue
-        name, word = step.statement.name, step.statement.kind
-        kind = KINDS.get(word.text)
-        address = register(name.text)
-        if kind is None:
-            hint = nearest(word.text, KINDS) or f"a type is {choice(KINDS)}"
-            report.add("type", f"unknown type '{brief(word.text)}'", step.line, word, hint)
-            untyped.add(name.text)
-        elif address and address.kind != kind:
-            report.add("type", f"{brief(name.text)} is a {address.kind.word} by its name", step.line, word)
-        elif declared.get(name.text, kind) != kind:
-            notes = (f"{brief(name.text)} is a {declared[name.text].word}, from line {origin[name.text]}",)
-            report.add("type", f"{brief(name.text)} has two types", step.line, word, notes=notes)
-        elif not address:
-            declared.setdefault(name.text, kind)
-            origin.setdefault(name.text, report.number(step.line))
-    return declared, origin, untyped
-
-
-def _written_out(step: Step) -> Step:
-    """The step with sugar written out."""
-    match step.statement:
-        case Assign(start=start, end=end, target=target, value=value):
-            return Step(step.function, step.line, Assign(start, end, target, written_out(value)))
-        case Declare(start=start, end=end, name=name, kind=kind, value=value) if value:
-            return Step(step.function, step.line, Declare(start, end, name, kind, written_out(value)))
-    return step
-
-
-def _value(step: Step) -> Expression | None:
-    """What a statement reads."""
-    return step.statement.value if isinstance(step.statement, Assign | Declare) else None
-
-
-def _assigned_name(step: Step) -> str | None:
-    """The variable that a statement writes, or None."""
-    match step.statement:
-        case Assign(target=Name(text=text)) | Assign(target=Entry(base=Name(text=text))) | Declare(name=Name(text=text)):
-            return None if register(text) else text
-    return None
-
-
-def _entry_base(step: Step) -> Name | None:
-    match step.statement:
-        case Assign(target=Entry(base=base)) if not register(base.text):
-            return base
-    return None
-
-
-def _assignment(step: Step) -> Assignment | None:
-    """What a statement tells about kinds."""
-    match step.statement:
-        case Assign(target=Name(text=text), value=value) | Declare(name=Name(text=text), value=Expression() as value):
-            address = register(text)
-            return Assignment(None if address else text, address.kind if address else None, value)
-        case Assign(target=Entry(base=base, at=at)) if not register(base.text):
-            kind = Kind.VECTOR if len(at) == 1 else Kind.MATRIX
-            return Assignment(base.text, None, Name(base.start, base.end, 1, f"{kind.value}0"))
-    return None

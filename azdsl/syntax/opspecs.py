@@ -86,4 +86,3 @@ def _complain(argument: Argument, candidates: list[Op], line: Line, report: Repo
     word = head or plain(value)
     hint = nearest(word, [*BY_NAME, *callees()]) or "azdsl ops lists them all"
     report.add("unknown-op", f"unknown op '{brief(word)}'", line, argument, hint)
-

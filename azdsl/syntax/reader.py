@@ -72,6 +72,8 @@ def read(report: Report) -> Iterator[tuple[Line, Statement]]:
     for line in logical_lines(report.source.text):
         if not line.code:
             continue
+        if report.full:
+            return
         statement = _limits(line) or _brackets(line) or parse_statement(line.code)
         if not isinstance(statement, ShapeError) and _deepest(statement) > MAX_NESTING:
             statement = ShapeError(_TOO_DEEP, 0, len(line.code), _SPLIT)

@@ -9,6 +9,9 @@ from difflib import get_close_matches
 from azdsl.diagnostics import Diagnostic, Source
 from azdsl.syntax.tree import Node
 
+MAX_ERRORS = 1000
+"""Errors after which the rest of a text is not looked at."""
+
 LONGEST_NAME = 40
 """Characters of a user's word that a message repeats."""
 
@@ -54,6 +57,11 @@ class Report:
         start, end = (node.start, node.end) if node else (0, len(line.code))
         span = self.source.span(line.start + start, line.start + end)
         self.found.append(Diagnostic(code, message, span, notes, hint))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many errors that more would help nobody."""
+        return len(self.found) >= MAX_ERRORS
 
     def number(self, line: Line) -> int:
         """The line's number, from 1."""

@@ -1,11 +1,14 @@
-"""The syntax tree: what a statement says, with the offsets of every part. No meaning yet."""
+"""The syntax tree: what a statement says, with the offsets of every part. No meaning yet.
+
+Nodes are equal when they are the same node: two places of a text are never one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """A part of the text from offset ``start`` up to ``end``."""
 
@@ -13,14 +16,14 @@ class Node:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Expression(Node):
     """Something with a value. ``depth`` counts the levels of nesting."""
 
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Number(Expression):
     """A number as written, its sign included when one stands directly before it."""
 
@@ -32,35 +35,35 @@ class Number(Expression):
         return float(self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Range(Expression):
     """``1..23``."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class String(Expression):
     """A quoted text, without quotes and escapes."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Name(Expression):
     """A register, a variable, an op or a word, as the place decides."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Negation(Expression):
     """``-x`` for anything but a number."""
 
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Binary(Expression):
     """``left operator right``."""
 
@@ -69,7 +72,7 @@ class Binary(Expression):
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Argument(Node):
     """``value``, ``key=value`` or (naming an op) ``v[c] = c``."""
 
@@ -77,7 +80,7 @@ class Argument(Node):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call(Expression):
     """``callee(arguments)``."""
 
@@ -85,7 +88,7 @@ class Call(Expression):
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry(Expression):
     """``base[at]`` or ``base[row, column]``."""
 
@@ -93,28 +96,28 @@ class Entry(Expression):
     at: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Items(Expression):
     """``(a, b)``."""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Function(Node):
     """``def Setup():``."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Decorator(Node):
     """``@frozen``."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Task(Node):
     """``task linear(features=4)``: two words, then perhaps arguments."""
 
@@ -123,7 +126,7 @@ class Task(Node):
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Assign(Node):
     """``target = value``."""
 
@@ -131,7 +134,7 @@ class Assign(Node):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Declare(Node):
     """``name: kind``, perhaps with a value."""
 
@@ -140,7 +143,7 @@ class Declare(Node):
     value: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Bare(Node):
     """An expression on its own: ``NoOp()``, ``search(…)``."""
 

@@ -96,7 +96,10 @@ def test_tabs_and_wide_characters_keep_the_caret_in_place() -> None:
     assert rendered("def Setup():\n\ts2 =\t$ # 数\n") == (
         "a.az:2:7: error: unexpected '$'\n  2 |     s2 =    $ # 数\n    |             ^"
     )
-    assert rendered("def Setup():\n  重 = 重み + 1\n").splitlines()[1:] == ["  2 |   重 = 重み + 1", "    |        ^^^^"]
+    assert rendered("def Setup():\n  重 = 重み + 1\n").splitlines()[1:] == [
+        "  2 |   重 = 重み + 1",
+        "    |        ^^^^",
+    ]
 
 
 def test_a_long_line_is_cut_around_the_error() -> None:
@@ -139,11 +142,14 @@ MESSAGES = {
     IN_SETUP + "v1 = gaussian(0, s2)": "2:20 the standard deviation must be a number written out here",
     IN_SETUP + "s1[0.5] = 2": "2:3 this is no entry of a scalar; entries are set as v[c] = c or m[c, c] = c",
     IN_SETUP + "s2 = v1[0.5]": "2:8 one entry cannot be read; only set: v1[0.5] = 2",
-    IN_SETUP + "s2 = v1 + s3": "2:8 v + s: no such op; + takes s + s, v + v or m + m; bcast(s) makes a vector of a scalar",
+    IN_SETUP
+    + "s2 = v1 + s3": "2:8 v + s: no such op; + takes s + s, v + v or m + m; bcast(s) makes a vector of a scalar",
     IN_SETUP + "s2 = v1 @ s3": "2:8 v @ s: no such op; @ takes m @ m, m @ v or v @ v",
     IN_SETUP + "s2 = sin(v1)": "2:8 sin(v): no such op; sin takes (s)",
-    IN_SETUP + "s2 = norm(v1, axis=1)": "2:8 norm(v, axis=1): no such op; norm takes (v), (m), (m, axis=0) or (m, axis=1)",
-    IN_SETUP + "s2 = heaviside(s3, 2)": "2:8 heaviside(s, c): no such op; heaviside takes (s, 1.0), (v, 1.0) or (m, 1.0)",
+    IN_SETUP
+    + "s2 = norm(v1, axis=1)": "2:8 norm(v, axis=1): no such op; norm takes (v), (m), (m, axis=0) or (m, axis=1)",
+    IN_SETUP
+    + "s2 = heaviside(s3, 2)": "2:8 heaviside(s, c): no such op; heaviside takes (s, 1.0), (v, 1.0) or (m, 1.0)",
     IN_SETUP + "s2 = v1 + v2": "2:8 this is a vector; a scalar is needed here",
     IN_SETUP + "s2 = v1": "2:8 this is a vector; a scalar is needed here",
     IN_SETUP + "s2 = NoOp()": "2:8 NoOp() has no value",
@@ -192,9 +198,7 @@ MESSAGES = {
     "task linar()": "1:6 unknown task 'linar'; did you mean 'linear'?",
     "task linear(3)": "1:13 '3' has no key; write key=value",
     "task file()": '1:1 file needs the file; write task file("…")',
-    "task sklearn(boston)": (
-        "1:14 path must be one of diabetes, breast_cancer, digits, iris, wine, not 'boston'"
-    ),
+    "task sklearn(boston)": ("1:14 path must be one of diabetes, breast_cancer, digits, iris, wine, not 'boston'"),
     "task linear(features=many)": "1:22 features must be a whole number, not many",
     "task linear()\ntask affine()": "2:1 task is there twice",
     "search(seed=1, seed=2)": "1:16 seed is given twice",

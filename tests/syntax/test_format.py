@@ -72,5 +72,5 @@ def test_short_texts(text: str) -> None:
 
 
 def test_a_bad_text_is_not_formatted() -> None:
-    with pytest.raises(AzSyntaxError, match="a.az:1:4"):
+    with pytest.raises(AzSyntaxError, match=r"a\.az:1:4"):
         format_source("s1 $ 2", "a.az")

@@ -14,9 +14,75 @@ from azdsl.diagnostics import SyntaxError as AzSyntaxError
 from azdsl.ir import Program
 from azdsl.syntax import MAX_FILE_BYTES, MAX_NESTING, format_source, parse, parse_experiment
 
-TOKENS = """def Setup Predict Learn ( ) ( ) : = + - * / @ , [ ] 1..3 0.5 -1 1e999 s0 s1 s2 v0 v1 v2 m0 m1 w x lr vector
-matrix scalar dot bcast gaussian uniform heaviside relu norm axis maximum NoOp pass features label prediction
-n_features task registers search ops learn_ops mutations @frozen linear init=random "a" 'b' # \\ $ é ..""".split()
+TOKENS = [
+    "def",
+    "Setup",
+    "Predict",
+    "Learn",
+    "(",
+    ")",
+    "(",
+    ")",
+    ":",
+    "=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "@",
+    ",",
+    "[",
+    "]",
+    "1..3",
+    "0.5",
+    "-1",
+    "1e999",
+    "s0",
+    "s1",
+    "s2",
+    "v0",
+    "v1",
+    "v2",
+    "m0",
+    "m1",
+    "w",
+    "x",
+    "lr",
+    "vector",
+    "matrix",
+    "scalar",
+    "dot",
+    "bcast",
+    "gaussian",
+    "uniform",
+    "heaviside",
+    "relu",
+    "norm",
+    "axis",
+    "maximum",
+    "NoOp",
+    "pass",
+    "features",
+    "label",
+    "prediction",
+    "n_features",
+    "task",
+    "registers",
+    "search",
+    "ops",
+    "learn_ops",
+    "mutations",
+    "@frozen",
+    "linear",
+    "init=random",
+    '"a"',
+    "'b'",
+    "#",
+    "\\\\",
+    "$",
+    "é",
+    "..",
+]
 GLUE = [" ", " ", "\n", "\n  ", "\n\t", "", "\r\n"]
 
 
@@ -57,8 +123,18 @@ def _expression(draw: random.Random, depth: int) -> str:
         return draw.choice(["a", "b", "c", "s2", "s0", "v0", "v1", "m1", "0", "0.5", "-2", "1"])
     first, second = _expression(draw, depth - 1), _expression(draw, depth - 1)
     return draw.choice(
-        [f"{first} + {second}", f"({first}) * {second}", f"-({first})", f"dot({first}, {second})", f"1 / ({first})"]
-        + [f"relu({first})", f"outer({first}, {second})", f"bcast({first})", f"({first}) @ ({second})", "gaussian(0, 1)"]
+        [
+            f"{first} + {second}",
+            f"({first}) * {second}",
+            f"-({first})",
+            f"dot({first}, {second})",
+            f"1 / ({first})",
+            f"relu({first})",
+            f"outer({first}, {second})",
+            f"bcast({first})",
+            f"({first}) @ ({second})",
+            "gaussian(0, 1)",
+        ]
     )
 
 

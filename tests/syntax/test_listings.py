@@ -86,7 +86,9 @@ def test_programs_that_the_reference_printed(shared: Path) -> None:
 
 def _numbers_short(text: str) -> list[str]:
     """The lines with every number as Python would write it; the empty functions left out."""
-    lines = [re.sub(r"(?<![\w.])-?\d[\d.]*(e[+-]?\d+)?", lambda m: repr(float(m[0])), line) for line in text.splitlines()]
+    lines = [
+        re.sub(r"(?<![\w.])-?\d[\d.]*(e[+-]?\d+)?", lambda m: repr(float(m[0])), line) for line in text.splitlines()
+    ]
     return [line for line in lines if line]
 
 

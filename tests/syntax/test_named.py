@@ -88,7 +88,10 @@ def _learn(*lines: str) -> list[str]:
         (["s2 = s3 + s4 * s5"], ["s6 = s4 * s5", "s2 = s3 + s6"]),
         (["NoOp()", "pass"], ["NoOp()"]),
         (["w: vector", "w[0.5] = 2"], ["v1[0.5] = 2"]),
-        (["w: matrix = 0.5", "s1 = norm(w)"], ["s2 = 0.5", "v1 = bcast(s2)", "m0 = bcast(v1, axis=0)", "s1 = norm(m0)"]),
+        (
+            ["w: matrix = 0.5", "s1 = norm(w)"],
+            ["s2 = 0.5", "v1 = bcast(s2)", "m0 = bcast(v1, axis=0)", "s1 = norm(m0)"],
+        ),
         (["w = 0.01 * gaussian(0, 1)", "v1 = v2 + w"], ["s2 = 0.01", "v3 = gaussian(0, 1, n_features)"]),
     ],
 )
@@ -119,7 +122,9 @@ def test_a_variable_read_before_it_is_written_keeps_its_register() -> None:
 
 
 def test_multi_class_words_are_registers() -> None:
-    text = "def Predict():\n  predictions = w @ features\ndef Learn():\n  w = w + outer(labels - predictions, features)\n"
+    text = (
+        "def Predict():\n  predictions = w @ features\ndef Learn():\n  w = w + outer(labels - predictions, features)\n"
+    )
     assert str(parse(text)) == canonical("""
     def Setup():
     def Predict():

@@ -116,5 +116,3 @@ def test_an_op_is_named_by_its_name_and_its_shape(op: Op) -> None:
 def test_infinite_settings_come_back() -> None:
     experiment = Experiment(search=Search(max_abs_error=float("inf"), seed=2**63 - 1))
     assert parse_experiment(str(experiment)) == experiment
-
-
