@@ -96,7 +96,7 @@ def op_table() -> NDArray[np.int64]:
 def widest_block(features: int, precision: int) -> int:
     """Lanes of a full block: two vectors for small programs, one where registers would leave the cache."""
     vector = host().vector_bytes * 8 // precision
-    return 2 * vector if features <= 8 else vector
+    return 2 * vector if features <= 4 else vector
 
 
 def load_vm(scheme: Scheme, ops: Iterable[Op]) -> Loaded:

@@ -6,7 +6,6 @@ example inherits from the one before, then room for intermediate values too larg
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -164,6 +163,7 @@ class Registers(dict[Address, Value]):
         super().__init__()
         self.frame = frame
         self.cleared = cleared
+        self.copies: list[tuple[Value, Value, int]] = []
 
     def __missing__(self, address: Address) -> Value:
         frame, count = self.frame, address.kind.size(self.frame.features)
@@ -172,23 +172,20 @@ class Registers(dict[Address, Value]):
             frame.clear(array, count * frame.lane_bytes)
         return array
 
-    def keep(self, spec: Spec) -> None:
-        """Use the model's own registers."""
+    def keep(self, spec: Spec, copied_bytes: int = 0) -> None:
+        """Use the model's own registers, but a copy of each of at most ``copied_bytes``."""
         for address, at in spec.places.items():
-            self[address] = self.frame.offset(self.frame.model, at)
+            own, size = self.frame.offset(self.frame.model, at), address.kind.size(spec.features) * spec.number_bytes
+            if size > copied_bytes:
+                self[address] = own
+            else:
+                self.frame.copy(self[address], own, size)
+                self.copies.append((self[address], own, size))
 
-    def fetch(self, spec: Spec) -> None:
-        """Work on a copy of the model's registers, which LLVM can hold in the processor's."""
-        self._move(spec, spec.places, lambda model, own, size: self.frame.copy(own, model, size))
-
-    def put_back(self, spec: Spec) -> None:
-        """Write the copy back."""
-        self._move(spec, spec.places, lambda model, own, size: self.frame.copy(model, own, size))
-
-    def _move(self, spec: Spec, addresses: Iterable[Address], move: Value) -> None:
-        for address in addresses:
-            size = address.kind.size(spec.features) * spec.number_bytes
-            move(self.frame.offset(self.frame.model, spec.places[address]), self[address], size)
+    def put_back(self) -> None:
+        """Write the copies back."""
+        for copy, own, size in self.copies:
+            self.frame.copy(own, copy, size)
 
 
 class Functions(Inline):

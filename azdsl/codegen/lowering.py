@@ -304,16 +304,15 @@ def _set(e: Emitter, o: Operands) -> Element:
     return lambda *place: _where(e, _same(e, place, o.places), value, old.at(*place))
 
 
-def _draw(e: Emitter, o: Operands, number: Callable[[Value, Value], Value]) -> Element:
-    """``number`` of the two uniform fractions that belong to an element."""
+def _draw(e: Emitter, o: Operands, name: str, number: Callable[[Emitter, list[Value]], Value]) -> Element:
+    """The random number that belongs to an element."""
     if o.draws is None:
         raise ValueError("a random op needs a source of draws")
     draws = o.draws
 
     def at(*place: Index) -> Value:
-        flat = 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
-        element = e.splat(e.index(flat))
-        value = number(*philox.fractions(e, draws.key, (element, e.splat(draws.draw), e.splat(draws.visit), draws.task)))
+        element = 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
+        value = philox.draw(e, name, number, draws.key, (e.index(element), draws.draw, draws.visit, draws.task))
         return value if e.element == F64 else e.builder.fptrunc(value, e.type)
 
     return at
@@ -325,7 +324,7 @@ def _uniform(e: Emitter, o: Operands) -> Element:
     c0, c1 = o.constants
     swapped = b.fcmp_ordered("<", c1, c0)
     low, high = b.select(swapped, c1, c0), b.select(swapped, c0, c1)
-    draw = _draw(e, o, lambda u1, u2: u1)
+    draw = _draw(e, o, "uniform", philox.uniform)
     return lambda *place: b.fadd(low, b.fmul(b.fsub(high, low), draw(*place)))
 
 
@@ -333,7 +332,7 @@ def _uniform(e: Emitter, o: Operands) -> Element:
 def _gaussian(e: Emitter, o: Operands) -> Element:
     b = e.builder
     mean, std = o.constants
-    draw = _draw(e, o, lambda u1, u2: philox.standard_normal(e, u1, u2))
+    draw = _draw(e, o, "normal", philox.normal)
     return lambda *place: b.fadd(mean, b.fmul(std, draw(*place)))
 
 

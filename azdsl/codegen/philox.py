@@ -7,6 +7,7 @@ task). Words travel as 64-bit integers holding 32 bits, so that a product's halv
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from llvmlite import ir
 
@@ -47,15 +48,33 @@ def _fraction(e: Emitter, low: Value, high: Value) -> Value:
     return b.fmul(scaled, e.constant(2.0**-53, F64))
 
 
-def fractions(e: Emitter, key: tuple[Value, Value], counter: tuple[Value, Value, Value, Value]) -> tuple[Value, Value]:
-    """u1 and u2 of a counter, float64 in [0, 1)."""
-    x = words(e, key, counter)
-    return _fraction(e, x[0], x[1]), _fraction(e, x[2], x[3])
+def uniform(e: Emitter, x: list[Value]) -> Value:
+    """A float64 in [0, 1) of output words."""
+    return _fraction(e, x[0], x[1])
 
 
-def standard_normal(e: Emitter, u1: Value, u2: Value) -> Value:
-    """Box and Muller's normal number of two uniform ones, float64."""
+def normal(e: Emitter, x: list[Value]) -> Value:
+    """Box and Muller's standard normal float64 of output words."""
+    u1, u2 = _fraction(e, x[0], x[1]), _fraction(e, x[2], x[3])
     b = e.builder
     log = e.library("log", b.fsub(e.constant(1.0, F64), u1))
     radius = e.intrinsic("sqrt", b.fmul(e.constant(-2.0, F64), log))
     return b.fmul(radius, e.library("cos", b.fmul(e.constant(2.0 * math.pi, F64), u2)))
+
+
+def draw(e: Emitter, name: str, of_words: Callable[[Emitter, list[Value]], Value], key: tuple[Value, Value], counter: tuple[Value, ...]) -> Value:
+    """``of_words`` of a draw, by a function of the module that is made on first use.
+
+    The counter's element, draw and visit are single numbers, its task a lane value. In line, the ten rounds
+    and the C library calls would be most of a VM's code and of the time to compile it.
+    """
+    wide = e.wide(I64)
+    function = e.declare(name, e.wide(F64), [I64] * 5 + [wide])
+    if function.is_declaration:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        inner = Emitter(ir.IRBuilder(function.append_basic_block("entry")), e.features, e.lanes)
+        *scalars, task = function.args
+        keys, places = scalars[:2], [inner.splat(place) for place in scalars[2:]]
+        inner.builder.ret(of_words(inner, words(inner, (keys[0], keys[1]), (places[0], places[1], places[2], task))))
+    return e.builder.call(function, [*key, *counter])

@@ -20,8 +20,8 @@ from azdsl.ir import FEATURES, LABEL, LABELS
 I8 = ir.IntType(8)
 _LOW = 0xFFFFFFFF
 _EXPONENT = 0x7FF << 52
-COPY_BYTES = 1 << 14
-"""Batches work on a copy of registers of at most this many bytes."""
+COPY_BYTES = 256
+"""Functions work on a copy of each of the model's registers of at most this many bytes."""
 
 WIDE_BYTES = 1 << 16
 """Rows are predicted several at a time while their intermediate values take at most this many bytes."""
@@ -54,10 +54,9 @@ class Writer:
         setup = self._setup()
         train = self._train_all()
         self._init(setup)
-        self._learn_one(check)
+        self._learn_one(check, train)
         self._fit(check, train, setup)
-        self._predict_one()
-        self._predict(self._predict_rows() if self.rows > 1 else None)
+        self._predict_one(self._predict(self._predict_rows() if self.rows > 1 else None))
         self._facts()
         self._create()
 
@@ -66,7 +65,7 @@ class Writer:
     def _open(self, name: str, result: ir.Type, parameters: Sequence[ir.Type], public: bool = True, lanes: int = 1) -> Frame:
         function = ir.Function(self.module, ir.FunctionType(result, parameters), f"{self.spec.prefix}{name}")
         function.attributes.add("nounwind")
-        if not public or name == "setup":
+        if not public or name in ("setup", "predict"):
             function.attributes.add("noinline")
         if not public:
             function.linkage = "internal"
@@ -168,7 +167,7 @@ class Writer:
         else:
             b.ret(b.call(setup, [frame.model, ir.Constant(I64, self.spec.seed)]))
 
-    def _learn_one(self, check: ir.Function) -> None:
+    def _learn_one(self, check: ir.Function, train: ir.Function) -> None:
         frame = self._open("learn_one", I32, [POINTER, POINTER, F64])
         b = frame.builder
         model, x, y = b.function.args
@@ -176,21 +175,14 @@ class Writer:
         label = frame.variable(F64, y)
         code = b.call(check, [x, label, ir.Constant(I64, 1)])
         self._return_if(frame, b.icmp_unsigned("!=", code, ir.Constant(I32, 0)), code)
-        registers = Registers(frame)
-        registers.keep(self.spec)
-        visits = frame.offset(model, VISITS)
-        functions = self._functions(frame, visits, registers)
-        self._return_if(frame, self._try(functions, visits, self._example(frame, x), y), Code.STOPPED)
-        functions.run(2)
-        b.ret(ir.Constant(I32, Code.OK))
-        self._close(frame)
+        b.ret(b.call(train, [model, x, label, ir.Constant(I64, 1)]))
 
     def _train_all(self) -> ir.Function:
         """Training steps on n checked examples, n at least 1."""
         frame = self._open("train", I32, [POINTER, POINTER, POINTER, I64], public=False)
         b = frame.builder
         model, X, y, n = b.function.args
-        registers, copied = self._batch_registers(frame)
+        registers = self._registers(frame)
         visits = frame.variable(I64, b.load(frame.offset(model, VISITS), typ=I64))
         functions = self._functions(frame, visits, registers)
         code = frame.variable(I32, ir.Constant(I32, Code.OK))
@@ -202,8 +194,7 @@ class Writer:
                 b.store(ir.Constant(I32, Code.STOPPED), code)
                 b.branch(leave)
             functions.run(2)
-        if copied:
-            registers.put_back(self.spec)
+        registers.put_back()
         b.store(b.load(visits, typ=I64), frame.offset(model, VISITS))
         b.ret(b.load(code, typ=I32))
         self._close(frame)
@@ -222,14 +213,11 @@ class Writer:
             self._return_if(frame, b.icmp_unsigned("==", n, ir.Constant(I64, 0)), Code.OK)
             b.ret(b.call(train, [model, X, y, n]))
 
-    def _batch_registers(self, frame: Frame) -> tuple[Registers, bool]:
+    def _registers(self, frame: Frame, read_only: bool = False) -> Registers:
+        """The model's registers; of the small ones a copy to work on, which LLVM can hold in the processor's."""
         registers = Registers(frame)
-        copied = self.spec.state_bytes <= COPY_BYTES
-        if copied:
-            registers.fetch(self.spec)
-        else:
-            registers.keep(self.spec)
-        return registers, copied
+        registers.keep(self.spec, 0 if read_only else COPY_BYTES)
+        return registers
 
     def _example(self, frame: Frame, row: Value) -> Value:
         """The features of a row as numbers of the model's type."""
@@ -284,18 +272,10 @@ class Writer:
 
     # Prediction
 
-    def _predict_one(self) -> None:
+    def _predict_one(self, predict: ir.Function) -> None:
         frame = self._open("predict_one", I32, [POINTER, POINTER, POINTER])
-        b = frame.builder
-        model, x, out = b.function.args
-        self._refuse_null(frame)
-        registers = Registers(frame)
-        registers.keep(self.spec)
-        visits = frame.offset(model, VISITS)
-        functions = self._functions(frame, visits, registers)
-        self._predict_row(functions, visits, x, out)
-        b.ret(ir.Constant(I32, Code.OK))
-        self._close(frame)
+        model, x, out = frame.builder.function.args
+        frame.builder.ret(frame.builder.call(predict, [model, x, ir.Constant(I64, 1), out]))
 
     def _predict_row(self, functions: Functions, visits: Value, x: Value, out: Value) -> None:
         frame, b = functions.e, functions.e.builder
@@ -305,7 +285,7 @@ class Writer:
             wide = value if frame.element == F64 else b.fpext(value, F64)
             b.store(wide, b.gep(out, [ir.Constant(I64, i)], source_etype=F64), align=8)
 
-    def _predict(self, rows: ir.Function | None) -> None:
+    def _predict(self, rows: ir.Function | None) -> ir.Function:
         """``int predict(model, X, n, out)``: whole groups of rows side by side, the rest (at least one) in order."""
         frame = self._open("predict", I32, [POINTER, POINTER, I64, POINTER])
         b, spec = frame.builder, self.spec
@@ -318,12 +298,7 @@ class Writer:
             with b.if_then(b.icmp_unsigned("!=", groups, ir.Constant(I64, 0))):
                 b.call(rows, [model, X, groups, out])
             start = b.mul(groups, ir.Constant(I64, self.rows))
-        copied = False
-        if spec.rows_independent:
-            registers = Registers(frame)
-            registers.keep(spec)
-        else:
-            registers, copied = self._batch_registers(frame)
+        registers = self._registers(frame, read_only=spec.rows_independent)
         visits = frame.variable(I64, b.add(b.load(frame.offset(model, VISITS), typ=I64), start))
         functions = self._functions(frame, visits, registers)
         left = b.sub(n, start)
@@ -332,11 +307,11 @@ class Writer:
             x = b.gep(X, [b.mul(at, ir.Constant(I64, spec.features))], source_etype=F64)
             target = b.gep(out, [b.mul(at, ir.Constant(I64, spec.outputs))], source_etype=F64)
             self._predict_row(functions, visits, x, target)
-        if copied:
-            registers.put_back(spec)
+        registers.put_back()
         b.store(b.load(visits, typ=I64), frame.offset(model, VISITS))
         b.ret(ir.Constant(I32, Code.OK))
         self._close(frame)
+        return b.function
 
     def _predict_rows(self) -> ir.Function:
         """Predictions of groups of rows, a row in each lane: rows do not depend on each other here."""
