@@ -16,6 +16,7 @@ DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 COMMANDS = {
     "check": "Say whether .az files are valid, with every error.",
+    "compile": "Make a library of a program, for C and Python.",
     "evolve": "Search for a better program.",
     "fmt": "Put .az files into canonical layout.",
     "ops": "List the operations that programs are made of.",
