@@ -1,0 +1,123 @@
+"""Placing the nodes of a directed graph in layers, with few crossings (Sugiyama's method).
+
+Long edges are led through a point in every layer that they cross. Pure Python: programs are small.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SWEEPS = 24
+GAP = 26.0
+"""Room between two neighbours in a layer."""
+
+BEND_WIDTH = 14.0
+"""The width of a point on a long edge."""
+
+Point = tuple[float, float]
+Edge = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``centres`` of nodes; ``routes`` of edges from node to node: points to pass; the whole ``width``."""
+
+    centres: Mapping[int, Point]
+    routes: Mapping[Edge, tuple[Point, ...]]
+    width: float
+
+
+def place(widths: Sequence[float], layers: Sequence[int], edges: Sequence[Edge], heights: Sequence[float]) -> Layout:
+    """Place nodes of ``widths`` in ``layers``; ``heights`` gives each layer's y. Edges run to higher layers."""
+    sizes = list(widths)
+    levels = list(layers)
+    chains: dict[Edge, list[int]] = {}
+    for source, target in edges:
+        chain = [source]
+        for level in range(layers[source] + 1, layers[target]):
+            sizes.append(BEND_WIDTH)
+            levels.append(level)
+            chain.append(len(sizes) - 1)
+        chains[source, target] = [*chain, target]
+    rows: list[list[int]] = [[] for _ in heights]
+    for node, level in enumerate(levels):
+        rows[level].append(node)
+    above: dict[int, list[int]] = defaultdict(list)
+    below: dict[int, list[int]] = defaultdict(list)
+    for chain in chains.values():
+        for first, second in zip(chain, chain[1:], strict=False):
+            above[second].append(first)
+            below[first].append(second)
+    _order(rows, above, below)
+    x = _positions(rows, sizes, above, below)
+    left = min((x[n] - sizes[n] / 2 for n in x), default=0.0)
+    centres = {node: (x[node] - left, heights[levels[node]]) for node in x}
+    width = max((centres[n][0] + sizes[n] / 2 for n in x), default=0.0)
+    routes = {edge: tuple(centres[node] for node in chain) for edge, chain in chains.items()}
+    return Layout({n: centres[n] for n in range(len(widths))}, routes, width)
+
+
+Neighbours = Mapping[int, list[int]]
+
+
+def _order(rows: list[list[int]], above: Neighbours, below: Neighbours) -> None:
+    """Order each row by the mean place of its neighbours, down and up, keeping the order with fewest crossings."""
+    best = [list(row) for row in rows]
+    least = _crossings(rows, below)
+    for sweep in range(SWEEPS):
+        down = sweep % 2 == 0
+        neighbours = above if down else below
+        places = {node: at / max(len(row), 1) for row in rows for at, node in enumerate(row)}
+        for row in rows if down else reversed(rows):
+            mean = {n: sum(places[m] for m in neighbours[n]) / len(neighbours[n]) if neighbours.get(n) else places[n] for n in row}
+            row.sort(key=mean.__getitem__)
+            places.update({node: at / max(len(row), 1) for at, node in enumerate(row)})
+        crossings = _crossings(rows, below)
+        if crossings < least:
+            least, best = crossings, [list(row) for row in rows]
+    rows[:] = best
+
+
+def _crossings(rows: Sequence[Sequence[int]], below: Neighbours) -> int:
+    """How many pairs of edges between neighbouring rows cross."""
+    total = 0
+    for row, following in zip(rows, rows[1:], strict=False):
+        at = {node: place for place, node in enumerate(following)}
+        ends = [sorted(at[m] for m in below.get(n, ()) if m in at) for n in row]
+        flat = [end for group in ends for end in group]
+        total += sum(flat[i] > later for i in range(len(flat)) for later in flat[i + 1 :])
+    return total
+
+
+def _positions(rows: Sequence[Sequence[int]], sizes: Sequence[float], above: Neighbours, below: Neighbours) -> dict[int, float]:
+    """x of every node: drawn to its neighbours, kept in order and apart."""
+    x: dict[int, float] = {}
+    for row in rows:
+        at = 0.0
+        for node in row:
+            x[node] = at + sizes[node] / 2
+            at += sizes[node] + GAP
+    for sweep in range(SWEEPS):
+        neighbours = above if sweep % 2 == 0 else below
+        for row in rows if sweep % 2 == 0 else reversed(rows):
+            wanted = [sum(x[m] for m in near) / len(near) if (near := neighbours.get(n)) else x[n] for n in row]
+            x.update(zip(row, _apart(wanted, [sizes[n] for n in row]), strict=True))
+    return x
+
+
+def _apart(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
+    """Places as near as possible to those wanted, in order and without overlap: blocks that collide move as one."""
+    offsets = [0.0]
+    for first, second in zip(sizes, sizes[1:], strict=False):
+        offsets.append(offsets[-1] + (first + second) / 2 + GAP)
+    blocks: list[tuple[float, int]] = []  # (mean of wanted minus offset, members)
+    for want, offset in zip(wanted, offsets, strict=False):
+        mean, count = want - offset, 1
+        while blocks and blocks[-1][0] > mean:
+            other, size = blocks.pop()
+            mean, count = (mean * count + other * size) / (count + size), count + size
+        blocks.append((mean, count))
+    shifts = [mean for mean, count in blocks for _ in range(count)]
+    return [shift + offset for shift, offset in zip(shifts, offsets, strict=False)]
