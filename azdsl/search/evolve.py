@@ -131,7 +131,7 @@ def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path
         reason = session.go(asked, on_epoch)
     plan, seconds = session.plan, session.seconds
     chosen, hall = session.finish()
-    [(test_fitness, by_task)] = plan.judge.score([chosen.found.program], "test")
+    test_fitness, by_task = plan.judge.final(chosen.found.program)
     session.publish(chosen, hall, test_fitness)
     task, search = plan.experiment.task, plan.search
     table = isinstance(task, FileTask) and data.test.metric == "rmse"
@@ -238,7 +238,7 @@ def _benches(plan: Plan, tasks: TaskSet, workers: int, reporter: Reporter) -> li
         write_initial(plan.space, smallest, island)
         run_epoch(plan.space, island, benches[0].scratch, benches[0].engines.engines, 0)
         front.update((), plan.space, [island], benches[0].scratch, plan.multiclass)
-        plan.judge.score([plan.experiment.program], "select")
+        plan.judge.fitness([plan.experiment.program])
     return benches
 
 

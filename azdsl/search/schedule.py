@@ -14,10 +14,10 @@ from azdsl.taskset import TaskSet
 EPOCH_SECONDS = 0.5
 """What an epoch of one island should take on the machine that the constants below were measured on."""
 
-CANDIDATE_SECONDS = 2.0e-6
+CANDIDATE_SECONDS = 1.5e-6
 """Breeding one candidate, up to the caches."""
 
-COST_SECONDS = 5.0e-10
+COST_SECONDS = 2.0e-10
 """One unit of an op's cost on one task."""
 
 EVALUATED = 0.3

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
 
 from azdsl.codegen import evaluate
+from azdsl.codegen.execute import evaluate as run_engine
 from azdsl.experiment import Experiment
 from azdsl.ir import Program, remove_dead_code, renumber
 from azdsl.search.draws import draw_seed
+from azdsl.search.engines import EnginesHandle, make_engines
 from azdsl.search.loop import combined
 from azdsl.search.population import Island, best, genotype
 from azdsl.search.space import Space
-from azdsl.tasks import Role
 from azdsl.taskset import TaskSet
 
 
@@ -35,7 +39,7 @@ class Finalist:
     fitness: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judge:
     """The tasks that the search does not see, and how programs are scored on them."""
 
@@ -44,13 +48,28 @@ class Judge:
     select: TaskSet
     test: TaskSet
 
-    def score(self, programs: Sequence[Program], role: Role) -> list[tuple[float, list[float]]]:
-        """Each program's fitness on the tasks of ``role``, together and one by one."""
+    @cached_property
+    def _engines(self) -> EnginesHandle:
+        """The VM on the selection tasks, in float64: many programs pass it, each once."""
         search = self.experiment.search
-        tasks = self.select if role == "select" else self.test
-        seed = draw_seed(search.seed, role)
-        rows = evaluate(programs, tasks, backend="jit", seed=seed, max_abs_error=search.max_abs_error)
-        return [(float(combined(self.space, row.copy())), row.tolist()) for row in rows]
+        judged = replace(search, seed=draw_seed(search.seed, "select"), precision=64)
+        return make_engines(replace(self.experiment, search=judged), self.select)
+
+    def fitness(self, programs: Iterable[Program]) -> list[float]:
+        """Each program's fitness on the selection tasks."""
+        engine, found = self._engines.engines.full, []
+        for program in programs:
+            packed, task_fitness = program.packed(self.select.multiclass), np.zeros(self.select.tasks)
+            run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness)
+            found.append(float(combined(self.space, task_fitness)))
+        return found
+
+    def final(self, program: Program) -> tuple[float, list[float]]:
+        """The fitness of the answer on the test tasks, together and one by one."""
+        search = self.experiment.search
+        seed = draw_seed(search.seed, "test")
+        by_task = evaluate([program], self.test, backend="jit", seed=seed, max_abs_error=search.max_abs_error)[0]
+        return float(combined(self.space, by_task.copy())), by_task.tolist()
 
     def compare(self, known: Sequence[Finalist], found: Iterable[Found]) -> tuple[Finalist, ...]:
         """``known`` and, evaluated now, those of ``found`` that are not among them."""
@@ -58,8 +77,8 @@ class Judge:
         new = {item.key: item for item in found if item.key not in keys}
         if not new:
             return tuple(known)
-        scores = self.score([item.program for item in new.values()], "select")
-        return (*known, *(Finalist(item, fitness) for item, (fitness, _) in zip(new.values(), scores, strict=True)))
+        scores = self.fitness(item.program for item in new.values())
+        return (*known, *(Finalist(item, fitness) for item, fitness in zip(new.values(), scores, strict=True)))
 
 
 def answer(finalists: Iterable[Finalist]) -> Finalist | None:

@@ -1,0 +1,156 @@
+"""A run that was stopped and went on ends as one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from search_runs import files, small
+
+from azdsl.search import checkpoint
+from azdsl.search.evolve import run
+from azdsl.settings import SettingsError
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run without interruptions."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    return run(small(restart=1000), out=path, quiet=True)
+
+
+def interrupt(epoch):
+    """A callback that stands for Ctrl-C at the end of an epoch."""
+
+    def on_epoch(snapshot):
+        if snapshot.epoch >= epoch:
+            raise KeyboardInterrupt
+
+    return on_epoch
+
+
+@pytest.mark.parametrize("epochs", [[1], [4], [1, 2, 5, 6]])
+def test_interrupted_and_resumed(tmp_path, whole, epochs):
+    path = tmp_path / "run"
+    first = run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(epochs[0]))
+    assert first.interrupted and (path / "best.az").exists() and first.evaluations == 400 * epochs[0]
+    for epoch in epochs[1:]:
+        assert run(None, resume=path, quiet=True, on_epoch=interrupt(epoch), workers=1).interrupted
+    last = run(None, resume=path, quiet=True)
+    assert files(path) == files(whole.run_dir)
+    assert (last.evaluations, last.layers) == (whole.evaluations, whole.layers)
+    assert [e["evaluations"] for e in last.history] == [e["evaluations"] for e in whole.history]
+
+
+@pytest.mark.parametrize("limit", [1, 333, 1234, 2000])
+def test_a_limit_that_is_raised(tmp_path, whole, limit):
+    path = tmp_path / "run"
+    run(small(restart=1000, max_evals=limit), out=path, quiet=True)
+    last = run(small(restart=1000), resume=path, quiet=True)
+    assert files(path) == files(whole.run_dir) and last.layers == whole.layers
+
+
+def test_a_time_limit_in_the_middle_of_an_epoch(tmp_path):
+    settings = {"epoch": 40_000, "max_evals": 80_000, "cache": 5000}
+    run(small(**settings), out=tmp_path / "a", quiet=True)
+    stopped = run(small(**settings, timeout=0.05), out=tmp_path / "b", quiet=True, workers=1)
+    assert 0 < stopped.evaluations < 80_000
+    run(small(**settings), resume=tmp_path / "b", quiet=True)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_caches_that_are_renewed(tmp_path, monkeypatch):
+    monkeypatch.setattr("azdsl.search.schedule.LIGHT", 500)
+    monkeypatch.setattr("azdsl.search.schedule.RENEWAL_EPOCHS", 1)
+    run(small(), out=tmp_path / "a", quiet=True)
+    run(small(), out=tmp_path / "b", quiet=True, on_epoch=interrupt(4))
+    run(None, resume=tmp_path / "b", quiet=True)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+@pytest.mark.parametrize("damage", [b"", b"azdsl checkpoint 1\n", "half", "flipped"])
+def test_a_torn_checkpoint(tmp_path, whole, damage, capsys):
+    path = tmp_path / "run"
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr("azdsl.search.session.SAVE_SECONDS", 0.0)
+        run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(5))
+    file = path / checkpoint.NAME
+    data = file.read_bytes()
+    if damage == "half":
+        damage = data[: len(data) // 2]
+    elif damage == "flipped":
+        damage = data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]
+    file.write_bytes(damage)
+    last = run(None, resume=path, quiet=True)
+    message = capsys.readouterr().err
+    assert str(file) in message and "the one before" in message
+    assert files(path) == files(whole.run_dir) and last.layers == whole.layers
+
+
+def test_no_checkpoint_at_all(tmp_path, whole, capsys):
+    path = tmp_path / "run"
+    run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(2))
+    (path / checkpoint.NAME).write_bytes(b"torn")
+    (path / checkpoint.BEFORE).unlink(missing_ok=True)
+    run(None, resume=path, quiet=True)
+    assert "from the beginning" in capsys.readouterr().err
+    assert files(path) == files(whole.run_dir)
+
+
+def test_other_versions_and_settings(tmp_path):
+    path = tmp_path / "run"
+    run(small(), out=path, quiet=True, on_epoch=interrupt(1))
+    with pytest.raises(SettingsError, match="other settings"):
+        run(small(tournament=6), resume=path, quiet=True)
+    with pytest.raises(SettingsError, match="leave out"):
+        run(small(), resume=path, out=tmp_path / "b", quiet=True)
+    config = path / "config.toml"
+    text = config.read_text()
+    config.write_text(text.replace('data = "', 'data = "0'))
+    with pytest.raises(SettingsError, match="data of .* have changed"):
+        run(None, resume=path, quiet=True)
+    config.write_text(text.replace("schema = 1", "schema = 99"))
+    with pytest.raises(SettingsError, match="schema version 99"):
+        run(None, resume=path, quiet=True)
+    config.write_text(text)
+    file = path / checkpoint.NAME
+    file.write_bytes(file.read_bytes().replace(b"checkpoint 1", b"checkpoint 7", 1))
+    with pytest.raises(SettingsError, match="schema version 7"):
+        run(None, resume=path, quiet=True)
+    with pytest.raises(SettingsError, match="no run directory"):
+        run(None, resume=tmp_path, quiet=True)
+
+
+def test_a_finished_run_has_nothing_to_do(tmp_path, whole):
+    path = tmp_path / "run"
+    first = run(small(), out=path, quiet=True)
+    before = files(path)
+    again = run(None, resume=path, quiet=True)
+    assert again.evaluations == first.evaluations and files(path) == before
+
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "azdsl", "evolve", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_a_run_and_keep_the_result(tmp_path, number):
+    seed = tmp_path / "seed.az"
+    seed.write_text(str(small(max_evals=None)))
+    with start(str(seed), "--out", str(tmp_path / "run")) as process:
+        assert process.stdout and process.stderr
+        for line in process.stderr:
+            if "candidates" in line:
+                break
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "def Predict():" in out and "interrupted" in out
+    assert "# test fitness" in (tmp_path / "run" / "best.az").read_text()

@@ -1,0 +1,102 @@
+"""Run directories: never overwritten, refused clearly, and a full disk ends nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+
+import pytest
+from search_runs import files, small
+
+from azdsl.cli import main
+from azdsl.search import checkpoint, rundir
+from azdsl.search.evolve import run
+from azdsl.search.rundir import RunDirectory
+from azdsl.settings import SettingsError
+
+
+def test_a_used_directory_is_refused(tmp_path):
+    run(small(max_evals=500), out=tmp_path / "run", quiet=True)
+    before = files(tmp_path / "run")
+    with pytest.raises(SettingsError, match="not empty.*--resume"):
+        run(small(max_evals=500), out=tmp_path / "run", quiet=True)
+    assert files(tmp_path / "run") == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(SettingsError, match="name another"):
+        run(small(), out=tmp_path / "other", quiet=True)
+
+
+def test_numbers_count_up(tmp_path):
+    names = [rundir.create_next(tmp_path / "runs", "linear").name for _ in range(3)]
+    assert names == ["linear-1", "linear-2", "linear-3"]
+
+
+@pytest.fixture
+def seed_file(tmp_path):
+    path = tmp_path / "seed.az"
+    path.write_text(str(small(max_evals=500)))
+    return path
+
+
+def test_the_command_line(tmp_path, seed_file, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evolve", str(seed_file)]) == 0
+    out, err = capsys.readouterr()
+    assert "runs/seed-1" in err and "3 linear tasks" in err and "def Predict():" in out and "on the test tasks" in out
+    assert main(["evolve", str(seed_file), "--json", "--target", "1.0"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["run_dir"] == "runs/seed-2" and err == ""
+    assert main(["evolve", "--resume", "runs/seed-2", "--max-evals", "900", "--target", "2", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["evolve", str(seed_file), "--out", "runs/seed-1"]) == 2
+    assert main(["score", "runs/seed-1/best.az"]) == 0
+
+
+@pytest.mark.parametrize("out", ["/proc/run", "/dev/null/run"])
+def test_an_unwritable_directory_is_one_message(seed_file, out, capsys):
+    assert main(["evolve", str(seed_file), "--out", out]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and "Traceback" not in message and out.rsplit("/", 1)[0] in message
+
+
+def test_what_is_in_it(tmp_path):
+    result = run(small(), out=tmp_path / "run", quiet=True)
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert config["search"]["population"] == 60 and config["task"]["kind"] == "linear" and "workers" not in str(config)
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert events == list(result.history) and len(events) == 7
+    assert all(sum(e["layers"].values()) == e["evaluations"] for e in events)
+    assert not list((tmp_path / "run").glob("*.new"))
+
+
+def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
+    replace = os.replace
+    failures = iter([True, True, False])
+
+    def full(*arguments):
+        if next(failures, False):
+            raise OSError(28, "No space left on device")
+        replace(*arguments)
+
+    def fill(snapshot):
+        monkeypatch.setattr("os.replace", full)
+
+    monkeypatch.setattr("azdsl.search.session.SAVE_SECONDS", 0.0)
+    run(small(), out=tmp_path / "run", quiet=True, on_epoch=fill)
+    message = capsys.readouterr().err
+    assert "No space left on device; the search goes on" in message and "works again" in message
+    assert (tmp_path / "run" / "best.az").exists() and checkpoint.read(tmp_path / "run")[0] is not None
+
+
+def test_a_torn_event_is_cut_off(tmp_path):
+    directory = RunDirectory(tmp_path, print)
+    directory.add_event({"a": 1})
+    with (tmp_path / rundir.EVENTS).open("a") as file:
+        file.write('{"torn')
+    directory.add_event({"b": 2})
+    assert (tmp_path / rundir.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n'
+    again = RunDirectory(tmp_path, print)
+    assert again.rewind(9) == [{"a": 1}]
+    assert (tmp_path / rundir.EVENTS).read_text() == '{"a": 1}\n'

@@ -1,0 +1,38 @@
+"""Small searches, and what they wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.ops import BY_NAME
+from azdsl.settings import Linear, Range, Registers, Search
+
+OPS = tuple(BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add", "vector_gaussian"))
+
+
+def small(all_ops: bool = False, **search: Any) -> Experiment:
+    """An experiment that is searched in a fraction of a second: epochs of 200 candidates, 3000 in all."""
+    settings: dict[str, Any] = {
+        "population": 60,
+        "tournament": 5,
+        "init": "random",
+        "setup": Range(1, 4),
+        "predict": Range(1, 3),
+        "learn": Range(1, 5),
+        "islands": 2,
+        "epoch": 200,
+        "cache": 500,
+        "max_evals": 3000,
+        "migrants": 0.05,
+    }
+    task = Linear(features=3, tasks=3, train=12, valid=6, select_tasks=4, test_tasks=5)
+    ops = EVOLVABLE if all_ops else OPS
+    return Experiment(task=task, registers=Registers(4, 3, 1), search=Search(**(settings | search)), ops=(ops,) * 3)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """What must be the same however a run went: the answer and the hall of fame."""
+    names = [path / "best.az", path / "hall_of_fame.csv", *sorted((path / "hall_of_fame").iterdir())]
+    return {str(name.relative_to(path)): name.read_bytes() for name in names}
