@@ -18,10 +18,11 @@ COMMANDS = {
     "check": "Say whether .az files are valid, with every error.",
     "compile": "Make a library of a program, for C and Python.",
     "evolve": "Search for a better program.",
+    "explain": "Say what each line of a program does and what it is worth.",
     "fmt": "Put .az files into canonical layout.",
     "ops": "List the operations that programs are made of.",
     "score": "Fitness of a program on fresh tasks or on a data file.",
-    "show": "Print a program, without dead code.",
+    "show": "Print a program: instructions, names, NumPy, equations or a picture.",
 }
 """Every subcommand, by its module in ``azdsl.cli``, with its line in the overview."""
 

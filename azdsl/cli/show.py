@@ -2,35 +2,135 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import load_experiment
+from azdsl.cli.files import base_dir, load_experiment
+from azdsl.experiment import Experiment
+from azdsl.ir import MAX_REGISTERS, Program
+from azdsl.settings import Registers
+
+STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
 
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("--style", type=click.Choice(["canonical"]), default="canonical", help="How to print it.")
-@click.option("--raw", is_flag=True, help="Keep dead code and register numbers as they are.")
-def command(file: str, style: str, raw: bool) -> int:
-    r"""Print a program in canonical text, with the file's statements above it.
+@click.option("--style", type=click.Choice(STYLES), default="canonical", help="How to print it.")
+@click.option("--raw", is_flag=True, help="Canonical: keep dead code and register numbers as they are.")
+@click.option("--exact", is_flag=True, help="Named, latex: keep all digits of the constants.")
+@click.option("--standalone", is_flag=True, help="Latex: a whole document.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
+def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None) -> int:
+    r"""Print a program: as instructions, with names, as NumPy, as equations or as a picture (SVG).
 
-    Instructions that cannot reach a prediction are left out and registers are numbered in order of
-    appearance, unless --raw is given. FILE may be - for standard input.
+    canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
+    appearance. The other styles also simplify; their results stay the same bit for bit. named and latex
+    round constants to the fewest digits that keep the fitness on the file's tasks to six decimals, unless
+    --exact is given. FILE may be - for standard input.
 
     \b
     Example:
       azdsl show best.az
-      azdsl show --raw best.az
+      azdsl show --style named best.az
+      azdsl show --style graph best.az -o best.svg
     """
+    for given, option, styles in (
+        (raw, "--raw", ("canonical",)),
+        (exact, "--exact", ("named", "latex")),
+        (standalone, "--standalone", ("latex",)),
+    ):
+        if given and style not in styles:
+            raise click.UsageError(f"{option} goes with --style {' or '.join(styles)}")
+    text = _text(load_experiment(file), style, raw, exact, standalone, base_dir(file))
+    if output:
+        Path(output).write_text(text, encoding="utf-8")
+    else:
+        click.echo(text, nl=False)
+    return DONE
+
+
+def _text(experiment: Experiment, style: str, raw: bool, exact: bool, standalone: bool, directory: Path) -> str:
+    """The program in ``style``."""
+    from azdsl.export.statements import TooManyRegisters
+
+    multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
+    if style == "canonical":
+        return str(experiment if raw else _cleaned(experiment, multiclass))
+    try:
+        if style in ("named", "latex") and not exact:
+            experiment = _rounded(experiment, multiclass, directory)
+        match style:
+            case "named":
+                return _named(experiment, multiclass)
+            case "numpy":
+                from azdsl.export.numpy import numpy_source
+
+                metric = experiment.task.metric if experiment.task else "rmse"
+                return numpy_source(experiment.program, metric, experiment.search.seed)
+            case "latex":
+                from azdsl.export.latex import latex
+
+                return latex(experiment.program, multiclass, standalone)
+        from azdsl.export.graph import graph_svg
+
+        return graph_svg(experiment.program, multiclass)
+    except TooManyRegisters as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _cleaned(experiment: Experiment, multiclass: bool) -> Experiment:
     from azdsl.ir import remove_dead_code, renumber
 
-    experiment = load_experiment(file)
-    if not raw:
-        multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
-        program = renumber(remove_dead_code(experiment.program, multiclass), multiclass)
-        experiment = replace(experiment, program=program)
-    click.echo(str(experiment), nl=False)
-    return DONE
+    return replace(experiment, program=renumber(remove_dead_code(experiment.program, multiclass), multiclass))
+
+
+def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Experiment:
+    """The simplest form of the program, its constants rounded where the fitness on the search's tasks stays."""
+    from azdsl import tasks as make
+    from azdsl.api import evaluate
+    from azdsl.export.rounding import round_constants
+    from azdsl.ir.simplify import simplify
+
+    program = simplify(experiment.program, multiclass)
+    if not any(instruction.op.constants for instruction in program.instructions):
+        return replace(experiment, program=program)
+    search = experiment.search
+    task_set = make.build(experiment.task or make.DEFAULT_TASK, search.seed, "search", directory)
+
+    def fitness(programs: Sequence[Program]) -> Sequence[float]:
+        result = evaluate(list(programs), task_set, "vm", search.seed, search.max_abs_error, combine=search.combine)
+        return [float(value) for value in result.fitness]
+
+    return replace(experiment, program=round_constants(program, fitness).program)
+
+
+def _named(experiment: Experiment, multiclass: bool) -> str:
+    """The file with names; its banks are widened where names and temporaries need it."""
+    from azdsl.export.named import named
+    from azdsl.syntax import parse_experiment
+
+    text = named(experiment.program, multiclass)
+    for name in experiment.frozen:
+        text = text.replace(f"def {name}():", f"@frozen\ndef {name}():")
+    task = [line for line in experiment.statements() if line.startswith("task ")]
+    most = f"registers(scalars={MAX_REGISTERS}, vectors={MAX_REGISTERS}, matrices={MAX_REGISTERS})"
+    lowered = parse_experiment("\n".join((*task, most, text))).program
+    experiment = replace(experiment, registers=_widened(experiment.registers, lowered))
+    return (
+        "".join(f"{line}\n" for line in experiment.statements())
+        + ("\n" if list(experiment.statements()) else "")
+        + text
+    )
+
+
+def _widened(registers: Registers, program: Program) -> Registers:
+    """Banks that hold what ``program`` names."""
+    needed = {"s": registers.scalars, "v": registers.vectors, "m": registers.matrices}
+    for instruction in program.instructions:
+        for address in (*instruction.inputs, *((instruction.output,) if instruction.output else ())):
+            needed[address.kind.value] = max(needed[address.kind.value], address.index + 1)
+    return Registers(needed["s"], needed["v"], needed["m"])

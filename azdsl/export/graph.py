@@ -141,7 +141,13 @@ def draw(chart: Flowchart) -> str:
     layout = place(widths, layers, chart.edges, heights)
     lanes = 16.0 * len(chart.loops)
     width, height = layout.width + 4 * MARGIN + lanes, y + MARGIN - (ROW - NODE_HEIGHT)
-    svg = ElementTree.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width:.0f} {height:.0f}", width=f"{width:.0f}", role="img")
+    svg = ElementTree.Element(
+        "svg",
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=f"{width:.0f}",
+        role="img",
+    )
     ElementTree.SubElement(svg, "title").text = "Data flow of Setup, Predict and Learn"
     ElementTree.SubElement(svg, "style").text = _STYLE
     ElementTree.SubElement(svg, "rect", {"class": "page", "width": "100%", "height": "100%"})
@@ -157,7 +163,7 @@ def draw(chart: Flowchart) -> str:
     for route in layout.routes.values():
         _edge(svg, [(x + shift, y) for x, y in route], "edge", "tip")
     for lane, (source, target) in enumerate(chart.loops):
-        _loop(svg, layout, widths, (source, target), shift, layout.width + shift + MARGIN / 2 + 16.0 * (lane + 1))
+        _loop(svg, layout, widths, (source, target), shift, lane)
     for number, node in enumerate(chart.nodes):
         _box(svg, node, (layout.centres[number][0] + shift, layout.centres[number][1]))
     return ElementTree.tostring(svg, encoding="unicode") + "\n"
@@ -197,13 +203,16 @@ def _edge(svg: ElementTree.Element, points: list[Point], style: str, tip: str) -
     _tip(svg, (x, y + 6), tip, ((-4, -8), (4, -8)))
 
 
-def _loop(svg: ElementTree.Element, layout: Layout, widths: list[float], loop: tuple[int, int], shift: float, lane: float) -> None:
-    """A dashed line from a box back up to another, along the right margin."""
+def _loop(
+    svg: ElementTree.Element, layout: Layout, widths: list[float], loop: tuple[int, int], shift: float, lane: int
+) -> None:
+    """A dashed line from a box back up to another, along the right margin, in a lane of its own."""
+    right, aside = layout.width + shift + MARGIN / 2 + 16.0 * (lane + 1), 6.0 + 3.5 * (lane % 5)
     (x0, y0), (x1, y1) = (layout.centres[n] for n in loop)
     x0, x1 = x0 + shift + widths[loop[0]] / 2, x1 + shift + widths[loop[1]] / 2
-    out, back = y0 + NODE_HEIGHT / 2 + 8, y1 - NODE_HEIGHT / 2 - 8
+    out, back = y0 + NODE_HEIGHT / 2 + aside, y1 - NODE_HEIGHT / 2 - aside
     start, end = x0 - 14, x1 - 14
-    path = f"M{_n(start)} {_n(y0 + NODE_HEIGHT / 2)} V{_n(out)} H{_n(lane)} V{_n(back)} H{_n(end)} V{_n(y1 - NODE_HEIGHT / 2 - 4)}"
+    path = f"M{_n(start)} {_n(y0 + NODE_HEIGHT / 2)} V{_n(out)} H{_n(right)} V{_n(back)} H{_n(end)} V{_n(y1 - NODE_HEIGHT / 2 - 4)}"
     ElementTree.SubElement(svg, "path", {"class": "loop", "d": path, "stroke-linejoin": "round"})
     _tip(svg, (end, y1 - NODE_HEIGHT / 2), "looptip", ((-4, -7), (4, -7)))
 
@@ -216,7 +225,13 @@ def _tip(svg: ElementTree.Element, at: Point, style: str, back: tuple[Point, Poi
 def _box(svg: ElementTree.Element, node: Node, centre: Point) -> None:
     x, y = centre
     group = ElementTree.SubElement(svg, "g", {"class": node.style})
-    shape = {"x": _n(x - node.width / 2), "y": _n(y - NODE_HEIGHT / 2), "width": _n(node.width), "height": _n(NODE_HEIGHT), "rx": "6"}
+    shape = {
+        "x": _n(x - node.width / 2),
+        "y": _n(y - NODE_HEIGHT / 2),
+        "width": _n(node.width),
+        "height": _n(NODE_HEIGHT),
+        "rx": "6",
+    }
     ElementTree.SubElement(group, "rect", {"class": "box", **shape})
     for style, text, dy in (("name", node.name, -4.0), ("does", node.does, 12.0)):
         place_at = {"class": style, "x": _n(x), "y": _n(y + dy), "text-anchor": "middle"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from azdsl.export.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
+from azdsl.export.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable, variables
 from azdsl.ir import FUNCTIONS, Program, format_constant
 from azdsl.ir.listing import Variable
 from azdsl.ops import OPS, Kind
@@ -73,7 +73,10 @@ _OWN = {
     "const": "{c0}",
     "vector_set": "{c1}",
     "matrix_set": "{c2}",
-    **{name: rf"\{name}\left( {{a}} \right)" for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")},
+    **{
+        name: rf"\{name}\left( {{a}} \right)"
+        for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")
+    },
 }
 _SHARED = {f"{kind.word}_{name}": text for kind in Kind for name, text in _FAMILIES.items()}
 
@@ -120,17 +123,8 @@ def equation(statement: Statement, form: Readable) -> str:
         places = ", ".join(rf"\lfloor {_number(c)} F \rfloor" for c in expression.constants[:-1])
         return rf"{left}_{{{places}}} &\leftarrow {_number(expression.constants[-1])}"
     draws = isinstance(expression, Apply) and expression.op.random
-    sign = r"\leftarrow" if target in _read(expression) else r"\sim" if draws else "="
+    sign = r"\leftarrow" if target in variables(expression) else r"\sim" if draws else "="
     return f"{left} &{sign} {_write(expression, form)[0]}"
-
-
-def _read(expression: Expression) -> list[Variable]:
-    match expression:
-        case Ref(variable=variable):
-            return [variable]
-        case Apply(operands=operands):
-            return [variable for operand in operands for variable in _read(operand)]
-    return []
 
 
 def symbol(name: str, variable: Variable) -> str:
@@ -138,11 +132,17 @@ def symbol(name: str, variable: Variable) -> str:
     base, _, number = name.rpartition("_")
     base, index = (base, f"_{{{number}}}") if number.isdigit() else (name, "")
     sign = SYMBOLS.get(base)
+    if sign is None and base.endswith("_gradient"):
+        return rf"\Delta {symbol(base.removesuffix('_gradient'), variable)}{index}"
     if sign is None:
         spelled = base.replace("_", r"\_")
         return rf"\mathit{{{spelled}}}{index}"
     if variable.kind is Kind.VECTOR and "mathbf" not in sign:
-        sign = rf"\boldsymbol{{{sign}}}" if sign.startswith("\\") and "^" not in sign else rf"\mathbf{{{sign[0]}}}{sign[1:]}"
+        sign = (
+            rf"\boldsymbol{{{sign}}}"
+            if sign.startswith("\\") and "^" not in sign
+            else rf"\mathbf{{{sign[0]}}}{sign[1:]}"
+        )
     if variable.kind is Kind.MATRIX and sign[0].isalpha():
         sign = sign[0].upper() + sign[1:]
     return sign + index
@@ -165,7 +165,13 @@ def _write(expression: Expression, form: Readable) -> tuple[str, int]:
             parts = {slot: _write(operand, form) for slot, operand in zip("ab", operands, strict=False)}
             parts |= {f"c{n}": (_number(c), _ATOM) for n, c in enumerate(constants)}
             template = TEXT[op.name]
-            level = _SUM if template.startswith("(a) +") or template.startswith("(a) -") else _PRODUCT if "[" in _bare(template) else _ATOM
+            level = (
+                _SUM
+                if template.startswith("(a) +") or template.startswith("(a) -")
+                else _PRODUCT
+                if "[" in _bare(template)
+                else _ATOM
+            )
 
             def put(match: re.Match[str]) -> str:
                 free, loose, tight = match.groups()

@@ -71,7 +71,10 @@ def _order(rows: list[list[int]], above: Neighbours, below: Neighbours) -> None:
         neighbours = above if down else below
         places = {node: at / max(len(row), 1) for row in rows for at, node in enumerate(row)}
         for row in rows if down else reversed(rows):
-            mean = {n: sum(places[m] for m in neighbours[n]) / len(neighbours[n]) if neighbours.get(n) else places[n] for n in row}
+            mean = {
+                n: sum(places[m] for m in neighbours[n]) / len(neighbours[n]) if neighbours.get(n) else places[n]
+                for n in row
+            }
             row.sort(key=mean.__getitem__)
             places.update({node: at / max(len(row), 1) for at, node in enumerate(row)})
         crossings = _crossings(rows, below)
@@ -91,7 +94,9 @@ def _crossings(rows: Sequence[Sequence[int]], below: Neighbours) -> int:
     return total
 
 
-def _positions(rows: Sequence[Sequence[int]], sizes: Sequence[float], above: Neighbours, below: Neighbours) -> dict[int, float]:
+def _positions(
+    rows: Sequence[Sequence[int]], sizes: Sequence[float], above: Neighbours, below: Neighbours
+) -> dict[int, float]:
     """x of every node: drawn to its neighbours, kept in order and apart."""
     x: dict[int, float] = {}
     for row in rows:

@@ -14,7 +14,13 @@ from azdsl.ops import OPS, Kind, Op
 
 Metric = OneOf["rmse", "accuracy", "multiclass"]
 
-_ENTRYWISE = {"add": "{a} + {b}", "subtract": "{a} - {b}", "multiply": "{a} * {b}", "divide": "{a} / {b}", "abs": "np.abs({a})"}
+_ENTRYWISE = {
+    "add": "{a} + {b}",
+    "subtract": "{a} - {b}",
+    "multiply": "{a} * {b}",
+    "divide": "{a} / {b}",
+    "abs": "np.abs({a})",
+}
 _SHAPED = {"scalar": "()", "vector": "n", "matrix": "(n, n)"}
 
 TEXT: dict[str, str] = {
@@ -23,8 +29,14 @@ TEXT: dict[str, str] = {
     **{name: f"np.{name}({{a}})" for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")},
     **{f"{k}_{name}": f"{name}({{a}}, {{b}})" for k in ("scalar", "vector") for name in ("minimum", "maximum")},
     **{f"matrix_{name}": f"matrix_{name}({{a}}, {{b}})" for name in ("minimum", "maximum")},
-    **{f"{kind}_uniform": f"self.draws.uniform({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})" for kind, shape in _SHAPED.items()},
-    **{f"{kind}_gaussian": f"self.draws.gaussian({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})" for kind, shape in _SHAPED.items()},
+    **{
+        f"{kind}_uniform": f"self.draws.uniform({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})"
+        for kind, shape in _SHAPED.items()
+    },
+    **{
+        f"{kind}_gaussian": f"self.draws.gaussian({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})"
+        for kind, shape in _SHAPED.items()
+    },
     "scalar_heaviside": "np.where({a} >= 0, 1.0, 0.0)[()]",
     "vector_heaviside": "np.where({a} > 0, 1.0, 0.0)",
     "matrix_heaviside": "np.where({a} > 0, 1.0, 0.0)",
@@ -86,12 +98,19 @@ def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0) -> st
         (f"learn_one(self, features, {writer.label})", "Learn from one example, after predicting it.", learn, learn),
     ]
     for signature, doc, lines, _ in methods:
-        sized = ["n = len(features)"] if not signature.startswith("setup") and any(_sized(line) for line in lines) else []
+        sized = (
+            ["n = len(features)"] if not signature.startswith("setup") and any(_sized(line) for line in lines) else []
+        )
         text = "\n".join([f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in (*sized, *lines))])
         parts[-1] += "\n" + indent(text, "    ") + "\n"
     chosen = SQUASH[metric]
     parts[-1] += FIT.format(
-        squash=chosen.squash, close=chosen.close, learn=chosen.learn, classes=chosen.classes, answer=chosen.answer, prediction=writer.prediction
+        squash=chosen.squash,
+        close=chosen.close,
+        learn=chosen.learn,
+        classes=chosen.classes,
+        answer=chosen.answer,
+        prediction=writer.prediction,
     )
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
@@ -133,7 +152,11 @@ class _Writer:
         first = [f"{self.prediction} = {'np.zeros(n)' if self.form.multiclass else 'np.float64(0.0)'}"]
         zero = {Kind.SCALAR: "np.float64(0.0)", Kind.VECTOR: "np.zeros(n)", Kind.MATRIX: "np.zeros((n, n))"}
         waiting = {s.target for s in sum(self.form.functions, ()) if s.op.updates and s.target.sort is not Sort.LOCAL}
-        rest = [v for v in (*before, *(w for w in sorted(waiting, key=self.name) if w not in before)) if v not in known and v.address is None]
+        rest = [
+            v
+            for v in (*before, *(w for w in sorted(waiting, key=self.name) if w not in before))
+            if v not in known and v.address is None
+        ]
         return first + [f"{self.name(v)} = {zero[v.kind]}" for v in rest]
 
     def function(self, number: int) -> Iterator[str]:

@@ -1,0 +1,75 @@
+"""``azdsl explain``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import click
+
+from azdsl.cli import DONE
+from azdsl.cli.files import base_dir, load_experiment
+from azdsl.export.explain import Explanation, Scores
+from azdsl.ir import Program
+
+TASKS = 100
+
+
+@click.command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option(
+    "--tasks", type=click.IntRange(1, 100_000), default=TASKS, help=f"How many fresh tasks to measure on [{TASKS}]."
+)
+@click.option("--seeds", type=click.IntRange(1, 1000), default=5, help="How many seeds of the program's own draws [5].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(file: str, tasks: int, seeds: int, as_json: bool) -> int:
+    r"""Say what each line of a program does, and what the program is worth without it.
+
+    The program is simplified and its values named from the data flow first. The cost of a line is the
+    fitness lost without it, on fresh tasks that the search has not seen, with its standard error.
+    FILE may be - for standard input.
+
+    \b
+    Example:
+      azdsl explain best.az
+      azdsl explain best.az --tasks 1000 --json
+    """
+    from azdsl import tasks as make
+    from azdsl.api import evaluate
+    from azdsl.export.explain import explain
+    from azdsl.export.statements import TooManyRegisters
+
+    experiment = load_experiment(file)
+    task = experiment.task or make.DEFAULT_TASK
+    search = experiment.search
+    task_set = make.build(dataclasses.replace(task, test_tasks=tasks), search.seed, "test", base_dir(file))
+
+    def scores(programs: Sequence[Program]) -> Scores:
+        runs = [evaluate(list(programs), task_set, "vm", search.seed + n, search.max_abs_error) for n in range(seeds)]
+        return [[float(value) for run in runs for value in run.task_fitness[p]] for p in range(len(programs))]
+
+    try:
+        found = explain(experiment.program, scores, task_set.multiclass)
+    except TooManyRegisters as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        facts = dataclasses.asdict(found) | {"file": file, "tasks": task_set.tasks, "seeds": seeds}
+        click.echo(json.dumps(facts))
+    else:
+        click.echo(f"{make.describe(task)}: fitness {found.fitness:.6f} on {task_set.tasks} fresh tasks, {seeds} seeds")
+        click.echo(_table(found), nl=False)
+    return DONE
+
+
+def _table(found: Explanation) -> str:
+    """The lines, aligned, with what each does below it."""
+    width = max((len(line.text) for line in found.lines), default=0)
+    rows, function = [], ""
+    for line in found.lines:
+        if line.function != function:
+            function = line.function
+            rows.append(f"\n{function:<{width + 2}}  without it")
+        rows.append(f"  {line.text:<{width}}  {-line.cost:+.4f} ± {line.error:.4f}")
+        rows.append(f"      {line.words}")
+    return "\n".join(rows) + "\n"

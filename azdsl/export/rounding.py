@@ -1,0 +1,71 @@
+"""Constants with as few digits as a program's fitness allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from azdsl.ir import Instruction, Program
+from azdsl.ops import Role
+
+TOLERANCE = 5e-7
+"""How much a fitness may change: it stays the same to six decimals."""
+
+MOST_DIGITS = 17
+
+Evaluate = Callable[[Sequence[Program]], Sequence[float]]
+"""Fitness of each of several programs on the same tasks."""
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A program with rounded constants, its fitness and that of the original."""
+
+    program: Program
+    fitness: float
+    original: float
+
+
+def round_constants(program: Program, evaluate: Evaluate, tolerance: float = TOLERANCE) -> Rounded:
+    """Round each constant in turn to the fewest digits with which the fitness changes by at most ``tolerance``.
+
+    Entries' places stay as they are: they are fractions that name an entry, not sizes. So does a program
+    with fitness 0 on these tasks, which would stay 0 with any constants.
+    """
+    original = fitness = evaluate([program])[0]
+    if original == 0.0:
+        return Rounded(program, fitness, original)
+    for at, instruction in enumerate(program.instructions):
+        for slot, role in enumerate(instruction.op.constants):
+            if role is Role.INDEX:
+                continue
+            candidates = _shorter(program, at, instruction, slot)
+            scores = evaluate(candidates) if candidates else ()
+            for candidate, score in zip(candidates, scores, strict=True):
+                if abs(score - original) <= tolerance:
+                    program, fitness = candidate, score
+                    break
+            instruction = list(program.instructions)[at]
+    return Rounded(program, fitness, original)
+
+
+def _shorter(program: Program, at: int, instruction: Instruction, slot: int) -> list[Program]:
+    """The program with fewer digits in one constant, the shortest first."""
+    value = instruction.constants[slot]
+    found: dict[float, Program] = {}
+    for digits in range(1, MOST_DIGITS):
+        shorter = float(f"{value:.{digits}g}")
+        if shorter == value:
+            break
+        constants = (*instruction.constants[:slot], shorter, *instruction.constants[slot + 1 :])
+        found.setdefault(shorter, _with(program, at, replace(instruction, constants=constants)))
+    return list(found.values())
+
+
+def _with(program: Program, at: int, instruction: Instruction) -> Program:
+    """The program with another instruction in place ``at``, counted over all functions."""
+    blocks = []
+    for block in program.functions:
+        blocks.append((*block[:at], instruction, *block[at + 1 :]) if 0 <= at < len(block) else block)
+        at -= len(block)
+    return Program(*blocks)
