@@ -56,7 +56,7 @@ class Writer:
         self._init(setup)
         self._learn_one(check, train)
         self._fit(check, train, setup)
-        self._predict_one(self._predict(self._predict_rows() if self.rows > 1 else None))
+        self._predict_one(self._predict(finite, self._predict_rows() if self.rows > 1 else None))
         self._facts()
         self._create()
 
@@ -112,11 +112,15 @@ class Writer:
         self._return_if(frame, b.icmp_unsigned("==", count, ir.Constant(I64, 0)), Code(1))
         seen = frame.variable(I64, ir.Constant(I64, 0))
         with frame.repeat(lambda: count) as (at, _):
-            word = b.and_(b.load(b.gep(values, [at()], source_etype=I64), typ=I64), ir.Constant(I64, _EXPONENT))
-            # a full exponent carries into the sign bit
-            b.store(b.or_(b.load(seen, typ=I64), b.add(word, ir.Constant(I64, 1 << 52))), seen)
+            self._look(frame, b.load(b.gep(values, [at()], source_etype=I64), typ=I64), seen)
         b.ret(b.zext(b.icmp_signed(">=", b.load(seen, typ=I64), ir.Constant(I64, 0)), I32))
         return b.function
+
+    def _look(self, frame: Frame, word: Value, seen: Value) -> None:
+        """Set the sign of ``seen`` when the float64 of these bits is not finite: a full exponent carries into it."""
+        b = frame.builder
+        carried = b.add(b.and_(word, frame.constant(_EXPONENT, I64)), frame.constant(1 << 52, I64))
+        b.store(b.or_(b.load(seen, typ=word.type), carried), seen)
 
     def _check(self, finite: ir.Function) -> ir.Function:
         """``int check(const double *X, const double *y, size_t n)``: whether examples can be learned from."""
@@ -285,7 +289,7 @@ class Writer:
             wide = value if frame.element == F64 else b.fpext(value, F64)
             b.store(wide, b.gep(out, [ir.Constant(I64, i)], source_etype=F64), align=8)
 
-    def _predict(self, rows: ir.Function | None) -> ir.Function:
+    def _predict(self, finite: ir.Function, rows: ir.Function | None) -> ir.Function:
         """``int predict(model, X, n, out)``: whole groups of rows side by side, the rest (at least one) in order."""
         frame = self._open("predict", I32, [POINTER, POINTER, I64, POINTER])
         b, spec = frame.builder, self.spec
@@ -296,8 +300,13 @@ class Writer:
         if rows:
             groups = b.udiv(b.sub(n, ir.Constant(I64, 1)), ir.Constant(I64, self.rows))
             with b.if_then(b.icmp_unsigned("!=", groups, ir.Constant(I64, 0))):
-                b.call(rows, [model, X, groups, out])
+                good = b.call(rows, [model, X, groups, out])
+                self._return_if(frame, b.not_(good), Code.NOT_FINITE)
             start = b.mul(groups, ir.Constant(I64, self.rows))
+        width = ir.Constant(I64, spec.features)
+        rest = b.gep(X, [b.mul(start, width)], source_etype=F64)
+        good = b.call(finite, [rest, b.mul(b.sub(n, start), width)])
+        self._return_if(frame, b.icmp_unsigned("==", good, ir.Constant(I32, 0)), Code.NOT_FINITE)
         registers = self._registers(frame, read_only=spec.rows_independent)
         visits = frame.variable(I64, b.add(b.load(frame.offset(model, VISITS), typ=I64), start))
         functions = self._functions(frame, visits, registers)
@@ -314,8 +323,11 @@ class Writer:
         return b.function
 
     def _predict_rows(self) -> ir.Function:
-        """Predictions of groups of rows, a row in each lane: rows do not depend on each other here."""
-        frame = self._open("predict_rows", ir.VoidType(), [POINTER, POINTER, I64, POINTER], public=False, lanes=self.rows)
+        """Predictions of groups of rows, a row in each lane: rows do not depend on each other here.
+
+        Whether all features were finite.
+        """
+        frame = self._open("predict_rows", ir.IntType(1), [POINTER, POINTER, I64, POINTER], public=False, lanes=self.rows)
         b, spec, rows = frame.builder, self.spec, self.rows
         model, X, groups, out = b.function.args
         registers = Registers(frame)
@@ -325,14 +337,22 @@ class Writer:
         visits = frame.variable(I64, ir.Constant(I64, 0))
         functions = self._functions(frame, visits, registers)
         features = frame.array(spec.features)
+        seen = frame.variable(frame.wide(I64), frame.constant(0, I64))
+
+        def column(first: Value, i: Value) -> None:
+            value = self._column(frame, first, i)
+            self._look(frame, b.bitcast(value, frame.wide(I64)), seen)
+            frame.store(value if frame.element == F64 else b.fptrunc(value, frame.type), features, i)
+
         with frame.repeat(lambda: groups) as (group, _):
             first = b.gep(X, [b.mul(group(), ir.Constant(I64, rows * spec.features))], source_etype=F64)
-            frame.each(spec.features, lambda i: frame.store(self._column(frame, first, i), features, i))
+            frame.each(spec.features, lambda i: column(first, i))
             self._begin_visit(functions, visits, features)
             functions.predict_only()
             target = b.gep(out, [b.mul(group(), ir.Constant(I64, rows * spec.outputs))], source_etype=F64)
             self._scatter(frame, self._squashed(functions), target)
-        b.ret_void()
+        bad = frame.bits(b.icmp_signed("<", b.load(seen, typ=frame.wide(I64)), frame.constant(0, I64)))
+        b.ret(b.icmp_unsigned("==", bad, ir.Constant(bad.type, 0)))
         return b.function
 
     def _column(self, frame: Frame, first: Value, i: Value) -> Value:
@@ -343,7 +363,7 @@ class Writer:
         for lane, place in enumerate(places):
             number = b.load(b.gep(first, [place], source_etype=F64), align=8, typ=F64)
             value = b.insert_element(value, number, ir.Constant(I32, lane))
-        return value if frame.element == F64 else b.fptrunc(value, frame.type)
+        return value
 
     def _scatter(self, frame: Frame, outputs: Sequence[Value], target: Value) -> None:
         """Write the outputs of a group of rows, row after row."""

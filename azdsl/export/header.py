@@ -21,7 +21,7 @@ CODES = """\
 enum {
   AZ_OK = 0,         /* done */
   AZ_STOPPED = 1,    /* training stopped: a prediction was NaN or too far off (that example is not learned) */
-  AZ_NOT_FINITE = 2, /* training data hold a NaN or an infinity; nothing was changed */
+  AZ_NOT_FINITE = 2, /* features or labels hold a NaN or an infinity; nothing was changed */
   AZ_BAD_LABEL = 3,  /* a label is no class number; nothing was changed */
   AZ_NULL = 4        /* a pointer is null; nothing was changed */
 };

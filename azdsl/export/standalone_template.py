@@ -9,6 +9,7 @@ X is a list of rows or a NumPy array [n, features]. Predictions are lists, or ar
 import ctypes
 import math
 import os
+import struct
 import warnings
 from array import array
 from itertools import chain
@@ -52,15 +53,17 @@ class Model:
         # Room as the library wants it: aligned to 64 bytes.
         self._room = ctypes.create_string_buffer(size + 64)
         self._model = (ctypes.addressof(self._room) + 63) // 64 * 64
-        self._x, self._out = (_NUMBER * features)(), (_NUMBER * self.outputs)()
-        self._x_at, self._out_at = ctypes.addressof(self._x), ctypes.addressof(self._out)
+        x, out = (_NUMBER * features)(), (_NUMBER * self.outputs)()
         self._setup = _function(p + "setup", ctypes.c_int, _POINTER, ctypes.c_uint64)
         self._learn_one = _function(p + "learn_one", ctypes.c_int, _POINTER, _POINTER, _NUMBER)
-        self._predict_one = _function(p + "predict_one", ctypes.c_int, _POINTER, _POINTER, _POINTER)
+        predict_one = _function(p + "predict_one", ctypes.c_int, _POINTER, _POINTER, _POINTER)
         self._fit = _function(p + "fit", ctypes.c_int, _POINTER, _POINTER, _POINTER, _SIZE)
         self._partial_fit = _function(p + "partial_fit", ctypes.c_int, _POINTER, _POINTER, _POINTER, _SIZE)
         self._predict = _function(p + "predict", ctypes.c_int, _POINTER, _POINTER, _SIZE, _POINTER)
         self._finite = _function(p + "finite", ctypes.c_int, _POINTER, _SIZE)
+        # All that predict_one touches, at hand: looking it up would take longer than predicting.
+        places = (ctypes.addressof(x), out, ctypes.addressof(out))
+        self._fast = (struct.Struct(f"{features}d").pack_into, x, predict_one, self._model, *places, self.metric == "multiclass")
         _function(p + "init", ctypes.c_int, _POINTER)(self._model)
         if seed is not None:
             self.setup(seed)
@@ -90,28 +93,29 @@ class Model:
 
     def learn_one(self, x, y):
         """One training step on a row and its label; whether the prediction was close enough to learn."""
-        self._x[:] = self._row(x)
-        self._code(self._learn_one(self._model, self._x_at, y))
+        pack, buffer, _, model, at, *_ = self._fast
+        pack(buffer, 0, *self._row(x))
+        self._code(self._learn_one(model, at, y))
         return not self.stopped
 
     def predict(self, X):
         """Predictions for X [n, features], in order: numbers, or ``outputs`` probabilities a row."""
         rows, at, n = _numbers("X", X, self.features)
-        self._check_finite("X", at, n, self.features)
         out, out_at, give = _output(X, n, self.outputs, self.metric == "multiclass")
-        self._predict(self._model, at, n, out_at)
+        if self._predict(self._model, at, n, out_at):
+            self._refuse("X", at, n, self.features)
         return give(out)
 
     def predict_one(self, x):
         """The prediction for one row: a number, or a list of probabilities."""
+        pack, buffer, predict, model, at, out, out_at, several = self._fast
         try:
-            self._x[:] = x
-        except (TypeError, ValueError):
-            self._x[:] = self._row(x)
-        self._predict_one(self._model, self._x_at, self._out_at)
-        if not self._finite(self._x_at, self.features):
+            pack(buffer, 0, *x)
+        except struct.error:
+            pack(buffer, 0, *self._row(x))
+        if predict(model, at, out_at):
             raise ValueError("x holds a value that is not finite")
-        return self._out[0] if self.metric != "multiclass" else self._out[:]
+        return out[:] if several else out[0]
 
     @property
     def memory(self):
@@ -158,8 +162,8 @@ class Model:
     def _train(self, function, rows, labels):
         code = function(self._model, rows[1], labels[1], rows[2])
         if code == _NOT_FINITE:
-            self._check_finite("X", rows[1], rows[2], self.features)
-            self._check_finite("y", labels[1], labels[2], 1)
+            self._refuse("X", rows[1], rows[2], self.features)
+            self._refuse("y", labels[1], labels[2], 1)
         self._code(code)
 
     def _code(self, code):
@@ -176,7 +180,8 @@ class Model:
             warnings.warn(text.format(self._facts["limit"]), RuntimeWarning, stacklevel=3)
         return self
 
-    def _check_finite(self, name, at, n, width):
+    def _refuse(self, name, at, n, width):
+        """Say which of n rows is not finite, if one is."""
         if self._finite(at, n * width):
             return
         values = (_NUMBER * (n * width)).from_address(at)
