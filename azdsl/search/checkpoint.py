@@ -32,7 +32,8 @@ NAME, BEFORE = "checkpoint", "checkpoint.before"
 
 _TITLE = b"azdsl checkpoint "
 _DIGEST_BYTES = 16
-_SHIFTS = np.arange(0, 64, 16, dtype=np.uint64)
+_FIELDS = 4
+"""Fields of an instruction's word: op, inputs, output. None is above 255."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -142,49 +143,42 @@ def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
 
 def _used(space: Space, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which places of each row hold an instruction: bool[P, C]."""
-    places = np.concatenate([np.arange(most) for most in space.functions["most"]])
-    functions = np.repeat(np.arange(3), space.functions["most"])
-    used: NDArray[np.bool_] = places < lengths[:, functions]
-    return used
+    lengths = lengths.astype(np.int32)
+    return np.hstack([np.arange(most, dtype=np.int32) < lengths[:, [f]] for f, most in enumerate(space.functions["most"])])
 
 
-def _has(space: Space, fields: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of three constants each instruction has: bool[K, 3]."""
+def _constant_places(space: Space, rows: NDArray[np.int64], fields: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where the constants of instructions are in the members' memory: those that their ops have, the first ones first."""
     counts = space.table["constants"][fields[:, 0]]
-    has: NDArray[np.bool_] = np.arange(CONSTANTS) < counts[:, None]
-    return has
+    return np.concatenate([rows[counts > i] * CONSTANTS + i for i in range(CONSTANTS)])
 
 
 def _members(space: Space, members: Members) -> Arrays:
-    used = _used(space, members.about["lengths"])
-    fields = (members.code[used][:, None] >> _SHIFTS).astype(np.uint8)
-    constants = members.constants.reshape(*used.shape, CONSTANTS)[used][_has(space, fields)]
+    rows = np.flatnonzero(_used(space, members.about["lengths"]))
+    fields = members.code.ravel()[rows].astype("<u8").view("<u2").astype(np.uint8).reshape(-1, _FIELDS)
+    constants = members.constants.ravel()[_constant_places(space, rows, fields)]
     return {"fields": fields, "constants": constants, "about": members.about, "fitness": members.fitness}
 
 
 def _restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
     members.about[:], members.fitness[:] = arrays["about"], arrays["fitness"]
-    used, fields = _used(space, members.about["lengths"]), arrays["fields"]
-    constants = np.zeros((len(fields), CONSTANTS))
-    constants[_has(space, fields)] = arrays["constants"]
+    rows, fields = np.flatnonzero(_used(space, members.about["lengths"])), arrays["fields"]
     members.code[:], members.constants[:] = 0, 0.0
-    members.code[used] = (fields.astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64)
-    members.constants.reshape(*used.shape, CONSTANTS)[used] = constants
+    members.code.reshape(-1)[rows] = fields.astype("<u2").view("<u8")[:, 0]
+    members.constants.reshape(-1)[_constant_places(space, rows, fields)] = arrays["constants"]
 
 
 def _cache(cache: Cache) -> Arrays:
-    used = np.flatnonzero(cache.sets["ages"])
-    entries = {name: cache.sets[name].ravel()[used] for name in cache.sets.dtype.names or ()}
-    return {"time": cache.time, "used": used, **entries}
+    rows, columns = np.nonzero(cache.sets["ages"] if cache.time[0] else np.empty((0, 0)))
+    entries = {name: cache.sets[name][rows, columns] for name in cache.sets.dtype.names or ()}
+    return {"time": cache.time, "rows": rows, "columns": columns.astype(np.uint8), **entries}
 
 
 def _restore_cache(cache: Cache, arrays: Mapping[str, NDArray[Any]]) -> None:
     clear(cache)
     cache.time[:] = arrays["time"]
-    ways = cache.sets["ages"].shape[1]
-    rows, columns = np.divmod(arrays["used"].astype(np.int64), ways)
     for name in cache.sets.dtype.names or ():
-        cache.sets[name][rows, columns] = arrays[name]
+        cache.sets[name][arrays["rows"], arrays["columns"]] = arrays[name]
 
 
 def clear(cache: Cache) -> None:

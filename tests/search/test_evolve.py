@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_max_evals_is_exact(limit):
 
 def test_patience_counts_candidates_without_a_better_one():
     result = run(small(max_evals=None, patience=3000), quiet=True)
-    better = [e["evaluations"] for before, e in zip(result.history, result.history[1:], strict=False) if e["best"] > before["best"]]
+    better = [e["evaluations"] for before, e in pairwise(result.history) if e["best"] > before["best"]]
     last = better[-1] if better else result.history[0]["evaluations"]
     assert result.evaluations - last >= 3000 > result.history[-2]["evaluations"] - last
     assert "nothing better" in result.stopped
@@ -115,7 +116,7 @@ def test_the_hall_of_fame_is_true(tmp_path):
     rows = [line.split(",") for line in (tmp_path / "run" / "hall_of_fame.csv").read_text().splitlines()[1:]]
     assert rows and {Path(row[4]).name for row in rows} == {p.name for p in (tmp_path / "run" / "hall_of_fame").iterdir()}
     assert [int(row[0]) for row in rows] == sorted({int(row[0]) for row in rows})
-    assert all(float(a[1]) < float(b[1]) for a, b in zip(rows, rows[1:], strict=False))
+    assert all(float(a[1]) < float(b[1]) for a, b in pairwise(rows))
     experiment = small()
     search_tasks = tasks.build(experiment.task, experiment.search.seed, "search")
     for size, fitness, _, _, name in rows:

@@ -111,7 +111,7 @@ def test_other_versions_and_settings(tmp_path):
     config = path / "config.toml"
     text = config.read_text()
     config.write_text(text.replace('data = "', 'data = "0'))
-    with pytest.raises(SettingsError, match="data of .* have changed"):
+    with pytest.raises(SettingsError, match=r"data of .* have changed"):
         run(None, resume=path, quiet=True)
     config.write_text(text.replace("schema = 1", "schema = 99"))
     with pytest.raises(SettingsError, match="schema version 99"):

@@ -19,7 +19,7 @@ from azdsl.settings import SettingsError
 def test_a_used_directory_is_refused(tmp_path):
     run(small(max_evals=500), out=tmp_path / "run", quiet=True)
     before = files(tmp_path / "run")
-    with pytest.raises(SettingsError, match="not empty.*--resume"):
+    with pytest.raises(SettingsError, match=r"not empty.*--resume"):
         run(small(max_evals=500), out=tmp_path / "run", quiet=True)
     assert files(tmp_path / "run") == before
     (tmp_path / "other").mkdir()
