@@ -129,7 +129,9 @@ def draw(chart: Flowchart) -> str:
     layers = _layers(chart)
     rows = max(layers, default=0) + 1
     bands = [[layer for layer, node in zip(layers, chart.nodes, strict=True) if node.function == n] for n in range(3)]
-    heights, y, ends = [], MARGIN + 30, []
+    heights: list[float] = []
+    ends: list[int] = []
+    y = MARGIN + 30
     for row in range(rows):
         owner = next((n for n, band in enumerate(bands) if row in band), 0)
         if row and owner != ends[-1]:
@@ -140,7 +142,7 @@ def draw(chart: Flowchart) -> str:
     widths = [node.width for node in chart.nodes]
     layout = place(widths, layers, chart.edges, heights)
     lanes = 16.0 * len(chart.loops)
-    width, height = layout.width + 4 * MARGIN + lanes, y + MARGIN - (ROW - NODE_HEIGHT)
+    width, height = layout.width + 5 * MARGIN + lanes, y + MARGIN - (ROW - NODE_HEIGHT)
     svg = ElementTree.Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -159,7 +161,7 @@ def draw(chart: Flowchart) -> str:
             ElementTree.SubElement(svg, "rect", {"class": "band", **shape})
             label = {"class": "head", "x": _n(MARGIN / 2 + 12), "y": _n(top + 19)}
             ElementTree.SubElement(svg, "text", label).text = FUNCTIONS[number]
-    shift = 2 * MARGIN
+    shift = 3 * MARGIN
     for route in layout.routes.values():
         _edge(svg, [(x + shift, y) for x, y in route], "edge", "tip")
     for lane, (source, target) in enumerate(chart.loops):

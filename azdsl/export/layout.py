@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 SWEEPS = 24
 GAP = 26.0
@@ -47,7 +48,7 @@ def place(widths: Sequence[float], layers: Sequence[int], edges: Sequence[Edge],
     above: dict[int, list[int]] = defaultdict(list)
     below: dict[int, list[int]] = defaultdict(list)
     for chain in chains.values():
-        for first, second in zip(chain, chain[1:], strict=False):
+        for first, second in pairwise(chain):
             above[second].append(first)
             below[first].append(second)
     _order(rows, above, below)
@@ -86,7 +87,7 @@ def _order(rows: list[list[int]], above: Neighbours, below: Neighbours) -> None:
 def _crossings(rows: Sequence[Sequence[int]], below: Neighbours) -> int:
     """How many pairs of edges between neighbouring rows cross."""
     total = 0
-    for row, following in zip(rows, rows[1:], strict=False):
+    for row, following in pairwise(rows):
         at = {node: place for place, node in enumerate(following)}
         ends = [sorted(at[m] for m in below.get(n, ()) if m in at) for n in row]
         flat = [end for group in ends for end in group]
@@ -97,7 +98,7 @@ def _crossings(rows: Sequence[Sequence[int]], below: Neighbours) -> int:
 def _positions(
     rows: Sequence[Sequence[int]], sizes: Sequence[float], above: Neighbours, below: Neighbours
 ) -> dict[int, float]:
-    """x of every node: drawn to its neighbours, kept in order and apart."""
+    """Where every node stands in its row: drawn to its neighbours, kept in order and apart."""
     x: dict[int, float] = {}
     for row in rows:
         at = 0.0
@@ -115,7 +116,7 @@ def _positions(
 def _apart(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
     """Places as near as possible to those wanted, in order and without overlap: blocks that collide move as one."""
     offsets = [0.0]
-    for first, second in zip(sizes, sizes[1:], strict=False):
+    for first, second in pairwise(sizes):
         offsets.append(offsets[-1] + (first + second) / 2 + GAP)
     blocks: list[tuple[float, int]] = []  # (mean of wanted minus offset, members)
     for want, offset in zip(wanted, offsets, strict=False):

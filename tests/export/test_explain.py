@@ -1,0 +1,86 @@
+"""Explanations: words, roles and what a line is worth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from strategies import random_program, random_tasks
+
+from azdsl.api import evaluate
+from azdsl.cli import main
+from azdsl.export.explain import explain
+from azdsl.export.statements import readable
+from azdsl.syntax import load
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def scorer(tasks, seeds=2):
+    def scores(programs):
+        runs = [evaluate(programs, tasks, "vm", seed) for seed in range(seeds)]
+        return [[float(f) for run in runs for f in run.task_fitness[p]] for p in range(len(programs))]
+
+    return scores
+
+
+@pytest.mark.parametrize("name", ["figure5", "network"])
+def test_the_networks_are_explained(name):
+    tasks = random_tasks(np.random.default_rng(0), features=4, tasks=4, metric="rmse")
+    found = explain(load(EXAMPLES / f"{name}.az"), scorer(tasks))
+    roles = {line.role for line in found.lines}
+    assert {
+        "hidden_weights",
+        "output_weights",
+        "learning_rate",
+        "error",
+        "hidden_gradient",
+        "hidden",
+        "relu_gradient",
+    } <= roles
+    words = " ".join(line.words for line in found.lines)
+    for phrase in (
+        "ReLU of pre_activation",
+        "derivative of ReLU",
+        "Scales what is learned from the error",
+        "Updates output_weights",
+    ):
+        assert phrase in words
+
+
+def test_every_line_of_a_linear_model_is_needed(capsys):
+    assert main(["explain", str(EXAMPLES / "linear.az"), "--json", "--tasks", "10", "--seeds", "1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["fitness"] > 0.5 and found["tasks"] == 10
+    costs = {line["text"].split(" = ")[0]: line["cost"] for line in found["lines"]}
+    assert costs.keys() == {"learning_rate", "prediction", "error", "weights"}
+    assert all(cost > 0.1 for cost in costs.values())
+
+
+def test_text_has_every_line(capsys):
+    assert main(["explain", str(EXAMPLES / "affine.az"), "--tasks", "3", "--seeds", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "weights = weights + step * features" in out and "±" in out and "Computes the prediction." in out
+
+
+def test_the_fitness_is_that_of_the_program_itself():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        tasks = random_tasks(rng, features=3, tasks=3)
+        program = random_program(rng, multiclass=tasks.multiclass)
+        found = explain(program, scorer(tasks, 1), tasks.multiclass)
+        task_fitness = evaluate(program, tasks, "vm").task_fitness.tolist()
+        assert found.fitness == sum(task_fitness) / len(task_fitness)
+        assert len(found.lines) == sum(map(len, readable(program, tasks.multiclass).functions))
+
+
+def test_a_useless_line_costs_nothing():
+    from azdsl.syntax import parse
+
+    text = "def Predict():\n  s2 = dot(v0, v1)\n  s3 = norm(m1)\n  s1 = s2 + s3\ndef Learn():\n  s3 = s0 - s1\n  v2 = s3 * v0\n  s4 = 0.1\n  v2 = s4 * v2\n  v1 = v1 + v2\n"
+    tasks = random_tasks(np.random.default_rng(0), features=3, tasks=3, metric="rmse")
+    found = explain(parse(text.replace("s3 = norm(m1)", "s3 = norm(v0)\n  s3 = s3 - s3")), scorer(tasks))
+    cost = [line.cost for line in found.lines if line.text.startswith("features_norm")]
+    assert cost and max(map(abs, cost)) == 0.0
