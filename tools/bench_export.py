@@ -16,7 +16,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import azdsl
-from azdsl.cli import main as azdsl_command
+from azdsl.export import bundle
+from azdsl.export.model import make_spec
+from azdsl.export.numpy import numpy_source
 
 ROWS = 20_000
 REPEATS = 15
@@ -123,30 +125,15 @@ def best(*works: Callable[[], Any], repeats: int = REPEATS) -> list[float]:
     return times
 
 
-def numpy_predict(name: str, memory: dict[str, Any], X: Any) -> list[float]:
-    """The program in NumPy, row after row, as a readable export has it."""
-    out = []
-    for x in X:
-        if name == "linear":
-            out.append(np.dot(x, memory["v1"]))
-        else:
-            hidden = np.dot(memory["m1"], x)
-            out.append(np.dot(np.maximum(0.0, hidden), memory["v4"]))
-    return out
-
-
 def bench(name: str, folder: Path, hand: ctypes.CDLL) -> None:
     F = FEATURES[name]
     rng = np.random.default_rng(0)
     X = rng.normal(size=(ROWS, F))
     y = X @ rng.normal(size=F) * 0.3
-    file = folder / f"{name}.az"
-    file.write_text(PROGRAMS[name])
     start = time.perf_counter()
-    azdsl.compile(azdsl.parse(PROGRAMS[name]), features=F)
+    spec = make_spec(azdsl.parse(PROGRAMS[name]), F, prefix=f"az_{name}_")
+    bundle.write([spec], folder / f"{name}.so", ("shared", "python"), "native", str)
     compiling = time.perf_counter() - start
-    if azdsl_command(["compile", str(file), "-o", str(folder / f"{name}.so"), "--features", str(F), "--json"]):
-        raise SystemExit("compiling failed")
     sys.path.insert(0, str(folder))
     model = __import__(f"{name}_model").Model().fit(X[:500], y[:500])
     library = ctypes.CDLL(str(folder / f"{name}.so"))
@@ -165,10 +152,16 @@ def bench(name: str, folder: Path, hand: ctypes.CDLL) -> None:
     )
     assert np.array_equal(mine, theirs), "hand-written C gives other bits"
     (wrapped,) = best(lambda: model.predict(X))
-    (slow,) = best(lambda: numpy_predict(name, {k: np.array(v) for k, v in learned.items()}, X), repeats=3)
+    exported: dict[str, Any] = {}
+    exec(numpy_source(azdsl.parse(PROGRAMS[name])), exported)
+    pure = exported["Model"]().fit(X[:500], y[:500])
+    (slow,) = best(lambda: pure.predict(X[: ROWS // 10]), repeats=3)
+    slow *= 10
     per = 1e9 / ROWS
-    print(f"{name}, F={F}, {ROWS} rows; compiled in memory in {compiling:.2f} s")
-    print(f"  predict   {a * per:8.1f} ns/row   C {b * per:8.1f}   ratio {a / b:5.2f}   wrapper {wrapped * per:8.1f}   NumPy {slow * per:8.0f} ({slow / wrapped:.0f}x)")
+    print(f"{name}, F={F}, {ROWS} rows; compiled and linked in {compiling:.2f} s")
+    ratio = f"C {b * per:8.1f}   ratio {a / b:5.2f}"
+    others = f"wrapper {wrapped * per:8.1f}   exported NumPy {slow * per:8.0f} ({slow / wrapped:.0f}x)"
+    print(f"  predict   {a * per:8.1f} ns/row   {ratio}   {others}")
     a, b = best(
         lambda: own["partial_fit"](model._model, X.ctypes.data, y.ctypes.data, ROWS),
         lambda: other["train"](state.ctypes.data, X.ctypes.data, y.ctypes.data, ROWS),
@@ -188,7 +181,8 @@ def bench(name: str, folder: Path, hand: ctypes.CDLL) -> None:
         return run
 
     a, b = best(loop(lambda: model.predict_one(row)), loop(lambda: empty(at, x_at, out_at)), repeats=7)
-    print(f"  one row   {a / calls * 1e9:8.0f} ns   empty ctypes call {b / calls * 1e9:.0f}   beyond it {(a - b) / calls * 1e6:.2f} µs")
+    ours, none = a / calls * 1e9, b / calls * 1e9
+    print(f"  one row   {ours:8.0f} ns   empty ctypes call {none:.0f}   beyond it {(ours - none) / 1e3:.2f} µs")
 
 
 def main() -> int:
@@ -196,8 +190,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "hand.c").write_text(C_SOURCE)
-        command = ["cc", "-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC", "-o", str(folder / "hand.so"), str(folder / "hand.c"), "-lm"]
-        subprocess.run(command, check=True)
+        options = ["-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"]
+        subprocess.run(["cc", *options, "-o", str(folder / "hand.so"), str(folder / "hand.c"), "-lm"], check=True)
         hand = ctypes.CDLL(str(folder / "hand.so"))
         for program in PROGRAMS:
             bench(program, folder, hand)

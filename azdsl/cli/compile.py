@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Library to write; other files take its name (default: FILE's name, here).")
-@click.option("--emit", default="shared,header,python", help="Kinds of files, with commas between [shared,header,python]: also object, numpy, llvm, asm.")
+@click.option("--emit", default="shared,header,python", help="Kinds of files [shared,header,python]; also object, numpy, llvm, asm.")
 @click.option("--features", metavar="F[,F…]", help="Numbers in an example; several sizes make one library (default: what the file says).")
 @click.option("--metric", type=click.Choice(METRICS), help="What predictions mean (default: what the file says, else rmse).")
 @click.option("--classes", type=click.IntRange(2), help="Number of classes for the metric multiclass (default: what the file's data say).")
@@ -40,7 +42,9 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.option("--columns", metavar="NAMES", help="Columns of --train to predict from, with commas between (default: all others).")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the rows of --train [1].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: str, output: Path | None, emit: str, cpu: str, prefix: str | None, data: str | None, as_json: bool, **options: Any) -> int:
+def command(
+    file: str, output: Path | None, emit: str, cpu: str, prefix: str | None, data: str | None, as_json: bool, **options: Any
+) -> int:
     r"""Compile a program into a library that needs no azdsl: for C, and for Python through one small file.
 
     The rows of --train are taken as they are, in order: scale them as you will scale what you predict.
@@ -70,7 +74,7 @@ def command(file: str, output: Path | None, emit: str, cpu: str, prefix: str | N
         specs = _specs(experiment, name, metric, sizes, classes, options)
         if data is not None:
             specs = [_trained(specs, experiment, data, options)]
-        files = bundle.write(specs, output, kinds, cpu, lambda: _numpy(specs))
+        files = bundle.write(specs, output, kinds, cpu, lambda: _numpy(specs[0]))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     facts = {
@@ -145,7 +149,9 @@ def _specs(
     ]  # fmt: skip
 
 
-def _training_rows(data: str, experiment: Experiment, options: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _training_rows(
+    data: str, experiment: Experiment, options: dict[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """X and y of a table."""
     from azdsl.tasks.tables import read
 
@@ -162,8 +168,6 @@ def _training_rows(data: str, experiment: Experiment, options: dict[str, Any]) -
 
 def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict[str, Any]) -> Spec:
     """The one model, with what it learns from a table."""
-    from dataclasses import replace
-
     from azdsl.export.model import Model
 
     if len(specs) > 1:
@@ -171,9 +175,8 @@ def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict
     X, y = _training_rows(data, experiment, options)
     (spec,) = specs
     if X.shape[1] != spec.features:
-        raise click.ClickException(f"{data}: has {X.shape[1]} columns to predict from, but the program is compiled for {spec.features} features")
-    import warnings
-
+        sizes = f"{X.shape[1]} columns to predict from, but the program is compiled for {spec.features} features"
+        raise click.ClickException(f"{data}: has {sizes}")
     model = Model(spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -186,7 +189,8 @@ def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict
     return replace(spec, image=model.state)
 
 
-def _numpy(specs: list[Spec]) -> str:
-    from azdsl.export.numpy import source
+def _numpy(spec: Spec) -> str:
+    """The program as a NumPy module; it learns afresh, whatever was learned at compile time."""
+    from azdsl.export.numpy import numpy_source
 
-    raise NotImplementedError(source)
+    return numpy_source(spec.source, spec.metric, spec.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -17,6 +18,9 @@ from azdsl.codegen.target import Host, Loaded, _target_machine, load_object, opt
 __all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "processor_names"]
 
 _LEVEL = 2
+
+UNROLLED = 24
+"""Loops are unrolled in modules of at most this many instructions: beyond, compiling takes too long."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +40,27 @@ class Compiled:
         text: str = _target_machine(_LEVEL, self.machine).emit_assembly(self._parsed())
         return text
 
-    def _parsed(self) -> llvm.ModuleRef:
+    def _parsed(self) -> Any:
         return llvm.parse_assembly(self.llvm)
 
 
 def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
     """Compile models into one module. ``cpu`` is one of ``processor_names()``, else ``ValueError``."""
     machine = processor(cpu)
-    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine)
+    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _unrolls(specs))
     return Compiled(_with_real_names(str(parsed)), machine)
 
 
 def load_model(spec: Spec, version: str) -> Loaded:
     """Compile one model for this machine and load it into this process."""
     machine = processor("native")
-    parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine)
+    parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine, _unrolls([spec]))
     return load_object(generator.emit_object(parsed))
+
+
+def _unrolls(specs: Sequence[Spec]) -> bool:
+    """Whether the models are short enough for unrolled loops."""
+    return sum(len(spec.program) for spec in specs) <= UNROLLED
 
 
 def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:

@@ -12,7 +12,7 @@ from functools import cached_property
 from llvmlite import ir
 
 from azdsl.codegen.emitter import I64, POINTER, Emitter, Index, Value
-from azdsl.codegen.jit import Inline, _defers
+from azdsl.codegen.jit import Inline, Pending, _defers
 from azdsl.codegen.protocol import Visit
 from azdsl.ir import LABEL, PREDICTION, PREDICTIONS, Address, Program, live_exits, remove_dead_code
 from azdsl.ops import Kind
@@ -193,7 +193,8 @@ class Functions(Inline):
 
     def __init__(self, spec: Spec, frame: Frame, visit: Visit, registers: Registers) -> None:
         super().__init__(spec.program, spec.multiclass)
-        self.spec, self.e, self.visit, self.slots = spec, frame, visit, registers
+        self.spec, self.frame = spec, frame
+        self.e, self.visit, self.slots = frame, visit, registers
 
     def predict_only(self) -> None:
         """Predict without what only Learn needs."""
@@ -201,7 +202,7 @@ class Functions(Inline):
         chosen = [at for at, kept in enumerate(keep) if kept]
         block = tuple(self.program.predict[at] for at in chosen)
         after = self.spec.inherited | {self.spec.prediction}
-        pending: dict[Address, object] = {}
+        pending: dict[Address, Pending] = {}
         for place, at in enumerate(chosen):
             self._execute(block[place], self.ordinals[1][at], pending, _defers(block, place, after))
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from functools import partial
 
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I32, I64, POINTER, Value
 from azdsl.codegen.frames import SEED, VISITS, Frame, Functions, Registers, Spec
 from azdsl.codegen.protocol import Visit
+from azdsl.codegen.rows import column, rows_at_once, scatter
 from azdsl.codegen.squash import sigmoid, softmax, too_far
-from azdsl.ir import FEATURES, LABEL, LABELS
+from azdsl.ir import FEATURES, LABELS
 
 I8 = ir.IntType(8)
 _LOW = 0xFFFFFFFF
 _EXPONENT = 0x7FF << 52
 COPY_BYTES = 256
 """Functions work on a copy of each of the model's registers of at most this many bytes."""
-
-WIDE_BYTES = 1 << 16
-"""Rows are predicted several at a time while their intermediate values take at most this many bytes."""
 
 
 class Code(enum.IntEnum):
@@ -43,7 +42,7 @@ class Writer:
     def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str) -> None:
         self.module = module
         self.spec = spec
-        self.rows = vector_bytes // spec.number_bytes if _wide(spec, vector_bytes) else 1
+        self.rows = rows_at_once(spec, vector_bytes)
         self.version = version
         self.model_bytes = spec.state_bytes
 
@@ -238,7 +237,7 @@ class Writer:
 
     def _begin_visit(self, functions: Functions, visits: Value, features: Value) -> None:
         """What stands in v0 and s0 (multi-class: v1) when Predict starts."""
-        frame, b = functions.e, functions.e.builder
+        frame, b = functions.frame, functions.frame.builder
         b.store(b.add(b.load(visits, typ=I64), ir.Constant(I64, 1)), visits)
         functions.slots[FEATURES] = features
         functions.label(frame.constant(0.0))
@@ -247,7 +246,7 @@ class Writer:
 
     def _try(self, functions: Functions, visits: Value, features: Value, y: Value) -> Value:
         """Predict, squash, reveal the label; whether the prediction is too far off to learn from."""
-        frame, b, spec = functions.e, functions.e.builder, self.spec
+        frame, b, spec = functions.frame, functions.frame.builder, self.spec
         self._begin_visit(functions, visits, features)
         functions.run(1)
         y = y if frame.element == F64 else b.fptrunc(y, frame.element)
@@ -268,7 +267,7 @@ class Writer:
 
     def _squashed(self, functions: Functions) -> list[Value]:
         """The prediction as the metric sees it: s1, its sigmoid, or the softmax of v2."""
-        frame = functions.e
+        frame = functions.frame
         scores = [frame.load(functions.slots[self.spec.prediction], i) for i in range(self.spec.outputs)]
         if self.spec.multiclass:
             return softmax(frame, scores)
@@ -282,7 +281,7 @@ class Writer:
         frame.builder.ret(frame.builder.call(predict, [model, x, ir.Constant(I64, 1), out]))
 
     def _predict_row(self, functions: Functions, visits: Value, x: Value, out: Value) -> None:
-        frame, b = functions.e, functions.e.builder
+        frame, b = functions.frame, functions.frame.builder
         self._begin_visit(functions, visits, self._example(frame, x))
         functions.predict_only()
         for i, value in enumerate(self._squashed(functions)):
@@ -339,43 +338,21 @@ class Writer:
         features = frame.array(spec.features)
         seen = frame.variable(frame.wide(I64), frame.constant(0, I64))
 
-        def column(first: Value, i: Value) -> None:
-            value = self._column(frame, first, i)
+        def transpose(first: Value, i: Value) -> None:
+            value = column(frame, first, i)
             self._look(frame, b.bitcast(value, frame.wide(I64)), seen)
             frame.store(value if frame.element == F64 else b.fptrunc(value, frame.type), features, i)
 
         with frame.repeat(lambda: groups) as (group, _):
             first = b.gep(X, [b.mul(group(), ir.Constant(I64, rows * spec.features))], source_etype=F64)
-            frame.each(spec.features, lambda i: column(first, i))
+            frame.each(spec.features, partial(transpose, first))
             self._begin_visit(functions, visits, features)
             functions.predict_only()
             target = b.gep(out, [b.mul(group(), ir.Constant(I64, rows * spec.outputs))], source_etype=F64)
-            self._scatter(frame, self._squashed(functions), target)
+            scatter(frame, self._squashed(functions), target)
         bad = frame.bits(b.icmp_signed("<", b.load(seen, typ=frame.wide(I64)), frame.constant(0, I64)))
         b.ret(b.icmp_unsigned("==", bad, ir.Constant(bad.type, 0)))
         return b.function
-
-    def _column(self, frame: Frame, first: Value, i: Value) -> Value:
-        """Feature ``i`` of as many rows as there are lanes."""
-        b = frame.builder
-        places = [b.add(frame.index(i), ir.Constant(I64, lane * self.spec.features)) for lane in range(self.rows)]
-        value = ir.Constant(frame.wide(F64), ir.Undefined)
-        for lane, place in enumerate(places):
-            number = b.load(b.gep(first, [place], source_etype=F64), align=8, typ=F64)
-            value = b.insert_element(value, number, ir.Constant(I32, lane))
-        return value
-
-    def _scatter(self, frame: Frame, outputs: Sequence[Value], target: Value) -> None:
-        """Write the outputs of a group of rows, row after row."""
-        b = frame.builder
-        for i, value in enumerate(outputs):
-            wide = value if frame.element == F64 else b.fpext(value, frame.wide(F64))
-            if len(outputs) == 1:
-                b.store(wide, target, align=8)
-                return
-            for lane in range(self.rows):
-                place = b.gep(target, [ir.Constant(I64, lane * len(outputs) + i)], source_etype=F64)
-                b.store(frame.lane(wide, lane), place, align=8)
 
     # Facts and memory
 
@@ -414,15 +391,6 @@ class Writer:
         array.linkage, array.global_constant, array.align = "internal", True, 16
         array.initializer = ir.Constant(type_, bytearray(data))
         return array
-
-
-def _wide(spec: Spec, vector_bytes: int) -> bool:
-    """Whether to predict several rows side by side."""
-    if not spec.rows_independent:
-        return False
-    chosen = [i.output for i, keep in zip(spec.program.predict, spec.predicting, strict=True) if keep and i.output]
-    numbers = sum(a.kind.size(spec.features) for a in {*chosen, FEATURES, LABEL})
-    return numbers * vector_bytes <= WIDE_BYTES
 
 
 __all__ = ["Code", "Spec", "Writer"]

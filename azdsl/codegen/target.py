@@ -81,8 +81,11 @@ def _target_machine(level: int, machine: Host | None = None) -> llvm.TargetMachi
     )
 
 
-def optimize(module: ir.Module, level: int, machine: Host | None = None) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
-    """A module optimised for a processor (default: this one), and the code generator for it."""
+def optimize(module: ir.Module, level: int, machine: Host | None = None, unroll: bool = True) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
+    """A module optimised for a processor (default: this one), and the code generator for it.
+
+    Unrolling loops makes code some five times as long, and compiling it two to three times.
+    """
     generator = _target_machine(level, machine)
     module.triple = (machine or host()).triple
     module.data_layout = str(generator.target_data)
@@ -91,6 +94,7 @@ def optimize(module: ir.Module, level: int, machine: Host | None = None) -> tupl
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     # example loops are serial by meaning; only W = 1 code has element loops that a vectoriser can use
     options.loop_vectorization = options.slp_vectorization = level > 1
+    options.loop_unrolling = unroll
     builder = llvm.create_pass_builder(generator, options)
     builder.getModulePassManager().run(parsed, builder)
     return parsed, generator

@@ -13,12 +13,12 @@ _END = "# --- end of facts\n"
 
 def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
     """The module's text. ``library`` is the shared library's file name, beside which it will stand."""
-    template = (files("azdsl.export") / "standalone_template.py").read_text(encoding="utf-8")
+    template = (files("azdsl.export") / "model_template.py.in").read_text(encoding="utf-8")
     before, _, rest = template.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     facts = {spec.features: _facts(spec) for spec in specs}
     lines = ",\n".join(f"    {features}: {fact!r}" for features, fact in facts.items())
-    text = f"VERSION = {ascii(version)}\nLIBRARY = {ascii(library)}\nPROGRAM = {ascii(str(specs[0].source))}\nMODELS = {{\n{lines},\n}}\n"
+    text = f"VERSION = {version!a}\nLIBRARY = {library!a}\nPROGRAM = {str(specs[0].source)!a}\nMODELS = {{\n{lines},\n}}\n"
     return before + text + after
 
 

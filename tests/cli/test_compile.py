@@ -1,0 +1,183 @@
+"""``azdsl compile``: files written, and what bad input says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from azdsl.cli import main
+
+LINEAR = """\
+task linear(features=3)
+def Setup():
+  s2 = 0.01
+def Predict():
+  s1 = dot(v0, v1)
+def Learn():
+  s3 = s0 - s1
+  s4 = s3 * s2
+  v2 = s4 * v0
+  v1 = v1 + v2
+"""
+BARE = LINEAR.split("\n", 1)[1]
+needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object, text: str = LINEAR) -> tuple[int, str, str]:
+        Path("a.az").write_text(text)
+        status = main(["compile", "a.az", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return call
+
+
+def imported(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@needs_cc
+def test_every_kind_of_file(run: Any, tmp_path: Path) -> None:
+    status, out, err = run("--emit", "shared,object,header,python,numpy,llvm,asm", "--json")
+    assert (status, err) == (0, "")
+    facts = json.loads(out)
+    assert facts["prefix"] == "az_a"
+    assert facts["features"] == [3]
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {"a.az", "a.so", "a.o", "a.h", "a_model.py", "a_numpy.py", "a.ll", "a.s"}
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) / 30
+    model = imported(tmp_path / "a_model.py").Model().fit(X, y)
+    pure = imported(tmp_path / "a_numpy.py").Model().fit(X, y)
+    assert np.allclose(model.predict(X), pure.predict(X))
+
+
+@needs_cc
+@pytest.mark.parametrize("kind", ["npz", "csv", "parquet"])
+def test_training_at_compile_time(run: Any, tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = X @ [1.0, -2.0, 0.5]
+    data = tmp_path / f"d.{kind}"
+    if kind == "npz":
+        np.savez(data, X=X, y=y)
+    elif kind == "csv":
+        rows = "\n".join(",".join(repr(float(v)) for v in (*x, t)) for x, t in zip(X, y, strict=True))
+        data.write_text(f"a,b,c,y\n{rows}\n")
+    else:
+        pa = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table({"a": X[:, 0], "b": X[:, 1], "c": X[:, 2], "y": y}), data)
+    assert run("-o", "t.so", "--train", data, "--epochs", 5, text=BARE)[0] == 0
+    assert np.abs(imported(tmp_path / "t_model.py").Model().predict(X) - y).max() < 0.05
+
+
+@needs_cc
+def test_several_sizes(run: Any, tmp_path: Path) -> None:
+    assert run("--features", "4,8", "--cpu", "generic", "--precision", "32")[0] == 0
+    assert imported(tmp_path / "a_model.py").Model(8).features == 8
+    assert "az_a_f4_fit" in (tmp_path / "a.h").read_text()
+
+
+@needs_cc
+def test_hostile_file_names(run: Any, tmp_path: Path) -> None:
+    name = 'x";* \n\'""" import os #.so'
+    status, _, err = run("-o", name, "--emit", "shared,header,python")
+    assert (status, err) == (0, "")
+    stem = name.removesuffix(".so")
+    assert imported(tmp_path / f"{stem}_model.py").Model().predict([[1, 2, 3]]) == [0.0]
+    header = (tmp_path / f"{stem}.h").read_text()
+    assert "import os" not in header
+    assert header.count("/*") == header.count("*/")
+
+
+TEXT_COLUMN = "error: d.csv: column 'a' holds text ('red' in row 1); leave it out with columns=… or turn it into numbers"
+STOPPED = (
+    "error: d.csv: training stopped: a prediction was no number or off by more than 100; "
+    "scale the data or raise --max-abs-error"
+)
+BAD: list[tuple[list[str], str, str, str]] = [
+    ([], BARE, "", "error: the file names no task, so the number of features is not known: give --features"),
+    (["--metric", "multiclass"], LINEAR, "", "error: the number of classes is not known: give --classes"),
+    (["--metric", "multiclass", "--classes", "5"], LINEAR, "", "error: 5 classes with 3 features: needs 2 to F classes; pad the features with zeros"),
+    (["--features", "x"], LINEAR, "", "error: --features 'x' is neither a number nor numbers with commas between"),
+    (["--features", "0"], LINEAR, "", "error: features must be between 1 and 4096, not 0"),
+    (["--features", "5000"], LINEAR, "", "error: features must be between 1 and 4096, not 5000"),
+    (["--emit", "rust"], LINEAR, "", "error: unknown kind 'rust' to emit; known are shared, object, header, python, numpy, llvm, asm"),
+    (["--emit", ","], LINEAR, "", "error: nothing to emit; choose from shared, object, header, python, numpy, llvm, asm"),
+    (["--prefix", "1a"], LINEAR, "", "error: '1a' is no C identifier of at most 48 letters, digits and underscores: choose another --prefix"),
+    (["-o", "no/where.so"], LINEAR, "", "error: no: no such directory"),
+    (["-o", "folder.so"], LINEAR, "", "error: folder.so: is a directory"),
+    (["--epochs", "2"], LINEAR, "", "error: --epochs needs --train"),
+    (["--target-column", "y"], LINEAR, "", "error: --target-column needs --train"),
+    (["--train", "no.csv"], LINEAR, "", "error: no.csv: no such file"),
+    (["--train", "d.csv"], LINEAR, "a,b,c,y\nred,1,2,3\n", TEXT_COLUMN),
+    (["--train", "d.csv"], LINEAR, "a,b,c,y\nnan,1,2,3\n", "error: d.csv: column 'a' is missing in row 1; remove or fill such rows first"),
+    (["--train", "d.csv"], LINEAR, "a,b,y\n1,2,3\n", "error: d.csv: has 2 columns to predict from, but the program is compiled for 3 features"),
+    (["--train", "d.csv"], LINEAR, "a,b,c,z\n1,2,3,4\n", "error: d.csv has no column 'y'; it has a, b, c, z"),
+    (["--train", "d.csv", "--features", "3,4"], LINEAR, "a,b,c,y\n1,2,3,4\n", "error: --train needs one size: give a single number to --features"),
+    (["--train", "d.csv"], LINEAR, "a,b,c,y\n1,2,3,400\n", STOPPED),
+    (["--train", "d.csv", "--metric", "accuracy"], LINEAR, "a,b,c,y\n1,2,3,4\n", "error: y must hold 0 and 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "text", "data", "message"), BAD, ids=[" ".join(row[0]) or "no size" for row in BAD])
+def test_bad_input(run: Any, tmp_path: Path, arguments: list[str], text: str, data: str, message: str) -> None:
+    (tmp_path / "folder.so").mkdir()
+    (tmp_path / "d.csv").write_text(data)
+    status, out, err = run(*arguments, text=text)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[0] == message
+    assert {path.name for path in tmp_path.iterdir()} == {"a.az", "d.csv", "folder.so"}
+
+
+def test_unknown_processor(run: Any) -> None:
+    status, _, err = run("--cpu", "z80")
+    assert status == 2
+    assert err.startswith("error: unknown processor 'z80'; known are native, generic")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_directory_that_cannot_be_written(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "ro").mkdir(mode=0o500)
+    assert run("-o", "ro/a.so")[::2] == (2, "error: ro: Permission denied\n")
+
+
+def test_no_compiler(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("azdsl.export.shared.find_spec", lambda name: None)
+    status, _, err = run("--emit", "shared,header")
+    assert status == 2
+    assert err == (
+        "error: linking a shared library needs a C compiler: install one (cc), or pip install 'azdsl[zig]'; "
+        "--emit object,header needs none\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["a.az"]
+    assert run("--emit", "object,header")[0] == 0
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert run()[2] == "error: CC='no-such-compiler': no such program; set CC to a C compiler or unset it\n"
+
+
+def test_compiler_that_fails(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old.txt").write_text("")
+    monkeypatch.setenv("CC", "false")
+    status, _, err = run()
+    assert (status, err) == (2, "error: false could not link the library (exit status 1): \n")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.az", "old.txt"}
