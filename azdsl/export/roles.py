@@ -60,11 +60,11 @@ class Flow:
         self.label = {v.number for v in self.values if v.given == label and v.place == LEARN}
         features = {v.number for v in self.values if v.given == FEATURES}
         self.features = features
-        self.taught = self._made_of(self.label)
-        self.data = self._made_of(features)
-        self.forward = self._needed_for(graph.root)
+        self.taught = self.made_of(self.label)
+        self.data = self.made_of(features)
+        self.forward = self.needed_for(graph.root)
 
-    def _made_of(self, sources: Iterable[int]) -> set[int]:
+    def made_of(self, sources: Iterable[int]) -> set[int]:
         """``sources`` and all that is computed from them within one example."""
         found = set(sources)
         for value in self.values:
@@ -72,7 +72,7 @@ class Flow:
                 found.add(value.number)
         return found
 
-    def _needed_for(self, value: Value) -> set[int]:
+    def needed_for(self, value: Value) -> set[int]:
         """A value and what it is computed from within one example."""
         found = {value.number}
         todo = [value]
@@ -104,7 +104,7 @@ class Flow:
             yield (
                 value,
                 parameter,
-                not any(other is not value and value.number in self._needed_for(other) for other, _ in found),
+                not any(other is not value and value.number in self.needed_for(other) for other, _ in found),
             )
 
 
@@ -162,7 +162,7 @@ def _weights(flow: Flow, roles: Roles) -> Found:
 
 def _activations(flow: Flow, roles: Roles) -> Found:
     layers = {value.number for value, _, _ in flow.layers()}
-    made = flow._made_of(layers)
+    made = flow.made_of(layers)
     for value in flow.values:
         if (
             value.number not in flow.forward
@@ -193,14 +193,8 @@ def _biases(flow: Flow, roles: Roles) -> Found:
             continue
         for this, other in (value.inputs, value.inputs[::-1]):
             if this.number in flow.addresses and other.number in flow.data:
-                below = any(
-                    v.number not in (value.number, this.number) and not last and value.number in flow._needed_for(v)
-                    for v, _, last in layers
-                ) or any(
-                    last and v.number != value.number and value.number in flow._needed_for(v) for v, _, last in layers
-                )
-                several = len(layers) > 1
-                name = "hidden_bias" if below else "output_bias" if several else "bias"
+                below = any(value.number in flow.needed_for(product) for product, _, _ in layers)
+                name = "hidden_bias" if below else "output_bias" if len(layers) > 1 else "bias"
                 yield this, name, "learned, and added on the way to the prediction"
 
 

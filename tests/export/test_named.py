@@ -211,7 +211,8 @@ def test_too_many_values_are_said_to_be(tmp_path, capsys):
 def test_names_in_a_file_reach_no_generated_file(style, tmp_path, capsys):
     path = tmp_path / 'odd"""\nname*.az'
     path.write_text(
-        'task file(path="x\'\'\'*/.csv")\ndef Setup():\n  hacked_by = 0.1  # """ os.system\ndef Predict():\n  evil = dot(v1, features)\n  prediction = evil * hacked_by\n'
+        'task file(path="x\'\'\'*/.csv")\ndef Setup():\n  hacked_by = 0.1  # """ os.system\n'
+        "def Predict():\n  evil = dot(v1, features)\n  prediction = evil * hacked_by\n"
     )
     arguments = ["--exact"] if style in ("named", "latex") else []
     assert main(["show", "--style", style, *arguments, str(path)]) == 0

@@ -96,7 +96,10 @@ CASES = {
     ),
     "set_again": ("v1[0.2] = 3\n  v1[0.2] = 4", "v9[0.2] = 0"),
 }
-TAIL = "\n  s5 = norm(v0)\n  s6 = norm(m1)\n  s7 = norm(v2)\n  s1 = s4 + s5\n  s1 = s1 + s6\n  s1 = s1 + s7\n  s7 = dot(v1, v0)\n  s7 = s7 + s1\n  s1 = dot(v9, v0)\n  s1 = s1 + s7\n"
+TAIL = (
+    "\n  s5 = norm(v0)\n  s6 = norm(m1)\n  s7 = norm(v2)\n  s1 = s4 + s5\n  s1 = s1 + s6\n  s1 = s1 + s7\n"
+    "  s7 = dot(v1, v0)\n  s7 = s7 + s1\n  s1 = dot(v9, v0)\n  s1 = s1 + s7\n"
+)
 LEARN = "def Learn():\n  s7 = s0 - s1\n  v3 = s7 * v0\n  s7 = 0.01\n  v3 = s7 * v3\n  v1 = v1 + v3\n  m1 = outer(v1, v0)\n  s4 = s4 + s0\n"
 
 
