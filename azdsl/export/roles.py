@@ -97,7 +97,7 @@ class Flow:
         for value in self.values:
             if value.number in self.forward and family(value.op) in PRODUCTS:
                 data = [v for v in value.inputs if v.number in self.data]
-                parameters = [v for v in value.inputs if self.parameter(v) and v.op is not CONST]
+                parameters = [v for v in value.inputs if self.parameter(v) and v.kind is not Kind.SCALAR]
                 if data and parameters:
                     found.append((value, parameters[0]))
         for value, parameter in found:
@@ -149,15 +149,20 @@ def _noise(flow: Flow, roles: Roles) -> Found:
 
 def _weights(flow: Flow, roles: Roles) -> Found:
     layers = list(flow.layers())
-    for value, parameter, last in layers:
+    for _, parameter, last in layers:
         if parameter.number not in flow.addresses:
             yield parameter, "fixed_weights", "multiplied with what comes from the features, and never updated"
         elif last:
             name = "output_weights" if len(layers) > 1 else "weights"
             what = "the hidden units" if len(layers) > 1 else "the features"
             yield parameter, name, f"learned, and multiplied with {what} to predict"
-        elif family(value.op) in PRODUCTS:
+        else:
             yield parameter, "hidden_weights", "learned, and multiplied with the features below another layer"
+    for value in flow.values:
+        if value.number in flow.forward and family(value.op) in ("multiply", "scale"):
+            for this, other in (value.inputs, value.inputs[::-1]):
+                if this.kind is Kind.SCALAR and this.number in flow.addresses and other.number in flow.data:
+                    yield this, "scale", "learned, and multiplies on the way to the prediction"
 
 
 def _activations(flow: Flow, roles: Roles) -> Found:
