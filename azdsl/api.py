@@ -91,7 +91,7 @@ def combined(task_fitness: NDArray[np.float64], combine: str) -> NDArray[np.floa
     return mean
 
 
-def evolve(seed: Program | Experiment | str | Path, tasks: TaskSet | None = None, **settings: Any) -> Result:
+def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = None, **settings: Any) -> Result:
     """Search for a better program.
 
     ``seed`` is a program, an experiment or the path of a ``.az`` file; ``tasks`` replaces the task set that

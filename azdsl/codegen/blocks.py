@@ -54,7 +54,8 @@ def _lanes(array: NDArray[np.float64], first: int, count: int, lanes: int, dtype
     """Tasks ``first`` … of [T, …] as [… , W], padded with zeros."""
     part = np.moveaxis(array[first : first + count], 0, -1)
     out = aligned(part[..., 0].size * lanes, dtype).reshape(*part.shape[:-1], lanes)
-    out[..., :count] = part
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, as everywhere
+        out[..., :count] = part
     return out
 
 

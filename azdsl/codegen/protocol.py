@@ -16,6 +16,7 @@ from typing import Protocol
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I32, I64, POINTER, Emitter, Value
+from azdsl.codegen.squash import sigmoid, softmax, too_far
 from azdsl.taskset import Metric
 
 
@@ -190,44 +191,26 @@ class Evaluation:
         e, b, backend = self.e, self.builder, self.backend
         prediction = e.load(backend.prediction())
         if self.scheme.metric == "accuracy":
-            prediction = self._sigmoid(prediction)
+            prediction = sigmoid(e, prediction)
             e.store(prediction, backend.prediction())
         self._record(prediction)
-        return self._too_far(b.fsub(y, prediction))
+        return too_far(e, b.fsub(y, prediction), self.limit)
 
     def _check_classes(self, y: Value) -> Value:
-        """The same for a vector of class predictions, which softmax squashes."""
+        """The same for a vector of class predictions; writes the one-hot label too, all F entries of it."""
         e, b, backend = self.e, self.builder, self.backend
-        classes = self.scheme.classes
-        logits = [e.load(backend.vector(2), i) for i in range(classes)]
-        largest = self._largest(logits)
-        powers = [e.library("exp", b.fsub(x, largest)) for x in logits]
-        total = e.total(classes, lambda i: [powers[i]])[0]
+        shares = softmax(e, [e.load(backend.vector(2), i) for i in range(self.scheme.classes)])
         bad = None
-        for i, power in enumerate(powers):
-            share = b.fdiv(power, total)
+        for i, share in enumerate(shares):
             hot = b.select(b.fcmp_ordered("==", y, e.constant(float(i))), e.constant(1.0), e.constant(0.0))
             e.store(share, backend.vector(2), i)
             e.store(hot, backend.vector(1), i)
             self._record(share)
-            far = self._too_far(b.fsub(hot, share))
+            far = too_far(e, b.fsub(hot, share), self.limit)
             bad = far if bad is None else b.or_(bad, far)
+        for i in range(self.scheme.classes, e.features):
+            e.store(e.constant(0.0), backend.vector(1), i)
         return bad
-
-    def _largest(self, values: list[Value]) -> Value:
-        e, b = self.e, self.builder
-        largest = values[0]
-        for value in values[1:]:
-            largest = b.select(b.fcmp_ordered("<", largest, value), value, largest)
-        return largest
-
-    def _sigmoid(self, x: Value) -> Value:
-        e, b = self.e, self.builder
-        return b.fdiv(e.constant(1.0), b.fadd(e.constant(1.0), e.library("exp", b.fneg(x))))
-
-    def _too_far(self, error: Value) -> Value:
-        """Lanes where an error is NaN or beyond the limit."""
-        return self.builder.fcmp_unordered(">", self.e.intrinsic("fabs", error), self.limit)
 
     def _stop(self, bad: Value) -> None:
         """Take lanes out of training; leave the evaluation when none remains."""
@@ -271,7 +254,7 @@ class Evaluation:
                 prediction = e.load(self.backend.prediction())
                 self._record(prediction)
                 error = b.fsub(y, prediction)
-                self._fail(e.bits(self._too_far(error)), failed, leave)
+                self._fail(e.bits(too_far(e, error, self.limit)), failed, leave)
                 gain = b.fmul(error, error)
             else:
                 gain = b.select(self._right(y), e.constant(1.0), e.constant(0.0))
@@ -316,7 +299,7 @@ class Evaluation:
             prediction = e.load(self.backend.prediction())
             self._record(prediction)
             half = e.constant(0.5)
-            positive = b.fcmp_ordered(">", self._sigmoid(prediction), half)
+            positive = b.fcmp_ordered(">", sigmoid(e, prediction), half)
             return b.xor(b.xor(positive, b.fcmp_ordered(">", y, half)), e.constant(1, ir.IntType(1)))
         values = [e.load(self.backend.vector(2), i) for i in range(self.scheme.classes)]
         for value in values:
