@@ -1,7 +1,7 @@
-"""A bounded table from 128-bit keys to float64 values that drops what was used longest ago.
+"""A bounded table from 64-bit keys to float64 values that drops what was used longest ago.
 
-Set-associative: a key can be in any of the eight places of one set, and the least recently used of
-these makes room. So a look-up reads one cache line, nothing is ever rehashed, and the state is arrays.
+Set-associative: a key can be in any of the seven places of one set, and the least recently used of
+these makes room. So a look-up reads one cache line, nothing is ever rehashed, and the state is an array.
 """
 
 from __future__ import annotations
@@ -11,55 +11,76 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.codegen.compiled import inline, multiply_high
+from azdsl.codegen.compiled import inline, lowest_bit, multiply_high
 
-WAYS = 8
-"""Places a key can be in: a cache line's worth of tags."""
+WAYS = 7
+"""Places a key can be in: their tags and ranks fill a cache line."""
 
+SET = np.dtype([("tags", "u8", WAYS), ("ranks", "u8"), ("values", "f8", WAYS), ("unused", "u8")])
+"""One set is two cache lines: the keys (0: empty), a byte for each with the number of those used more recently; the values."""
 
-SET = np.dtype([("tags", "u8", WAYS), ("checks", "u8", WAYS), ("ages", "u8", WAYS), ("values", "f8", WAYS)])
-"""One set: a cache line each of the keys' first words, their second words, the times of their last use (0: empty), the values."""
+FRESH = sum(way << 8 * way for way in range(WAYS))
+"""The ranks of an empty set."""
+
+_NONE, _BYTE = np.uint64(0), np.uint64(8)
+_MASK = np.uint64(0xFF)
+_ONES = np.uint64(sum(1 << 8 * way for way in range(WAYS)))
+_OLDEST, _LOW, _HIGH = _ONES * np.uint64(WAYS - 1), _ONES * np.uint64(0x7F), _ONES * np.uint64(0x80)
+"""The rank of the least recently used place, the low bits and the high bit of a byte, in every byte."""
+_TOP = np.uint64(7)
 
 
 class Cache(NamedTuple):
-    """``sets`` are records of eight places; ``time`` uint64[1] counts uses."""
+    """``sets`` are records of seven places each."""
 
     sets: NDArray[np.void]
-    time: NDArray[np.uint64]
 
 
 def make_cache(entries: int) -> Cache:
     """An empty table with room for ``entries`` values, rounded up to whole sets."""
-    return Cache(np.zeros(-(-entries // WAYS), SET), np.zeros(1, np.uint64))
+    size = -(-entries // WAYS) * SET.itemsize
+    room = np.zeros(size + SET.itemsize, np.uint8)
+    skip = -room.ctypes.data % SET.itemsize
+    sets = room[skip : skip + size].view(SET)
+    sets["ranks"] = FRESH
+    return Cache(sets)
 
 
 @inline
 def place(cache: Cache, tag: Any) -> Any:
     """The set that a key belongs to: its tag as a fraction of 2**64."""
-    return np.int64(multiply_high(tag, np.uint64(cache.sets.size)))
+    return multiply_high(tag, np.uint64(cache.sets.size))
 
 
 @inline
-def find(cache: Cache, tag: Any, check: Any) -> Any:
-    """Whether the key is there, and its value; marks it as used."""
+def touched(ranks: Any, way: Any) -> Any:
+    """The ranks after a use of one place. The bytes are below 128, so none borrows from its neighbour."""
+    shift = way * _BYTE
+    rank = (ranks >> shift) & _MASK
+    above = ((ranks | _HIGH) - rank * _ONES) & _HIGH  # the high bit of those with this rank or more
+    return (ranks + ((above ^ _HIGH) >> _TOP)) & ~(_MASK << shift)
+
+
+@inline
+def find(cache: Cache, tag: Any) -> Any:
+    """Whether the key (not 0) is there, and its value; marks it as used."""
     places = cache.sets[place(cache, tag)]
+    hits = _NONE
     for way in range(WAYS):
-        if places.tags[way] == tag and places.checks[way] == check and places.ages[way] != np.uint64(0):
-            cache.time[0] += np.uint64(1)
-            places.ages[way] = cache.time[0]
-            return True, places.values[way]
-    return False, 0.0
+        hits |= np.uint64(places.tags[way] == tag) << np.uint64(way)
+    if hits == _NONE:
+        return False, 0.0
+    found = lowest_bit(hits)
+    places.ranks = touched(places.ranks, found)
+    return True, places.values[found]
 
 
 @inline
-def put(cache: Cache, tag: Any, check: Any, value: Any) -> None:
+def put(cache: Cache, tag: Any, value: Any) -> None:
     """Add a key that is not there, in place of its set's least recently used one."""
     places = cache.sets[place(cache, tag)]
-    oldest = 0
-    for way in range(1, WAYS):
-        oldest = way if places.ages[way] < places.ages[oldest] else oldest
-    cache.time[0] += np.uint64(1)
+    others = (places.ranks ^ _OLDEST) + _LOW  # the high bit of those that are not the oldest
+    oldest = lowest_bit((others & _HIGH) ^ _HIGH) >> np.uint64(3)
     places.tags[oldest] = tag
-    places.checks[oldest] = check
-    places.ages[oldest] = cache.time[0]
     places.values[oldest] = value
+    places.ranks = touched(places.ranks, oldest)

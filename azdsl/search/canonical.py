@@ -1,11 +1,15 @@
-"""The canonical form of a candidate: its live instructions, their cost and a 128-bit hash of their meaning.
+"""The canonical form of a candidate: its live instructions, their cost and a 64-bit hash of their meaning.
 
 ``liveness`` is ``azdsl.ir.passes.liveness`` on arrays. ``fingerprint`` numbers values: a register's hash is
 that of the expression which it holds, in terms of the registers at the function's start. A program's hash
-combines those of the registers that something reads after each function, so it does not depend on the
-order of independent instructions, on dead code or on which registers temporaries are in. Programs with the
-same hash compute the same predictions bit for bit: a random op's hash holds its place among the live draws,
-which is what the draw depends on; only ops that are commutative to the bit may have their inputs swapped.
+combines those of the registers that a function leaves behind for something to read, so it does not depend
+on the order of independent instructions, on dead code or on which registers temporaries are in. Programs
+with the same hash compute the same predictions bit for bit: a random op's hash holds its place among the
+live draws, which is what the draw depends on; only ops that are commutative to the bit may have their
+inputs swapped.
+
+64 bits: a look-up is compared with the entries of a cache, so the chance that a run of 10**9 candidates
+with 10**5 entries ever takes one meaning for another is about 10**14 / 2**64, or 5e-6.
 """
 
 from __future__ import annotations
@@ -15,39 +19,35 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.codegen.compiled import inline, multiply_high
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
-from azdsl.codegen.compiled import inline, lowest_bit, multiply_high
 from azdsl.search.salts import salts
-from azdsl.search.space import KINDS, NO_KIND, Space
+from azdsl.search.space import Space
 
 _FIELD = np.uint64(FIELD)
 _A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
-_SECOND, _OLD, _NUMBER, _DRAW, _LAST = ((pair[0], pair[1]) for pair in salts("step", 5))
-
-
-_ONE = np.uint64(1)
-_BANKS = len(KINDS)
-_READS = NO_KIND + 1
-"""Where the flags of what an instruction reads start in a row of ``Scratch.masks``."""
+_SECOND, _OLD, _NUMBER, _DRAW, _LAST = salts("step", 5)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
 class Scratch(NamedTuple):
-    """Working memory of one island. ``code``, ``constants`` and ``lengths`` hold the live program after ``compact``.
+    """Working memory of one island. ``code``, ``constants`` and ``lengths`` hold the live program after ``fingerprint``.
 
-    ``bits`` is the constants' memory in words. For every instruction, ``masks`` uint64[C, 8] flags by bank the
-    register that it writes and those that it reads, and ``keep`` whether it is live. ``slots`` uint8[C, 4]: a
-    live instruction's register numbers: output, inputs, the updated one. ``after`` uint64[3, 3]: the
-    registers that are read after each function, by bank. ``values`` hashes of what registers hold.
+    For every instruction uint64[C]: ``writes`` and ``reads`` have a bit for each of its registers. The live
+    instructions of function f are ``order[begins[f] : its end]``, ascending; ``left`` is not 0 where such an
+    instruction leaves behind what is read after the function. ``bits`` is the constants' memory in words.
+    ``values`` uint64[R] are hashes of what the registers hold.
     """
 
     lengths: NDArray[np.int64]
     code: NDArray[np.uint64]
     constants: NDArray[np.float64]
     bits: NDArray[np.uint64]
-    masks: NDArray[np.uint64]
-    keep: NDArray[np.uint8]
-    slots: NDArray[np.uint8]
-    after: NDArray[np.uint64]
+    writes: NDArray[np.uint64]
+    reads: NDArray[np.uint64]
+    order: NDArray[np.uint64]
+    left: NDArray[np.uint64]
+    begins: NDArray[np.uint64]
     values: NDArray[np.uint64]
     task_fitness: NDArray[np.float64]
 
@@ -60,11 +60,12 @@ def make_scratch(space: Space, tasks: int) -> Scratch:
         code=np.zeros(capacity, np.uint64),
         constants=constants,
         bits=constants.view(np.uint64),
-        masks=np.zeros((capacity, 2 * _READS), np.uint64),
-        keep=np.zeros(capacity, np.uint8),
-        slots=np.zeros((capacity, 4), np.uint8),
-        after=np.zeros((3, _BANKS), np.uint64),
-        values=np.zeros((space.registers.shape[1], 2), np.uint64),
+        writes=np.zeros(capacity, np.uint64),
+        reads=np.zeros(capacity, np.uint64),
+        order=np.zeros(capacity, np.uint64),
+        left=np.zeros(capacity, np.uint64),
+        begins=np.zeros(3, np.uint64),
+        values=np.zeros(space.starts.shape[1], np.uint64),
         task_fitness=np.zeros(tasks),
     )
 
@@ -76,128 +77,106 @@ def mix(a: Any, b: Any) -> Any:
 
 
 @inline
-def decode(table: Any, masks: Any, code: Any, first: Any, length: Any) -> None:
-    """Flag what the instructions of a function write and read."""
-    for at in range(first, first + length):
-        word = code[at]
-        op = table[np.int64(word & _FIELD)]
-        out = _ONE << (word >> _OUT)
-        for i in range(2 * _READS):
-            masks[at, i] = np.uint64(0)
-        masks[at, op.out_kind] = out
-        masks[at, _READS + op.a_kind] |= _ONE << ((word >> _A) & _FIELD)
-        masks[at, _READS + op.b_kind] |= _ONE << ((word >> _B) & _FIELD)
-        masks[at, _READS + op.old_kind] |= out
+def bounds(space: Space, lengths: Any, f: Any) -> Any:
+    """Where a function starts and ends in a row; unsigned, so that numba need not look for negative indices."""
+    first = np.uint64(space.functions[f].offset)
+    return first, first + np.uint64(lengths[f])
 
 
 @inline
-def backward(masks: Any, keep: Any, first: Any, length: Any, s: Any, v: Any, m: Any) -> Any:
-    """Which instructions of a function matter when s, v and m are read later; gives what is read before it."""
-    for i in range(length):
-        at = first + length - 1 - i
-        s_out, v_out, m_out = masks[at, 0], masks[at, 1], masks[at, 2]
-        live = np.uint64(((s & s_out) | (v & v_out) | (m & m_out)) != np.uint64(0))
-        keep[at] = live
-        all_ones = np.uint64(0) - live
-        s = (s & ~s_out) | (masks[at, _READS] & all_ones)
-        v = (v & ~v_out) | (masks[at, _READS + 1] & all_ones)
-        m = (m & ~m_out) | (masks[at, _READS + 2] & all_ones)
-    return s, v, m
+def decode(table: Any, writes: Any, reads: Any, code: Any, first: Any, end: Any) -> None:
+    """Flag what the instructions of a function write and read."""
+    for at in range(first, end):
+        word = code[at]
+        op = table[word & _FIELD]
+        out = word >> _OUT
+        writes[at] = op.out_bit << out
+        reads[at] = (op.a_bit << ((word >> _A) & _FIELD)) | (op.b_bit << ((word >> _B) & _FIELD)) | (op.old_bit << out)
+
+
+@inline
+def backward(scratch: Scratch, f: Any, first: Any, end: Any, after: Any) -> Any:
+    """List the instructions of a function that matter when ``after`` is read later; gives what is read before it.
+
+    Every instruction is written to the list, which grows by live ones only: nothing to mispredict.
+    """
+    needed, untouched, begin = after, after, end
+    for i in range(end - first):
+        at = end - _ONE - i
+        out = scratch.writes[at]
+        live = (needed & out) != _NONE
+        scratch.order[begin - _ONE] = at
+        scratch.left[begin - _ONE] = untouched & out
+        begin -= np.uint64(live)
+        needed = (needed & ~out) | (scratch.reads[at] if live else _NONE)
+        untouched &= ~out
+    scratch.begins[f] = begin
+    return needed
 
 
 @inline
 def liveness(space: Space, scratch: Scratch, code: Any, lengths: Any) -> None:
-    """Flag the instructions that can reach a prediction, and the registers that are read after each function."""
-    masks, keep, after = scratch.masks, scratch.keep, scratch.after
-    first = (space.functions[0].offset, space.functions[1].offset, space.functions[2].offset)
-    for f in range(3):
-        decode(space.table, masks, code, first[f], lengths[f])
-    given_s, given_v, given_m = ~space.given[0], ~space.given[1], ~space.given[2]
-    s1, v1, m1 = space.prediction[0], space.prediction[1], space.prediction[2]
+    """List the instructions that can reach a prediction."""
+    first0, end0 = bounds(space, lengths, 0)
+    first1, end1 = bounds(space, lengths, 1)
+    first2, end2 = bounds(space, lengths, 2)
+    for first, end in ((first0, end0), (first1, end1), (first2, end2)):
+        decode(space.table, scratch.writes, scratch.reads, code, first, end)
+    after, entry = space.prediction, _NONE
+    scratch.begins[2] = end2  # Learn is not looked at unless Predict reads something
     while True:
-        s, v, m = backward(masks, keep, first[1], lengths[1], s1, v1, m1)
-        s0, v0, m0 = s & given_s, v & given_v, m & given_m
-        s, v, m = backward(masks, keep, first[2], lengths[2], s0, v0, m0)
-        s = (s & given_s) | s0 | space.prediction[0]
-        v = (v & given_v) | v0 | space.prediction[1]
-        m = (m & given_m) | m0 | space.prediction[2]
-        if s == s1 and v == v1 and m == m1:
+        before = backward(scratch, 1, first1, end1, after) & ~space.given
+        if before == entry:
             break
-        s1, v1, m1 = s, v, m
-    backward(masks, keep, first[0], lengths[0], s0, v0, m0)
-    after[0, 0], after[0, 1], after[0, 2] = s0, v0, m0
-    after[1, 0], after[1, 1], after[1, 2] = s1, v1, m1
-    after[2, 0], after[2, 1], after[2, 2] = s0, v0, m0
+        entry = before
+        again = after | entry | (backward(scratch, 2, first2, end2, entry) & ~space.given)
+        if again == after:
+            break
+        after = again
+    backward(scratch, 0, first0, end0, entry)
 
 
 @inline
-def compact(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
-    """Move the live instructions together, function after function; gives the cost of one evaluation.
+def special(scratch: Scratch, op: Any, at: Any, old: Any, draw: Any, value: Any) -> Any:
+    """Add to an instruction's hash the value that it updates, more constants and its place among the draws."""
+    if op.updates:
+        value = mix(value ^ _OLD, old)
+    for i in range(1, op.constants):
+        value = mix(value ^ scratch.bits[at, i], _NUMBER)
+    if op.random:
+        value = mix(value ^ draw, _DRAW)
+    return value
 
-    Every instruction is written and the end moves on past live ones only: nothing to mispredict.
-    """
-    slots, cost = scratch.slots, 0.0
-    end: Any = 0
+
+@inline
+def fingerprint(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
+    """Move the live instructions together; gives the cost of one evaluation and the hash, which is not 0."""
+    values = scratch.values
+    cost, total, draw, to = 0.0, _NONE, _NONE, _NONE
     for f in range(3):
-        first, begin = space.functions[f].offset, end
-        for at in range(first, first + lengths[f]):
-            word, live = code[at], np.int64(scratch.keep[at])
-            op = space.table[np.int64(word & _FIELD)]
-            out = np.int64(word >> _OUT)
-            scratch.code[end] = word
-            for i in range(CONSTANTS):
-                scratch.constants[end, i] = constants[CONSTANTS * at + i]
-            slots[end, 0] = op.out_base + out
-            slots[end, 1] = op.a_base + np.int64((word >> _A) & _FIELD)
-            slots[end, 2] = op.b_base + np.int64((word >> _B) & _FIELD)
-            slots[end, 3] = op.old_base + out * op.updates
-            cost += op.costs[f] * live
-            end += live
+        for r in range(values.size):
+            values[r] = space.starts[f, r]
+        begin, end = scratch.begins[f], bounds(space, lengths, f)[1]
         scratch.lengths[f] = end - begin
-    return cost
-
-
-@inline
-def special(scratch: Scratch, record: Any, at: Any, draw: Any, h0: Any, h1: Any) -> Any:
-    """Add to an instruction's hash the value that it updates, its constants and its place among the draws."""
-    values, old = scratch.values, scratch.slots[at, 3]
-    if record.updates:
-        h0, h1 = mix(h0 ^ _OLD[0], values[old, 0]), mix(h1 ^ _OLD[1], values[old, 1])
-    for i in range(record.constants):
-        bits = scratch.bits[at, i]
-        h0, h1 = mix(h0 ^ bits, _NUMBER[0]), mix(h1 ^ bits, _NUMBER[1])
-    if record.random:
-        h0, h1 = mix(h0 ^ draw, _DRAW[0]), mix(h1 ^ draw, _DRAW[1])
-    return h0, h1
-
-
-@inline
-def fingerprint(space: Space, scratch: Scratch) -> Any:
-    """The hash of the live program: two words."""
-    values, slots = scratch.values, scratch.slots
-    at, draw = 0, np.uint64(0)
-    sum0, sum1 = np.uint64(0), np.uint64(0)
-    for f in range(3):
-        for r in range(values.shape[0]):
-            values[r, 0] = space.registers[f, r].value0
-            values[r, 1] = space.registers[f, r].value1
-        for _ in range(scratch.lengths[f]):
-            record = space.table[np.int64(scratch.code[at] & _FIELD)]
-            out, a, b = slots[at, 0], slots[at, 1], slots[at, 2]
-            swap = record.commutative != 0 and values[b, 0] < values[a, 0]
-            x, y = (b, a) if swap else (a, b)
-            h0 = mix(values[x, 0] ^ record.salt0, values[y, 0] ^ _SECOND[0])
-            h1 = mix(values[x, 1] ^ record.salt1, values[y, 1] ^ _SECOND[1])
-            if not record.plain:
-                h0, h1 = special(scratch, record, at, draw, h0, h1)
-                draw += np.uint64(record.random)
-            values[out, 0], values[out, 1] = h0, h1
-            at += 1
-        for bank in range(_BANKS):
-            left = scratch.after[f, bank]
-            while left:
-                r = space.first_register[bank] + np.int64(lowest_bit(left))
-                left &= left - _ONE
-                sum0 += mix(values[r, 0] ^ space.registers[f, r].name0, _LAST[0])
-                sum1 += mix(values[r, 1] ^ space.registers[f, r].name1, _LAST[1])
-    return mix(sum0 ^ _SECOND[0], _LAST[0]), mix(sum1 ^ _SECOND[1], _LAST[1])
+        for i in range(begin, end):
+            at = scratch.order[i]
+            word = code[at]
+            op = space.table[word & _FIELD]
+            scratch.code[to] = word
+            for k in range(CONSTANTS):
+                scratch.constants[to, k] = constants[CONSTANTS * at + k]
+            out = op.out_base + (word >> _OUT)
+            a, b = values[op.a_base + ((word >> _A) & _FIELD)], values[op.b_base + ((word >> _B) & _FIELD)]
+            swap = (op.commutative != 0) & (b < a)
+            x, y = (b if swap else a), (a if swap else b)
+            # no op has two inputs and constants, so the first constant may be where the second input would be
+            value = mix(x ^ op.salt, y ^ _SECOND ^ (scratch.bits[to, 0] & op.number))
+            if op.special:
+                value = special(scratch, op, to, values[out], draw, value)
+                draw += np.uint64(op.random)
+            values[out] = value
+            cost += op.costs[f]
+            seen = mix(value ^ space.names[f, out], _LAST)
+            total += seen if scratch.left[i] != _NONE else _NONE
+            to += _ONE
+    return cost, max(mix(total ^ _SECOND, _LAST), _ONE)

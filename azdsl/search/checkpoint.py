@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.cache import Cache
+from azdsl.search.cache import FRESH, Cache
 from azdsl.search.population import Island, Members
 from azdsl.search.space import Space
 
@@ -169,19 +169,21 @@ def _restore_members(space: Space, members: Members, arrays: Mapping[str, NDArra
 
 
 def _cache(cache: Cache) -> Arrays:
-    rows, columns = np.nonzero(cache.sets["ages"] if cache.time[0] else np.empty((0, 0)))
-    entries = {name: cache.sets[name][rows, columns] for name in cache.sets.dtype.names or ()}
-    return {"time": cache.time, "rows": rows, "columns": columns.astype(np.uint8), **entries}
+    sets = cache.sets
+    rows, columns = np.nonzero(sets["tags"])
+    entries = {"tags": sets["tags"][rows, columns], "values": sets["values"][rows, columns], "ranks": sets["ranks"][rows]}
+    return {"rows": rows, "columns": columns.astype(np.uint8), **entries}
 
 
 def _restore_cache(cache: Cache, arrays: Mapping[str, NDArray[Any]]) -> None:
     clear(cache)
-    cache.time[:] = arrays["time"]
-    for name in cache.sets.dtype.names or ():
-        cache.sets[name][arrays["rows"], arrays["columns"]] = arrays[name]
+    rows, columns = arrays["rows"], arrays["columns"]
+    for name in ("tags", "values"):
+        cache.sets[name][rows, columns] = arrays[name]
+    cache.sets["ranks"][rows] = arrays["ranks"]
 
 
 def clear(cache: Cache) -> None:
     """Forget everything."""
-    cache.sets["ages"] = 0
-    cache.time[:] = 0
+    cache.sets["tags"] = 0
+    cache.sets["ranks"] = FRESH

@@ -10,7 +10,7 @@ import numpy as np
 
 from azdsl.codegen.compiled import jit
 from azdsl.ir import Program
-from azdsl.search.canonical import Scratch, liveness
+from azdsl.search.canonical import Scratch, bounds, liveness
 from azdsl.search.population import Island, Members, genotype
 from azdsl.search.selection import canonical
 from azdsl.search.space import Space
@@ -43,9 +43,7 @@ def live_sizes(space: Space, members: Members, scratch: Scratch, sizes: Any) -> 
         liveness(space, scratch, members.code[row], lengths)
         count = 0
         for f in range(3):
-            first = space.functions[f].offset
-            for at in range(first, first + lengths[f]):
-                count += scratch.keep[at]
+            count += int(bounds(space, lengths, f)[1] - scratch.begins[f])
         sizes[row] = count
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
 
+from azdsl.codegen.compiled import inline, jit
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import find, put
-from azdsl.search.canonical import Scratch, compact, fingerprint, liveness
-from azdsl.codegen.compiled import inline, jit
+from azdsl.search.canonical import Scratch, fingerprint, liveness
 from azdsl.search.evaluation import full, functional_hash
 from azdsl.search.mutate import mutate
 from azdsl.search.population import LAYERS, Island, Members
@@ -30,27 +33,41 @@ def tournament(fitness: Any, draws: Any, state: Words) -> Any:
     """Draw members with replacement; the fittest wins, the first drawn of equals. Two draws a random word."""
     size = fitness.size
     winner, word = digit(next_word(state), size)
+    best = fitness[winner]
     for i in range(1, draws):
         if i & 1 == 0:
             word = next_word(state)
         rival, word = digit(word, size)
-        winner = rival if fitness[rival] > fitness[winner] else winner
+        other = fitness[rival]
+        winner, best = (rival, other) if other > best else (winner, best)
     return winner
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+def copy_words(typing: Any, target: Any, source: Any, count: Any) -> Any:
+    """Copy 64-bit words from one address to another; the two do not overlap."""
+
+    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        byte, size = ir.IntType(8).as_pointer(), ir.IntType(64)
+        to, origin = (builder.inttoptr(address, byte) for address in arguments[:2])
+        copy = builder.module.declare_intrinsic("llvm.memcpy", [byte, byte, size])
+        builder.call(copy, [to, origin, builder.shl(arguments[2], size(3)), ir.IntType(1)(0)])
+        return context.get_dummy_value()
+
+    return numba.types.void(numba.uint64, numba.uint64, numba.int64), generate
 
 
 @inline
 def copy_row(space: Space, source: Members, row: Any, target: Members, to: Any) -> None:
     """Copy a program with all that is known of it, its code only as far as it reaches."""
     about, theirs = source.about[row], target.about[to]
-    theirs.key0, theirs.key1, theirs.birth = about.key0, about.key1, about.birth
+    theirs.key, theirs.birth = about.key, about.birth
     target.fitness[to] = source.fitness[row]
     for f in range(3):
         theirs.lengths[f] = about.lengths[f]
     end = space.functions[2].offset + about.lengths[2]
-    for at in range(end):
-        target.code[to, at] = source.code[row, at]
-    for at in range(CONSTANTS * end):
-        target.constants[to, at] = source.constants[row, at]
+    copy_words(target.code[to].ctypes.data, source.code[row].ctypes.data, end)
+    copy_words(target.constants[to].ctypes.data, source.constants[row].ctypes.data, CONSTANTS * end)
 
 
 @jit
@@ -97,13 +114,13 @@ def measure(space: Space, island: Island, scratch: Scratch, engine: Any) -> Any:
         early = functional_hash(engine, scratch.lengths, code, constants)
         if early == _NONE:
             return 0.0, _STOPPED
-        known, fitness = find(island.errors, early, _NONE)
+        known, fitness = find(island.errors, early)
         if known:
             return fitness, _FEC
     stopped = full(engine, scratch.lengths, code, constants, scratch.task_fitness)
     fitness = combined(space, scratch.task_fitness)
     if space.fec:
-        put(island.errors, early, _NONE, fitness)
+        put(island.errors, early, fitness)
     return fitness, _STOPPED if stopped else _FULL
 
 
@@ -122,7 +139,7 @@ def remember(space: Space, members: Members, finalists: Members, row: Any) -> An
     about, worst = members.about[row], 0
     for i in range(finalists.fitness.size):
         other = finalists.about[i]
-        if finalists.fitness[i] >= 0.0 and other.key0 == about.key0 and other.key1 == about.key1:
+        if finalists.fitness[i] >= 0.0 and other.key == about.key:
             return lowest(finalists.fitness)
         if finalists.fitness[i] < finalists.fitness[worst]:
             worst = i
@@ -135,20 +152,21 @@ def remember(space: Space, members: Members, finalists: Members, row: Any) -> An
 def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any) -> Any:
     """Set the fitness and hash of a member that holds its parent's; gives the layer that settled it."""
     members, about = island.members, island.members.about[row]
-    liveness(space, scratch, members.code[row], about.lengths)
-    if compact(space, scratch, members.code[row], members.constants[row], about.lengths) > space.budget:
+    code = members.code[row]
+    liveness(space, scratch, code, about.lengths)
+    cost, key = fingerprint(space, scratch, code, members.constants[row], about.lengths)
+    if cost > space.budget:
         # The budget comes first and has no hash: a cheaper program may mean the same.
-        about.key0, about.key1, members.fitness[row] = _NONE, _NONE, 0.0
+        about.key, members.fitness[row] = _NONE, 0.0
         return _BUDGET
-    key0, key1 = fingerprint(space, scratch)
-    if key0 == about.key0 and key1 == about.key1:
+    if key == about.key:
         return _NEUTRAL
-    about.key0, about.key1 = key0, key1
-    known, fitness = find(island.programs, key0, key1)
+    about.key = key
+    known, fitness = find(island.programs, key)
     layer = _CACHED
     if not known:
         fitness, layer = measure(space, island, scratch, engine)
-        put(island.programs, key0, key1, fitness)
+        put(island.programs, key, fitness)
     members.fitness[row] = fitness
     return layer
 

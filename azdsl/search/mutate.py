@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from azdsl.codegen.compiled import inline
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
 from azdsl.ops import Role
-from azdsl.codegen.compiled import inline, jit
 from azdsl.search.rng import Words, digit, exp, next_word, normal, uniform
 from azdsl.search.space import ROLES, Space
 from azdsl.settings import MUTATIONS
@@ -22,7 +22,8 @@ _FIELD = np.uint64(FIELD)
 _A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
 _INDEX, _STD = ROLES.index(Role.INDEX), ROLES.index(Role.STD)
 _ALTER, _INSTRUCTION, _FUNCTION, _INSERT, _REMOVE, _TRADE = (
-    MUTATIONS.index(name) for name in ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
+    MUTATIONS.index(name)
+    for name in ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
 )
 FLIP = 0.1
 """Probability that a mutated constant changes its sign instead of its size."""
@@ -43,7 +44,7 @@ def fresh_constant(state: Words, role: Any) -> Any:
     return u if role in (_INDEX, _STD) else 2.0 * u - 1.0
 
 
-@jit
+@inline
 def write_random(space: Space, state: Words, code: Any, constants: Any, function: Any, first: Any, count: Any) -> None:
     """Put ``count`` random instructions of ``function`` at row ``first`` and after."""
     choice = space.functions[function]
@@ -54,7 +55,9 @@ def write_random(space: Space, state: Words, code: Any, constants: Any, function
         a, word = digit(word, record.a_count)
         b, word = digit(word, record.b_count)
         out, word = digit(word, record.out_count)
-        code[at] = np.uint64(op) | (np.uint64(a) << _A) | (np.uint64(b) << _B) | (np.uint64(out + record.out_first) << _OUT)
+        code[at] = (
+            np.uint64(op) | (np.uint64(a) << _A) | (np.uint64(b) << _B) | (np.uint64(out + record.out_first) << _OUT)
+        )
         for i in range(CONSTANTS):
             constants[CONSTANTS * at + i] = 0.0
         for i in range(record.constants):
@@ -82,11 +85,11 @@ def alter_constant(state: Words, word: Any, record: Any, constants: Any, at: Any
     return True
 
 
-@jit
+@inline
 def alter(space: Space, state: Words, code: Any, constants: Any, at: Any) -> Any:
     """Redraw an input or the output, or change a constant: each input, the output and the constants alike likely."""
     before = code[at]
-    record = space.table[np.int64(before & _FIELD)]
+    record = space.table[before & _FIELD]
     kinds = record.inputs + record.has_output + (1 if record.constants else 0)
     if kinds == 0:
         return False
@@ -121,7 +124,7 @@ def shift(code: Any, constants: Any, gap: Any, to: Any) -> None:
         move(code, constants, at - 1, at)
 
 
-@jit
+@inline
 def mutate(space: Space, state: Words, code: Any, constants: Any, lengths: Any) -> Any:
     """Mutate a row once; false if it is surely as it was, perhaps because its lengths do not permit the mutation."""
     k, word = digit(next_word(state), space.mutations.size)

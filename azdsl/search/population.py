@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.codegen.compiled import jit
 from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import Cache, make_cache
-from azdsl.codegen.compiled import jit
 from azdsl.search.mutate import write_random
 from azdsl.search.rng import Words, below, seeded
 from azdsl.search.space import Space
@@ -21,8 +21,8 @@ LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", 
 """How a candidate's fitness was settled, in the order of ``Island.counts``."""
 
 
-ABOUT = np.dtype([("lengths", "i8", 3), ("key0", "u8"), ("key1", "u8"), ("birth", "i8")])
-"""A program's lengths, its canonical hash (0, 0 when it is over budget) and its number among the candidates."""
+ABOUT = np.dtype([("lengths", "i8", 3), ("key", "u8"), ("birth", "i8")])
+"""A program's lengths, its canonical hash (0 when it is over budget) and its number among the candidates."""
 
 
 class Members(NamedTuple):
@@ -125,7 +125,9 @@ def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
     """The island's state by name, for a checkpoint: ``members.code`` and so on."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in island._asdict().items():
-        parts = {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
+        parts = (
+            {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
+        )
         arrays |= parts
     return arrays
 

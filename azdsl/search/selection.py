@@ -25,7 +25,7 @@ class Found:
     """A program of the search in canonical form, its fitness there, and which candidate of which island it was."""
 
     program: Program
-    key: tuple[int, int]
+    key: int
     search_fitness: float
     island: int
     birth: int
@@ -116,7 +116,7 @@ def _found(space: Space, island: Island, number: int, row: int, multiclass: bool
     about = island.finalists.about[row]
     return Found(
         program=canonical(genotype(space, island.finalists, row), multiclass),
-        key=(int(about["key0"]), int(about["key1"])),
+        key=int(about["key"]),
         search_fitness=float(island.finalists.fitness[row]),
         island=number,
         birth=int(about["birth"]),

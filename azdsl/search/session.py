@@ -226,7 +226,7 @@ class Session:
         finalists = plan.judge.compare(self.state.finalists, all_found(plan.space, self.islands, plan.multiclass))
         chosen = answer(finalists)
         if chosen is None:  # stopped before anything was evaluated: the seed itself
-            seed = Found(canonical(plan.experiment.program, plan.multiclass), (0, 0), 0.0, 0, 0)
+            seed = Found(canonical(plan.experiment.program, plan.multiclass), 0, 0.0, 0, 0)
             chosen = plan.judge.compare((), [seed])[0]
         return chosen, self._front(self.state.front)
 

@@ -25,31 +25,33 @@ ROLES = tuple(Role)
 
 OP_TABLE = np.dtype(
     [
+        # for hashing; a bit is that of the register with index 0, or no bit where there is no register
+        ("out_bit", "u8"),
+        ("a_bit", "u8"),
+        ("b_bit", "u8"),
+        ("old_bit", "u8"),  # the output's, when the op keeps part of its old value
+        ("salt", "u8"),
+        ("number", "u8"),  # all ones where there is a constant
+        ("costs", "f8", 3),  # the op's share of an evaluation's cost, in each function
+        ("out_base", "u1"),  # what to add to a register's index for its number
+        ("a_base", "u1"),
+        ("b_base", "u1"),
+        ("commutative", "u1"),
+        ("random", "u1"),
+        ("updates", "u1"),
+        ("special", "u1"),  # random, updating or with more than one constant
+        ("constants", "i1"),
+        # for mutation
         ("inputs", "i2"),
         ("has_output", "i2"),
-        ("constants", "i2"),
         ("a_count", "i2"),  # registers to draw an input from; 1 where there is none, which draws a 0
         ("b_count", "i2"),
         ("out_first", "i2"),  # the first register that may be written
         ("out_count", "i2"),
-        ("roles", "i2", 3),
         ("low", "i2"),  # the constants to keep in order, or -1
         ("high", "i2"),
-        ("out_kind", "i2"),  # the register banks by number; 3 is none
-        ("a_kind", "i2"),
-        ("b_kind", "i2"),
-        ("old_kind", "i2"),  # the output's, when the op keeps part of its old value
-        ("a_base", "i2"),  # what to add to a register's index for its number
-        ("b_base", "i2"),
-        ("out_base", "i2"),
-        ("old_base", "i2"),
-        ("commutative", "i2"),
-        ("random", "i2"),
-        ("updates", "i2"),
-        ("plain", "i2"),  # neither constants, nor random, nor updating
-        ("costs", "f8", 3),  # the op's share of an evaluation's cost, in each function
-        ("salt0", "u8"),
-        ("salt1", "u8"),
+        ("roles", "i2", 3),
+        ("unused", "i2", 13),  # to 128 bytes
     ],
     align=True,
 )
@@ -64,12 +66,8 @@ FUNCTION_TABLE = np.dtype(
     ]
 )
 
-REGISTER_TABLE = np.dtype([("value0", "u8"), ("value1", "u8"), ("name0", "u8"), ("name1", "u8")])
-"""Hashes of what a register holds when a function starts, and of its name where the function ends."""
-
-KINDS = tuple(Kind)
-"""Kinds of registers in the order in which banks are numbered; ``NO_KIND`` comes after them."""
-NO_KIND = len(KINDS)
+MOST_REGISTERS = 64
+"""So that a set of registers is one word."""
 
 BASELINE = (
     ("const", "vector_gaussian", "matrix_gaussian"),
@@ -92,22 +90,22 @@ BASELINE = (
 class Space(NamedTuple):
     """What may be bred, and how it is judged. All fields are arrays or numbers that numba understands.
 
-    ``table`` has a record per op, ``functions`` one per function, ``registers`` [3, R] one per function
-    and register. ``evolvable`` holds the functions that mutations touch, ``mutations`` the kinds of
-    mutation by their place in ``settings.MUTATIONS``. ``first_register`` is each bank's first number.
-    ``given`` uint64[3] flags, bank by bank, the registers that the evaluation writes, ``prediction`` the
-    one that it reads; ``budget`` is the most that a program may cost.
+    ``table`` has a record per op, ``functions`` one per function. uint64[3, R], for every function and register:
+    ``starts`` are hashes of what a register holds when the function starts, ``names`` of its name where the
+    function ends. ``evolvable`` holds the functions that mutations touch, ``mutations`` the kinds of
+    mutation by their place in ``settings.MUTATIONS``. ``given`` has a bit for each register that the evaluation
+    writes, ``prediction`` for the one that it reads; ``budget`` is the most that a program may cost.
     """
 
     table: NDArray[np.void]
     functions: NDArray[np.void]
-    registers: NDArray[np.void]
+    starts: NDArray[np.uint64]
+    names: NDArray[np.uint64]
     ops: NDArray[np.int64]
     evolvable: NDArray[np.int64]
     mutations: NDArray[np.int64]
-    first_register: NDArray[np.int64]
-    given: NDArray[np.uint64]
-    prediction: NDArray[np.uint64]
+    given: np.uint64
+    prediction: np.uint64
     budget: float
     mutation: float
     tournament: int
@@ -130,18 +128,23 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     if not evolvable:
         raise SettingsError("ops", "nothing can evolve: every function is frozen, without ops or of length 0")
     bank = Bank(registers)
+    if bank.none > MOST_REGISTERS:
+        held = ", ".join(f"{key}={value}" for key, value in vars(registers).items())
+        raise SettingsError(
+            "registers", f"{held}: {bank.none} registers in all, but a search can have {MOST_REGISTERS}; allow fewer"
+        )
     table = _table(bank, tasks)
     baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])
     return Space(
         table=table,
         functions=_functions(lengths, [len(ops) for ops in allowed]),
-        registers=_registers(bank, tasks.multiclass),
+        starts=_starts(bank, tasks.multiclass),
+        names=np.stack([salts(f"name {name}", bank.total) for name in FUNCTIONS]),
         ops=np.array([op.code for ops in allowed for op in ops], np.int64),
         evolvable=np.array(evolvable, np.int64),
         mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
-        first_register=np.array([bank.base[kind] for kind in KINDS], np.int64),
-        given=_flags(LABEL, FEATURES, *([LABELS] if tasks.multiclass else [])),
-        prediction=_flags(PREDICTIONS if tasks.multiclass else PREDICTION),
+        given=bank.flags(LABEL, FEATURES, *([LABELS] if tasks.multiclass else [])),
+        prediction=bank.flags(PREDICTIONS if tasks.multiclass else PREDICTION),
         budget=float(search.budget * baseline) if search.budget else float("inf"),
         mutation=float(search.mutation),
         tournament=search.tournament,
@@ -169,17 +172,23 @@ class Bank:
         first = sum(address.kind is kind for address in READ_ONLY)
         return first, max(0, self.sizes[kind] - first)
 
+    def flags(self, *addresses: Address) -> np.uint64:
+        """A set of registers as a word."""
+        return np.uint64(sum(1 << self.number(address) for address in addresses))
 
-def _flags(*addresses: Address) -> NDArray[np.uint64]:
-    """Registers as a bit each, bank by bank."""
-    return np.array([sum(1 << a.index for a in addresses if a.kind is kind) for kind in Kind], np.uint64)
+    def bit(self, kind: Kind | None) -> int:
+        """The bit of the first register of ``kind``."""
+        return 1 << self.base[kind] if kind and self.sizes[kind] else 0
 
 
 def check_registers(program: Program, registers: Registers, multiclass: bool) -> None:
     """Raise ``SettingsError`` when the program, or the kind of task, needs registers that are not there."""
     sizes = Bank(registers).sizes
     if multiclass and sizes[Kind.VECTOR] <= PREDICTIONS.index:
-        raise SettingsError("vectors", f"vectors={registers.vectors}: multi-class tasks predict in {PREDICTIONS}; allow at least 3 vectors")
+        raise SettingsError(
+            "vectors",
+            f"vectors={registers.vectors}: multi-class tasks predict in {PREDICTIONS}; allow at least 3 vectors",
+        )
     for instruction in program.instructions:
         for address in (*instruction.inputs, *([instruction.output] if instruction.output else [])):
             if address.index >= sizes[address.kind]:
@@ -195,7 +204,9 @@ def _lengths(experiment: Experiment, function: int) -> Range:
         return Range(written, written)
     lengths: Range = getattr(experiment.search, name.lower())
     if experiment.search.init == "seed" and written > lengths.most:
-        raise SettingsError(name.lower(), f"{name} has {written} instructions, but {name.lower()}={lengths}; allow as many")
+        raise SettingsError(
+            name.lower(), f"{name} has {written} instructions, but {name.lower()}={lengths}; allow as many"
+        )
     return lengths
 
 
@@ -206,10 +217,15 @@ def _allowed(experiment: Experiment, function: int) -> list[Op]:
     bank = Bank(experiment.registers)
     ops = experiment.ops[function]
     legal = [
-        op for op in ops if all(bank.sizes[kind] for kind in op.inputs) and (op.output is None or bank.writable(op.output)[1])
+        op
+        for op in ops
+        if all(bank.sizes[kind] for kind in op.inputs) and (op.output is None or bank.writable(op.output)[1])
     ]
     if ops and not legal:
-        raise SettingsError("ops", f"no op of {FUNCTIONS[function]} is possible: the registers that they need do not exist; allow more registers")
+        raise SettingsError(
+            "ops",
+            f"no op of {FUNCTIONS[function]} is possible: the registers that they need do not exist; allow more registers",
+        )
     return legal
 
 
@@ -222,7 +238,9 @@ def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64
         raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; there are {', '.join(MUTATIONS)}")
     possible = [name for name in wanted if varies or name not in ("insert", "remove")]
     if not possible:
-        raise SettingsError("mutations", "no mutation is possible: insert and remove need lengths that may vary, such as setup=1..21")
+        raise SettingsError(
+            "mutations", "no mutation is possible: insert and remove need lengths that may vary, such as setup=1..21"
+        )
     return np.array([MUTATIONS.index(name) for name in possible], np.int64)
 
 
@@ -241,7 +259,7 @@ def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
     table = np.zeros(len(OPS), OP_TABLE)
     validations = tasks.steps // tasks.epoch_length * int(tasks.valid_X.shape[1])
     runs = np.array([1, tasks.steps + validations, tasks.steps])
-    table["salt0"], table["salt1"] = salts("op", len(OPS)).T
+    table["salt"] = salts("op", len(OPS))
     for op, record in zip(OPS, table, strict=True):
         first, count = bank.writable(op.output) if op.output else (0, 1)
         roles = [ROLES.index(role) for role in op.constants]
@@ -249,23 +267,25 @@ def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
         for at, slot in enumerate("ab"):
             kind = op.inputs[at] if at < len(op.inputs) else None
             record[f"{slot}_count"] = bank.sizes[kind] if kind else 1
-            record[f"{slot}_kind"] = KINDS.index(kind) if kind else NO_KIND
             record[f"{slot}_base"] = bank.base[kind] if kind else bank.sink
+            record[f"{slot}_bit"] = bank.bit(kind)
         record["out_first"], record["out_count"] = first, count
         record["out_base"] = bank.base[op.output] if op.output else bank.none
-        record["out_kind"] = KINDS.index(op.output) if op.output else NO_KIND
-        record["old_kind"] = record["out_kind"] if op.updates else NO_KIND
-        record["old_base"] = record["out_base"] if op.updates else bank.sink
+        record["out_bit"] = bank.bit(op.output)
+        record["old_bit"] = bank.bit(op.output) if op.updates else 0
         record["roles"] = [*roles, -1, -1, -1][:3]
-        record["low"], record["high"] = (op.constants.index(r) if r in op.constants else -1 for r in (Role.LOW, Role.HIGH))
+        record["low"], record["high"] = (
+            op.constants.index(r) if r in op.constants else -1 for r in (Role.LOW, Role.HIGH)
+        )
         record["commutative"], record["random"], record["updates"] = op.commutative, op.random, op.updates
-        record["plain"] = not (roles or op.random or op.updates)
+        record["number"] = 2**64 - 1 if roles else 0
+        record["special"] = len(roles) > 1 or op.random or op.updates
         record["costs"] = runs * op.cost(tasks.features)
     return table
 
 
-def _registers(bank: Bank, multiclass: bool) -> NDArray[np.void]:
-    """One record per function and register.
+def _starts(bank: Bank, multiclass: bool) -> NDArray[np.uint64]:
+    """Hashes of what registers hold when a function starts.
 
     All memory is zero before Setup. While predicting the label is 0 (and the one-hot label too).
     """
@@ -277,8 +297,4 @@ def _registers(bank: Bank, multiclass: bool) -> NDArray[np.void]:
     if multiclass:
         values[1, bank.number(LABELS)] = zero[Kind.VECTOR]
         values[2, bank.number(LABEL)] = zero[Kind.SCALAR]
-    names = np.stack([salts(f"name {f}", bank.total) for f in FUNCTIONS])
-    registers = np.zeros((3, bank.total), REGISTER_TABLE)
-    for i in range(2):
-        registers[f"value{i}"], registers[f"name{i}"] = values[..., i], names[..., i]
-    return registers
+    return values

@@ -46,7 +46,7 @@ def from_json(facts: Mapping[str, Any]) -> State:
     return State(**{**facts, "finalists": finalists, "front": front})
 
 
-def _finalist(program: str, key: list[int], fitness: float, **found: Any) -> Finalist:
-    return Finalist(Found(parse(program), (key[0], key[1]), **found), fitness)
+def _finalist(program: str, key: int, fitness: float, **found: Any) -> Finalist:
+    return Finalist(Found(parse(program), key, **found), fitness)
 
 

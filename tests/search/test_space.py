@@ -48,6 +48,7 @@ def test_budget_is_a_multiple_of_the_baselines_cost():
         (replace(demo(), ops=((BY_NAME["transpose"],),) * 3, registers=Registers(4, 3, 0)), "ops", "no op of Setup"),
         (Experiment(Program((ADD,)), registers=Registers(4, 3, 1)), "scalars", "the program uses s6"),
         (Experiment(Program((ADD,) * 30)), "setup", "Setup has 30 instructions"),
+        (replace(demo(), registers=Registers(30, 30, 5)), "registers", "65 registers in all"),
         (replace(demo(), mutations=("insert", "remove")), "mutations", "no mutation is possible"),
         (replace(demo(), mutations=("swap",)), "mutations", "unknown mutation 'swap'"),
     ],
