@@ -15,6 +15,7 @@ DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit statuses."""
 
 COMMANDS = {
+    "bench": "Measure how fast this azdsl is on this machine.",
     "check": "Say whether .az files are valid, with every error.",
     "compile": "Make a library of a program, for C and Python.",
     "evolve": "Search for a better program.",

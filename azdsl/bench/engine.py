@@ -1,0 +1,135 @@
+"""Figures of the backends: many short programs, and the training of one network."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from azdsl.api import evaluate
+from azdsl.bench.figures import Figure, Sample, Scale
+from azdsl.bench.workloads import NETWORK_EXAMPLES, TASKS, demo_tasks, network, random_programs, random_tasks
+from azdsl.bench.yardstick import SIZES
+from azdsl.codegen import jit
+from azdsl.codegen.backends import compile_program
+from azdsl.codegen.blocks import aligned, make_blocks
+from azdsl.codegen.engine import build_engine
+from azdsl.codegen.execute import evaluate_many
+from azdsl.codegen.protocol import Field, Scheme
+from azdsl.codegen.target import host
+from azdsl.ir import Program, remove_dead_code
+from azdsl.taskset import TaskSet
+
+Runner = Callable[[], None]
+
+PROGRAMS, REPEATS = 8000, 20
+"""Different programs, and how often the list of them is evaluated in one call."""
+
+TRAININGS = 20
+"""Trainings of which the shortest counts, as in ``network.cc``."""
+
+
+def vm_runner(program: Program, tasks: TaskSet) -> Runner:
+    """A function that evaluates a program on the VM, everything else done before."""
+    packed = program.packed(tasks.multiclass)
+    handle = build_engine(tasks, max_instructions=max(1, int(packed.lengths.sum())))
+    starts, lengths, fitness = np.zeros(1, np.int64), packed.lengths[np.newaxis], np.zeros((1, tasks.tasks))
+
+    def run() -> None:
+        evaluate_many(handle.engine, starts, lengths, packed.code, packed.constants, fitness)
+
+    return run
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Calls of machine code, and what their addresses point to, which must live as long."""
+
+    calls: list[tuple[Callable[[int], None], int]]
+    kept: tuple[object, ...]
+
+    def __call__(self) -> None:
+        """Make the calls."""
+        for function, arguments in self.calls:
+            function(arguments)
+
+
+def jit_runner(program: Program, tasks: TaskSet) -> Runner:
+    """A function that runs a program's own machine code, compiled before."""
+    live = remove_dead_code(program, tasks.multiclass)
+    widest = host().vector_bytes // 8
+    blocks = make_blocks(tasks, widest, seed=0, max_abs_error=100.0)
+    size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
+    memory, results = aligned(size * widest, np.dtype(np.float64)), np.zeros((len(blocks), widest))
+    code = {
+        lanes: compile_program(live, Scheme(tasks.features, lanes, tasks.metric, tasks.classes))
+        for lanes in {block.lanes for block in blocks}
+    }
+    calls: list[tuple[Callable[[int], None], int]] = []
+    for row, block in enumerate(blocks):
+        block.arguments[Field.FITNESS], block.arguments[Field.MEMORY] = results[row].ctypes.data, memory.ctypes.data
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code[block.lanes].address("evaluate"))
+        calls.append((function, block.arguments.ctypes.data))
+
+    return Compiled(calls, (blocks, memory, results, code))
+
+
+RUNNERS = {"vm": vm_runner, "jit": jit_runner}
+
+
+def shortest(run: Runner, times: int) -> float:
+    """The least processor time of several runs, after one that warms up."""
+    run()
+    least = float("inf")
+    for _ in range(times):
+        started = time.thread_time()
+        run()
+        least = min(least, time.thread_time() - started)
+    return least
+
+
+def _evaluations(scale: Scale) -> Callable[[], Sample]:
+    distinct = random_programs(scale.of(PROGRAMS))
+    programs, tasks = distinct * REPEATS, demo_tasks()
+    live = float(np.mean([p.packed().lengths.sum() for p in distinct]))
+    evaluate(distinct, tasks, backend="vm")
+
+    def sample() -> Sample:
+        started = time.thread_time()
+        evaluate(programs, tasks, backend="vm")
+        return Sample(len(programs) / (time.thread_time() - started), {"live instructions of 20": live})
+
+    return sample
+
+
+def _network(backend: str, features: int, scale: Scale) -> Callable[[], Sample]:
+    program, tasks = network(), random_tasks(TASKS, NETWORK_EXAMPLES, features, 1)
+    if not evaluate(program, tasks, backend="vm").task_fitness.all():
+        raise AssertionError("the network's training stops early: there is nothing to time")
+    run = RUNNERS[backend](program, tasks)
+    times = scale.of(TRAININGS, 2)
+    return lambda: Sample(1e9 * shortest(run, times) / (TASKS * NETWORK_EXAMPLES))
+
+
+_LIMITS = {"jit": 1.15, "vm": 2.5}
+
+FIGURES = (
+    Figure("evaluations", "full evaluations, random demo-shaped programs", "programs/s", 1.5, True, _evaluations, "programs"),
+    *(
+        Figure(
+            f"network-{backend}-{size}",
+            f"two-layer network, {backend}, F = {size}, per task and training step",
+            "ns",
+            limit,
+            False,
+            partial(_network, backend, size),
+            f"network-{size}",
+        )
+        for backend, limit in _LIMITS.items()
+        for size in SIZES
+    ),
+)

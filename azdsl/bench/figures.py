@@ -1,0 +1,118 @@
+"""What a speed figure is, and how it is measured beside its yardstick."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from azdsl.bench.yardstick import Yardsticks
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How thoroughly to measure: ``rounds`` samples of each figure, each of ``work`` times the full work."""
+
+    rounds: int
+    work: float
+
+    def of(self, amount: int, least: int = 1) -> int:
+        """An amount of work at this scale."""
+        return max(least, round(amount * self.work))
+
+
+FULL, QUICK = Scale(5, 1.0), Scale(1, 0.02)
+
+Notes = Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement, with what else it showed."""
+
+    value: float
+    notes: Notes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and its target.
+
+    ``limit`` is for the ratio to ``yardstick`` if there is one, else for the value; ``more`` says whether more is
+    better. ``prepare`` does what is not measured and gives a function that takes one sample. Of several samples
+    the best counts, or the median where a sample is itself a ratio. ``once`` marks what is too long for several.
+    """
+
+    name: str
+    title: str
+    unit: str
+    limit: float
+    more: bool
+    prepare: Callable[[Scale], Callable[[], Sample]]
+    yardstick: str | None = None
+    median: bool = False
+    once: bool = False
+
+    def choose(self, samples: list[Sample]) -> Sample:
+        """The sample that counts."""
+        ordered = sorted(samples, key=lambda sample: sample.value, reverse=self.more)
+        return ordered[len(ordered) // 2] if self.median else ordered[0]
+
+    @property
+    def target(self) -> str:
+        """The limit in words."""
+        sign = "≥" if self.more else "≤"
+        return f"{sign} {self.limit:g} ×" if self.yardstick or self.unit == "×" else f"{sign} {self.limit:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure as it came out; ``yardstick`` and ``ratio`` are None when there was nothing to compare with."""
+
+    figure: Figure
+    value: float
+    yardstick: float | None
+    notes: Notes
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the yardstick's."""
+        return self.value / self.yardstick if self.yardstick else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target was reached; None when nobody can say."""
+        judged = self.ratio if self.figure.yardstick else self.value
+        if judged is None:
+            return None
+        return judged >= self.figure.limit if self.figure.more else judged <= self.figure.limit
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it as JSON values."""
+        figure = self.figure
+        return {
+            "name": figure.name,
+            "title": figure.title,
+            "unit": figure.unit,
+            "value": self.value,
+            "yardstick": self.yardstick,
+            "ratio": self.ratio,
+            "target": figure.target,
+            "met": self.met,
+            "notes": dict(self.notes),
+        }
+
+
+def measure(figure: Figure, scale: Scale, yardsticks: Yardsticks | None) -> Measured:
+    """Take samples of a figure and its yardstick in turn."""
+    sample = figure.prepare(scale)
+    samples, theirs = [], []
+    for _ in range(1 if figure.once else scale.rounds):
+        if yardsticks and figure.yardstick:
+            theirs.append(yardsticks.read(figure.yardstick).value)
+        samples.append(sample())
+    chosen = figure.choose(samples)
+    best = (max if figure.more else min)(theirs) if theirs else None
+    values = [s.value for s in samples]
+    spread = {"median": statistics.median(values), "worst": (min if figure.more else max)(values)} if len(values) > 1 else {}
+    return Measured(figure, chosen.value, best, spread | dict(chosen.notes))

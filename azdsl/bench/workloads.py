@@ -1,0 +1,105 @@
+"""The programs, tasks and experiments that figures are measured on."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from azdsl.experiment import Experiment
+from azdsl.ir import Address, Instruction, Program
+from azdsl.ops import BY_NAME, Kind
+from azdsl.overrides import override
+from azdsl.syntax import load_experiment
+from azdsl.taskset import TaskSet
+
+HERE = Path(__file__).parent
+DEMO, NETWORK = HERE / "linear.az", HERE / "network.az"
+"""Copies of the examples of these names."""
+
+TASKS, FEATURES, EXAMPLES = 10, 4, 100
+"""The demo's tasks: as many for training and for validation."""
+
+NETWORK_EXAMPLES = 8000
+
+_OPS = ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add")
+_LENGTHS = (10, 2, 8)
+_WORD = 2**64 - 1
+
+
+class Draw:
+    """The random numbers of ``programs.c``: xorshift."""
+
+    def __init__(self) -> None:
+        self._state = 88172645463325252
+
+    def __call__(self, n: int) -> int:
+        """A number below ``n``."""
+        state = self._state
+        state ^= state << 13 & _WORD
+        state ^= state >> 7
+        state ^= state << 17 & _WORD
+        self._state = state
+        return (state >> 20) % n
+
+
+@cache
+def _instruction(name: str, a: int, b: int, out: int) -> Instruction:
+    """An instruction without constants."""
+    op = BY_NAME[name]
+    assert op.output
+    inputs = tuple(Address(kind, index) for kind, index in zip(op.inputs, (a, b), strict=True))
+    return Instruction(op, inputs, Address(op.output, out))
+
+
+def _random_instruction(draw: Draw) -> Instruction:
+    """As ``random_instruction`` in ``programs.c`` draws it."""
+    name = _OPS[draw(len(_OPS))]
+    constant = draw(2000) / 1000.0 - 1.0
+    kinds = BY_NAME[name].inputs
+    scalar_out = BY_NAME[name].output is Kind.SCALAR
+    out = 1 + draw(3 if scalar_out else 2)
+    a = draw(3 if kinds[:1] == (Kind.VECTOR,) else 4)
+    b = draw(3 if kinds[1:] == (Kind.VECTOR,) else 4)
+    if name == "const":
+        return Instruction(BY_NAME[name], (), Address(Kind.SCALAR, out), (constant,))
+    return _instruction(name, a, b, out)
+
+
+def random_programs(count: int) -> list[Program]:
+    """Random demo-shaped programs: those of ``programs.c`` but for its data, already packed."""
+    draw = Draw()
+    programs = []
+    for _ in range(count):
+        setup, predict, learn = (tuple(_random_instruction(draw) for _ in range(length)) for length in _LENGTHS)
+        programs.append(Program(setup, predict, learn))
+        programs[-1].packed()
+    return programs
+
+
+def random_tasks(tasks: int, examples: int, features: int, valid: int) -> TaskSet:
+    """Examples as the yardsticks have them: numbers between -1 and 1 in steps of 0.001."""
+    rng = np.random.default_rng(0)
+
+    def numbers(*shape: int) -> Any:
+        return rng.integers(-1000, 1000, shape) / 1000.0
+
+    train = numbers(tasks, examples, features), numbers(tasks, examples)
+    return TaskSet.from_arrays(*train, numbers(tasks, valid, features), numbers(tasks, valid))
+
+
+def demo_tasks() -> TaskSet:
+    """Tasks of the demo's size."""
+    return random_tasks(TASKS, EXAMPLES, FEATURES, EXAMPLES)
+
+
+def demo(**settings: Any) -> Experiment:
+    """The demo with other settings."""
+    return override(load_experiment(DEMO), settings)
+
+
+def network() -> Program:
+    """The two-layer network."""
+    return load_experiment(NETWORK).program

@@ -1,0 +1,66 @@
+"""``azdsl bench``."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from azdsl.cli import DONE, NOT_REACHED
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="NAME", help="A figure, or a group such as network-jit. May be repeated.")
+@click.option("--quick", is_flag=True, help="One round of little work: shows that everything runs, not how fast.")
+@click.option("--yardstick", type=click.Path(path_type=Path), help="Where programs.c and network.cc are [../shared/yardstick].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, as_json: bool) -> int:
+    r"""Measure how fast this azdsl is on this machine.
+
+    Every figure is the best of five, in processor time where that is what matters, taken in turn with
+    hand-written C that does the same work; without a C compiler there are no ratios. It takes some minutes.
+
+    \b
+    Example:
+      azdsl bench
+      azdsl bench --only candidates --only network-jit
+
+    Exit status: 0 done, 1 a target was missed, 2 bad input.
+    """
+    from azdsl.bench import machine, report
+    from azdsl.bench.figures import FULL, QUICK, measure
+    from azdsl.bench.yardstick import Unavailable, Yardsticks, compiled
+
+    try:
+        figures = report.select(only)
+    except KeyError as error:
+        known = ", ".join(figure.name for figure in report.FIGURES)
+        raise click.UsageError(f"no figure {error.args[0]!r}; there are {known}") from None
+    facts = machine.describe()
+    if not as_json:
+        for name, value in facts.items():
+            click.echo(f"{name:12}  {value}")
+    with ExitStack() as stack:
+        wanted = tuple(sorted({figure.yardstick for figure in figures if figure.yardstick}))
+        yardsticks: Yardsticks | None = None
+        missing = None
+        try:
+            yardsticks = stack.enter_context(compiled(yardstick, wanted)) if wanted else None
+        except Unavailable as error:
+            missing = str(error)
+        if not as_json:
+            click.echo(f"no yardsticks: {missing}\n" if missing else "")
+            click.echo(report.line(report.HEAD))
+        results = []
+        for figure in figures:
+            results.append(measure(figure, QUICK if quick else FULL, yardsticks))
+            if not as_json:
+                click.echo(report.line(report.cells(results[-1])))
+                if results[-1].notes:
+                    click.echo(report.notes(results[-1].notes))
+    if as_json:
+        found = [result.as_dict() for result in results]
+        click.echo(json.dumps({"machine": facts, "quick": quick, "no_yardsticks": missing, "figures": found}, ensure_ascii=False))
+    return NOT_REACHED if any(result.met is False for result in results) else DONE

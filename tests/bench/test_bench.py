@@ -1,0 +1,104 @@
+"""Every figure gives a number; how large it is, no test says."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from azdsl.bench import yardstick
+from azdsl.bench.figures import QUICK, Figure, Measured, Sample, Scale, measure
+from azdsl.bench.report import FIGURES, cells, line, select
+from azdsl.bench.workloads import DEMO, NETWORK, demo_tasks, random_programs
+from azdsl.cli import main
+
+ROOT = Path(__file__).parents[2]
+CHEAP = ("evaluations", "network-jit-4", "network-vm-4", "help")
+TINY = Scale(1, 0.01)
+
+
+@pytest.mark.parametrize("copy", [DEMO, NETWORK], ids=lambda path: path.name)
+def test_the_files_are_those_of_the_examples(copy: Path):
+    assert copy.read_bytes() == (ROOT / "examples" / copy.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_cheap_figures_are_positive(name: str):
+    (figure,) = select([name])
+    measured = measure(figure, TINY, None)
+    assert 0 < measured.value < math.inf
+    assert measured.ratio is None
+    assert (measured.met is None) == (figure.yardstick is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("figure", [f for f in FIGURES if f.name not in CHEAP and f.name != "first-start"], ids=lambda f: f.name)
+def test_every_figure_is_positive(figure: Figure):
+    assert 0 < measure(figure, QUICK, None).value < math.inf
+
+
+def test_one_figure_as_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "--only", "help", "--quick", "--json"]) in (0, 1)
+    found = json.loads(capsys.readouterr().out)
+    assert found["machine"]["cores"] and found["no_yardsticks"] is None
+    (figure,) = found["figures"]
+    assert figure["name"] == "help" and figure["value"] > 0 and isinstance(figure["met"], bool)
+
+
+def test_without_yardsticks_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "--only", "network-jit-4", "--quick", "--yardstick", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert f"no yardsticks: no network.cc, programs.c in {tmp_path}" in out
+    assert "two-layer network, jit, F = 4" in out and "azdsl" in out
+
+
+def test_an_unknown_figure_is_a_users_mistake(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "--only", "speed"]) == 2
+    assert "no figure 'speed'; there are evaluations, " in capsys.readouterr().err
+
+
+def test_groups():
+    assert [figure.name for figure in select(["network-jit"])] == [f"network-jit-{size}" for size in yardstick.SIZES]
+    assert select([]) == list(FIGURES) and len(FIGURES) == len({figure.name for figure in FIGURES})
+
+
+def test_ratios_and_targets():
+    figure = Figure("name", "title", "ns", 1.15, False, lambda scale: lambda: Sample(11.0), "network-4")
+    reached, missed, open_ = (Measured(figure, 11.0, theirs, {}) for theirs in (10.0, 5.0, None))
+    assert (reached.met, missed.met, open_.met) == (True, False, None)
+    assert missed.ratio == 2.2
+    assert cells(missed) == ("title", "11 ns", "5", "2.2", "≤ 1.15 ×", "no")
+    assert line(cells(open_)).endswith("–")
+
+
+@pytest.mark.parametrize(("median", "more", "expected"), [(False, True, 3.0), (False, False, 1.0), (True, True, 2.0)])
+def test_which_sample_counts(median: bool, more: bool, expected: float):
+    values = iter([2.0, 3.0, 1.0])
+    figure = Figure("name", "title", "s", 1.0, more, lambda scale: lambda: Sample(next(values)), median=median)
+    assert measure(figure, Scale(3, 1.0), None).value == expected
+
+
+def test_random_programs_are_demo_shaped():
+    programs = random_programs(50)
+    assert {tuple(map(len, program.functions)) for program in programs} == {(10, 2, 8)}
+    assert len({str(program) for program in programs}) == 50
+    assert {instruction.op.name for program in programs for instruction in program.instructions} == {
+        "const",
+        "dot",
+        "scalar_subtract",
+        "scalar_multiply",
+        "vector_scale",
+        "vector_add",
+    }
+    assert demo_tasks().train_X.shape == (10, 100, 4)
+
+
+def test_the_yardsticks_run(shared: Path):
+    try:
+        with yardstick.compiled(shared / "yardstick", ("programs", "network-4")) as found:
+            assert found.read("programs", "200").value > 0
+            assert found.read("network-4").cpu > 0
+    except yardstick.Unavailable as error:
+        pytest.skip(str(error))

@@ -1,0 +1,169 @@
+"""Where the time of the demo's search goes: ``python tools/profile_search.py``.
+
+An island is searched for a while. Then children of its population are bred and settled again and again, up to one
+step further each time, without putting anything into population or caches: what a further step adds is its time.
+Time per call times how often the search makes that call is its share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from azdsl import tasks as make
+from azdsl.bench.workloads import demo
+from azdsl.codegen.compiled import inline, jit
+from azdsl.search.cache import find
+from azdsl.search.canonical import Scratch, compact, fingerprint, liveness, make_scratch
+from azdsl.search.draws import draw_seed
+from azdsl.search.engines import make_engines
+from azdsl.search.evaluation import full, functional_hash
+from azdsl.search.loop import copy_row, run_epoch, tournament
+from azdsl.search.mutate import mutate
+from azdsl.search.population import LAYERS, Island, Members, make_island, select, write_initial
+from azdsl.search.rng import uniform
+from azdsl.search.space import Space, make_space
+
+STEPS = (
+    "tournament",
+    "copy of the parent",
+    "mutation",
+    "liveness",
+    "live program, its cost",
+    "canonical hash",
+    "cache of programs",
+    "VM on the first examples (FEC)",
+    "cache of errors",
+    "VM on all examples",
+)
+_TOURNAMENT, _COPY, _MUTATION, _LIVENESS, _COMPACT, _HASH, _CACHE, _EARLY, _ERRORS, _FULL = range(len(STEPS))
+_NONE = np.uint64(0)
+
+
+@inline
+def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, last: Any) -> Any:
+    """From mutation on; gives the step that was reached."""
+    about = child.about[0]
+    changed = uniform(island.rng) < space.mutation and mutate(space, island.rng, child.code[0], child.constants[0], about.lengths)
+    if not changed or last < _LIVENESS:
+        return _MUTATION
+    liveness(space, scratch, child.code[0], about.lengths)
+    if last < _COMPACT:
+        return _LIVENESS
+    cost = compact(space, scratch, child.code[0], child.constants[0], about.lengths)
+    if last < _HASH or cost > space.budget:
+        return _COMPACT
+    key0, key1 = fingerprint(space, scratch)
+    if last < _CACHE or (key0 == about.key0 and key1 == about.key1):
+        return _HASH
+    known, _ = find(island.programs, key0, key1)
+    if known or last < _EARLY:
+        return _CACHE
+    count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
+    early = functional_hash(engines, scratch.lengths, scratch.code[:count], scratch.constants[:count])
+    if early == _NONE or last < _ERRORS:
+        return _EARLY
+    known, _ = find(island.errors, early, _NONE)
+    if known or last < _FULL:
+        return _ERRORS
+    full(engines, scratch.lengths, scratch.code[:count], scratch.constants[:count], scratch.task_fitness)
+    return _FULL
+
+
+@jit
+def breed(
+    space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, candidates: Any, last: Any, calls: Any
+) -> None:
+    """Breed children and settle them up to step ``last``; ``calls[0]`` counts how often it was reached. They are thrown away."""
+    state, fitness = island.rng, island.members.fitness
+    for _ in range(candidates):
+        parent, reached = tournament(fitness, space.tournament, state), _TOURNAMENT
+        if last >= _COPY:
+            copy_row(space, island.members, parent, child, 0)
+            reached = _COPY
+        if last >= _MUTATION:
+            reached = settle_up_to(space, island, child, scratch, engines, last)
+        child.about[0].birth = parent  # so that the tournament is not in vain
+        calls[0] += reached == last
+
+
+def profile(warm_up: int, candidates: int, rounds: int, seed: int) -> dict[str, Any]:
+    """Nanoseconds of every step, how often the search takes it, and what a candidate takes in all."""
+    experiment = demo(seed=seed)
+    assert experiment.task
+    tasks = make.build(experiment.task, draw_seed(seed, "search"), "search")
+    space, handle = make_space(experiment, tasks), make_engines(experiment, tasks)
+    scratch, engines = make_scratch(space, tasks.tasks), handle.engines
+    island = make_island(space, experiment, 0)
+    write_initial(space, experiment, island)
+    run_epoch(space, island, scratch, engines, warm_up)
+    child = select(island.members, np.zeros(1, np.int64))
+    words, calls = island.rng.copy(), np.zeros((len(STEPS), 1), np.int64)
+    reached = np.full(len(STEPS), np.inf)
+    for _ in range(rounds):
+        for last in range(len(STEPS)):
+            island.rng[:], calls[last] = words, 0
+            started = time.thread_time()
+            breed(space, island, child, scratch, engines, candidates, last, calls[last])
+            reached[last] = min(reached[last], time.thread_time() - started)
+    before = island.counts.copy()
+    island.rng[:] = words
+    started = time.thread_time()
+    run_epoch(space, island, scratch, engines, candidates)
+    whole = time.thread_time() - started
+    layers = dict(zip(LAYERS, ((island.counts - before) / candidates).tolist(), strict=True))
+    each = np.maximum(np.diff(reached, prepend=0.0), 0.0) / np.maximum(calls[:, 0], 1) * 1e9
+    return {
+        "each": dict(zip(STEPS, each.tolist(), strict=True)),
+        "calls": dict(zip(STEPS, _calls(layers), strict=True)),
+        "search": whole / candidates * 1e9,
+        "layers": layers,
+    }
+
+
+def _calls(layers: dict[str, float]) -> list[float]:
+    """How often the search takes each step, per candidate."""
+    full = layers["full"]
+    errors = full + layers["fec"]
+    early = errors + layers["stopped_early"]
+    cache = early + layers["cached"]
+    hashed = cache + layers["neutral"]
+    changed = hashed + layers["over_budget"]
+    return [1.0, 1.0, 1.0, changed, changed, hashed, cache, early, errors, full]
+
+
+def main() -> int:
+    """Print the profile."""
+    parser = argparse.ArgumentParser(description="Where the time of the demo's search goes.")
+    parser.add_argument("--warm-up", type=int, default=300_000, help="candidates before [300,000]")
+    parser.add_argument("--candidates", type=int, default=200_000, help="candidates in each measurement [200,000]")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of which the shortest counts [5]")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the search [0]")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    result = profile(options.warm_up, options.candidates, options.rounds, options.seed)
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    spent = {step: each * result["calls"][step] for step, each in result["each"].items()}
+    total = sum(spent.values())
+    print(f"{'step':32} {'ns/call':>9} {'calls/candidate':>16} {'ns/candidate':>13} {'share':>7}")
+    for step, nanoseconds in spent.items():
+        calls, each = result["calls"][step], result["each"][step]
+        print(f"{step:32} {each:9.0f} {calls:16.2f} {nanoseconds:13.0f} {nanoseconds / total:7.1%}")
+    print(f"{'together':32} {total:40.0f}")
+    print(f"{'the search itself':32} {result['search']:40.0f}")
+    print("settled by: " + ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in result["layers"].items() if share))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
