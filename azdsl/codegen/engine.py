@@ -44,7 +44,7 @@ class Engine(NamedTuple):
 
     ``table`` int64[ops, 8] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
     ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
-    width; ``lane_bytes``, ``first``, ``count`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
+    width; ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
     when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
     memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
     it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``memory`` the address of the registers.
@@ -58,7 +58,7 @@ class Engine(NamedTuple):
     functions: NDArray[np.int64]
     lane_bytes: NDArray[np.int64]
     first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    tasks: NDArray[np.int64]
     fitness: NDArray[np.float64]
     trace: NDArray[np.uint64]
     records: NDArray[np.int64]
@@ -147,7 +147,7 @@ def build_engine(
     fitness = np.zeros((len(blocks), widths[-1]), np.float64)
     traces = np.zeros((len(blocks), widths[-1]), np.uint64)
     arguments[:, Field.PATCHES : Field.PATCHES + len(vm.Patch)] = [row.ctypes.data for row in patches]
-    for row, block in enumerate(blocks):
+    for row in range(len(blocks)):
         arguments[row, Field.FITNESS] = fitness[row].ctypes.data
         arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0
     arguments[:, Field.MEMORY] = memory.ctypes.data
@@ -160,7 +160,7 @@ def build_engine(
         functions=np.array([code[block.lanes].address("evaluate") for block in blocks], np.int64),
         lane_bytes=np.array(lane_bytes, np.int64),
         first=np.array([block.first for block in blocks], np.int64),
-        count=np.array([block.count for block in blocks], np.int64),
+        tasks=np.array([block.count for block in blocks], np.int64),
         fitness=fitness,
         trace=traces,
         records=records,

@@ -102,7 +102,7 @@ def link(
                 value = constants[row, k]
                 if table[op, _INDEX + k]:
                     entry = np.int64(np.float32(features) * np.float32(value))
-                    value = np.float64(min(entry, features - 1))
+                    value = np.float64(entry if entry < features else features - 1)
                 doubles[at] = value
                 at += 1
             row += 1
@@ -137,7 +137,7 @@ def evaluate(
     """Write a live packed program's fitness per task (float64[T]); whether every task stopped early."""
     stopped = _run(engine, lengths, code, constants)
     for block in range(engine.arguments.shape[0]):
-        for lane in range(engine.count[block]):
+        for lane in range(engine.tasks[block]):
             task_fitness[engine.first[block] + lane] = engine.fitness[block, lane]
     return stopped
 
@@ -151,7 +151,7 @@ def trace(
         return _STOPPED_TRACE
     result = _PRIME
     for block in range(engine.arguments.shape[0]):
-        for lane in range(engine.count[block]):
+        for lane in range(engine.tasks[block]):
             result = (result ^ engine.trace[block, lane]) * _PRIME
             result = result ^ (result >> _SHIFT)
     return result | _ONE

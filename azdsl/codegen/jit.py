@@ -61,6 +61,7 @@ class Inline:
         self.ordinals = draw_ordinals(program)
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
+        """Make zeroed registers, on the stack unless they are large."""
         self.e, self.visit = e, visit
         b = e.builder
         named = registers(self.program, self.multiclass)
@@ -82,19 +83,24 @@ class Inline:
         self.zero = self.slots[LABEL]
 
     def prediction(self) -> Value:
+        """Where s1 is."""
         return self.slots[PREDICTION]
 
     def vector(self, index: int) -> Value:
+        """Where v1 or v2 is."""
         return self.slots[Address(Kind.VECTOR, index)]
 
     def predicting(self, x: Value) -> None:
+        """Let Predict read v0 at ``x``."""
         # programs only read v0 and s0, so the data themselves serve; the zeroed slots are what Setup reads
         self.slots |= {FEATURES: x, LABEL: self.zero}
 
     def learning(self, x: Value, y: Value) -> None:
+        """Let Learn read v0 at ``x`` and s0 at ``y``."""
         self.slots |= {FEATURES: x, LABEL: y}
 
     def run(self, function: int) -> None:
+        """Emit a function's instructions."""
         block = self.program.functions[function]
         pending: dict[Address, Pending] = {}
         for at, instruction in enumerate(block):
@@ -109,7 +115,8 @@ class Inline:
         lowering = LOWERINGS[op.code]
         if not defer:
             self._settle(out, instruction.inputs, pending)
-        inputs, sources = [], {}
+        inputs: list[Tensor] = []
+        sources: dict[Address, bool] = {}
         for address in instruction.inputs:
             deferred = pending.get(address)
             same = lowering.pointwise and address.kind is op.output
@@ -140,7 +147,8 @@ class Inline:
 
     def _settle(self, out: Address, exempt: Sequence[Address], pending: dict[Address, Pending]) -> None:
         """Before ``out`` is written: compute the deferred results that still need its old value, but for
-        the inputs of the instruction that writes it, which reads them as it writes."""
+        the inputs of the instruction that writes it, which reads them as it writes.
+        """
         for address in [a for a, p in pending.items() if out in p.sources and a not in exempt]:
             if address in pending:
                 deferred = pending.pop(address)

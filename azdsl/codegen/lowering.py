@@ -41,7 +41,8 @@ class Draws:
 @dataclass(frozen=True)
 class Operands:
     """What an instruction computes from. ``constants`` are lane values, ``places`` the entries that its
-    index constants name (i64), ``old`` the output before."""
+    index constants name (i64), ``old`` the output before.
+    """
 
     inputs: Sequence[Tensor] = ()
     constants: Sequence[Value] = ()

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from llvmlite import ir
 
-from azdsl.codegen.emitter import F64, I32, I64, POINTER, Emitter, Value
+from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.codegen.squash import sigmoid, softmax, too_far
 from azdsl.taskset import Metric
 
@@ -279,7 +279,8 @@ class Evaluation:
 
     def _fail(self, bad: Value, failed: Value, leave: Value) -> None:
         """Mark lanes whose validation counts 0. When all have failed, the last validation need not go on
-        (an earlier one must: it changes memory)."""
+        (an earlier one must: it changes memory).
+        """
         b = self.builder
         lane_int = ir.IntType(self.e.lanes)
         before = b.load(failed, typ=lane_int)
@@ -322,6 +323,3 @@ class Evaluation:
         root = e.intrinsic("sqrt", b.fdiv(total, b.uitofp(count, e.element)))
         angle = e.library_call("atan", root if e.element == F64 else b.fpext(root, F64))
         return b.fsub(ir.Constant(F64, 1.0), b.fmul(ir.Constant(F64, 2.0 / math.pi), angle))
-
-
-__all__ = ["Backend", "Evaluation", "Field", "I32", "Scheme", "Visit"]

@@ -58,6 +58,7 @@ class Machine:
         self.multiclass = multiclass
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
+        """Clear the registers and emit the dispatch loop."""
         b = e.builder
         self.e, self.arguments, self.visit = e, arguments, visit
         self.memory = e.read(arguments, int(Field.MEMORY), POINTER)
@@ -71,15 +72,19 @@ class Machine:
         self._emit_dispatch()
 
     def prediction(self) -> Value:
+        """Where s1 is."""
         return self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 1])
 
     def vector(self, index: int) -> Value:
+        """Where v1 or v2 is."""
         return self.e.element_pointer(self.memory, self.places[Kind.VECTOR, index])
 
     def predicting(self, x: Value) -> None:
+        """Point Predict's operands that name v0 at ``x``."""
         self._patch(Patch.PREDICT_FEATURES, x)
 
     def learning(self, x: Value, y: Value) -> None:
+        """Point Learn's operands that name v0 at ``x``, those that name s0 at ``y``."""
         self._patch(Patch.LEARN_FEATURES, x)
         self._patch(Patch.LEARN_LABEL, y)
 
@@ -93,6 +98,7 @@ class Machine:
             b.store(target, b.load(place, typ=POINTER))
 
     def run(self, function: int) -> None:
+        """Emit a call of a function's records; goes on where it returns."""
         b = self.e.builder
         b.store(self.e.read(self.arguments, int(Field.CODE) + function, POINTER), self.ip)
         b.store(ir.Constant(I32, self.calls), self.resume)

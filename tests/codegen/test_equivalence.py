@@ -77,7 +77,8 @@ def test_large_matrices_leave_the_stack():
     tasks = random_tasks(rng, features=70, tasks=9, metric="rmse", max_examples=2)
     from azdsl import parse
 
-    program = parse("def Setup():\n  m1 = gaussian(0, 1)\n  m2 = transpose(m1)\n  m0 = matmul(m1, m2)\ndef Predict():\n  v1 = dot(m0, v0)\n  s1 = mean(v1)\n")
+    setup = "def Setup():\n  m1 = gaussian(0, 1)\n  m2 = transpose(m1)\n  m0 = matmul(m1, m2)\n"
+    program = parse(setup + "def Predict():\n  v1 = dot(m0, v0)\n  s1 = mean(v1)\n")
     agree(program, tasks, 5, 64, max_abs_error=1e9)
 
 
