@@ -22,7 +22,7 @@ from azdsl import tasks as make
 from azdsl.bench.workloads import demo
 from azdsl.codegen.compiled import inline, jit
 from azdsl.search.cache import find
-from azdsl.search.canonical import Scratch, compact, fingerprint, liveness, make_scratch
+from azdsl.search.canonical import Scratch, fingerprint, liveness, make_scratch
 from azdsl.search.draws import draw_seed
 from azdsl.search.engines import make_engines
 from azdsl.search.evaluation import full, functional_hash
@@ -37,14 +37,13 @@ STEPS = (
     "copy of the parent",
     "mutation",
     "liveness",
-    "live program, its cost",
-    "canonical hash",
+    "live program, its cost and hash",
     "cache of programs",
     "VM on the first examples (FEC)",
     "cache of errors",
     "VM on all examples",
 )
-_TOURNAMENT, _COPY, _MUTATION, _LIVENESS, _COMPACT, _HASH, _CACHE, _EARLY, _ERRORS, _FULL = range(len(STEPS))
+_TOURNAMENT, _COPY, _MUTATION, _LIVENESS, _HASH, _CACHE, _EARLY, _ERRORS, _FULL = range(len(STEPS))
 _NONE = np.uint64(0)
 
 
@@ -56,22 +55,19 @@ def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch,
     if not changed or last < _LIVENESS:
         return _MUTATION
     liveness(space, scratch, child.code[0], about.lengths)
-    if last < _COMPACT:
+    if last < _HASH:
         return _LIVENESS
-    cost = compact(space, scratch, child.code[0], child.constants[0], about.lengths)
-    if last < _HASH or cost > space.budget:
-        return _COMPACT
-    key0, key1 = fingerprint(space, scratch)
-    if last < _CACHE or (key0 == about.key0 and key1 == about.key1):
+    cost, key = fingerprint(space, scratch, child.code[0], child.constants[0], about.lengths)
+    if last < _CACHE or cost > space.budget or key == about.key:
         return _HASH
-    known, _ = find(island.programs, key0, key1)
+    known, _ = find(island.programs, key)
     if known or last < _EARLY:
         return _CACHE
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     early = functional_hash(engines, scratch.lengths, scratch.code[:count], scratch.constants[:count])
     if early == _NONE or last < _ERRORS:
         return _EARLY
-    known, _ = find(island.errors, early, _NONE)
+    known, _ = find(island.errors, early)
     if known or last < _FULL:
         return _ERRORS
     full(engines, scratch.lengths, scratch.code[:count], scratch.constants[:count], scratch.task_fitness)
@@ -135,9 +131,8 @@ def _calls(layers: dict[str, float]) -> list[float]:
     errors = full + layers["fec"]
     early = errors + layers["stopped_early"]
     cache = early + layers["cached"]
-    hashed = cache + layers["neutral"]
-    changed = hashed + layers["over_budget"]
-    return [1.0, 1.0, 1.0, changed, changed, hashed, cache, early, errors, full]
+    changed = cache + layers["neutral"] + layers["over_budget"]
+    return [1.0, 1.0, 1.0, changed, changed, cache, early, errors, full]
 
 
 def main() -> int:
