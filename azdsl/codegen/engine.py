@@ -47,7 +47,9 @@ class Engine(NamedTuple):
     width; ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
     when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
     memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
-    it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``memory`` the address of the registers.
+    it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``linked`` int64[5] says what the records
+    were made for: the lane bytes, the memory in use, where the functions start; ``memory`` is the address of
+    the registers.
     """
 
     table: NDArray[np.int64]
@@ -65,6 +67,7 @@ class Engine(NamedTuple):
     record_constants: NDArray[np.float64]
     places: NDArray[np.int64]
     patches: NDArray[np.int64]
+    linked: NDArray[np.int64]
     memory: int
 
 
@@ -124,11 +127,13 @@ def build_engine(
     max_abs_error: float = 100.0,
     precision: int = 64,
     trace: bool = False,
+    beside: EngineHandle | None = None,
 ) -> EngineHandle:
     """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
 
     ``max_instructions`` is the most a live program may have in all, ``max_registers`` how many matrices,
-    vectors and scalars together it may name.
+    vectors and scalars together it may name. With ``beside``, an engine for the same programs on tasks of the
+    same kind, both link into the same memory, so that a program linked for one need not be for the other.
     """
     ops = tuple(ops)
     features = tasks.features
@@ -140,9 +145,15 @@ def build_engine(
     matrices = min(max_instructions * 3, max_registers, MAX_REGISTERS) if any(_uses_matrix(op) for op in ops) else 0
     lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (matrices + 1) * features**2
     lane_bytes = [block.lanes * precision // 8 for block in blocks]
-    memory = aligned(lane_values * max(lane_bytes), np.dtype(np.uint8))
-    records = np.zeros(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
-    patches = np.zeros((len(vm.Patch), 1 + 2 * max_instructions), np.int64)
+    if beside:
+        memory, work = beside.memory, beside.engine
+        records, patches, places, linked = work.records, work.patches, work.places, work.linked
+    else:
+        memory = aligned(lane_values * max(lane_bytes), np.dtype(np.uint8))
+        records = np.zeros(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
+        patches = np.zeros((len(vm.Patch), 1 + 2 * max_instructions), np.int64)
+        places = np.zeros((len(_KINDS) + 1, MAX_REGISTERS), np.int64)
+        linked = np.zeros(5, np.int64)
     arguments = np.stack([block.arguments for block in blocks])
     fitness = np.zeros((len(blocks), widths[-1]), np.float64)
     traces = np.zeros((len(blocks), widths[-1]), np.uint64)
@@ -165,8 +176,9 @@ def build_engine(
         trace=traces,
         records=records,
         record_constants=records.view(np.float64),
-        places=np.zeros((len(_KINDS) + 1, MAX_REGISTERS), np.int64),
+        places=places,
         patches=patches,
+        linked=linked,
         memory=memory.ctypes.data,
     )
     return EngineHandle(engine, tuple(blocks), tuple(code.values()), memory)

@@ -20,6 +20,7 @@ _END = vm.END
 _HEADER = vm.HEADER_WORDS
 _CODE, _MEMORY_BYTES, _STOPPED = int(Field.CODE), int(Field.MEMORY_BYTES), int(Field.STOPPED)
 _WORD = vm.WORD
+_WIDTH, _USED, _STARTS = 0, 1, 2
 _FIELD, _A = np.uint64(FIELD), np.uint64(A_SHIFT)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT, _ONE, _STOPPED_TRACE = np.uint64(32), np.uint64(1), np.uint64(0)
@@ -50,11 +51,10 @@ def _call(typing: Any, function: Any, argument: Any) -> Any:
 @inline
 def link(
     engine: Engine, lane_bytes: int, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
-) -> int:
-    """Write a live program's records and patch lists; the bytes of memory that it needs.
+) -> None:
+    """Write a live program's records and patch lists for blocks of a width, and say so in ``engine.linked``.
 
-    Registers get places in order of appearance, so that memory holds only those in use. The addresses of
-    the functions' records are left in the argument tables.
+    Registers get places in order of appearance, so that memory holds only those in use.
     """
     table, places, features, patches = engine.table, engine.places, engine.features, engine.patches
     words, doubles = engine.records, engine.record_constants
@@ -70,8 +70,7 @@ def link(
         patches[patch, 0] = 0
     start, at, row, draws = words.ctypes.data, 0, 0, 0
     for function in range(3):
-        for block in range(engine.arguments.shape[0]):
-            engine.arguments[block, _CODE + function] = start + _WORD * at
+        engine.linked[_STARTS + function] = start + _WORD * at
         for _ in range(lengths[function]):
             word = code[row]
             op = np.int64(word & _FIELD)
@@ -108,19 +107,27 @@ def link(
             row += 1
         words[at] = _END
         at += 1
-    return used * lane_bytes
+    engine.linked[_WIDTH], engine.linked[_USED] = lane_bytes, used * lane_bytes
 
 
 @inline
-def _run(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]) -> bool:
+def _run(
+    engine: Engine,
+    lengths: NDArray[np.int64],
+    code: NDArray[np.uint64],
+    constants: NDArray[np.float64],
+    linked: bool,
+) -> bool:
     """Evaluate a live program on every block; whether all tasks stopped before their first validation."""
     stopped = True
-    linked, used = 0, 0
+    if not linked:
+        engine.linked[_WIDTH] = 0
     for block in range(engine.arguments.shape[0]):
-        if engine.lane_bytes[block] != linked:
-            linked = engine.lane_bytes[block]
-            used = link(engine, linked, lengths, code, constants)
-        engine.arguments[block, _MEMORY_BYTES] = used
+        if engine.lane_bytes[block] != engine.linked[_WIDTH]:
+            link(engine, engine.lane_bytes[block], lengths, code, constants)
+        engine.arguments[block, _MEMORY_BYTES] = engine.linked[_USED]
+        for function in range(3):
+            engine.arguments[block, _CODE + function] = engine.linked[_STARTS + function]
         _call(engine.functions[block], engine.arguments[block].ctypes.data)
         stopped = stopped and engine.arguments[block, _STOPPED] != 0
     return stopped
@@ -133,9 +140,13 @@ def evaluate(
     code: NDArray[np.uint64],
     constants: NDArray[np.float64],
     task_fitness: NDArray[np.float64],
+    linked: bool,
 ) -> bool:
-    """Write a live packed program's fitness per task (float64[T]); whether every task stopped early."""
-    stopped = _run(engine, lengths, code, constants)
+    """Write a live packed program's fitness per task (float64[T]); whether every task stopped early.
+
+    ``linked``: the program is the one that an engine with the same memory ran last.
+    """
+    stopped = _run(engine, lengths, code, constants, linked)
     for block in range(engine.arguments.shape[0]):
         for lane in range(engine.tasks[block]):
             task_fitness[engine.first[block] + lane] = engine.fitness[block, lane]
@@ -147,7 +158,7 @@ def trace(
     engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> np.uint64:
     """Evaluate on a tracing engine: a hash of all predictions, never 0; 0 if every task stopped early."""
-    if _run(engine, lengths, code, constants):
+    if _run(engine, lengths, code, constants, False):
         return _STOPPED_TRACE
     result = _PRIME
     for block in range(engine.arguments.shape[0]):
@@ -169,4 +180,4 @@ def evaluate_many(
     """``evaluate`` for P programs that follow each other in ``code``; ``task_fitness`` is float64[P, T]."""
     for p in range(starts.shape[0]):
         end = starts[p] + lengths[p].sum()
-        evaluate(engine, lengths[p], code[starts[p] : end], constants[starts[p] : end], task_fitness[p])
+        evaluate(engine, lengths[p], code[starts[p] : end], constants[starts[p] : end], task_fitness[p], False)

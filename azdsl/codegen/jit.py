@@ -31,16 +31,21 @@ from azdsl.ir import (
 from azdsl.ops import Kind, Role
 from azdsl.ops.constants import entry
 
+DEEPEST = 16
+"""Deferred results that one may be made of: deeper ones gain nothing, and Python's stack is finite."""
+
 STACK_BYTES = 1 << 18
 """Registers of more bytes than this in all live in the memory that the caller gives, not on the stack."""
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A result not yet computed, and the registers in memory that it reads (True: entry by entry only)."""
+    """A result not yet computed, the registers in memory that it reads (True: entry by entry only), and how
+    many deferred results it is made of."""
 
     tensor: Tensor
     sources: Mapping[Address, bool]
+    depth: int
 
 
 def registers(program: Program, multiclass: bool) -> list[Address]:
@@ -113,6 +118,8 @@ class Inline:
         if out is None:
             return
         lowering = LOWERINGS[op.code]
+        depth = 1 + max((pending[a].depth for a in instruction.inputs if a in pending), default=0)
+        defer = defer and depth <= DEEPEST
         if not defer:
             self._settle(out, instruction.inputs, pending)
         inputs: list[Tensor] = []
@@ -135,7 +142,7 @@ class Inline:
         )
         tensor = lowering(e, operands)
         if defer:
-            pending[out] = Pending(tensor, sources)
+            pending[out] = Pending(tensor, sources, depth)
         elif op.updates:
             e.store(tensor.at(*operands.places), self.slots[out], flat_place(e, tuple(operands.places)))
         elif sources.get(out, True):

@@ -160,10 +160,10 @@ class Program:
 
     def packed(self, multiclass: bool = False) -> Packed:
         """The live program as arrays: what compiled backends run. Made once for each of the two, then kept."""
-        from azdsl.ir.packing import pack
-        from azdsl.ir.passes import remove_dead_code
-
         if multiclass not in self._packed:
+            from azdsl.ir.packing import pack
+            from azdsl.ir.passes import remove_dead_code
+
             self._packed[multiclass] = pack(remove_dead_code(self, multiclass))
         return self._packed[multiclass]
 

@@ -17,10 +17,14 @@ from azdsl.taskset import TaskSet
 
 
 class Engines(NamedTuple):
-    """``full`` evaluates on the tasks; ``early`` traces predictions on each task's first examples."""
+    """``full`` evaluates on the tasks; ``early`` traces predictions on each task's first examples.
+
+    They share their memory. ``linked``: ``early`` always runs a program before ``full`` does.
+    """
 
     full: Engine
     early: Engine
+    linked: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +49,8 @@ def make_engines(experiment: Experiment, tasks: TaskSet) -> EnginesHandle:
         "precision": search.precision,
     }
     whole = build_engine(tasks, chosen, **settings)
-    early = build_engine(tasks.first(search.fec_examples, search.fec_examples), chosen, trace=True, **settings)
-    return EnginesHandle(Engines(whole.engine, early.engine), (whole, early))
+    early = build_engine(tasks.first(search.fec_examples, search.fec_examples), chosen, trace=True, beside=whole, **settings)
+    return EnginesHandle(Engines(whole.engine, early.engine, search.fec), (whole, early))
 
 
 def _most_instructions(experiment: Experiment) -> int:
@@ -66,7 +70,7 @@ def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: An
         return None
 
     def implementation(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
-        return evaluate(engine.full, lengths, code, constants, task_fitness)
+        return evaluate(engine.full, lengths, code, constants, task_fitness, engine.linked)
 
     return implementation
 

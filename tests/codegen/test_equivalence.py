@@ -126,3 +126,12 @@ def test_more_classes_than_are_unrolled_and_a_written_label():
     )
     text = "def Predict():\n  v1 = v0 + v2\n  v2 = dot(m0, v0)\ndef Learn():\n  v3 = v1 - v2\n  m1 = outer(v3, v0)\n  m0 = m0 + m1\n"
     agree(parse(text), tasks, 0, 64)
+
+
+@pytest.mark.parametrize("line", ["v1 = v1 + v0", "m1 = m1 + m2", "s2 = s2 + s1"])
+def test_long_functions(line):
+    from azdsl import parse
+
+    tasks = random_tasks(np.random.default_rng(2), features=3, tasks=2, metric="rmse", max_examples=3)
+    text = "def Setup():\n  m2 = gaussian(0, 1)\ndef Predict():\n  v2 = dot(m1, v0)\n  v2 = v2 + v1\n  s1 = mean(v2)\n  s1 = s1 + s2\n"
+    agree(parse(f"{text}def Learn():\n" + f"  {line}\n" * 1000), tasks, 0, 64, max_abs_error=1e30)
