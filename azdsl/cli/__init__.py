@@ -18,10 +18,13 @@ COMMANDS = {
     "bench": "Measure how fast this azdsl is on this machine.",
     "check": "Say whether .az files are valid, with every error.",
     "compile": "Make a library of a program, for C and Python.",
+    "completion": "Print a script for completion in bash, zsh or fish.",
     "evolve": "Search for a better program.",
     "explain": "Say what each line of a program does and what it is worth.",
     "fmt": "Put .az files into canonical layout.",
     "ops": "List the operations that programs are made of.",
+    "plot": "Draw a run's figures as PNG or SVG.",
+    "report": "Show a run as one HTML page.",
     "score": "Fitness of a program on fresh tasks or on a data file.",
     "show": "Print a program: instructions, names, NumPy, equations or a picture.",
 }
@@ -76,7 +79,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="azdsl %(version)s")
 def commands() -> None:
-    r"""Evolve machine-learning algorithms from basic mathematical operations.
+    """Evolve machine-learning algorithms from basic mathematical operations.
 
     \b
     Example:

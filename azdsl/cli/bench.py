@@ -17,7 +17,7 @@ from azdsl.cli import DONE, NOT_REACHED
 @click.option("--yardstick", type=click.Path(path_type=Path), help="Where programs.c and network.cc are [../shared/yardstick].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, as_json: bool) -> int:
-    r"""Measure how fast this azdsl is on this machine.
+    """Measure how fast this azdsl is on this machine.
 
     Every figure is the best of five, in processor time where that is what matters, taken in turn with
     hand-written C that does the same work; without a C compiler there are no ratios. It takes some minutes.

@@ -12,7 +12,7 @@ from azdsl.cli.files import each_file, load_experiment
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def command(files: tuple[str, ...], quiet: bool) -> int:
-    r"""Check .az files and report every error with its place.
+    """Check .az files and report every error with its place.
 
     FILE may be - for standard input. Exit status 2 when any file has an error.
 

@@ -45,7 +45,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 def command(
     file: str, output: Path | None, emit: str, cpu: str, prefix: str | None, data: str | None, as_json: bool, **options: Any
 ) -> int:
-    r"""Compile a program into a library that needs no azdsl: for C, and for Python through one small file.
+    """Compile a program into a library that needs no azdsl: for C, and for Python through one small file.
 
     The rows of --train are taken as they are, in order: scale them as you will scale what you predict.
     FILE may be - for standard input.

@@ -33,7 +33,7 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    r"""Search for a better program than the one in SEED.az.
+    """Search for a better program than the one in SEED.az.
 
     Every key that a file may set is an option here, and wins over the file. Defaults in brackets hold where
     the file says nothing.

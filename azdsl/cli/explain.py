@@ -24,7 +24,7 @@ TASKS = 100
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, help="How many seeds of the program's own draws [5].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(file: str, tasks: int, seeds: int, as_json: bool) -> int:
-    r"""Say what each line of a program does, and what the program is worth without it.
+    """Say what each line of a program does, and what the program is worth without it.
 
     The program is simplified and its values named from the data flow first. The cost of a line is the
     fitness lost without it, on fresh tasks that the search has not seen, with its standard error.

@@ -16,7 +16,7 @@ from azdsl.cli.files import STANDARD_INPUT, each_file, read_text, write_atomical
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
-    r"""Put .az files into canonical layout, in place.
+    """Put .az files into canonical layout, in place.
 
     FILE may be - for standard input; the result goes to standard output then. A file with an error stays
     as it is. Exit status 2 when any file has one.

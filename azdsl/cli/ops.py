@@ -14,7 +14,7 @@ from azdsl.ops import OPS, Op
 @click.argument("words", nargs=-1, metavar="[WORD]…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(words: tuple[str, ...], as_json: bool) -> int:
-    r"""List the operations that programs are made of.
+    """List the operations that programs are made of.
 
     With WORDs, only those whose name, text or meaning contains all of them. s, v and m stand for a scalar,
     a vector and a matrix register, c for a constant; the cost is in scalar additions at F features.

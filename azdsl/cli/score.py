@@ -28,11 +28,11 @@ METRICS = ("rmse", "accuracy", "multiclass")
 @click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
 @click.option("--tasks", type=click.IntRange(1, 100_000), help="How many fresh tasks (default: what the file says).")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of tasks and random draws (default: what the file says).")
-@click.option("--backend", type=click.Choice(BACKENDS), default="jit", help="What runs the program [jit].")
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs the program [auto].")
 @click.option("--target", type=float, help="Exit with 1 when the fitness is below this.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(file: str, tasks: int | None, seed: int | None, backend: str, target: float | None, as_json: bool, **data: Any) -> int:
-    r"""Fitness of a program on fresh tasks, or on the data in a file.
+    """Fitness of a program on fresh tasks, or on the data in a file.
 
     The tasks are those of the file's task statement, drawn afresh: the search has not seen them. A file
     without one is scored on the built-in default, and the output says so. FILE may be - for standard input.
@@ -53,7 +53,7 @@ def command(file: str, tasks: int | None, seed: int | None, backend: str, target
     task_set = make.build(task, seed, "test", directory)
     search = experiment.search
     result = evaluate(
-        experiment.program, task_set, backend, seed=seed, max_abs_error=search.max_abs_error, combine=search.combine
+        experiment.program, task_set, backend, seed=seed, max_abs_error=search.max_abs_error, combine=search.combine, announce=_announce
     )
     reached = None if target is None else result.fitness >= target
     facts = {
@@ -74,6 +74,10 @@ def command(file: str, tasks: int | None, seed: int | None, backend: str, target
         click.echo(f"{make.describe(replace(task, **sizes))}, seed {seed}")
         click.echo(_summary(facts))
     return NOT_REACHED if reached is False else DONE
+
+
+def _announce() -> None:
+    click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True)
 
 
 def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task | None, Path]:

@@ -25,7 +25,7 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 @click.option("--standalone", is_flag=True, help="Latex: a whole document.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
 def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None) -> int:
-    r"""Print a program: as instructions, with names, as NumPy, as equations or as a picture (SVG).
+    """Print a program: as instructions, with names, as NumPy, as equations or as a picture (SVG).
 
     canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
     appearance. The other styles also simplify; their results stay the same bit for bit. named and latex
