@@ -5,7 +5,7 @@ What each needs is imported when it is called: parsing does not load the engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azdsl.export.model import Model
     from azdsl.search.evolve import Result
 
-BACKENDS = ("reference", "vm", "jit")
+BACKENDS = ("reference", "vm", "jit", "auto")
 """The ways to run a program; all give the same bits."""
 
 PRECISIONS = (64, 32)
@@ -63,12 +63,15 @@ def evaluate(
     max_abs_error: float = 100.0,
     precision: int = 64,
     combine: str = "mean",
+    *,
+    announce: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Train and validate a program, or each of a list of programs, on every task.
 
-    ``backend`` is ``"reference"`` (pure Python), ``"vm"`` (many short evaluations) or ``"jit"`` (few long
-    ones). ``seed`` drives the program's own random draws. ``combine`` makes one fitness of those of the
-    tasks: ``"mean"`` or ``"median"`` (the upper one).
+    ``backend`` is ``"reference"`` (pure Python), ``"vm"`` (many short evaluations), ``"jit"`` (few long
+    ones) or ``"auto"`` (the faster of the two for each program, by a cost model measured on first use).
+    ``seed`` drives the program's own random draws. ``combine`` makes one fitness of those of the
+    tasks: ``"mean"`` or ``"median"`` (the upper one). ``announce`` is called before ``"auto"`` measures this machine.
     """
     single = isinstance(program, Program)
     programs = [program] if isinstance(program, Program) else list(program)
@@ -76,7 +79,7 @@ def evaluate(
     for name, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS), ("combine", combine, COMBINE)):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(map(str, known))}")
-    fitness = _run(programs, tasks, backend, seed, max_abs_error, precision)
+    fitness = _run(programs, tasks, backend, seed, max_abs_error, precision, announce)
     together = combined(fitness, combine)
     return Evaluation(float(together[0]), fitness[0]) if single else Evaluation(together, fitness)
 
@@ -149,7 +152,15 @@ def _check_arguments(programs: list[Program], tasks: TaskSet, seed: int, max_abs
         raise ValueError(f"max_abs_error must be 0 or more, not {max_abs_error}")
 
 
-def _run(programs: list[Program], tasks: TaskSet, backend: str, seed: int, max_abs_error: float, precision: int) -> NDArray[np.float64]:
+def _run(
+    programs: list[Program],
+    tasks: TaskSet,
+    backend: str,
+    seed: int,
+    max_abs_error: float,
+    precision: int,
+    announce: Callable[[], None],
+) -> NDArray[np.float64]:
     """Task fitness float64[P, T] by one backend."""
     if backend == "reference":
         from azdsl import interp
@@ -159,5 +170,7 @@ def _run(programs: list[Program], tasks: TaskSet, backend: str, seed: int, max_a
         )
     from azdsl import codegen
 
-    compiled = cast(Literal["vm", "jit"], backend)
-    return codegen.evaluate(programs, tasks, backend=compiled, seed=seed, max_abs_error=max_abs_error, precision=precision)
+    compiled = cast(Literal["auto", "vm", "jit"], backend)
+    return codegen.evaluate(
+        programs, tasks, backend=compiled, seed=seed, max_abs_error=max_abs_error, precision=precision, announce=announce
+    )

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import thread_time
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import jit
-from azdsl.codegen.blocks import aligned, make_blocks
+from azdsl.codegen.blocks import Block, aligned, make_blocks
+from azdsl.codegen.choice import Probe, choose, jit_lanes, stored_costs
 from azdsl.codegen.protocol import Field, Scheme
-from azdsl.codegen.target import Loaded, compile_object, host, load_object
+from azdsl.codegen.target import Loaded, compile_object, load_object
 from azdsl.ir import Packed, Program, remove_dead_code
+from azdsl.ir.packing import CONSTANTS
 from azdsl.taskset import TaskSet
 
 _LEVEL = 2
 """LLVM's optimisation level: 3 costs more time and gains nothing measurable here."""
+
+_TRIES = 4
+"""Runs of a program's first examples before the choice of a backend; the shortest counts."""
 
 
 def evaluate_vm(
@@ -45,10 +54,11 @@ def concatenate(
     packed: Sequence[Packed],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64]]:
     """Packed programs one after the other: starts [P], lengths [P, 3], code [L], constants [L, 3]."""
-    lengths = np.array([p.lengths for p in packed])
+    counts, code, constants = (b"".join(parts) for parts in zip(*[p.raw for p in packed], strict=True))
+    lengths = np.frombuffer(counts, np.int64).reshape(-1, 3)
     ends = np.cumsum(lengths.sum(axis=1))
     starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-    return starts, lengths, np.concatenate([p.code for p in packed]), np.concatenate([p.constants for p in packed])
+    return starts, lengths, np.frombuffer(code, np.uint64), np.frombuffer(constants, np.float64).reshape(-1, CONSTANTS)
 
 
 def compile_program(program: Program, scheme: Scheme) -> Loaded:
@@ -58,28 +68,79 @@ def compile_program(program: Program, scheme: Scheme) -> Loaded:
     return load_object(compile_object(module, _LEVEL))
 
 
+def _even_blocks(tasks: TaskSet, lanes: int, *, seed: int, max_abs_error: float, precision: int) -> list[Block]:
+    """Blocks that all have ``lanes`` lanes: one width is compiled once. The last is filled with its last task again."""
+    missing = -tasks.tasks % lanes
+    padded = tasks
+    if missing:
+        rows = np.minimum(np.arange(tasks.tasks + missing), tasks.tasks - 1)
+        names = ("train_X", "train_y", "valid_X", "valid_y")
+        padded = replace(tasks, target_scale=None, **{name: getattr(tasks, name)[rows] for name in names})
+    blocks = make_blocks(padded, lanes, seed=seed, max_abs_error=max_abs_error, precision=precision)
+    last = replace(blocks[-1], count=lanes - missing)
+    last.arguments[Field.LANES] = (1 << last.count) - 1
+    return [*blocks[:-1], last]
+
+
 def evaluate_jit(
     programs: Sequence[Program], tasks: TaskSet, *, seed: int = 0, max_abs_error: float = 100.0, precision: int = 64
 ) -> NDArray[np.float64]:
     """Fitness float64[P, T] by compiling each program."""
-    widest = host().vector_bytes * 8 // precision
-    blocks = make_blocks(tasks, widest, seed=seed, max_abs_error=max_abs_error, precision=precision)
-    results = np.zeros((len(blocks), widest))
+    lanes = jit_lanes(tasks.tasks, precision)
+    blocks = _even_blocks(tasks, lanes, seed=seed, max_abs_error=max_abs_error, precision=precision)
+    results = np.zeros((len(blocks), lanes))
     for row, block in enumerate(blocks):
         block.arguments[Field.FITNESS] = results[row].ctypes.data
     fitness = np.zeros((len(programs), tasks.tasks))
+    scheme = Scheme(tasks.features, lanes, tasks.metric, tasks.classes, precision)
     for at, program in enumerate(programs):
         live = remove_dead_code(program, tasks.multiclass)
         size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
-        memory = aligned(size * widest * precision // 8, np.dtype(np.uint8))
-        code: dict[int, Loaded] = {}
+        memory = aligned(size * lanes * precision // 8, np.dtype(np.uint8))
+        code = compile_program(live, scheme)
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
         for row, block in enumerate(blocks):
-            if block.lanes not in code:
-                code[block.lanes] = compile_program(
-                    live, Scheme(tasks.features, block.lanes, tasks.metric, tasks.classes, precision)
-                )
             block.arguments[Field.MEMORY] = memory.ctypes.data
-            function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code[block.lanes].address("evaluate"))
             function(block.arguments.ctypes.data)
             fitness[at, block.first : block.first + block.count] = results[row, : block.count]
     return fitness
+
+
+def evaluate_auto(
+    programs: Sequence[Program],
+    tasks: TaskSet,
+    *,
+    seed: int = 0,
+    max_abs_error: float = 100.0,
+    precision: int = 64,
+    announce: Callable[[], None] = lambda: None,
+) -> NDArray[np.float64]:
+    """Fitness float64[P, T], each program by the backend that is thought to be the faster for it."""
+    settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision}
+
+    compiled = choose(programs, tasks, stored_costs(announce), precision, vm_trial(**settings))
+    fitness = np.zeros((len(programs), tasks.tasks))
+    for chosen, run in ((compiled, evaluate_jit), (~compiled, evaluate_vm)):
+        if chosen.any():
+            fitness[chosen] = run([p for p, own in zip(programs, chosen, strict=True) if own], tasks, **settings)
+    return fitness
+
+
+def vm_trial(**settings: Any) -> Probe:
+    """What times the VM on a program and tells whether it stops, with these settings of the evaluation."""
+
+    def probe(program: Program, tasks: TaskSet) -> tuple[float, bool]:
+        from azdsl.codegen.engine import build_engine
+        from azdsl.codegen.execute import evaluate_many
+
+        starts, lengths, code, constants = concatenate([program.packed(tasks.multiclass)])
+        handle = build_engine(tasks, max_instructions=int(lengths.sum()), **settings)
+        fitness = np.zeros((1, tasks.tasks))
+        seconds = math.inf
+        for _ in range(_TRIES):
+            started = thread_time()
+            evaluate_many(handle.engine, starts, lengths, code, constants, fitness)
+            seconds = min(seconds, thread_time() - started)
+        return seconds, bool(np.all(handle.engine.arguments[:, Field.STOPPED] != 0))
+
+    return probe

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import sys
+import time
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,21 +21,73 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
+from azdsl.codegen.target import cache_root
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _COMPILED_IN = ("ops", "ir", "codegen", "search")
 """Packages whose sources end up in compiled code."""
 
 
+KEPT_SECONDS = 14 * 86400
+"""Code of other sources is removed when it was not used for this long: several versions may be in use at once."""
+
+
+def _postpone_blas() -> None:
+    """Keep numba from importing SciPy's BLAS at its start, which takes longer than loading all our code.
+
+    It only wants to know there whether it could; functions that multiply matrices with BLAS import it still.
+    """
+    if "numba.np.arraymath" in sys.modules:
+        return
+    from numba.np import linalg
+
+    ensure = getattr(linalg, "ensure_blas", None)
+    if ensure is None:
+        return
+
+    def installed() -> None:
+        if find_spec("scipy") is None:
+            raise ImportError("no SciPy")
+
+    linalg.ensure_blas = installed
+    try:
+        from numba.np import arraymath
+
+        arraymath.ensure_blas = ensure
+    finally:
+        linalg.ensure_blas = ensure
+
+
+_postpone_blas()
+
+
+def remove_unused(root: Path, current: Path) -> None:
+    """Remove the code of other versions of the sources that nothing has used for a while."""
+    limit = time.time() - KEPT_SECONDS
+    try:
+        for directory in root.glob("search-*"):
+            if directory != current and directory.stat().st_mtime < limit:
+                shutil.rmtree(directory, ignore_errors=True)
+        if current.is_dir():
+            os.utime(current)
+    except OSError:
+        pass  # another process was faster, or the directory is not ours to change
+
+
 @cache
 def cache_directory() -> Path:
-    """Where compiled code is kept: under the user's cache, in a directory of this version of the sources."""
+    """Where compiled code is kept: in the cache directory, in a directory of this version of the sources."""
     package = Path(__file__).parents[1]
     digest = hashlib.blake2b(digest_size=8)
     for source in sorted(path for name in _COMPILED_IN for path in (package / name).glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    home = numba.config.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "azdsl")
-    return Path(home) / f"search-{digest.hexdigest()}"
+    # AZDSL_CACHE moves everything; without it numba's own setting counts for numba's code
+    chosen = os.environ.get("AZDSL_CACHE") or numba.config.CACHE_DIR
+    home = Path(chosen) if chosen else cache_root()
+    current = home / f"search-{digest.hexdigest()}"
+    remove_unused(home, current)
+    return current
 
 
 def jit(function: Function) -> Function:

@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,8 +24,15 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from azdsl.codegen.emitter import LIBRARY, library_symbol
+from azdsl.settings import SettingsError
 
 _SCHEMA = b"azdsl object 1\n"
+
+CPU_VARIABLE = "AZDSL_CPU"
+"""Environment variable that names the processor to evaluate programs for, as ``processor`` knows it: a shared cache, a test."""
+
+LIMIT_BYTES = 256 << 20
+"""The object cache may take so much; beyond it what was not used for longest is removed."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,29 @@ class Host:
 
 
 @cache
-def host() -> Host:
-    """This machine."""
+def this_machine() -> Host:
+    """The processor that this process runs on."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
+
+
+@cache
+def host() -> Host:
+    """The processor that code is made for, unless it says another: this one, or that which ``AZDSL_CPU`` names.
+
+    Raises ``SettingsError`` for a name that is not known, or that this processor falls short of.
+    """
+    name = os.environ.get(CPU_VARIABLE, "native")
+    if name not in processor_names():
+        raise SettingsError(CPU_VARIABLE, f"{CPU_VARIABLE} is {name!r}; known are {', '.join(processor_names())}")
+    machine, chosen = this_machine(), processor(name)
+    missing = set(chosen.features.split(",")) - set(machine.features.split(",")) - {""}
+    if missing:
+        lacks = ", ".join(sorted(feature.lstrip("+") for feature in missing))
+        raise SettingsError(CPU_VARIABLE, f"{CPU_VARIABLE} is {name!r}, but this processor ({machine.cpu}) lacks {lacks}")
+    return chosen
 
 
 _LEVELS = {"x86-64": "", "x86-64-v2": "", "x86-64-v3": "+avx,+avx2", "x86-64-v4": "+avx,+avx2,+avx512f"}
@@ -57,12 +82,12 @@ _LEVELS = {"x86-64": "", "x86-64-v2": "", "x86-64-v3": "+avx,+avx2", "x86-64-v4"
 
 def processor_names() -> list[str]:
     """What ``processor`` knows on this machine."""
-    return ["native", "generic", *(_LEVELS if host().triple.startswith("x86_64") else ())]
+    return ["native", "generic", *(_LEVELS if this_machine().triple.startswith("x86_64") else ())]
 
 
 def processor(name: str) -> Host:
     """A processor by name: ``native`` (this one), ``generic`` (the least of its kind) or an x86-64 level."""
-    machine = host()
+    machine = this_machine()
     if name == "native":
         return machine
     if name not in processor_names():
@@ -107,8 +132,8 @@ def compile_object(module: ir.Module, level: int) -> bytes:
     return code
 
 
-def cache_directory() -> Path:
-    """Where compiled code is kept: ``AZDSL_CACHE``, else the platform's user cache directory."""
+def cache_root() -> Path:
+    """Where everything is kept that can be made again: ``AZDSL_CACHE``, else the platform's user cache directory."""
     chosen = os.environ.get("AZDSL_CACHE")
     if chosen:
         return Path(chosen)
@@ -132,14 +157,31 @@ def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], No
     machine = host()
     identity = "|".join([key, _sources_digest(), llvmlite.__version__, machine.triple, machine.cpu, machine.features])
     name = hashlib.blake2b(identity.encode(), digest_size=20).hexdigest()
-    path = cache_directory() / "objects" / f"{name}.o"
+    path = cache_root() / "objects" / f"{name}.o"
     found = _read_checked(path)
     if found is not None:
         return found
     announce()
     code = make()
     _write_checked(path, code)
+    trim(path.parent, LIMIT_BYTES)
     return code
+
+
+def trim(directory: Path, limit: int) -> None:
+    """Remove the files that were not used for longest, until the rest takes at most three quarters of ``limit``."""
+    try:
+        files = sorted((status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()])
+        total = sum(size for _, size, _ in files)
+        if total <= limit:
+            return
+        for _, size, path in files:
+            if total <= limit * 3 // 4:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+    except OSError:
+        pass  # another process is at it too, or the directory is not ours to change
 
 
 def _read_checked(path: Path) -> bytes | None:
@@ -151,6 +193,8 @@ def _read_checked(path: Path) -> bytes | None:
     head, digest, content = data[: len(_SCHEMA)], data[len(_SCHEMA) : len(_SCHEMA) + 16], data[len(_SCHEMA) + 16 :]
     if head != _SCHEMA or hashlib.blake2b(content, digest_size=16).digest() != digest:
         return None
+    with suppress(OSError):
+        os.utime(path)  # used now: among the last to be removed
     return content
 
 
