@@ -46,20 +46,24 @@ def targets(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
     return {kind: base.with_name(base.name + suffixes[kind]) for kind in kinds}
 
 
-def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str, numpy_source: Callable[[], str]) -> dict[str, Path]:
+def write(
+    specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str, _unused: object = None
+) -> dict[str, Path]:
     """Compile models and write files of these kinds; the files. Raises ``ExportError`` or ``OSError``.
 
-    ``numpy_source`` gives the text of the kind ``numpy``. Nothing is written when anything fails.
+    Nothing is written when anything fails.
     """
     files = targets(output, kinds)
     for file in files.values():
         if file.is_dir():
             raise ExportError(f"{file}: is a directory")
+    if "numpy" in kinds:
+        _check_numpy(specs[0])
     compiled = compile_models(specs, __version__, cpu) if set(kinds) - {"header", "numpy"} else None
     texts: dict[str, Callable[[], str | bytes]] = {
         "header": lambda: header(specs, __version__),
         "python": lambda: wrapper(specs, files["shared"].name, __version__),
-        "numpy": numpy_source,
+        "numpy": lambda: _numpy(specs[0]),
     }
     if compiled:
         texts |= _native(compiled)
@@ -74,6 +78,21 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str, n
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return files
+
+
+def _check_numpy(spec: Spec) -> None:
+    """The NumPy file learns afresh, in float64."""
+    if spec.image:
+        raise ExportError("the kind numpy learns afresh and cannot hold what --train taught: leave out numpy or --train")
+    if spec.precision != 64:
+        raise ExportError(f"the kind numpy computes in 64 bits: leave out numpy or --precision {spec.precision}")
+
+
+def _numpy(spec: Spec) -> str:
+    """The program as a NumPy module; it is of any size."""
+    from azdsl.export.numpy import numpy_source
+
+    return numpy_source(spec.source, spec.metric, spec.seed, spec.max_abs_error)
 
 
 def _native(compiled: Compiled) -> dict[str, Callable[[], str | bytes]]:

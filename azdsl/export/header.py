@@ -68,7 +68,8 @@ def default_prefix(stem: str) -> str:
 def comment(text: str) -> str:
     """Text that cannot end a C comment, nor hide a line's end."""
     plain = "".join(c if c == "\n" or c.isprintable() else "?" for c in text)
-    return plain.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "? ?")
+    plain = plain.replace("\\", "/").replace("*/", "* /").replace("/*", "/ *")
+    return re.sub(r"\?(?=\?)", "? ", plain)  # no trigraph: ??/ is a backslash
 
 
 def header(specs: Sequence[Spec], version: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import warnings
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from azdsl.settings import Metric
 LARGEST_FEATURES = 4096
 STOPPED = "training stopped: a prediction was no number or off by more than {limit:g}; scale the data or train on less"
 _ALIGNMENT = 64
+
+_load = lru_cache(maxsize=32)(load_model)
+"""Code has no state: models of the same program and facts share it."""
 
 
 def make_spec(
@@ -73,7 +76,7 @@ class Model:
 
     @cached_property
     def _loaded(self) -> Loaded:
-        return load_model(self._spec, __version__)
+        return _load(self._spec, __version__)
 
     def _call(self, name: str, result: Any, *arguments: Any) -> Any:
         return ctypes.CFUNCTYPE(result, *arguments)(self._loaded.address(f"{self._spec.prefix}{name}"))
@@ -151,6 +154,31 @@ class Model:
         out = np.empty((len(rows), spec.outputs) if spec.multiclass else len(rows))
         self._functions["predict"](self._address, rows.ctypes.data, len(rows), out.ctypes.data)
         return out
+
+    def predict_frozen(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predictions for X [n, F], each by the model as it is now, which stays so: no row tells on another."""
+        other = self.copy()
+        if self._spec.rows_independent:
+            return other.predict(X)
+        rows, spec = self._rows(X), self._spec
+        out = np.empty((len(rows), spec.outputs) if spec.multiclass else len(rows))
+        for at in range(len(rows)):
+            other._memory[:] = self._memory
+            other._functions["predict_one"](other._address, rows[at].ctypes.data, out[at:].ctypes.data)
+        return out
+
+    def copy(self) -> Model:
+        """Another model with the same memory."""
+        other = Model(self._spec)
+        other._memory[:] = self._memory
+        other.stopped = self.stopped
+        return other
+
+    def __copy__(self) -> Model:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self.copy()
 
     def __call__(self, X: ArrayLike) -> NDArray[np.float64]:
         """The same as ``predict``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from textwrap import indent
 from typing import Literal as OneOf
@@ -73,7 +74,7 @@ _LEVELS = {" + ": 1, " - ": 1, " * ": 2, " / ": 2}
 _ATOM = 3
 
 
-def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0) -> str:
+def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_abs_error: float = 100.0) -> str:
     """The text of a Python module with the class ``Model``.
 
     Training takes the examples once, in order, as an evaluation does, and draws what task 0 of it draws.
@@ -90,7 +91,9 @@ def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0) -> st
     helpers = [text for name, text in HELPERS.items() if f"{name}(" in body.replace(f"matrix_{name}(", "")]
     if metric != "rmse":
         helpers.append(SQUASH[metric].helper)
-    parts = [_HEAD, *helpers, *([DRAWS] if random else []), _CLASS.format(seed=f", seed={seed}" if random else "")]
+    limit = repr(float(max_abs_error)) if math.isfinite(max_abs_error) else 'float("inf")'
+    drawn = f", seed={seed}" if random else ""
+    parts = [_HEAD, *helpers, *([DRAWS] if random else []), _CLASS.format(limit=limit, seed=drawn)]
     parts[-1] += "        self.draws = Draws(seed)\n" if random else ""
     methods = [
         ("setup(self, n)", "Before the first example; n is the number of features.", writer.start() + setup, setup),
@@ -127,7 +130,7 @@ import numpy as np
 _CLASS = '''class Model:
     """Learns from examples one by one; X is [N, F], y is [N]."""
 
-    def __init__(self, max_abs_error=100.0{seed}):
+    def __init__(self, max_abs_error={limit}{seed}):
         self.max_abs_error = max_abs_error
         self.visit = 0
 '''

@@ -1,0 +1,246 @@
+"""Estimators that learn with a given program."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from azdsl import api
+from azdsl.ir import Program
+from azdsl.settings import Metric
+
+ProgramLike: TypeAlias = Program | str | Path | None
+Array: TypeAlias = NDArray[np.float64]
+
+SCALAR_LEARNER = """
+def Setup():
+  s2 = 0.01
+def Predict():
+  s1 = dot(v0, v1)
+  s1 = s1 + s3
+def Learn():
+  s4 = s0 - s1
+  s4 = s4 * s2
+  s3 = s3 + s4
+  v2 = s4 * v0
+  v1 = v1 + v2
+"""
+"""Linear (with the metric accuracy: logistic) regression by gradient descent, with a bias."""
+
+VECTOR_LEARNER = """
+def Setup():
+  s2 = 0.1
+def Predict():
+  v2 = dot(m0, v0)
+  v2 = v2 + v3
+def Learn():
+  v4 = v1 - v2
+  v4 = s2 * v4
+  v3 = v3 + v4
+  m1 = outer(v4, v0)
+  m0 = m0 + m1
+"""
+"""Softmax regression by gradient descent, with biases."""
+
+LEAST_CLASSES = 2
+
+
+def read_program(program: ProgramLike, multiclass: bool) -> Program:
+    """A program from itself, its text, the path of its file, or None: linear regression for what is predicted."""
+    if program is None:
+        return api.parse(VECTOR_LEARNER if multiclass else SCALAR_LEARNER)
+    if isinstance(program, Program):
+        return program
+    if isinstance(program, str) and ("\n" in program or "def " in program):
+        return api.parse(program)
+    if isinstance(program, str | Path):
+        return api.load(program)
+    raise TypeError(f"program must be a program, its text or a path, not {type(program).__name__}")
+
+
+def scaling(values: Array) -> tuple[Any, Any]:
+    """Mean and deviation over the rows; infinite deviation where all are equal, so that such a column becomes 0."""
+    same = (values == values[0]).all(axis=0)
+    deviation = values.std(axis=0)
+    return values.mean(axis=0), np.where(same | ~(deviation > 0.0), np.inf, deviation)
+
+
+def draw(random_state: Any) -> int:
+    """A seed from ``random_state``; an int is one itself."""
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        check_random_state(random_state)
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+class Learner(BaseEstimator):
+    """Training and prediction by a compiled program: what all four estimators share.
+
+    Subclasses have the parameters ``epochs``, ``precision``, ``max_abs_error``, ``scale`` and ``shuffle``.
+    """
+
+    def _metric(self) -> Metric:
+        return "rmse"
+
+    def _classes(self) -> int:
+        """C of a multi-class problem, else 0."""
+        return 0
+
+    def _prepared(self, X: Array) -> Array:
+        """Features as the program gets them: scaled, then padded with zeros up to the number of classes."""
+        X = (X - self.center_) / self.scale_ if self.scale else X
+        missing = self._classes() - X.shape[1]
+        return np.concatenate([X, np.zeros((len(X), missing))], axis=1) if missing > 0 else X
+
+    def _measure(self, X: Array, y: Array) -> None:
+        """Remember by what to scale."""
+        if not self.scale:
+            return
+        self.center_, self.scale_ = scaling(X)
+        if self._metric() == "rmse":
+            self.target_center_, spread = scaling(y)
+            self.target_scale_ = spread if np.isfinite(spread) else 1.0
+
+    def _targets(self, y: Array) -> Array:
+        """Labels as the program gets them."""
+        return (y - self.target_center_) / self.target_scale_ if self.scale and self._metric() == "rmse" else y
+
+    def _learn(self, program: Program, X: Array, y: Array, seed: int) -> None:
+        """Train the program on what ``_measure`` has measured."""
+        rows, labels = self._prepared(X), self._targets(y)
+        if self.shuffle:
+            order = np.random.default_rng(seed).permutation(len(rows))
+            rows, labels = rows[order], labels[order]
+        self.program_ = program
+        self.model_ = api.compile(
+            program, rows.shape[1], self._metric(), self.precision, seed, self._classes() or None, self.max_abs_error
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            self.model_.fit(rows, labels, self.epochs)
+        if self.model_.stopped:
+            message = f"training stopped: a prediction was no number or off by more than {self.max_abs_error:g}"
+            warnings.warn(f"{message}; scale the data", ConvergenceWarning, stacklevel=3)
+
+    def _outputs(self, X: ArrayLike) -> Array:
+        """What the trained model says of each row; it stays as it was."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.model_.predict_frozen(self._prepared(rows))
+
+
+class Regressor(RegressorMixin, Learner):
+    """What estimators of numbers share."""
+
+    def _checked(self, X: ArrayLike, y: ArrayLike, **checks: Any) -> tuple[Array, Array]:
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, **checks)
+        X, y = np.asarray(X), np.asarray(y, np.float64)
+        self._measure(X, y)
+        return X, y
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Predictions for the rows of X, each by the model as training left it."""
+        scores = self._outputs(X)
+        return scores * self.target_scale_ + self.target_center_ if self.scale else scores
+
+
+class Classifier(ClassifierMixin, Learner):
+    """What estimators of classes share."""
+
+    def _metric(self) -> Metric:
+        return "accuracy" if len(self.classes_) == LEAST_CLASSES else "multiclass"
+
+    def _classes(self) -> int:
+        return len(self.classes_) if len(self.classes_) > LEAST_CLASSES else 0
+
+    def _checked(self, X: ArrayLike, y: ArrayLike, **checks: Any) -> tuple[Array, Array]:
+        X, y = validate_data(self, X, y, dtype=np.float64, **checks)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < LEAST_CLASSES:
+            only = self.classes_.tolist()[0]
+            raise ValueError(f"needs at least two classes to tell apart, but y holds one class: {only!r}")
+        X, numbers = np.asarray(X), codes.astype(np.float64)
+        self._measure(X, numbers)
+        return X, numbers
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Probabilities [n, C] of the classes, in the order of ``classes_``."""
+        scores = self._outputs(X)
+        return scores if scores.ndim > 1 else np.stack([1.0 - scores, scores], axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The most probable class of each row; of equals the first."""
+        codes = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[codes]
+        return labels
+
+
+class _Given(Learner):
+    """The parameters of estimators with a given program."""
+
+    def __init__(
+        self,
+        program: ProgramLike = None,
+        epochs: int = 1,
+        precision: int = 64,
+        random_state: Any = 0,
+        max_abs_error: float = 100.0,
+        scale: bool = False,
+        shuffle: bool = False,
+    ) -> None:
+        self.program = program
+        self.epochs = epochs
+        self.precision = precision
+        self.random_state = random_state
+        self.max_abs_error = max_abs_error
+        self.scale = scale
+        self.shuffle = shuffle
+
+
+class AZRegressor(Regressor, _Given):
+    """Regression by a program, exactly as the language has it.
+
+    Args:
+        program: A program, its text or the path of a ``.az`` file; None is linear regression by gradient descent.
+        epochs: Passes over the training rows, in order.
+        precision: Bits of a number inside the program, 64 or 32.
+        random_state: Seed of the program's random draws.
+        max_abs_error: Training stops, with a ``ConvergenceWarning``, where a prediction is off by more.
+        scale: Scale features and target by the training rows' means and deviations. Without it the program gets
+            the numbers as they are, and predictions are those of ``azdsl.compile`` bit for bit.
+        shuffle: Learn from the rows in a random order.
+
+    Attributes:
+        program_: The program.
+        model_: The trained ``azdsl`` model; ``model_.memory`` shows what it learned.
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from X [n, F] and y [n]."""
+        X, y = self._checked(X, y)
+        self._learn(read_program(self.program, False), X, y, draw(self.random_state))
+        return self
+
+
+class AZClassifier(Classifier, _Given):
+    """Classification by a program: two classes by s1, three and more by v2.
+
+    Labels may be of any kind. With more classes than features, zeros are added to the features. Parameters and
+    attributes are those of ``AZRegressor``, and ``classes_``.
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from X [n, F] and class labels y [n]."""
+        X, y = self._checked(X, y)
+        self._learn(read_program(self.program, self._metric() == "multiclass"), X, y, draw(self.random_state))
+        return self
