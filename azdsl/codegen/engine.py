@@ -7,7 +7,7 @@ compiled loop passes it along. An engine is used by one thread at a time.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,18 +37,20 @@ class Column(enum.IntEnum):
     CONSTANTS = 3  # how many
     INDEX = 4  # whether a constant is an index: this and the next two
     RANDOM = 7
+    CONSUMER = 8  # the op that it may be fused with, or -1
+    FUSED = 9  # the code of the two
 
 
 class Engine(NamedTuple):
     """A VM, tasks in blocks, and room to work in.
 
-    ``table`` int64[ops, 8] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
+    ``table`` int64[ops, 10] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
     ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
     width; ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
     when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
     memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
     it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``linked`` int64[5] says what the records
-    were made for: the lane bytes, the memory in use, where the functions start; ``memory`` is the address of
+    were made for: the lane bytes, the lane values in use, where the functions start; ``memory`` is the address of
     the registers.
     """
 
@@ -81,18 +83,22 @@ class EngineHandle:
     memory: NDArray[np.generic]
 
 
-def op_table() -> NDArray[np.int64]:
-    """The op table as an array of ``Column``s."""
+def op_table(ops: Collection[Op]) -> NDArray[np.int64]:
+    """The op table as an array of ``Column``s, for a VM that has ``ops``."""
 
     def number(kind: Kind | None) -> int:
         return NO_KIND if kind is None else _KINDS.index(kind)
 
-    table = np.zeros((len(OPS), len(Column) + 2), np.int64)
+    table = np.zeros((len(OPS), len(Column) + 2), np.int64)  # an op has up to three INDEX columns
+    table[:, Column.CONSUMER] = -1
     for row, op in zip(table, OPS, strict=True):
         row[Column.A], row[Column.B] = [number(kind) for kind in (*op.inputs, None, None)[:2]]
         row[Column.OUT], row[Column.CONSTANTS], row[Column.RANDOM] = number(op.output), len(op.constants), op.random
         for at, role in enumerate(op.constants):
             row[Column.INDEX + at] = role is Role.INDEX
+    for at, (producer, consumer) in enumerate(vm.FUSED):
+        if producer in ops and consumer in ops:
+            table[producer.code, [Column.CONSUMER, Column.FUSED]] = consumer.code, vm.END + 1 + at
     return table
 
 
@@ -163,7 +169,7 @@ def build_engine(
         arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0
     arguments[:, Field.MEMORY] = memory.ctypes.data
     engine = Engine(
-        table=op_table(),
+        table=op_table(ops),
         sizes=np.array([kind.size(features) for kind in _KINDS], np.int64),
         features=features,
         multiclass=int(tasks.multiclass),

@@ -14,7 +14,7 @@ from azdsl.codegen import vm
 from azdsl.codegen.compiled import inline, jit
 from azdsl.codegen.engine import NO_KIND, Column, Engine
 from azdsl.codegen.protocol import Field
-from azdsl.ir.packing import A_SHIFT, FIELD
+from azdsl.ir.packing import A_SHIFT, FIELD, OUT_SHIFT
 
 _END = vm.END
 _HEADER = vm.HEADER_WORDS
@@ -24,9 +24,12 @@ _WIDTH, _USED, _STARTS = 0, 1, 2
 _FIELD, _A = np.uint64(FIELD), np.uint64(A_SHIFT)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT, _ONE, _STOPPED_TRACE = np.uint64(32), np.uint64(1), np.uint64(0)
-_SCALAR, _VECTOR, _NO_KIND = 0, 1, NO_KIND
+_OUT_BITS, _TWO = np.uint64(OUT_SHIFT), np.uint64(2)
+_SCALAR, _VECTOR, _MATRIX, _NO_KIND = 0, 1, 2, NO_KIND
 _SETUP = 0
-_OUT, _CONSTANTS, _INDEX, _RANDOM = int(Column.OUT), int(Column.CONSTANTS), int(Column.INDEX), int(Column.RANDOM)
+_OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED = (
+    int(c) for c in (Column.OUT, Column.CONSTANTS, Column.INDEX, Column.RANDOM, Column.CONSUMER, Column.FUSED)
+)
 _PATCH = np.full((3, NO_KIND), -1)
 """The patch list for an operand that is register 0 of a kind (none for matrices), by function."""
 _PATCH[1, _VECTOR] = vm.Patch.PREDICT_FEATURES
@@ -49,6 +52,53 @@ def _call(typing: Any, function: Any, argument: Any) -> Any:
 
 
 @inline
+def place_of(engine: Engine, kind: int, register: int, lane_bytes: int) -> int:
+    """The address of a register, given one if it has none yet."""
+    places, linked = engine.places, engine.linked
+    place = places[kind, register] - (places[_NO_KIND, 0] << _OFFSET_BITS)
+    if place < 0:
+        # entries of earlier linkings are recognised by their number, so the map is never cleared
+        place = linked[_USED]
+        places[kind, register] = (places[_NO_KIND, 0] << _OFFSET_BITS) + place
+        linked[_USED] += engine.sizes[kind]
+    return engine.memory + place * lane_bytes
+
+
+@inline
+def write_operand(engine: Engine, at: int, kind: int, register: int, function: int, lane_bytes: int) -> None:
+    """Point a record's word at the register that an instruction reads, now or at every example (v0, s0)."""
+    engine.records[at] = place_of(engine, kind, register, lane_bytes)
+    if register == 0 and kind != _MATRIX and function != _SETUP:
+        patch = _PATCH[function, kind]
+        if patch >= 0:
+            patches = engine.patches
+            patches[patch, 0] += 1
+            patches[patch, patches[patch, 0]] = engine.records.ctypes.data + _WORD * at
+
+
+@inline
+def sole_reader(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], row: int, end: int) -> bool:
+    """Whether the next instruction is the partner to fuse this one with and alone in reading its result, once."""
+    table, word = engine.table, code[row]
+    op = np.int64(word & _FIELD)
+    if row + 1 >= end or np.int64(code[row + 1] & _FIELD) != table[op, _CONSUMER]:
+        return False
+    kind, register = table[op, _OUT], word >> _OUT_BITS
+    if engine.multiclass and kind == _VECTOR and register <= _TWO:
+        return False
+    readers = 0
+    for other in range(lengths[0] + lengths[1] + lengths[2]):
+        reader = np.int64(code[other] & _FIELD)
+        a, b = (code[other] >> _A) & _FIELD, (code[other] >> (_A + _A)) & _FIELD
+        readers += table[reader, 0] == kind and a == register
+        readers += table[reader, 1] == kind and b == register
+        # an op that sets one entry keeps the others
+        readers += 2 * (table[reader, _INDEX] != 0 and table[reader, _OUT] == kind and code[other] >> _OUT_BITS == register)
+    a, b = (code[row + 1] >> _A) & _FIELD, (code[row + 1] >> (_A + _A)) & _FIELD
+    return readers == 1 and (a == register or b == register)
+
+
+@inline
 def link(
     engine: Engine, lane_bytes: int, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> None:
@@ -56,58 +106,55 @@ def link(
 
     Registers get places in order of appearance, so that memory holds only those in use.
     """
-    table, places, features, patches = engine.table, engine.places, engine.features, engine.patches
+    table, places, features, linked = engine.table, engine.places, engine.features, engine.linked
     words, doubles = engine.records, engine.record_constants
-    # entries of earlier linkings are recognised by their number, so the map is never cleared
     places[_NO_KIND, 0] += 1
     current = places[_NO_KIND, 0] << _OFFSET_BITS
     places[_SCALAR, 0], places[_SCALAR, 1], places[_VECTOR, 0] = current, current + 1, current + 2
-    used = 2 + features
+    linked[_USED] = 2 + features
     if engine.multiclass:
-        places[_VECTOR, 1], places[_VECTOR, 2] = current + used, current + used + features
-        used += 2 * features
-    for patch in range(patches.shape[0]):
-        patches[patch, 0] = 0
-    start, at, row, draws = words.ctypes.data, 0, 0, 0
+        places[_VECTOR, 1], places[_VECTOR, 2] = current + 2 + features, current + 2 + 2 * features
+        linked[_USED] += 2 * features
+    for patch in range(engine.patches.shape[0]):
+        engine.patches[patch, 0] = 0
+    at, row, end, draws = 0, 0, 0, 0
     for function in range(3):
-        engine.linked[_STARTS + function] = start + _WORD * at
-        for _ in range(lengths[function]):
+        linked[_STARTS + function] = words.ctypes.data + _WORD * at
+        end += lengths[function]
+        while row < end:
             word = code[row]
             op = np.int64(word & _FIELD)
             words[at] = op
-            word >>= _A
-            for slot in range(3):
-                kind = table[op, slot]
-                register = np.int64(word & _FIELD)
-                word >>= _A
-                if kind == _NO_KIND:
-                    continue
-                place = places[kind, register] - current
-                if place < 0:
-                    place = used
-                    places[kind, register] = current + used
-                    used += engine.sizes[kind]
-                words[at + 1 + slot] = engine.memory + place * lane_bytes
-                if register == 0 and function != _SETUP and slot != _OUT:
-                    patch = _PATCH[function, kind]
-                    if patch >= 0:
-                        patches[patch, 0] += 1
-                        patches[patch, patches[patch, 0]] = start + _WORD * (at + 1 + slot)
+            for slot in range(2):
+                if table[op, slot] != _NO_KIND:
+                    register = np.int64((word >> (_A if slot == 0 else _A + _A)) & _FIELD)
+                    write_operand(engine, at + 1 + slot, table[op, slot], register, function, lane_bytes)
             if table[op, _RANDOM]:
                 words[at + 1] = draws
                 draws += 1
-            at += _HEADER
-            for k in range(table[op, _CONSTANTS]):
-                value = constants[row, k]
-                if table[op, _INDEX + k]:
-                    entry = np.int64(np.float32(features) * np.float32(value))
-                    value = np.float64(entry if entry < features else features - 1)
-                doubles[at] = value
-                at += 1
+            kind = table[op, _OUT]
+            if table[op, _CONSUMER] >= 0 and sole_reader(engine, lengths, code, row, end):
+                words[at] = table[op, _FUSED]
+                row += 1
+                a, b = (code[row] >> _A) & _FIELD, (code[row] >> (_A + _A)) & _FIELD
+                other = np.int64(b if a == word >> _OUT_BITS else a)
+                write_operand(engine, at + _HEADER, kind, other, function, lane_bytes)
+                words[at + _HEADER - 1] = place_of(engine, kind, np.int64(code[row] >> _OUT_BITS), lane_bytes)
+                at += _HEADER + 1
+            else:
+                words[at + _HEADER - 1] = place_of(engine, kind, np.int64(word >> _OUT_BITS), lane_bytes)
+                at += _HEADER
+                for k in range(table[op, _CONSTANTS]):
+                    value = constants[row, k]
+                    if table[op, _INDEX + k]:
+                        entry = np.int64(np.float32(features) * np.float32(value))
+                        value = np.float64(entry if entry < features else features - 1)
+                    doubles[at] = value
+                    at += 1
             row += 1
         words[at] = _END
         at += 1
-    engine.linked[_WIDTH], engine.linked[_USED] = lane_bytes, used * lane_bytes
+    linked[_WIDTH] = lane_bytes
 
 
 @inline
@@ -125,7 +172,7 @@ def _run(
     for block in range(engine.arguments.shape[0]):
         if engine.lane_bytes[block] != engine.linked[_WIDTH]:
             link(engine, engine.lane_bytes[block], lengths, code, constants)
-        engine.arguments[block, _MEMORY_BYTES] = engine.linked[_USED]
+        engine.arguments[block, _MEMORY_BYTES] = engine.linked[_USED] * engine.lane_bytes[block]
         for function in range(3):
             engine.arguments[block, _CODE + function] = engine.linked[_STARTS + function]
         _call(engine.functions[block], engine.arguments[block].ctypes.data)

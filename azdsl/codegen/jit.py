@@ -41,7 +41,8 @@ STACK_BYTES = 1 << 18
 @dataclass(frozen=True)
 class Pending:
     """A result not yet computed, the registers in memory that it reads (True: entry by entry only), and how
-    many deferred results it is made of."""
+    many deferred results it is made of.
+    """
 
     tensor: Tensor
     sources: Mapping[Address, bool]

@@ -20,13 +20,21 @@ from azdsl.codegen.emitter import F64, I32, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
 from azdsl.codegen.tensors import flat_place, memory_tensor, store_tensor
-from azdsl.ops import OPS, Kind, Op, Role
+from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
 
 END = len(OPS)
 """The record that ends a function."""
 
 HEADER_WORDS = 4
 WORD = 8
+
+FUSED: tuple[tuple[Op, Op], ...] = tuple(
+    (BY_NAME[producer], BY_NAME[consumer])
+    for producer, consumer in (("vector_scale", "vector_add"), ("matrix_scale", "matrix_add"), ("outer", "matrix_add"))
+)
+"""Pairs that run as one instruction, ``END`` + 1 and so on, when nothing else reads the first one's result: it
+is then neither written nor read again. The record holds the first one's inputs, the second one's output and, in
+place of a constant, the second one's other input (its order does not matter: a sum is commutative)."""
 
 
 class Patch(enum.IntEnum):
@@ -128,7 +136,27 @@ class Machine:
             b.store(e.offset(ip, WORD * record_words(op)), self.ip)
             self._emit_handler(LOWERINGS[op.code], ip)
             b.branch(self.dispatch)
+        for at, (producer, consumer) in enumerate(FUSED):
+            if producer in self.ops and consumer in self.ops:
+                handler = b.append_basic_block(f"{producer.name}_{consumer.name}")
+                table.add_case(ir.Constant(I64, END + 1 + at), handler)
+                b.position_at_end(handler)
+                b.store(e.offset(ip, WORD * (HEADER_WORDS + 1)), self.ip)
+                self._emit_fused(producer, consumer, ip)
+                b.branch(self.dispatch)
         b.position_at_end(here)
+
+    def _inputs(self, op: Op, ip: Value) -> list[Tensor]:
+        """The registers that a record names as its inputs."""
+        return [memory_tensor(self.e, kind, self.e.read(ip, 1 + at, POINTER)) for at, kind in enumerate(op.inputs)]
+
+    def _emit_fused(self, producer: Op, consumer: Op, ip: Value) -> None:
+        """A pair of ``FUSED``: both entry by entry, so the output may overwrite an input of the same kind."""
+        e = self.e
+        first = LOWERINGS[producer.code](e, Operands(inputs=self._inputs(producer, ip)))
+        other = memory_tensor(e, first.kind, e.read(ip, HEADER_WORDS, POINTER))
+        both = LOWERINGS[consumer.code](e, Operands(inputs=[other, first]))
+        store_tensor(e, both, e.read(ip, HEADER_WORDS - 1, POINTER))
 
     def _emit_handler(self, lowering: Lowering, ip: Value) -> None:
         e, b, op = self.e, self.e.builder, lowering.op
@@ -136,7 +164,7 @@ class Machine:
         out = e.read(ip, HEADER_WORDS - 1, POINTER)
         raw = [e.read(ip, HEADER_WORDS + at, F64) for at in range(len(op.constants))]
         operands = Operands(
-            inputs=[memory_tensor(e, kind, pointer) for kind, pointer in zip(op.inputs, pointers, strict=True)],
+            inputs=self._inputs(op, ip),
             constants=[self._constant(c) for c, role in zip(raw, op.constants, strict=True) if role is not Role.INDEX],
             # the linker has turned a fraction into the entry's number
             places=[b.fptosi(c, I64) for c, role in zip(raw, op.constants, strict=True) if role is Role.INDEX],

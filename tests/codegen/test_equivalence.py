@@ -93,6 +93,15 @@ def test_large_matrices_leave_the_stack():
         "m1 = outer(v0, v0)\n  m1 = transpose(m1)\n  m1 = matmul(m1, m1)\n  v1 = dot(m1, v0)\n  v1 = dot(m1, v1)\n  s1 = norm(v1)",
         "m1 = bcast(v0, axis=0)\n  m2 = transpose(m1)\n  m1 = m1 + m2\n  v1 = dot(m1, v0)\n  s1 = std(v1)",
         "m1 = outer(v0, v0)\n  m0 = m0 + m1\n  m2 = transpose(m0)\n  m0 = m0 - m2\n  s1 = norm(m0)",
+        # pairs that the machine fuses, and look-alikes that it must not
+        "s2 = mean(v0)\n  v2 = s2 * v0\n  v1 = v1 + v2\n  s1 = dot(v1, v0)",
+        "s2 = mean(v0)\n  v2 = s2 * v0\n  v1 = v2 + v0\n  s1 = dot(v1, v2)",
+        "s2 = mean(v0)\n  v2 = s2 * v0\n  v2 = v2 + v2\n  s1 = norm(v2)",
+        "s2 = mean(v0)\n  v1 = s2 * v1\n  v1 = v0 + v1\n  s1 = norm(v1)",
+        "v3 = v1 + v0\n  s2 = mean(v3)\n  v1 = s2 * v0\n  v2 = v1 + v0\n  s1 = norm(v2)",
+        "m1 = outer(v0, v0)\n  m0 = m1 + m0\n  v1 = dot(m0, v0)\n  s1 = mean(v1)",
+        "m0 = outer(v0, v1)\n  m0 = m0 + m2\n  s2 = mean(m0)\n  m1 = s2 * m0\n  m2 = m2 + m1\n  v1 = bcast(s2)\n  v1 = v1 + v0\n  s1 = norm(m2)",
+        "m1 = outer(v0, v0)\n  m0 = m1 + m0\n  m1[0.1, 0.2] = 3\n  s1 = norm(m1)\n  s2 = norm(m0)\n  s1 = s1 - s2",
         # state that is carried from one example to the next
         "v1 = v1 + v0\n  m0 = bcast(v1, axis=1)\n  v1 = norm(m0, axis=0)\n  s1 = mean(v1)",
         "v2 = v1 + v0\n  v3 = v2 * v0\n  v1 = v3 - v2\n  s2 = mean(v1)\n  s1 = s1 + s2",
