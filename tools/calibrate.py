@@ -16,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from azdsl.api import load
 from azdsl.codegen.backends import evaluate_jit, evaluate_vm, vm_trial
 from azdsl.codegen.choice import Costs, choose, predict, stored_costs
 from azdsl.ir import Program, remove_dead_code
@@ -25,6 +26,8 @@ LENGTHS = ((5, 10), (11, 25), (26, 50), (51, 100))
 FEATURES = (2, 4, 8, 16, 32, 64)
 EXAMPLES = (100, 1000, 10_000, 100_000)
 ALLOWED = 0.2
+EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
+WRITTEN, WRITTEN_SHARE = ("linear.az", "network.az"), 0.5
 LONGEST_SECONDS = 5.0
 """Evaluations that are predicted to take longer on the VM are left out."""
 
@@ -69,7 +72,11 @@ def case(rng: np.random.Generator, costs: Costs, repeats: int) -> dict[str, Any]
     count = int(rng.choice([1, 8, 10, 100]))
     if features * examples * count > MOST_NUMBERS:
         return None
-    program, tasks = random_program(rng, least, most), random_tasks(rng, features, examples, count)
+    tasks = random_tasks(rng, features, examples, count)
+    # random programs hardly gain by compiling; those that people write do
+    written = rng.random() < WRITTEN_SHARE
+    program = load(EXAMPLES_FOLDER / str(rng.choice(WRITTEN))) if written else random_program(rng, least, most)
+    program = remove_dead_code(program)
     prediction = predict(program, tasks, costs)
     trial = vm_trial(max_abs_error=1e300)
     # most programs that stop at once are left out too: for them the choice is easy

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from azdsl.codegen import jit
 from azdsl.codegen.blocks import Block, aligned, make_blocks
-from azdsl.codegen.choice import Probe, choose, jit_lanes, stored_costs
+from azdsl.codegen.choice import Probe, choose, costs_for, jit_lanes
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import Loaded, compile_object, load_object
 from azdsl.ir import Packed, Program, remove_dead_code
@@ -118,7 +118,7 @@ def evaluate_auto(
     """Fitness float64[P, T], each program by the backend that is thought to be the faster for it."""
     settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision}
 
-    compiled = choose(programs, tasks, stored_costs(announce), precision, vm_trial(**settings))
+    compiled = choose(programs, tasks, costs_for(programs, tasks, precision, announce), precision, vm_trial(**settings))
     fitness = np.zeros((len(programs), tasks.tasks))
     for chosen, run in ((compiled, evaluate_jit), (~compiled, evaluate_vm)):
         if chosen.any():

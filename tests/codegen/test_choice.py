@@ -16,21 +16,14 @@ from strategies import programs, random_program, random_tasks
 
 from azdsl import codegen
 from azdsl.codegen import backends, calibration, choice
-from azdsl.codegen.choice import CLASSES, COMPILED, Costs, choose, fit, predict, stored_costs, vm_times, work
+from azdsl.codegen.choice import CLASSES, COMPILED, choose, fit, predict, stored_costs, vm_times, work
 from azdsl.ir import remove_dead_code
 from azdsl.ops import OPS
 from azdsl.taskset import TaskSet
 
 ROOT = Path(__file__).parents[2]
 
-COSTS = Costs(
-    vm_one=(30e-9, 4e-9, 3e-9, 0.5e-9, 10e-9, 16e-9, 35e-9),
-    vm_wide=(35e-9, 4e-9, 1e-9, 1.5e-9, 6e-9, 7e-9, 35e-9),
-    jit_one=(20e-9, 1e-9, 1e-9, 0.3e-9, 6e-9, 13e-9, 34e-9),
-    jit_wide=(25e-9, 0.0, 0.5e-9, 1e-9, 6e-9, 6e-9, 30e-9),
-    compiling=(40e-3, 0.1e-3, 0.2e-3, 0.4e-3, 0.7e-3, 4e-3),
-)
-"""Much like those of a machine that was measured."""
+COSTS = choice.TYPICAL
 
 
 def linear():
@@ -127,6 +120,17 @@ def test_measured_once(store):
     assert len(calls) == 2
 
 
+def test_measured_only_where_it_is_worth_it(store):
+    _, calls = store
+    told = []
+    assert choice.costs_for([linear()], task_set(100), announce=lambda: told.append(1)) == COSTS
+    assert not calls and not told
+    choice.costs_for([linear()], task_set(100_000_000), announce=lambda: told.append(1))
+    assert calls == told == [1]
+    choice.costs_for([linear()], task_set(100_000_000), announce=lambda: told.append(1))
+    assert calls == told == [1]
+
+
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", json.dumps({"vm_one": [1]}), json.dumps(asdict(COSTS)).replace("0.04", "NaN", 1)])
 def test_senseless_costs_are_measured_again(store, text, monkeypatch):
     assert choice._decoded(text.encode()) is None
@@ -147,7 +151,7 @@ def test_auto_is_the_same(tasks, monkeypatch):
     made = random_tasks(rng, tasks=tasks)
     batch = [random_program(rng, multiclass=made.multiclass) for _ in range(4)]
     mixed = np.arange(4) % 2 == 0
-    monkeypatch.setattr(backends, "stored_costs", lambda announce: COSTS)
+    monkeypatch.setattr(backends, "costs_for", lambda *_: COSTS)
     monkeypatch.setattr(backends, "choose", lambda *_: mixed)
     for precision in (64, 32):
         found = [codegen.evaluate(batch, made, backend=b, seed=4, precision=precision) for b in ("vm", "jit", "auto")]
