@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from azdsl.experiment import Experiment
 from azdsl.ir import MAX_REGISTERS, Program
 from azdsl.settings import Registers
 
+if TYPE_CHECKING:
+    from azdsl.tasks.roles import Role
+
 STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
 
@@ -21,7 +25,7 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--style", type=click.Choice(STYLES), default="canonical", help="How to print it.")
 @click.option("--raw", is_flag=True, help="Canonical: keep dead code and register numbers as they are.")
-@click.option("--exact", is_flag=True, help="Named, latex: keep all digits of the constants.")
+@click.option("--exact", is_flag=True, help="Named: keep all instructions; named, latex: all digits of constants.")
 @click.option("--standalone", is_flag=True, help="Latex: a whole document.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
 def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None) -> int:
@@ -30,7 +34,8 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, out
     canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
     appearance. The other styles also simplify; their results stay the same bit for bit. named and latex
     round constants to the fewest digits that keep the fitness on the file's tasks to six decimals, unless
-    --exact is given. FILE may be - for standard input.
+    --exact is given. named also prunes instructions without which the fitness on the selection tasks stays the
+    same to six decimals, and says how many; --exact keeps them. FILE may be - for standard input.
 
     \b
     Example:
@@ -61,11 +66,14 @@ def _text(experiment: Experiment, style: str, raw: bool, exact: bool, standalone
     if style == "canonical":
         return str(experiment if raw else _cleaned(experiment, multiclass))
     try:
+        comment = ""
+        if style == "named" and not exact:
+            experiment, comment = _pruned(experiment, multiclass, directory)
         if style in ("named", "latex") and not exact:
             experiment = _rounded(experiment, multiclass, directory)
         match style:
             case "named":
-                return _named(experiment, multiclass)
+                return comment + _named(experiment, multiclass)
             case "numpy":
                 from azdsl.export.numpy import numpy_source
 
@@ -90,22 +98,44 @@ def _cleaned(experiment: Experiment, multiclass: bool) -> Experiment:
 
 def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Experiment:
     """The simplest form of the program, its constants rounded where the fitness on the search's tasks stays."""
-    from azdsl import tasks as make
-    from azdsl.api import evaluate
     from azdsl.export.rounding import round_constants
     from azdsl.ir.simplify import simplify
 
     program = simplify(experiment.program, multiclass)
     if not any(instruction.op.constants for instruction in program.instructions):
         return replace(experiment, program=program)
-    search = experiment.search
-    task_set = make.build(experiment.task or make.DEFAULT_TASK, search.seed, "search", directory)
+    fitness = _fitness(experiment, "search", directory)
+    return replace(experiment, program=round_constants(program, fitness).program)
 
-    def fitness(programs: Sequence[Program]) -> Sequence[float]:
+
+def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[Experiment, str]:
+    """The program without what its fitness on the selection tasks does not need, and a comment that says so."""
+    from azdsl.export.pruning import prune
+    from azdsl.ir.simplify import simplify
+
+    if not len(simplify(experiment.program, multiclass)):
+        return experiment, ""
+    found = prune(experiment.program, _fitness(experiment, "select", directory), multiclass)
+    if not found.removed:
+        return replace(experiment, program=found.program), ""
+    instructions = "1 instruction" if found.removed == 1 else f"{found.removed} instructions"
+    words = f"# {instructions} without effect on the fitness pruned; --exact shows all\n"
+    return replace(experiment, program=found.program), words
+
+
+def _fitness(experiment: Experiment, role: Role, directory: Path) -> Callable[[Sequence[Program]], list[float]]:
+    """Fitness on the file's tasks, or on the built-in default."""
+    from azdsl import tasks as make
+    from azdsl.api import evaluate
+
+    search = experiment.search
+    task_set = make.build(experiment.task or make.DEFAULT_TASK, search.seed, role, directory)
+
+    def fitness(programs: Sequence[Program]) -> list[float]:
         result = evaluate(list(programs), task_set, "vm", search.seed, search.max_abs_error, combine=search.combine)
         return [float(value) for value in result.fitness]
 
-    return replace(experiment, program=round_constants(program, fitness).program)
+    return fitness
 
 
 def _named(experiment: Experiment, multiclass: bool) -> str:

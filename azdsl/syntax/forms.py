@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -115,6 +116,19 @@ def _fits(rest: tuple[str, ...], form: Form) -> bool:
 def callees() -> list[str]:
     """Names that a program can call."""
     return [head for head in forms() if head.isidentifier()] + list(SUGAR)
+
+
+def unknown_calls(expression: Expression) -> Iterator[Call]:
+    """Calls of what is no op, the first in the text first."""
+    match expression:
+        case Binary(left=left, right=right):
+            yield from unknown_calls(left)
+            yield from unknown_calls(right)
+        case Call(callee=callee, arguments=arguments):
+            if callee.text not in callees():
+                yield expression
+            for argument in arguments:
+                yield from unknown_calls(argument.value)
 
 
 def takes(head: str, arguments: str = "") -> str:

@@ -50,9 +50,12 @@ class Kinds:
         return self._seen[key]
 
     def _of(self, expression: Expression, want: Kind | None) -> Kind | None:
-        fits = self.fitting(expression, want)
-        for place in range(max((len(use.form.op.inputs) for use in fits), default=0)):
-            self._learn(fits, place)
+        known = -1
+        while known < len(self.known):  # what is learned of one operand may leave fewer ops for the others
+            known = len(self.known)
+            fits = self.fitting(expression, want)
+            for place in range(max((len(use.form.op.inputs) for use in fits), default=0)):
+                self._learn(fits, place)
         if fits and self._settled(fits):
             fits = fits[:1]
         kinds = {use.form.op.output for use in fits}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from azdsl.ir import FUNCTIONS, MAX_INSTRUCTIONS, Address
 from azdsl.ir.program import READ_ONLY, constant_error, register_error
 from azdsl.ops import BY_NAME, Kind, Op, Role
-from azdsl.syntax.forms import ENTRY, callees, forms, takes, uses
+from azdsl.syntax.forms import ENTRY, callees, forms, takes, unknown_calls, uses
 from azdsl.syntax.kinds import Kinds, infer, names_in
 from azdsl.syntax.names import ALIASES, KINDS, RESERVED, register
 from azdsl.syntax.report import Line, Report, brief, choice, nearest
@@ -106,8 +106,12 @@ class _Lowering:
             raise _Failed()
         return Virtual(self.kinds.known[text], text)
 
-    def target(self, name: Name) -> Place:
-        """The register or variable that a statement writes."""
+    def target(self, name: Name, value: Expression | None = None) -> Place:
+        """The register or variable that a statement writes; where its kind is open, an unknown op is why."""
+        if value and not register(name.text) and name.text not in self.kinds.known:
+            for call in unknown_calls(value):
+                self.unsettled.pop(name.text, None)
+                raise self.unknown(call)
         place = self.place(name)
         if isinstance(place, Address) and place in READ_ONLY:
             raise self.fail("read-only", READ_ONLY[place], name)
@@ -116,11 +120,11 @@ class _Lowering:
     def statement(self, statement: Assign | Declare | Bare) -> None:
         match statement:
             case Declare(name=name, value=value):
-                place = self.target(name)
+                place = self.target(name, value)
                 if value:
                     self.value(value, place.kind, place)
             case Assign(target=Name() as name, value=value):
-                place = self.target(name)
+                place = self.target(name, value)
                 self.value(value, place.kind, place)
             case Assign(target=Entry() as entry, value=value):
                 self.entry(entry, value)
@@ -320,15 +324,14 @@ def lower(
 def _unsettled(steps: list[Step], lowering: _Lowering) -> None:
     """Report variables whose kind nothing tells, but for those that depend on another error."""
     failed = lowering.failed - lowering.unsettled.keys()
-    tainted = {
-        assigned_name(step)
-        for step in steps
-        if (value := value_of(step)) and any(read.text in failed for read in names_in(value))
-    }
+    reads = [(assigned_name(step), {n.text for n in names_in(value)}) for step in steps if (value := value_of(step))]
+    tainted: set[str | None] = set(failed)
+    while more := {name for name, read in reads if read & tainted} - tainted:
+        tainted |= more
     for name, (line, node) in lowering.unsettled.items():
         if lowering.report.full:
             return
-        if name not in failed and name not in tainted:
+        if name not in tainted:
             kinds = choice(KINDS)
             hint = f"write its type where it is first set: {brief(name)}: vector = …"
             lowering.report.add("type", f"the type of {brief(name)} is open: {kinds}", line, node, hint)

@@ -100,10 +100,14 @@ def _checked(
 ) -> Schema | None:
     """The schema with the values; every impossible one is reported where it stands."""
     values = dict(values)
+    reported: set[str] = set()
     while True:
         try:
             made = schema(**values)
         except SettingsError as error:
+            if error.key in reported:  # its default does not fit the other values either
+                return None
+            reported.add(error.key)
             report.add("setting", str(error), line, nodes.get(error.key))
             if error.key not in values:
                 return None

@@ -46,6 +46,14 @@ def test_reads_back_with_the_same_fitness(metric, data):
     check(data.draw(programs(multiclass=tasks.multiclass)), tasks, data.draw(st.integers(0, 2**64 - 1)))
 
 
+LEARNERS = ("affine", "figure5", "linear", "network")
+
+
+def around(learner, noise):
+    """A program that learns, with random instructions before its own: they leave it roles to find."""
+    return Program(*(a + b for a, b in zip(noise.functions, learner.functions, strict=True)))
+
+
 def test_reads_back_with_the_same_fitness_in_bulk():
     seen: Counter[str] = Counter()
     for seed in range(300):
@@ -55,11 +63,23 @@ def test_reads_back_with_the_same_fitness_in_bulk():
         program = random_program(
             rng, registers=banks, max_length=int(rng.choice([4, 8, 16])), multiclass=tasks.multiclass
         )
+        if seed % 3 == 0:
+            program = around(load(EXAMPLES / f"{LEARNERS[seed % len(LEARNERS)]}.az"), program)
         check(program, tasks, seed)
         form = readable(program, tasks.multiclass)
         seen.update(role.name for role in form.roles.values())
         seen["nested"] += sum(map(len, form.functions)) < len(form.form.listing)
     assert seen["nested"] > 100 and len(seen) > 15, seen
+
+
+@pytest.mark.parametrize("op", ["m0 / m0", "1 / m0", "m0 * m1"])
+def test_the_kind_of_what_is_made_of_unwritten_registers_is_read_back(op):
+    """Only norm(x, axis=0) says that x is a matrix, and so that dot(x, …) is a vector."""
+    learn = "def Learn():\n  m0 = m0 * m1\n"
+    body = f"  m1 = {op}\n  v3 = norm(m1, axis=0)\n  v3 = dot(m1, v3)\n  v2 = heaviside(v3, 1.0)\n"
+    program = parse(f"def Predict():\n{body}{learn}")
+    tasks = random_tasks(np.random.default_rng(0), features=3, tasks=2, metric="multiclass")
+    check(program, tasks, 0)
 
 
 @pytest.mark.parametrize("name", ["affine", "figure5", "linear", "network"])

@@ -30,6 +30,34 @@ def test_unknown_op() -> None:
     )
 
 
+def test_unknown_op_in_an_untyped_variable() -> None:
+    """What depends on it is not said to be open."""
+    text = "def Predict():\n  z = y * 2\n  x = dto(v0, v1)\n  y = x + x\n"
+    assert rendered(text) == block(
+        """
+        a.az:3:7: error: unknown op 'dto'; did you mean 'dot'?
+          3 |   x = dto(v0, v1)
+            |       ^^^
+        """
+    )
+
+
+def test_a_conflict_of_two_settings_is_told_once() -> None:
+    assert rendered("search(population=5, tournament=20)\n") == block(
+        """
+        a.az:1:33: error: tournament=20 is larger than population=5; make it smaller
+          1 | search(population=5, tournament=20)
+            |                                 ^^
+        """
+    )
+
+
+def test_the_kind_is_what_all_operands_leave() -> None:
+    """norm(…, axis=0) says that x is a matrix; dot of it and a vector is no scalar."""
+    learn = "def Learn():\n  y = heaviside(dot(x, norm(x, axis=0)), 1.0)\n  x = x * x\n"
+    assert len(parse_experiment(learn).program.learn) == 4
+
+
 def test_write_to_the_label() -> None:
     assert rendered("def Learn():\n  s0 = s1 - s2\n") == block(
         """

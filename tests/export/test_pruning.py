@@ -1,0 +1,65 @@
+"""Evolved programs without what their fitness does not need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from azdsl import tasks as make
+from azdsl.api import evaluate
+from azdsl.cli import main
+from azdsl.export.pruning import prune
+from azdsl.ir import liveness
+from azdsl.ir.simplify import simplify
+from azdsl.syntax import load_experiment, parse
+
+EVOLVED = sorted((Path(__file__).parent / "evolved").glob("*.az"))
+"""Answers of ``azdsl evolve examples/linear.az --seed n``, as they were written."""
+
+MOST = 8
+
+
+def live(program):
+    return sum(map(sum, liveness(program)))
+
+
+@pytest.mark.parametrize("path", EVOLVED, ids=lambda path: path.stem)
+def test_show_leaves_at_most_eight_instructions_that_score_the_same(path, tmp_path):
+    """On fresh tasks, which the pruning has not seen."""
+    shown = tmp_path / "shown.az"
+    assert main(["show", "--style", "named", str(path), "-o", str(shown)]) == 0
+    before, after = load_experiment(path), load_experiment(shown)
+    assert live(simplify(after.program)) <= MOST
+    tests = make.build(before.task, before.search.seed, "test")
+    fitness = evaluate([before.program, after.program], tests, "vm", before.search.seed).fitness
+    assert f"{fitness[0]:.6f}" == f"{fitness[1]:.6f}"
+    assert fitness[0] > 0.9999
+    pruned = live(simplify(before.program)) - live(simplify(after.program))
+    words = "1 instruction" if pruned == 1 else f"{pruned} instructions"
+    comment = f"# {words} without effect on the fitness pruned; --exact shows all\n"
+    assert shown.read_text().startswith(comment) == bool(pruned)
+
+
+def test_the_fixtures_are_not_minimal_already():
+    assert max(live(simplify(load_experiment(path).program)) for path in EVOLVED) > MOST + 2
+
+
+def test_exact_keeps_all(capsys):
+    path = EVOLVED[-1]
+    assert main(["show", "--style", "named", "--exact", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "pruned" not in out
+    assert len(simplify(parse(out))) == len(simplify(load_experiment(path).program))
+
+
+def test_nothing_goes_that_the_fitness_needs():
+    text = "def Setup():\n  s2 = 0.1\ndef Predict():\n  s3 = dot(v0, v1)\n  s1 = s3 * s2\n"
+    program = parse(f"{text}def Learn():\n  v1 = v0 + v1\n")
+    found = prune(program, lambda programs: [1.0 if p == simplify(program) else 0.5 for p in programs])
+    assert (found.program, found.removed, found.fitness) == (simplify(program), 0, 1.0)
+
+
+def test_nothing_is_pruned_without_evidence():
+    program = parse("def Predict():\n  s1 = norm(v0)\n")
+    assert prune(program, lambda programs: [0.0] * len(programs)).program == program
