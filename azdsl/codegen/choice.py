@@ -53,7 +53,9 @@ MARGIN = 0.85
 """Compiling must seem to take less than this share of the VM's time: it is predicted less surely."""
 
 PROBED = 16
-"""Examples of each task that the VM tries."""
+"""Examples of each task that the VM tries, at least; of a long training more, so that starting it hardly counts."""
+
+MOST_PROBED = 512
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,8 @@ def choose(
             return np.ones(len(programs), np.bool_)
     if probe is None or tasks.steps <= 4 * PROBED:
         return compiled
-    first = tasks.first(PROBED, PROBED)
+    count = max(PROBED, min(MOST_PROBED, tasks.steps // 64))
+    first = tasks.first(count, count)
     for at, prediction in predictions.items():
         # an evaluation much shorter than compiling stays on the VM; of any other, a few examples are little
         if prediction.vm > prediction.compiling / 2:

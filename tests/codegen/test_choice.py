@@ -46,7 +46,7 @@ def test_short_evaluations_on_the_vm_long_ones_compiled():
 
 def test_the_trial_corrects_the_model():
     tasks = task_set(10_000_000)
-    slow = predict(linear(), tasks.first(choice.PROBED, choice.PROBED), COSTS).vm
+    slow = predict(linear(), tasks.first(choice.MOST_PROBED, choice.MOST_PROBED), COSTS).vm
     assert choose([linear()], tasks, COSTS, probe=lambda *_: (slow, False))[0]
     assert not choose([linear()], tasks, COSTS, probe=lambda *_: (slow, True))[0], "it stops at once"
     assert not choose([linear()], tasks, COSTS, probe=lambda *_: (slow / 1000, False))[0], "it is fast"
