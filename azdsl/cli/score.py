@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,43 +18,70 @@ from azdsl.experiment import Experiment
 from azdsl.settings import FileTask, Task
 from azdsl.taskset import TaskSet
 
+if TYPE_CHECKING:
+    from azdsl.tasks import Role
+
 METRICS = ("rmse", "accuracy", "multiclass")
+ROLES = ("search", "select", "test")
 
 
 @click.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--data", type=click.Path(), help="A .npz, .csv or .parquet file to train and test on.")
 @click.option("--target-column", metavar="NAME", help="Column or array of --data to predict [y].")
 @click.option("--columns", metavar="NAMES", help="Columns to predict from, separated by commas (default: all others).")
 @click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
 @click.option("--tasks", type=click.IntRange(1, 100_000), help="How many fresh tasks (default: what the file says).")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of tasks and random draws (default: what the file says).")
+@click.option("--on", "role", type=click.Choice(ROLES), default="test", help="Tasks of the search, of selection or of the test [test].")
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs the program [auto].")
 @click.option("--target", type=float, help="Exit with 1 when the fitness is below this.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: str, tasks: int | None, seed: int | None, backend: str, target: float | None, as_json: bool, **data: Any) -> int:
-    """Fitness of a program on fresh tasks, or on the data in a file.
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+def command(files: Sequence[str], **options: Any) -> int:
+    """Fitness of programs on fresh tasks, or on the data in a file.
 
     The tasks are those of the file's task statement, drawn afresh: the search has not seen them. A file
     without one is scored on the built-in default, and the output says so. FILE may be - for standard input.
+    --on search and --on select give the scores that a run stored, to the last bit.
 
     \b
     Example:
       azdsl score best.az --tasks 1000
       azdsl score best.az --data prices.csv --target-column price
+      azdsl score --on search runs/linear-1/hall_of_fame/*.az
     """
+    statuses = []
+    for file in files:
+        if len(files) > 1 and not options["as_json"]:
+            click.echo(f"{file}:")
+        statuses.append(_score(file, **options))
+    return max(statuses)
+
+
+def _score(
+    file: str, role: Role, tasks: int | None, seed: int | None, backend: str, target: float | None, as_json: bool, **data: Any
+) -> int:
+    """Score one file and print it; the exit status."""
     from azdsl import tasks as make
 
     experiment = load_experiment(file)
     task, directory = _task(experiment, file, data)
     default = task is None
     task = task or make.DEFAULT_TASK
-    task = replace(task, test_tasks=tasks) if tasks else task
+    if tasks:
+        task = replace(task, **{"tasks" if role == "search" else f"{role}_tasks": tasks})
     seed = experiment.search.seed if seed is None else seed
-    task_set = make.build(task, seed, "test", directory)
+    task_set = make.build(task, seed, role, directory)
     search = experiment.search
     result = evaluate(
-        experiment.program, task_set, backend, seed=seed, max_abs_error=search.max_abs_error, combine=search.combine, announce=_announce
+        experiment.program,
+        task_set,
+        backend,
+        seed=_draws(seed, role),
+        max_abs_error=search.max_abs_error,
+        precision=search.precision if role == "search" else 64,
+        combine=search.combine,
+        announce=_announce,
     )
     reached = None if target is None else result.fitness >= target
     facts = {
@@ -61,6 +89,7 @@ def command(file: str, tasks: int | None, seed: int | None, backend: str, target
         **_facts(result, task_set),
         "combine": search.combine,
         "seed": seed,
+        "on": role,
         "backend": backend,
         "target": target,
         "reached": reached,
@@ -78,6 +107,15 @@ def command(file: str, tasks: int | None, seed: int | None, backend: str, target
 
 def _announce() -> None:
     click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True)
+
+
+def _draws(seed: int, role: Role) -> int:
+    """The seed of the program's own draws on the tasks of ``role``."""
+    if role == "test":
+        return seed
+    from azdsl.search.draws import draw_seed
+
+    return draw_seed(seed, role)
 
 
 def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task | None, Path]:

@@ -106,23 +106,24 @@ def run(
     if path is None and (out is not None or name is not None):
         path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
         experiment = _localized(experiment, base_dir, path)
-    if path:
-        _write_settings(path, experiment, data, new=resume is None)
-    plan = Plan(experiment, space, Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search))
-    workers = min(workers or default_workers(), experiment.search.islands)
-    _introduce(reporter, experiment, workers, path, default_task)
-    benches = _benches(plan, data.search, workers, reporter)
-    islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
-    for island in islands:
-        write_initial(space, experiment, island)
-    directory = RunDirectory(path, _warning(reporter, quiet)) if path else None
-    session = Session(plan, islands, benches, reporter, directory)
-    if directory:
-        _take_up(session, directory, _warning(reporter, quiet))
-    try:
-        return _search(session, data, on_epoch, path)
-    finally:
-        reporter.close()
+    with rundir.locked(path):
+        if path:
+            _write_settings(path, experiment, data, new=resume is None)
+        plan = Plan(experiment, space, Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search))
+        workers = min(workers or default_workers(), experiment.search.islands)
+        _introduce(reporter, experiment, workers, path, default_task)
+        benches = _benches(plan, data.search, workers, reporter)
+        islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
+        for island in islands:
+            write_initial(space, experiment, island)
+        directory = RunDirectory(path, _warning(reporter, quiet)) if path else None
+        session = Session(plan, islands, benches, reporter, directory)
+        if directory:
+            _take_up(session, directory, _warning(reporter, quiet))
+        try:
+            return _search(session, data, on_epoch, path)
+        finally:
+            reporter.close()
 
 
 def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path | None) -> Result:
@@ -136,7 +137,7 @@ def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path
     task, search = plan.experiment.task, plan.search
     table = isinstance(task, FileTask) and data.test.metric == "rmse"
     interrupted = reason == "interrupted"
-    return Result(
+    result = Result(
         best=chosen.found.program,
         fitness=chosen.fitness,
         test_fitness=test_fitness,
@@ -152,7 +153,12 @@ def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path
         history=tuple(session.history),
         test_rmse=_mean(data.test.rmse(by_task)) if table else None,
         mean_rmse=_mean(data.test.mean_rmse()) if table else None,
+        experiment=plan.experiment,
+        hall_of_fame=hall,
+        task_fitness=tuple(by_task),
     )
+    session.add_result(result.as_dict())
+    return result
 
 
 def _mean(errors: list[float]) -> float | None:
@@ -206,6 +212,7 @@ def _write_settings(path: Path, experiment: Experiment, data: _Tasks, new: bool)
     digest = data.digest
     if not new and rundir.read_config(path)["run"].get("data") != digest:
         raise SettingsError("resume", f"the data of {path} have changed since it started: it cannot go on with others")
+    (path / rundir.RESULT).unlink(missing_ok=True)
     rundir.write_text(path / rundir.SEED, texts.seed_text(experiment))
     rundir.write_text(path / rundir.CONFIG, texts.config_text(experiment, digest, data.from_python))
 

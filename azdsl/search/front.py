@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,15 +15,35 @@ from azdsl.search.population import Island, Members, genotype
 from azdsl.search.selection import canonical
 from azdsl.search.space import Space
 
+LINEAGE = 12
+"""Steps of its lineage that an entry remembers, the last ones."""
+
+
+class Step(NamedTuple):
+    """What an entry of the front improved on."""
+
+    size: int
+    fitness: float
+    island: int
+    birth: int
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A program of the front with its fitness in the search. ``birth`` is its number among the island's candidates."""
+    """A program of the front with its fitness in the search. ``birth`` is its number among the island's candidates.
+
+    ``lineage`` are the entries that it improved on, each the best of at most its successor's size, the first first.
+    """
 
     program: Program
     fitness: float
     island: int
     birth: int
+    lineage: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        # A checkpoint holds them as lists.
+        object.__setattr__(self, "lineage", tuple(Step(*step) for step in self.lineage))
 
     @property
     def size(self) -> int:
@@ -48,26 +68,34 @@ def live_sizes(space: Space, members: Members, scratch: Scratch, sizes: Any) -> 
 
 
 def update(front: Front, space: Space, islands: Sequence[Island], scratch: Scratch, multiclass: bool) -> Front:
-    """The front with what the populations add to it."""
+    """The front with what the populations and their finalists add to it."""
     for number, island in enumerate(islands):
-        front = _merge([*front, *_better(front, space, island, scratch, number, multiclass)])
+        for members in (island.finalists, island.members):
+            front = _merge([*front, *_better(front, space, members, scratch, number, multiclass)])
     return front
 
 
 def _better(
-    front: Front, space: Space, island: Island, scratch: Scratch, number: int, multiclass: bool
+    front: Front, space: Space, members: Members, scratch: Scratch, number: int, multiclass: bool
 ) -> Iterable[Entry]:
-    """Of each size the island's fittest member, if it beats the front's entries of that size or less."""
-    members = island.members
+    """Of each size the fittest of an island's members, if it beats the front's entries of that size or less."""
     sizes = np.zeros(len(members.fitness), np.int64)
     live_sizes(space, members, scratch, sizes)
     order = np.lexsort((members.about["birth"], -members.fitness, sizes))
     firsts = order[np.flatnonzero(np.diff(sizes[order], prepend=-1))]
     for row in firsts.tolist():
         fitness = float(members.fitness[row])
-        if fitness > max((entry.fitness for entry in front if entry.size <= sizes[row]), default=0.0):
+        before = max((entry for entry in front if entry.size <= sizes[row]), key=lambda e: e.fitness, default=None)
+        if fitness > (before.fitness if before else 0.0):
             program = canonical(genotype(space, members, row), multiclass)
-            yield Entry(program, fitness, number, int(members.about["birth"][row]))
+            yield Entry(program, fitness, number, int(members.about["birth"][row]), _lineage(before))
+
+
+def _lineage(before: Entry | None) -> tuple[Step, ...]:
+    """The lineage of what improves on ``before``."""
+    if before is None:
+        return ()
+    return (*before.lineage, Step(before.size, before.fitness, before.island, before.birth))[-LINEAGE:]
 
 
 def _merge(entries: Iterable[Entry]) -> Front:

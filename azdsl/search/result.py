@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azdsl.experiment import Experiment
 from azdsl.ir import Program
+from azdsl.search.front import Front
+
+_NOT_JSON = ("history", "experiment", "hall_of_fame")
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Result:
     ``fitness`` is on the selection tasks, ``test_fitness`` on the test tasks, ``search_fitness`` on those of the
     search. ``evaluations`` counts candidates; ``layers`` says how each was settled. ``stopped`` says why the
     search ended; ``reached`` whether ``fitness`` is the target or better (without a target: true unless
-    interrupted). For a regression on a table ``test_rmse`` is the error on the held-out rows in the target's
+    interrupted). ``history`` has a record of every epoch. For a regression on a table ``test_rmse`` is the error on the held-out rows in the target's
     units and ``mean_rmse`` that of predicting the mean.
     """
 
@@ -36,11 +40,43 @@ class Result:
     history: tuple[Mapping[str, Any], ...]
     test_rmse: float | None = None
     mean_rmse: float | None = None
+    experiment: Experiment = Experiment()
+    hall_of_fame: Front = ()
+    task_fitness: tuple[float, ...] = ()
+
+    @property
+    def front(self) -> Front:
+        """The hall of fame: the programs that no smaller or equally small one beat in the search, by size."""
+        return self.hall_of_fame
+
+    def history_frame(self) -> Any:
+        """The history as a pandas data frame, how candidates were settled in columns of their own; without programs."""
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("history_frame needs pandas: pip install pandas; result.history is the same as records") from None
+        plain = ({k: v for k, v in event.items() if k not in ("layers", "milestones")} for event in self.history)
+        return pandas.DataFrame([row | dict(event["layers"]) for row, event in zip(plain, self.history, strict=True)])
+
+    def plot(self, what: str = "progress,front,layers") -> Any:
+        """A matplotlib figure of the run (extra ``plot``)."""
+        from azdsl.report.plots import figure
+        from azdsl.search.record import of_result
+
+        return figure(of_result(self), what.split(","))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the figures, the program and charts."""
+        from azdsl.report.page import fragment
+        from azdsl.search.record import of_result
+
+        return fragment(of_result(self))
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON values, the program as text; without the history."""
-        facts = {name: value for name, value in vars(self).items() if name != "history"}
-        return {**facts, "best": str(self.best), "run_dir": self.run_dir and str(self.run_dir), "layers": dict(self.layers)}
+        """All of it as JSON values, the program as text; without the history, the settings and the hall of fame."""
+        facts = {name: value for name, value in vars(self).items() if name not in _NOT_JSON}
+        facts |= {"layers": dict(self.layers), "task_fitness": list(self.task_fitness)}
+        return {**facts, "best": str(self.best), "run_dir": self.run_dir and str(self.run_dir)}
 
     def __str__(self) -> str:
         """The figures and the program, as a person reads them."""

@@ -5,10 +5,12 @@ While a search runs, a write that fails is reported once and tried again later; 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from azdsl.settings import SettingsError
 
 BEST, SEED, CONFIG, EVENTS = "best.az", "seed.az", "config.toml", "events.jsonl"
 FRONT, FRONT_FILES = "hall_of_fame.csv", "hall_of_fame"
+RESULT, LOCK = "result.json", "lock"
 
 
 def create(path: Path) -> Path:
@@ -39,6 +42,40 @@ def create_next(parent: Path, stem: str) -> Path:
             return path
         except FileExistsError:
             number += 1
+
+
+@contextmanager
+def locked(path: Path | None) -> Iterator[None]:
+    """Keep other processes from writing to a run directory. Raises ``SettingsError`` when one does.
+
+    The lock goes with the process, however that ends; a file that is left behind means nothing. Where the
+    system has no such locks there is none.
+    """
+    if path is None:
+        yield
+        return
+    with (path / LOCK).open("a+", encoding="utf-8") as file:
+        if not _lock(file.fileno()):
+            file.seek(0)
+            holder = file.read().strip()
+            raise SettingsError("resume", f"{path} is in use by process {holder}: wait for it or stop it" if holder else f"{path} is in use")
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _lock(descriptor: int) -> bool:
+    """Take an exclusive lock on an open file; false when another process has it."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -82,6 +119,10 @@ class RunDirectory:
     def save_texts(self, files: Mapping[str, str], front: Mapping[str, str]) -> bool:
         """Write texts by their names and the hall of fame's files; whether all went well."""
         return self._attempt(lambda: self._save_texts(files, front))
+
+    def save_result(self, facts: Mapping[str, Any]) -> bool:
+        """Write how the run ended; whether that went well."""
+        return self._attempt(lambda: write_text(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
 
     def add_event(self, event: Mapping[str, Any]) -> bool:
         """Append a line to the events; what a failed write left behind is cut off first."""

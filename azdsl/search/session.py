@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from azdsl.experiment import Experiment
 from azdsl.search import checkpoint
 from azdsl.search import state as states
 from azdsl.search.front import Front, update
+from azdsl.search.lineage import milestones
 from azdsl.search.migration import migrate
 from azdsl.search.population import LAYERS, Island, write_initial
 from azdsl.search.progress import Reporter, Snapshot
@@ -168,6 +169,7 @@ class Session:
         clock = plan.schedule.end(state.epoch)
         found = [f for n, island in enumerate(self.islands) if (f := island_best(plan.space, island, n, plan.multiclass))]
         best = max((f.search_fitness for f in found), default=-1.0)
+        steps = milestones(all_found(plan.space, self.islands, plan.multiclass), state.best, search.islands) if best > state.best else []
         if best > state.best:
             state = replace(state, best=best, best_at=self.evaluations, finalists=plan.judge.compare(state.finalists, found))
         elif best >= search.target:
@@ -185,7 +187,7 @@ class Session:
                 checkpoint.clear(island.errors)
             state = replace(state, renewed=clock)
         self.state = state
-        event = snapshot.as_event()
+        event = snapshot.as_event() | ({"milestones": steps} if steps else {})
         self.history.append(event)
         if self._directory:
             self._directory.add_event(event)
@@ -245,6 +247,11 @@ class Session:
         best = {BEST: best_text(experiment, chosen, self.evaluations, test_fitness)} if chosen else {}
         files = {entry_name(entry): entry_text(experiment, entry) for entry in front}
         self._directory.save_texts({**best, FRONT: front_table(front)}, files)
+
+    def add_result(self, facts: Mapping[str, Any]) -> None:
+        """Write the figures of the end."""
+        if self._directory:
+            self._directory.save_result(facts)
 
     def checkpoint(self) -> bytes:
         """All that a later session needs."""

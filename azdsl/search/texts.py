@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from azdsl import __version__
@@ -15,11 +16,15 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.front import Entry, Front
 from azdsl.search.selection import Finalist
-from azdsl.settings import Range, keys
+from azdsl.settings import FileTask, Range, SklearnTask, keys
 from azdsl.tasks import describe
 
 CONFIG_SCHEMA = 1
 """Version of ``config.toml``."""
+
+
+_RECOMPUTED = ("recomputed by      azdsl score --on search FILE", "                   azdsl score --on select FILE, azdsl score FILE")
+"""How to get the scores that a file says."""
 
 
 def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test_fitness: float | None) -> str:
@@ -32,6 +37,7 @@ def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test
         f"selection fitness  {finalist.fitness!r}",
         f"test fitness       {'not scored yet' if test_fitness is None else repr(test_fitness)}",
         f"tasks              {_tasks(experiment)}",
+        *_RECOMPUTED,
     ]
     return _headed(lines, experiment, found.program)
 
@@ -44,7 +50,19 @@ def entry_text(experiment: Experiment, entry: Entry) -> str:
         f"search fitness     {entry.fitness!r}" + (", in 32 bits" if experiment.search.precision == 32 else ""),
         f"tasks              {_tasks(experiment)}",
     ]
-    return _headed(lines, experiment, entry.program)
+    for words, step in zip(("improves on       ", *("  which improved on",) * len(entry.lineage)), reversed(entry.lineage), strict=False):
+        what = f"candidate {step.birth:,} of island {step.island}"
+        lines.append(f"{words} {what}: {step.fitness!r} with {_count(step.size, 'live instruction')}")
+    lines += _RECOMPUTED[:1]
+    return _headed(lines, _one_deeper(experiment), entry.program)
+
+
+def _one_deeper(experiment: Experiment) -> Experiment:
+    """The experiment as a file in a folder of the run directory says it: its data are one step farther."""
+    task = experiment.task
+    if not isinstance(task, FileTask) or isinstance(task, SklearnTask) or PurePosixPath(task.path).is_absolute():
+        return experiment
+    return replace(experiment, task=replace(task, path=f"../{task.path}"))
 
 
 def entry_name(entry: Entry) -> str:

@@ -1,0 +1,25 @@
+"""``azdsl completion``."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+from azdsl.cli import DONE, commands
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(SHELLS)))
+def command(shell: str) -> int:
+    """Print the script that completes azdsl's commands and options in a shell.
+
+    \b
+    Example:
+      azdsl completion bash > ~/.local/share/bash-completion/completions/azdsl
+      azdsl completion zsh > "${fpath[1]}/_azdsl"
+      azdsl completion fish > ~/.config/fish/completions/azdsl.fish
+    """
+    click.echo(SHELLS[shell](commands, {}, "azdsl", "_AZDSL_COMPLETE").source())
+    return DONE

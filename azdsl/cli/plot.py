@@ -1,0 +1,34 @@
+"""``azdsl plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from azdsl.cli import DONE
+
+
+@click.command()
+@click.argument("directory", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--what", default="progress,front,layers", metavar="NAMES", help="Some of progress, front, layers [all].")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .png, .svg or .pdf [RUN/plot.png].")
+def command(directory: Path, what: str, output: Path | None) -> int:
+    """Draw a run's figures with matplotlib (extra plot).
+
+    \b
+    Example:
+      azdsl plot runs/linear-1 -o linear.svg
+      azdsl plot runs/linear-1 --what progress -o progress.png
+    """
+    from azdsl.report.plots import NoMatplotlib, figure
+    from azdsl.search.record import read_run
+
+    path = output or directory / "plot.png"
+    try:
+        drawn = figure(read_run(directory), [name.strip() for name in what.split(",")])
+        drawn.savefig(path, dpi=150)
+    except (NoMatplotlib, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(str(path))
+    return DONE

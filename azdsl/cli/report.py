@@ -1,0 +1,81 @@
+"""``azdsl report``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from azdsl.cli import DONE
+from azdsl.export.explain import Scores
+from azdsl.ir import Program
+
+if TYPE_CHECKING:
+    from azdsl.report.data import Run
+    from azdsl.report.page import Details
+
+SEEDS = 3
+
+
+@click.command()
+@click.argument("directory", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [RUN/report.html].")
+@click.option("--tasks", type=click.IntRange(1, 100_000), default=50, help="Fresh tasks on which the program's lines are weighed [50].")
+def command(directory: Path, output: Path | None, tasks: int) -> int:
+    """Show a run as one HTML page that needs no network.
+
+    Progress with the programs of its milestones, the final program explained, its data flow, the hall of
+    fame, the scores on each test task, the settings and how to reproduce the run.
+
+    \b
+    Example:
+      azdsl report runs/linear-1
+      azdsl report runs/linear-1 -o linear.html
+    """
+    from azdsl.report.page import page
+    from azdsl.search.record import read_run
+
+    run = read_run(directory)
+    path = output or directory / "report.html"
+    path.write_text(page(run, _details(run, directory, tasks)), encoding="utf-8")
+    click.echo(str(path))
+    return DONE
+
+
+def _details(run: Run, directory: Path, count: int) -> Details:
+    """Run the program on fresh tasks, where there are any."""
+    from azdsl import tasks as make
+    from azdsl.api import evaluate
+    from azdsl.export.explain import explain
+    from azdsl.export.rounding import round_constants
+    from azdsl.export.statements import TooManyRegisters
+    from azdsl.ir.simplify import simplify
+    from azdsl.report.page import Details
+    from azdsl.taskset import TaskError
+
+    task, search = run.experiment.task, run.experiment.search
+    if task is None:
+        return Details(why_not="The tasks were given from Python: lines cannot be weighed here.")
+    try:
+        fresh = make.build(replace(task, test_tasks=count), search.seed, "test", directory)
+        seen = make.build(task, search.seed, "search", directory)
+    except (OSError, TaskError) as error:
+        return Details(why_not=f"The data cannot be read, so lines were not weighed: {error}")
+
+    def scores(programs: Sequence[Program]) -> Scores:
+        rounds = [evaluate(list(programs), fresh, "vm", search.seed + n, search.max_abs_error) for n in range(SEEDS)]
+        return [[float(value) for one in rounds for value in one.task_fitness[p]] for p in range(len(programs))]
+
+    def fitness(programs: Sequence[Program]) -> Sequence[float]:
+        result = evaluate(list(programs), seen, "vm", search.seed, search.max_abs_error, combine=search.combine)
+        return [float(value) for value in result.fitness]
+
+    rounded = round_constants(simplify(run.best, run.multiclass), fitness).program
+    try:
+        found = explain(rounded, scores, run.multiclass)
+    except TooManyRegisters as error:
+        return Details(why_not=str(error))
+    return Details(found, rounded, fresh.tasks, SEEDS)

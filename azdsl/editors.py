@@ -1,0 +1,29 @@
+"""The words of the .az language, for editors: all from the op table and the parser's own lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from azdsl.ir import FUNCTIONS
+from azdsl.syntax.experiment import STATEMENTS
+from azdsl.syntax.forms import callees
+from azdsl.syntax.names import ALIASES, KINDS, RESERVED
+
+NUMBER = r"(?:[0-9]+(?:_[0-9]+)*\.?(?:[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][+-]?[0-9]+)?"
+RANGE = r"[0-9]+\.\.[0-9]+"
+STRING = r"\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*'"
+NAME = r"[^\W\d]\w*"
+REGISTER = r"[svm][0-9]+"
+"""As in ``grammar/azdsl.lark``."""
+
+
+def words() -> Mapping[str, tuple[str, ...]]:
+    """Kinds of words with the words, each kind in order of the alphabet."""
+    kinds = {
+        "statement": STATEMENTS,
+        "function": FUNCTIONS,
+        "op": callees(),
+        "type": KINDS,
+        "given": (*ALIASES, *RESERVED),
+    }
+    return {kind: tuple(sorted(set(found))) for kind, found in kinds.items()}

@@ -1,0 +1,135 @@
+"""The charts of a run, each at any width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from azdsl.report.data import Run, best_curve
+from azdsl.report.svg import BOTTOM, Chart, Scale
+
+LAYERS = {
+    "copies": "copies of a parent",
+    "neutral": "neutral mutations",
+    "over_budget": "over budget",
+    "cached": "program cache",
+    "fec": "same early errors",
+    "stopped_early": "stopped early",
+    "full": "evaluated in full",
+}
+"""How a candidate was settled, in words."""
+
+_LEAST_ERROR = 1e-12
+
+
+def progress(run: Run, width: float, numbered: Sequence[int], error: bool = False) -> str:
+    """Best and mean fitness by candidates; milestones as dots, some of them numbered.
+
+    With ``error`` the remaining error 1 - fitness, on a logarithmic scale.
+    """
+    curve = best_curve(run)
+    if not curve:
+        return ""
+    value = _left if error else _same
+    means = [(float(e["evaluations"]), value(float(e["mean"]))) for e in run.history]
+    chosen = [(float(e["evaluations"]), value(float(e["selected"]))) for e in run.history if e["selected"] is not None]
+    points = [(at, value(fitness)) for at, fitness in curve]
+    shown = [v for _, v in (*points, *means)]
+    chart = Chart(width, min(360.0, 0.62 * width + 40), "Progress: the best fitness by candidates")
+    x = chart.x(max(1.0, points[0][0] / 1.3), max(2.0, float(run.evaluations)), log=True)
+    y = chart.y(max(min(shown) / 1.5, _LEAST_ERROR), max(shown) * 1.5, log=True) if error else chart.y(0.0, 1.0)
+    chart.axes(x, y, "candidates (log scale)", "1 − fitness" if error else "fitness")
+    chart.line([(x(at), y(v)) for at, v in means if at >= x.low], "line mean")
+    chart.steps([(x(at), y(v)) for at, v in points], "line best")
+    for at, v in _thinned([p for p in chosen if y.low <= p[1] <= y.high], 60):
+        chart.dot(x(at), y(v), 2, "selected", f"on the selection tasks: {v:.6g}")
+    _milestones(chart, run, x, y, numbered, error)
+    return str(chart)
+
+
+def _milestones(chart: Chart, run: Run, x: Scale, y: Scale, numbered: Sequence[int], error: bool) -> None:
+    value = _left if error else _same
+    for n in sorted(range(len(run.milestones)), key=lambda n: n in numbered):  # the numbered ones on top
+        milestone = run.milestones[n]
+        at, up = x(milestone.evaluations), y(value(milestone.fitness))
+        title = f"candidate {milestone.candidate:,} of island {milestone.island}: fitness {milestone.fitness:.6f}"
+        if n not in numbered:
+            chart.dot(at, up, 2.5, "minor", title)
+            continue
+        number = numbered.index(n)
+        attributes = f'data-step="{number}" tabindex="0" role="button" aria-label="milestone {number + 1}"'
+        chart.dot(at, up, 9, "milestone", title, attributes)
+        chart.text(at, up + 3.5, str(number + 1), "number", anchor="middle")
+
+
+def _same(fitness: float) -> float:
+    return fitness
+
+
+def _left(fitness: float) -> float:
+    return max(1.0 - fitness, _LEAST_ERROR)
+
+
+def _thinned(points: Sequence[tuple[float, float]], most: int) -> Iterable[tuple[float, float]]:
+    """Points that differ from the one before, and not too many."""
+    changed = [p for n, p in enumerate(points) if n == 0 or p[1] != points[n - 1][1]]
+    return changed[:: max(1, len(changed) // most)]
+
+
+def front(run: Run, width: float) -> str:
+    """The hall of fame: fitness by live instructions."""
+    if not run.front:
+        return ""
+    chart = Chart(width, min(300.0, 0.6 * width + 40), "Hall of fame: fitness by size")
+    sizes = [m.size for m in run.front]
+    x, y = chart.x(0.0, max(sizes) * 1.05 + 0.5), chart.y(0.0, 1.0)
+    chart.axes(x, y, "live instructions", "fitness in the search")
+    end = (x(max(sizes)), y(run.front[-1].fitness))
+    chart.steps([*((x(m.size), y(m.fitness)) for m in run.front), end], "line best")
+    for m in run.front:
+        chart.dot(x(m.size), y(m.fitness), 5, "member", f"{m.size} instructions: {m.fitness:.6f}")
+    return str(chart)
+
+
+def layers(run: Run, width: float) -> str:
+    """The shares of candidates that each layer settled, epoch by epoch."""
+    names = [name for name in LAYERS if any(e["layers"].get(name) for e in run.history)]
+    before = dict.fromkeys(names, 0)
+    rows: list[tuple[float, list[float]]] = []
+    for event in run.history:
+        counts = [int(event["layers"][name]) - before[name] for name in names]
+        before = {name: int(event["layers"][name]) for name in names}
+        total = sum(counts)
+        if total > 0:
+            rows.append((float(event["evaluations"]), [c / total for c in counts]))
+    if len(rows) < 2:
+        return ""
+    rows = rows[:: max(1, len(rows) // 150)]
+    chart = Chart(width, min(240.0, 0.45 * width + 50), "How candidates were settled, by candidates")
+    x, y = chart.x(rows[0][0], rows[-1][0], log=rows[-1][0] > 20 * rows[0][0]), chart.y(0.0, 1.0)
+    lower = [(x(at), y(0.0)) for at, _ in rows]
+    for n, name in enumerate(names):
+        upper = [(x(at), y(sum(shares[: n + 1]))) for at, shares in rows]
+        chart.area(upper, lower, f"fill-{name}", LAYERS[name])
+        lower = upper
+    chart.axes(x, y, "candidates" + (" (log scale)" if x.log else ""), "share")
+    return str(chart)
+
+
+def tasks(fitness: Sequence[float], width: float) -> str:
+    """The fitness on each test task, the lowest first."""
+    if len(fitness) < 2:
+        return ""
+    ordered = sorted(fitness)
+    low = 0.0 if ordered[0] < 0.5 else ordered[0] - 0.15 * max(ordered[-1] - ordered[0], 0.005)
+    chart = Chart(width, 190.0, "Fitness on each test task")
+    x, y = chart.x(0.0, float(len(ordered))), chart.y(low, max(ordered[-1], low + 1e-9))
+    chart.axes(x, y, "test tasks, the lowest fitness first", "fitness")
+    step = (x.end - x.start) / len(ordered)
+    for n, value in enumerate(ordered):
+        top = y(value)
+        chart.bar(x.start + n * step, top, max(0.8 * step, 0.7), chart.height - BOTTOM - top, "bar", f"{value:.6f}")
+    mean = sum(fitness) / len(fitness)
+    chart.line([(x.start, y(mean)), (x.end, y(mean))], "line mean")
+    return str(chart)
+
+

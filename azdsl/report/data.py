@@ -1,0 +1,113 @@
+"""What charts and pages show of a run, wherever it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from azdsl.experiment import Experiment
+from azdsl.ir import Program
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A candidate that was better than all before it, after about ``evaluations`` candidates; by ``gain``."""
+
+    evaluations: int
+    fitness: float
+    gain: float
+    island: int
+    candidate: int
+    program: Program
+
+
+@dataclass(frozen=True)
+class Member:
+    """A program of the hall of fame. ``file`` is its place in the run directory, None without one."""
+
+    size: int
+    fitness: float
+    island: int
+    candidate: int
+    program: Program
+    file: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its files say it, or a result.
+
+    ``fitness`` is that on the selection tasks; it, the test's and the search's are None where they are not known
+    yet. ``history`` has a record of every epoch, ``settings`` the tables of ``config.toml``.
+    """
+
+    name: str
+    experiment: Experiment
+    best: Program
+    metric: str
+    evaluations: int
+    seconds: float
+    stopped: str | None
+    fitness: float | None
+    test_fitness: float | None
+    search_fitness: float | None
+    task_fitness: Sequence[float]
+    layers: Mapping[str, int]
+    history: Sequence[Mapping[str, Any]]
+    milestones: Sequence[Milestone]
+    front: Sequence[Member]
+    settings: Mapping[str, Mapping[str, Any]]
+    seed_text: str
+    version: str
+
+    @property
+    def multiclass(self) -> bool:
+        """Whether predictions are vectors."""
+        return self.metric == "multiclass"
+
+
+CLOSE = 0.045
+"""Numbered dots that are nearer than this share of the chart, both ways, would hide each other."""
+
+
+def main_milestones(milestones: Sequence[Milestone], most: int) -> list[int]:
+    """Which milestones to show where not all have room: the last one and those with the greatest gains, in order.
+
+    A gain counts by the share of the remaining error that it took, so that late steps count too.
+    """
+
+    def share(milestone: Milestone) -> float:
+        left = 1.0 - (milestone.fitness - milestone.gain)
+        return milestone.gain / left if left > 0.0 else 0.0
+
+    if not milestones:
+        return []
+    spread = math.log(max(2.0, milestones[-1].evaluations / max(1, milestones[0].evaluations)))
+
+    def close(a: Milestone, b: Milestone) -> bool:
+        apart = abs(math.log(max(1, a.evaluations) / max(1, b.evaluations))) / spread
+        return apart < CLOSE and abs(a.fitness - b.fitness) < CLOSE
+
+    last = len(milestones) - 1
+    chosen = [last]
+    for n in sorted(range(last), key=lambda n: -share(milestones[n])):
+        if len(chosen) < most and not any(close(milestones[n], milestones[other]) for other in chosen):
+            chosen.append(n)
+    return sorted(chosen)
+
+
+def best_curve(run: Run) -> list[tuple[float, float]]:
+    """The best fitness so far after so many candidates: corners of a step curve, rising in both."""
+    points = [(float(m.evaluations), m.fitness) for m in run.milestones]
+    points += [(float(event["evaluations"]), float(event["best"])) for event in run.history]
+    if run.search_fitness is not None:
+        points.append((float(run.evaluations), run.search_fitness))
+    curve: list[tuple[float, float]] = []
+    for at, fitness in sorted(points):
+        if not curve or fitness > curve[-1][1]:
+            curve.append((at, fitness))
+    if curve and run.evaluations > curve[-1][0]:
+        curve.append((float(run.evaluations), curve[-1][1]))
+    return curve

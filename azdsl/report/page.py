@@ -1,0 +1,284 @@
+"""The HTML page of a run: one file that needs nothing else, and the shorter piece that a notebook shows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+
+from azdsl.export.explain import Explanation
+from azdsl.export.graph import graph_svg
+from azdsl.export.statements import TooManyRegisters
+from azdsl.ir import Program
+from azdsl.report import charts, reproduce
+from azdsl.report.code import highlighted, plain, shortened, text_of
+from azdsl.report.data import Run, main_milestones
+
+WIDE, NARROW = 620.0, 340.0
+"""Widths that charts are drawn for: beside each other on a desk, on a phone."""
+
+MOST_MILESTONES = 9
+LATE = 0.9
+"""A search that starts above this fitness is shown by its remaining error first."""
+
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is measured for a page by running the program: its lines' worth, and itself with short constants.
+
+    ``tasks`` and ``seeds`` say on how much; ``explanation`` is None where it cannot be had, for ``why_not``.
+    """
+
+    explanation: Explanation | None = None
+    rounded: Program | None = None
+    tasks: int = 0
+    seeds: int = 0
+    why_not: str = ""
+
+
+def page(run: Run, details: Details) -> str:
+    """The whole page."""
+    title = f"{run.name} · azdsl"
+    sections = {
+        "Progress": _progress(run),
+        "Lineage of the best": _lineage(run),
+        "The program": _program(run, details),
+        "Data flow": _graph(run, details),
+        "Hall of fame": _front(run),
+        "Test tasks": _tasks(run),
+        "How candidates were settled": _layers(run),
+        "Settings": _settings(run),
+        "Reproduce": reproduce.section(run),
+    }
+    kept = {head: body for head, body in sections.items() if body}
+    links = "".join(f'<a href="#{_anchor(head)}">{escape(head)}</a>' for head in kept)
+    body = "".join(f'<section id="{_anchor(head)}"><h2>{escape(head)}</h2>{text}</section>' for head, text in kept.items())
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{_asset('style.css')}</style></head>\n"
+        f'<body><div class="azdsl"><header><h1>{escape(run.name)}</h1><p class="sub">{escape(_subtitle(run))}</p>{_figures(run)}</header>'
+        f"<nav>{links}</nav><main>{body}</main><footer>Made by azdsl {escape(run.version)}.</footer></div>"
+        f"<script>{_asset('script.js')}</script></body></html>\n"
+    )
+
+
+def fragment(run: Run) -> str:
+    """Figures, program and progress, for a notebook; without scripts."""
+    text = shortened(text_of(run.best, run.multiclass))
+    numbered = main_milestones(run.milestones, MOST_MILESTONES)
+    chart = charts.progress(run, WIDE, numbered)
+    return f'<style>{_asset("style.css")}</style><div class="azdsl piece">{_figures(run)}{highlighted(text)}{chart}</div>'
+
+
+def _asset(name: str) -> str:
+    return (resources.files("azdsl.report") / name).read_text("utf-8")
+
+
+def _anchor(head: str) -> str:
+    return head.lower().replace(" ", "-")
+
+
+def _subtitle(run: Run) -> str:
+    search = run.experiment.search
+    task = run.experiment.task
+    kind = f"{task.kind.replace('_', '-')} task" if task else "tasks given from Python"
+    return f"{kind} · {search.islands} × {search.population:,} programs · seed {search.seed} · {run.stopped or 'not finished'}"
+
+
+def _figures(run: Run) -> str:
+    """The figures that matter most."""
+    shown = {
+        "test fitness": _number(run.test_fitness),
+        "selection fitness": _number(run.fitness),
+        "search fitness": _number(run.search_fitness),
+        "live instructions": str(len(run.best)),
+        "candidates": f"{run.evaluations:,}",
+        "time": _duration(run.seconds),
+        "rate": f"{run.evaluations / run.seconds:,.0f}/s" if run.seconds else "–",
+    }
+    return '<dl class="figures">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in shown.items()) + "</dl>"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, MINUTE)
+    return f"{int(minutes):,} min {int(rest)} s" if minutes else f"{rest:.1f} s"
+
+
+def _both(draw: Callable[[float], str]) -> str:
+    """A chart for a desk and for a phone; the style shows one of them."""
+    wide = draw(WIDE)
+    return f'<div class="wide">{wide}</div><div class="narrow">{draw(NARROW)}</div>' if wide else ""
+
+
+def _progress(run: Run) -> str:
+    """The curve, with the programs of its milestones beside it."""
+    numbered = main_milestones(run.milestones, MOST_MILESTONES)
+    plain_chart = _both(lambda width: charts.progress(run, width, numbered))
+    if not plain_chart or not (run.history or run.milestones):
+        return "<p>The search stopped before its first epoch ended: there is no curve to show.</p>"
+    error = _both(lambda width: charts.progress(run, width, numbered, error=True))
+    late = bool(run.milestones) and run.milestones[0].fitness > LATE
+    first, second = ("", " checked") if late else (" checked", "")
+    toggle = (
+        f'<input type="radio" name="scale" id="as-fitness"{first}><label for="as-fitness">fitness</label>'
+        f'<input type="radio" name="scale" id="as-error"{second}><label for="as-error">remaining error (log)</label>'
+    )
+    key = (
+        '<p class="key"><span class="swatch best"></span>best in the search <span class="swatch mean"></span>mean of the population '
+        '<span class="dotted selected"></span>best on the selection tasks</p>'
+    )
+    curve = f'<div class="curve">{toggle}<div class="fitness">{plain_chart}</div><div class="error">{error}</div>{key}</div>'
+    return f'<div class="progress">{curve}{_cards(run, numbered)}</div>'
+
+
+def _cards(run: Run, numbered: Sequence[int]) -> str:
+    """The numbered milestones' programs."""
+    cards, before = [], None
+    for number, n in enumerate(numbered):
+        milestone = run.milestones[n]
+        text = shortened(text_of(milestone.program, run.multiclass))
+        head = f"<b>{number + 1}</b> fitness {milestone.fitness:.6f} <small>after about {milestone.evaluations:,} candidates</small>"
+        cards.append(f'<article class="card" data-step="{number}"><h3>{head}</h3>{highlighted(text, before)}</article>')
+        before = text
+    buttons = '<div class="turn"><button data-turn="-1">‹ before</button><button data-turn="1">next ›</button></div>'
+    note = '<p class="note">Lines that the milestone before does not have are marked. Numbers are rounded to four digits.</p>'
+    return f'<div class="cards">{buttons}{"".join(cards)}{note}</div>'
+
+
+def _lineage(run: Run) -> str:
+    """Every improvement of the search, as a table."""
+    if not run.milestones:
+        return ""
+    rows = (
+        (f"{m.evaluations:,}", str(m.island), f"{m.candidate:,}", str(len(m.program)), f"{m.fitness:.6f}", f"+{m.gain:.6f}")
+        for m in run.milestones
+    )
+    table = _table(("candidates so far", "island", "its candidate", "live instructions", "fitness", "gain"), rows)
+    first, last = run.milestones[0], run.milestones[-1]
+    words = (
+        f"{len(run.milestones)} programs were the best in their turn: from {first.fitness:.4f} with {len(first.program)} live instructions "
+        f"to {last.fitness:.6f} with {len(last.program)}."
+    )
+    return f"<p>{words}</p><details><summary>All steps</summary>{table}</details>"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts, escaped."""
+    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _program(run: Run, details: Details) -> str:
+    """The answer with names, and what each line is worth."""
+    program = details.rounded or run.best
+    text = highlighted(text_of(program, run.multiclass) if details.rounded else shortened(text_of(program, run.multiclass)))
+    exact = f"<details><summary>As evolved, with all digits</summary>{highlighted(str(run.best))}</details>"
+    return text + exact + _explanation(details)
+
+
+def _explanation(details: Details) -> str:
+    found = details.explanation
+    if found is None:
+        return f"<p>{escape(details.why_not)}</p>" if details.why_not else ""
+    most = max((abs(line.cost) for line in found.lines), default=0.0) or 1.0
+    rows, function = [], ""
+    for line in found.lines:
+        if line.function != function:
+            function = line.function
+            rows.append(f'<tr class="function"><th colspan="2">{function}</th><th>without it</th></tr>')
+        share = 100.0 * min(max(line.cost, 0.0) / most, 1.0)
+        worth = f'<span class="worth"><i style="width:{share:.1f}%"></i></span>{_change(-line.cost)} <small>± {line.error:.4f}</small>'
+        code = f"<code>{escape(shortened(line.text))}</code>"
+        rows.append(f'<tr><td>{code}</td><td class="words">{escape(line.words)}</td><td class="cost">{worth}</td></tr>')
+    measured = f"{details.tasks} fresh tasks, {details.seeds} seeds"
+    words = f"What each line does, and how the fitness of {found.fitness:.6f} changes without it ({measured})."
+    return f'<h3>Line by line</h3><p>{words}</p><div class="scroll"><table class="explain">{"".join(rows)}</table></div>'
+
+
+def _change(value: float) -> str:
+    """A difference with its sign; none at 0."""
+    text = f"{value:+.4f}"
+    return text if float(text) else "0.0000"
+
+
+def _graph(run: Run, details: Details) -> str:
+    """The data flow as an image: its style stays its own."""
+    try:
+        svg = graph_svg(details.rounded or run.best, run.multiclass)
+    except TooManyRegisters as error:
+        return f"<p>{escape(str(error))}</p>"
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<div class="scroll"><img class="graph" alt="Data flow of Setup, Predict and Learn" src="data:image/svg+xml;base64,{data}"></div>'
+
+
+def _front(run: Run) -> str:
+    """Chart, table and programs of the hall of fame."""
+    if not run.front:
+        return ""
+    rows = [
+        (str(m.size), f"{m.fitness:.6f}", str(m.island), f"{m.candidate:,}", *([m.file.rpartition("/")[2]] if m.file else [])) for m in run.front
+    ]
+    heads = ("live instructions", "fitness", "island", "candidate", *(["file"] if run.front[0].file else []))
+    table = _table(heads, rows)
+    programs = "".join(
+        f"<details><summary>{m.size} live instruction{'s' if m.size != 1 else ''}: {m.fitness:.6f}</summary>"
+        f"{highlighted(shortened(text_of(m.program, run.multiclass)))}</details>"
+        for m in run.front
+    )
+    intro = "<p>No program of the search with as few live instructions was better, on the search tasks.</p>"
+    return f'{intro}<div class="pair"><div>{_both(lambda w: charts.front(run, w))}</div>{table}</div><h3>Their programs</h3>{programs}'
+
+
+def _tasks(run: Run) -> str:
+    """The answer on each test task."""
+    fitness = run.task_fitness
+    if not fitness:
+        return ""
+    mean = sum(fitness) / len(fitness)
+    words = f"{len(fitness)} tasks that the search never saw: mean {mean:.6f}, lowest {min(fitness):.6f}, highest {max(fitness):.6f}."
+    table = _table(("task", "fitness"), ((str(n), f"{f:.6f}") for n, f in enumerate(fitness)))
+    return f"<p>{words}</p>{_both(lambda w: charts.tasks(fitness, w))}<details><summary>All tasks</summary>{table}</details>"
+
+
+def _layers(run: Run) -> str:
+    """Totals as a bar and a table, and the shares over the run."""
+    total = sum(run.layers.values())
+    if not total:
+        return ""
+    used = [name for name in charts.LAYERS if run.layers.get(name)]
+    bar = "".join(
+        f'<i class="back-{n}" style="width:{100 * run.layers[n] / total:.2f}%" title="{charts.LAYERS[n]}"></i>' for n in used
+    )
+    rows = "".join(
+        f'<tr><td><span class="swatch back-{n}"></span>{charts.LAYERS[n]}</td><td>{run.layers[n]:,}</td>'
+        f"<td>{100 * run.layers[n] / total:.1f} %</td></tr>"
+        for n in used
+    )
+    chart = _both(lambda width: charts.layers(run, width))
+    return f'<div class="stack">{bar}</div><div class="pair"><div>{chart}</div><div class="scroll"><table>{rows}</table></div></div>'
+
+
+def _settings(run: Run) -> str:
+    """Every setting, by table."""
+    parts = []
+    for name, table in run.settings.items():
+        plain_rows = [(key, _value(value)) for key, value in table.items() if not isinstance(value, dict)]
+        nested = [(f"{key}.{inner}", _value(v)) for key, value in table.items() if isinstance(value, dict) for inner, v in value.items()]
+        if plain_rows or nested:
+            parts.append(f"<div><h3>{escape(name)}</h3>{_table(('key', 'value'), [*plain_rows, *nested])}</div>")
+    seed = f"<details><summary>The seed file</summary>{plain(run.seed_text)}</details>"
+    return f'<details class="all"><summary>All settings</summary><div class="settings">{"".join(parts)}</div></details>{seed}'
+
+
+def _value(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

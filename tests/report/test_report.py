@@ -1,0 +1,182 @@
+"""The page, the plots, the loggers and the result's own figures, of a small search."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from search_runs import small
+
+from azdsl.cli import main
+from azdsl.report import charts
+from azdsl.report.code import highlighted, shortened
+from azdsl.report.data import best_curve, main_milestones
+from azdsl.report.page import Details, page
+from azdsl.report.svg import Scale, labelled
+from azdsl.report.tensorboard import TensorBoardLogger
+from azdsl.search.evolve import run
+from azdsl.search.record import of_result, read_run
+
+VOID = {"meta", "input", "img", "br"}
+
+
+class Balanced(HTMLParser):
+    """Elements are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+        self.ids = []
+
+    def handle_starttag(self, tag, attrs):
+        self.ids += [value for name, value in attrs if name == "id"]
+        assert not any(name in ("src", "href") and not value.startswith(("#", "data:")) for name, value in attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    return run(small(), out=tmp_path_factory.mktemp("report") / "run", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def shown(result):
+    return read_run(result.run_dir)
+
+
+def test_a_directory_and_its_result_show_the_same(result, shown):
+    other = of_result(result)
+    assert (shown.best, shown.milestones, shown.history) == (other.best, other.milestones, other.history)
+    assert [(m.size, m.fitness, m.program) for m in shown.front] == [(m.size, m.fitness, m.program) for m in other.front]
+    assert shown.task_fitness == list(other.task_fitness) and shown.settings["search"] == other.settings["search"]
+
+
+def test_milestones_rise(shown):
+    fitness = [m.fitness for m in shown.milestones]
+    assert fitness == sorted(set(fitness)) and len(fitness) > 1
+    assert [v for _, v in best_curve(shown)] == sorted(v for _, v in best_curve(shown))
+    assert main_milestones(shown.milestones, 3)[-1] == len(shown.milestones) - 1
+
+
+def test_the_command(result, capsys, tmp_path):
+    path = tmp_path / "r.html"
+    assert main(["report", str(result.run_dir), "-o", str(path), "--tasks", "3"]) == 0
+    text = path.read_text()
+    parser = Balanced()
+    parser.feed(text)
+    assert not parser.open and len(parser.ids) == len(set(parser.ids))
+    for head in ("Progress", "Lineage of the best", "Line by line", "Data flow", "Hall of fame", "Test tasks", "Settings", "Reproduce"):
+        assert f">{head}</h" in text
+    assert not re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)[a-z0-9.]+\.[a-z]{2,}/", text.split("<script>")[0])
+
+
+def test_what_a_run_says_is_escaped(shown):
+    bad = '<script>alert("&")</script>'
+    text = page(replace(shown, name=bad, stopped=bad, seed_text=bad, settings={bad: {bad: bad}}), Details(why_not=bad))
+    assert "<script>alert" not in text and "&lt;script&gt;alert" in text
+
+
+def test_a_run_cut_off_and_one_without_epochs(tmp_path, result):
+    going = read_run(result.run_dir)
+    unfinished = replace(going, stopped=None, test_fitness=None, task_fitness=(), milestones=(), front=())
+    assert "not finished" in page(unfinished, Details())
+    short = run(small(max_evals=3), out=tmp_path / "short", quiet=True)
+    assert "no curve" in page(read_run(short.run_dir), Details())
+    assert main(["report", str(tmp_path)]) == 2
+
+
+def test_charts_of_any_width(shown):
+    for width in (300.0, 900.0):
+        for drawn in (charts.progress(shown, width, [0]), charts.front(shown, width), charts.layers(shown, width)):
+            assert drawn.startswith("<svg") and "nan" not in drawn
+
+
+def test_scales():
+    assert Scale(0.0, 1.0, 0.0, 10.0).ticks(5) == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert Scale(1.0, 1e6, 0.0, 60.0, True)(1e3) == pytest.approx(30.0)
+    texts = [text for _, text in labelled([0.99995, 0.99996, 0.99997])]
+    assert len(set(texts)) == 3
+
+
+def test_code():
+    assert shortened("s2 = 0.12345678  # 0.12345678 stays") == "s2 = 0.1235  # 0.12345678 stays"
+    marked = highlighted("def Learn():\n  s2 = 1.0\n  s3 = s2", "def Learn():\n  s2 = 3.0")
+    assert marked.count('class="line new"') == 1
+
+
+def test_plots(result, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    for name in ("a.png", "a.svg"):
+        assert main(["plot", str(result.run_dir), "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).stat().st_size > 5000
+    assert len(result.plot("front").axes) == 1
+    assert main(["plot", str(result.run_dir), "--what", "pie", "-o", str(tmp_path / "b.png")]) == 2
+    assert "progress, front, layers" in capsys.readouterr().err
+
+
+def test_without_matplotlib(result, capsys, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith(("matplotlib", "pandas")):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert main(["plot", str(result.run_dir)]) == 2
+    assert "azdsl[plot]" in capsys.readouterr().err
+    with pytest.raises(ImportError, match="pip install pandas"):
+        result.history_frame()
+
+
+def test_the_result_in_a_notebook(result):
+    text = result._repr_html_()
+    assert "<svg" in text and 'class="code"' in text and "<script" not in text
+    frame = pytest.importorskip("pandas") and result.history_frame()
+    assert len(frame) == len(result.history) and list(frame["evaluations"]) == [e["evaluations"] for e in result.history]
+    assert result.front == result.hall_of_fame and json.dumps(result.as_dict())
+
+
+def test_tensorboard():
+    class Writer:
+        def __init__(self):
+            self.rows = []
+
+        def add_scalar(self, name, value, step):
+            self.rows.append((name, value, step))
+
+    writer = Writer()
+    with TensorBoardLogger(writer=writer, then=lambda snapshot: snapshot.epoch == 2) as logger:
+        result = run(small(), quiet=True, on_epoch=logger)
+    assert result.stopped == "stopped by on_epoch"
+    assert [step for name, _, step in writer.rows if name == "fitness/best"] == [e["evaluations"] for e in result.history]
+
+
+@pytest.mark.parametrize("precision", [32, 64])
+def test_stored_scores_are_recomputed(tmp_path, capsys, precision):
+    path = tmp_path / "run"
+    result = run(small(all_ops=True, precision=precision, max_evals=1200), out=path, quiet=True)
+    members = sorted((path / "hall_of_fame").iterdir())
+    assert main(["score", "--on", "search", "--json", *map(str, members)]) == 0
+    scores = [json.loads(line)["fitness"] for line in capsys.readouterr().out.splitlines()]
+    assert scores == [entry.fitness for entry in result.front]
+    for role, fitness in (("search", result.search_fitness), ("select", result.fitness), ("test", result.test_fitness)):
+        assert main(["score", "--on", role, "--json", str(path / "best.az")]) == 0
+        assert json.loads(capsys.readouterr().out)["fitness"] == fitness
+
+
+def test_lineage_of_the_hall_of_fame(result):
+    last = result.front[-1]
+    assert last.lineage and all(a.fitness < b.fitness for a, b in zip(last.lineage, last.lineage[1:], strict=False))
+    assert "improves on" in (result.run_dir / "hall_of_fame" / f"size-{last.size:03}.az").read_text()

@@ -1,0 +1,49 @@
+"""A process that forks a search for every line of its input: a start without waiting for imports and the compiler.
+
+A line is a run directory. The child starts or resumes the run there, saving after every epoch, and prints a line
+for its process number, for each epoch and for its end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from search_runs import small
+
+from azdsl.search import session
+from azdsl.search.evolve import run
+
+
+def search(path: Path) -> None:
+    """Start or resume a run."""
+    settings = {"restart": 1000, "all_ops": True}
+    resume = (path / "config.toml").exists() and (path / "seed.az").exists()
+    say(f"pid {os.getpid()}")
+    where = {"resume": path} if resume else {"out": path}
+    result = run(None if resume else small(**settings), quiet=True, workers=1, on_epoch=lambda s: say(f"epoch {s.epoch}"), **where)
+    say(f"done {result.evaluations}")
+
+
+def say(line: str) -> None:
+    """One line, at once."""
+    os.write(1, line.encode() + b"\n")
+
+
+def main() -> None:
+    """Fork a child for each line of input."""
+    session.SAVE_SECONDS = 0.0
+    run(small(max_evals=400, all_ops=True), quiet=True, workers=1)
+    say("ready")
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            search(Path(line.strip()))
+            os._exit(0)
+        os.waitpid(child, 0)
+        say("ended")
+
+
+if __name__ == "__main__":
+    main()
