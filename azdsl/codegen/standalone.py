@@ -352,6 +352,7 @@ class Writer:
             scatter(frame, self._squashed(functions), target)
         bad = frame.bits(b.icmp_signed("<", b.load(seen, typ=frame.wide(I64)), frame.constant(0, I64)))
         b.ret(b.icmp_unsigned("==", bad, ir.Constant(bad.type, 0)))
+        self._close(frame)
         return b.function
 
     # Facts and memory
