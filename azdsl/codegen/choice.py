@@ -197,7 +197,7 @@ def vm_times(packed: Sequence[Packed], tasks: TaskSet, costs: Costs, precision: 
     times = np.repeat(np.tile(np.array(visits, np.float64), len(packed)), lengths.ravel())
     ends = np.concatenate([[0], np.cumsum(lengths.sum(axis=1))])
     total = np.zeros(len(packed))
-    for _, lanes in plan(tasks.tasks, widest_block(features, precision)):
+    for _, lanes in plan(tasks.tasks, widest_block(features, precision, matrices=True)):
         unit = _seconds(costs, lanes, compiled=False)
         sums = np.concatenate([[0.0], np.cumsum((op_work(features, lanes, precision) @ unit)[ops] * times)])
         total += sums[ends[1:]] - sums[ends[:-1]] + visits[1] * unit[CLASSES.index("visit")]

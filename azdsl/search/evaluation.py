@@ -17,5 +17,6 @@ def full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any
 
 def functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> int:
     """A uint64 hash of the errors on the tasks' first examples, not 0; 0 if they stop the training of every
-    task, whose fitness is then 0 too."""
+    task, whose fitness is then 0 too.
+    """
     raise TypeError(f"{type(engine).__name__} is no engine of compiled code")
