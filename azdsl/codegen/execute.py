@@ -52,7 +52,7 @@ def _call(typing: Any, function: Any, argument: Any) -> Any:
 
 
 @inline
-def place_of(engine: Engine, kind: int, register: int, lane_bytes: int) -> int:
+def place_of(engine: Engine, kind: Any, register: Any, lane_bytes: Any) -> Any:
     """The address of a register, given one if it has none yet."""
     places, linked = engine.places, engine.linked
     place = places[kind, register] - (places[_NO_KIND, 0] << _OFFSET_BITS)
@@ -65,7 +65,7 @@ def place_of(engine: Engine, kind: int, register: int, lane_bytes: int) -> int:
 
 
 @inline
-def write_operand(engine: Engine, at: int, kind: int, register: int, function: int, lane_bytes: int) -> None:
+def write_operand(engine: Engine, at: Any, kind: Any, register: Any, function: int, lane_bytes: Any) -> None:
     """Point a record's word at the register that an instruction reads, now or at every example (v0, s0)."""
     engine.records[at] = place_of(engine, kind, register, lane_bytes)
     if register == 0 and kind != _MATRIX and function != _SETUP:
