@@ -1,0 +1,45 @@
+"""One process at a time writes to a run directory; a lock that was left behind means nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from search_runs import small
+
+from azdsl.search import rundir
+from azdsl.search.evolve import run
+from azdsl.settings import SettingsError
+
+pytest.importorskip("fcntl")
+
+HOLD = '''
+import sys, pathlib
+from azdsl.search.rundir import locked
+with locked(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+'''
+
+
+def test_a_directory_in_use(tmp_path):
+    path = tmp_path / "run"
+    whole = run(small(max_evals=800), out=path, quiet=True)
+    before = (path / rundir.CONFIG).read_bytes()
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        with pytest.raises(SettingsError, match=f"in use by process {process.pid}"):
+            run(small(max_evals=1600), resume=path, quiet=True)
+        assert (path / rundir.CONFIG).read_bytes() == before
+        process.kill()
+        process.wait()
+    assert (path / rundir.LOCK).exists()
+    assert run(small(max_evals=1600), resume=path, quiet=True).evaluations > whole.evaluations
+
+
+def test_the_same_process_too(tmp_path):
+    with rundir.locked(tmp_path), pytest.raises(SettingsError, match="in use"), rundir.locked(tmp_path):
+        pass
+    with rundir.locked(tmp_path):
+        pass
