@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -99,3 +101,9 @@ def test_wrong_types(tasks):
         azdsl.evaluate("def Setup():", tasks)
     with pytest.raises(TypeError, match="from_arrays"):
         azdsl.evaluate(azdsl.Program(), np.zeros(3))
+
+
+def test_programs_are_pickled_and_copied():
+    program = azdsl.parse("def Predict():\n  s1 = dot(v0, v1)\n")
+    assert pickle.loads(pickle.dumps(program)) == program == copy.deepcopy(program)
+    assert copy.deepcopy(program).predict[0].op is program.predict[0].op

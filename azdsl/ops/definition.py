@@ -105,6 +105,10 @@ class Op:
     def __str__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple[Callable[[int], Op], tuple[int]]:
+        """Pickled by number: an op is the one of the table, wherever it is read."""
+        return by_code, (self.code,)
+
 
 _KINDS = {kind.value: kind for kind in Kind}
 _DEFINED: dict[int, Op] = {}
@@ -152,6 +156,11 @@ def op(
         return function
 
     return define
+
+
+def by_code(code: int) -> Op:
+    """The op with a number. Raises ``KeyError``."""
+    return _DEFINED[code]
 
 
 def defined() -> tuple[Op, ...]:
