@@ -36,7 +36,8 @@ def evaluate_vm(
     from azdsl.codegen.engine import build_engine
     from azdsl.codegen.execute import evaluate_many
 
-    packed = [program.packed(tasks.multiclass) for program in programs]
+    multiclass = tasks.multiclass
+    packed = [program.packed(multiclass) for program in programs]
     starts, lengths, code, constants = concatenate(packed)
     handle = build_engine(
         tasks,

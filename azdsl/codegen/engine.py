@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -117,16 +118,16 @@ def widest_block(features: int, precision: int, matrices: bool) -> int:
     return max(fitting, default=vector)
 
 
-def load_vm(scheme: Scheme, ops: Iterable[Op]) -> Loaded:
-    """The VM for a scheme and a set of ops, from the cache on disk or compiled now."""
-    chosen = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
-    key = f"vm {scheme} {[op.code for op in chosen]}"
+@lru_cache(maxsize=32)
+def load_vm(scheme: Scheme, ops: tuple[Op, ...]) -> Loaded:
+    """The VM for a scheme and ops in the order of their codes: from this process, from the disk, or compiled now."""
+    key = f"vm {scheme} {[op.code for op in ops]}"
 
     def make() -> bytes:
         from azdsl.codegen.target import compile_object
 
         module = ir.Module("vm")
-        vm.emit(module, "evaluate", scheme, chosen)
+        vm.emit(module, "evaluate", scheme, ops)
         return compile_object(module, 2)
 
     return load_object(cached_object(key, make))
@@ -150,7 +151,7 @@ def build_engine(
     vectors and scalars together it may name. With ``beside``, an engine for the same programs on tasks of the
     same kind, both link into the same memory, so that a program linked for one need not be for the other.
     """
-    ops = tuple(ops)
+    ops = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
     features = tasks.features
     matrices = any(_uses_matrix(op) for op in ops)
     blocks = make_blocks(
