@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from learners import LINEAR
 from strategies import METRICS, random_program, random_tasks
 
 import azdsl
@@ -36,17 +37,6 @@ from machine import Expected, same
 warnings.filterwarnings("ignore", message="training stopped")
 pytestmark = pytest.mark.filterwarnings("ignore:training stopped:RuntimeWarning")
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
-
-LINEAR = """def Setup():
-  s2 = 0.01
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
 
 SOFTMAX = """def Setup():
   s2 = 0.1

@@ -6,19 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from learners import LINEAR
 
 import azdsl
-
-LINEAR = """def Setup():
-  s2 = 0.01
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
 
 
 def test_bad_input_in_memory() -> None:
