@@ -23,8 +23,9 @@ def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_ops_document_is_fresh():
-    result = python("tools/ops_doc.py", "--check")
+@pytest.mark.parametrize("tool", ["ops_doc", "textmate"])
+def test_what_is_made_from_the_op_table_is_fresh(tool: str):
+    result = python(f"tools/{tool}.py", "--check")
     assert result.returncode == 0, result.stderr
 
 

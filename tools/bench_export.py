@@ -132,7 +132,7 @@ def bench(name: str, folder: Path, hand: ctypes.CDLL) -> None:
     y = X @ rng.normal(size=F) * 0.3
     start = time.perf_counter()
     spec = make_spec(azdsl.parse(PROGRAMS[name]), F, prefix=f"az_{name}_")
-    bundle.write([spec], folder / f"{name}.so", ("shared", "python"), "native", str)
+    bundle.write([spec], folder / f"{name}.so", ("shared", "python"), "native")
     compiling = time.perf_counter() - start
     sys.path.insert(0, str(folder))
     model = __import__(f"{name}_model").Model().fit(X[:500], y[:500])

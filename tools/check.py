@@ -17,7 +17,8 @@ CHECKS = {
     "lint": [sys.executable, "-m", "ruff", "check", "--quiet", "."],
     "types": [sys.executable, "-m", "mypy"],
     "imports": [str(BIN / "lint-imports"), "--no-cache"],
-    "documents": [sys.executable, "tools/ops_doc.py", "--check"],
+    "op document": [sys.executable, "tools/ops_doc.py", "--check"],
+    "editor grammar": [sys.executable, "tools/textmate.py", "--check"],
     "tests": [sys.executable, "-m", "pytest", "-q", "-n", "auto"],
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from generated import write_or_check
+
 from azdsl.ops import OPS, Op
 
 PATH = Path(__file__).parent.parent / "grammar" / "OPS.md"
@@ -36,17 +38,5 @@ def document() -> str:
     return HEAD + "".join(map(row, OPS))
 
 
-def main(arguments: list[str]) -> int:
-    """Write or check the document; returns the exit status."""
-    text = document()
-    if "--check" not in arguments:
-        PATH.write_text(text, encoding="utf-8")
-        return 0
-    if PATH.exists() and PATH.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{PATH.name} is stale: run python tools/ops_doc.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(PATH, document(), sys.argv[1:]))

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from generated import write_or_check
+
 from azdsl import editors
 
 PATH = Path(__file__).parent.parent / "grammar" / "azdsl.tmLanguage.json"
@@ -52,17 +54,5 @@ def document() -> str:
     return json.dumps(grammar(), indent=2) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write or check the file; returns the exit status."""
-    text = document()
-    if "--check" not in arguments:
-        PATH.write_text(text, encoding="utf-8")
-        return 0
-    if PATH.exists() and PATH.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{PATH.name} is stale: run python tools/textmate.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(PATH, document(), sys.argv[1:]))

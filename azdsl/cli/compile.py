@@ -74,7 +74,7 @@ def command(
         specs = _specs(experiment, name, metric, sizes, classes, options)
         if data is not None:
             specs = [_trained(specs, experiment, data, options)]
-        files = bundle.write(specs, output, kinds, cpu, lambda: _numpy(specs[0]))
+        files = bundle.write(specs, output, kinds, cpu)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     facts = {
@@ -187,10 +187,3 @@ def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict
             "scale the data or raise --max-abs-error"
         )
     return replace(spec, image=model.state)
-
-
-def _numpy(spec: Spec) -> str:
-    """The program as a NumPy module; it learns afresh, whatever was learned at compile time."""
-    from azdsl.export.numpy import numpy_source
-
-    return numpy_source(spec.source, spec.metric, spec.seed)

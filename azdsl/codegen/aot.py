@@ -19,8 +19,9 @@ __all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model",
 
 _LEVEL = 2
 
-UNROLLED = 24
-"""Loops are unrolled in modules of at most this many instructions: beyond, compiling takes too long."""
+SHORT = 24
+"""In modules of at most this many instructions loops are unrolled, and training and predicting each have their
+own code: beyond, compiling takes too long."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,26 @@ class Compiled:
 def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
     """Compile models into one module. ``cpu`` is one of ``processor_names()``, else ``ValueError``."""
     machine = processor(cpu)
-    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _unrolls(specs))
+    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
     return Compiled(_with_real_names(str(parsed)), machine)
 
 
 def load_model(spec: Spec, version: str) -> Loaded:
     """Compile one model for this machine and load it into this process."""
     machine = processor("native")
-    parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine, _unrolls([spec]))
+    parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine, _short([spec]))
     return load_object(generator.emit_object(parsed))
 
 
-def _unrolls(specs: Sequence[Spec]) -> bool:
-    """Whether the models are short enough for unrolled loops."""
-    return sum(len(spec.program) for spec in specs) <= UNROLLED
+def _short(specs: Sequence[Spec]) -> bool:
+    """Whether the models are short enough for code that takes long to compile."""
+    return sum(len(spec.program) for spec in specs) <= SHORT
 
 
 def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
     module = ir.Module("azdsl")
     for spec in specs:
-        Writer(module, spec, machine.vector_bytes, version).write()
+        Writer(module, spec, machine.vector_bytes, version, sharing=not _short(specs)).write()
     return module
 
 

@@ -6,15 +6,17 @@ example inherits from the one before, then room for intermediate values too larg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from llvmlite import ir
 
-from azdsl.codegen.emitter import I64, POINTER, Emitter, Index, Value
+from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Index, Value
 from azdsl.codegen.jit import Inline, Pending, _defers
 from azdsl.codegen.protocol import Visit
-from azdsl.ir import LABEL, PREDICTION, PREDICTIONS, Address, Program, live_exits, remove_dead_code
+from azdsl.codegen.squash import sigmoid, softmax, too_far
+from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program, live_exits, remove_dead_code
 from azdsl.ops import Kind
 from azdsl.settings import Metric
 
@@ -209,3 +211,44 @@ class Functions(Inline):
     def label(self, value: Value) -> None:
         """Make ``value`` that of s0."""
         self.e.store(value, self.slots[LABEL])
+
+    def begin_visit(self, visits: Value, features: Value) -> None:
+        """Count a visit; what stands in v0 and s0 (multi-class: v1) when Predict starts."""
+        frame, b = self.frame, self.frame.builder
+        b.store(b.add(b.load(visits, typ=I64), ir.Constant(I64, 1)), visits)
+        self.slots[FEATURES] = features
+        self.label(frame.constant(0.0))
+        if self.spec.multiclass:
+            frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), self.slots[LABELS], i))
+
+    def squashed(self) -> list[Value]:
+        """The prediction as the metric sees it: s1, its sigmoid, or the softmax of v2."""
+        scores = [self.frame.load(self.slots[self.spec.prediction], i) for i in range(self.spec.outputs)]
+        if self.spec.multiclass:
+            return softmax(self.frame, scores)
+        return [sigmoid(self.frame, scores[0])] if self.spec.metric == "accuracy" else scores
+
+    def give(self, squashed: Sequence[Value], out: Value) -> None:
+        """Write one prediction for the caller."""
+        b = self.frame.builder
+        for i, value in enumerate(squashed):
+            wide = value if self.frame.element == F64 else b.fpext(value, F64)
+            b.store(wide, b.gep(out, [ir.Constant(I64, i)], source_etype=F64), align=8)
+
+    def reveal(self, squashed: Sequence[Value], y: Value) -> Value:
+        """Write the squashed prediction and the label where Learn reads them; whether they are too far apart."""
+        frame, b, spec = self.frame, self.frame.builder, self.spec
+        y = y if frame.element == F64 else b.fptrunc(y, frame.element)
+        limit = frame.constant(spec.max_abs_error)
+        for i, value in enumerate(squashed):
+            frame.store(value, self.slots[spec.prediction], i)
+        if not spec.multiclass:
+            self.label(y)
+            return too_far(frame, b.fsub(y, squashed[0]), limit)
+        labels, bad = self.slots[LABELS], ir.Constant(ir.IntType(1), 0)
+        frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), labels, i))
+        for i, value in enumerate(squashed):
+            hot = b.select(b.fcmp_ordered("==", y, frame.constant(float(i))), frame.constant(1.0), frame.constant(0.0))
+            frame.store(hot, labels, i)
+            bad = b.or_(bad, too_far(frame, b.fsub(hot, value), limit))
+        return bad

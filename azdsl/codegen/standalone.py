@@ -16,8 +16,6 @@ from azdsl.codegen.emitter import F64, I32, I64, POINTER, Value
 from azdsl.codegen.frames import SEED, VISITS, Frame, Functions, Registers, Spec
 from azdsl.codegen.protocol import Visit
 from azdsl.codegen.rows import column, rows_at_once, scatter
-from azdsl.codegen.squash import sigmoid, softmax, too_far
-from azdsl.ir import FEATURES, LABELS
 
 I8 = ir.IntType(8)
 _LOW = 0xFFFFFFFF
@@ -37,12 +35,17 @@ class Code(enum.IntEnum):
 
 
 class Writer:
-    """Writes all functions of one model into a module; ``vector_bytes`` is the width of the processor's vectors."""
+    """Writes all functions of one model into a module; ``vector_bytes`` is the width of the processor's vectors.
 
-    def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str) -> None:
+    With ``sharing`` training and predicting run the same copy of Predict where that costs predictions nothing much:
+    most of a long program's compile time goes by the number of copies.
+    """
+
+    def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str, sharing: bool = False) -> None:
         self.module = module
         self.spec = spec
         self.rows = rows_at_once(spec, vector_bytes)
+        self.sharing = sharing and (self.rows > 1 or all(spec.predicting))
         self.version = version
         self.model_bytes = spec.state_bytes
 
@@ -51,11 +54,12 @@ class Writer:
         finite = self._finite()
         check = self._check(finite)
         setup = self._setup()
-        train = self._train_all()
+        train = self._visit_all("train", learns=True, predicts=self.sharing)
+        in_order = train if self.sharing else self._visit_all("predict_in_order", learns=False, predicts=True)
         self._init(setup)
         self._learn_one(check, train)
         self._fit(check, train, setup)
-        self._predict_one(self._predict(finite, self._predict_rows() if self.rows > 1 else None))
+        self._predict_one(self._predict(finite, in_order, self._predict_rows() if self.rows > 1 else None))
         self._facts()
         self._create()
 
@@ -178,25 +182,49 @@ class Writer:
         label = frame.variable(F64, y)
         code = b.call(check, [x, label, ir.Constant(I64, 1)])
         self._return_if(frame, b.icmp_unsigned("!=", code, ir.Constant(I32, 0)), code)
-        b.ret(b.call(train, [model, x, label, ir.Constant(I64, 1)]))
+        b.ret(b.call(train, [model, x, label, ir.Constant(I64, 1), ir.Constant(POINTER, None)]))
 
-    def _train_all(self) -> ir.Function:
-        """Training steps on n checked examples, n at least 1."""
-        frame = self._open("train", I32, [POINTER, POINTER, POINTER, I64], public=False)
-        b = frame.builder
-        model, X, y, n = b.function.args
-        registers = self._registers(frame)
+    def _visit_all(self, name: str, learns: bool, predicts: bool) -> ir.Function:
+        """``int name(model, X, y, n, out)``: n checked examples in order, n at least 1.
+
+        A function that both learns and predicts does the one if it is given ``y``, the other if that is NULL.
+        """
+        frame = self._open(name, I32, [POINTER, POINTER, POINTER, I64, POINTER], public=False)
+        b, spec = frame.builder, self.spec
+        model, X, y, n, out = b.function.args
+        registers = self._registers(frame, read_only=spec.rows_independent and not learns)
         visits = frame.variable(I64, b.load(frame.offset(model, VISITS), typ=I64))
         functions = self._functions(frame, visits, registers)
         code = frame.variable(I32, ir.Constant(I32, Code.OK))
         with frame.repeat(lambda: n) as (at, leave):
-            row = b.gep(X, [b.mul(at(), ir.Constant(I64, self.spec.features))], source_etype=F64)
-            label = b.load(b.gep(y, [at()], source_etype=F64), typ=F64)
-            bad = self._try(functions, visits, self._example(frame, row), label)
-            with b.if_then(bad, likely=False):
-                b.store(ir.Constant(I32, Code.STOPPED), code)
-                b.branch(leave)
-            functions.run(2)
+            row = b.gep(X, [b.mul(at(), ir.Constant(I64, spec.features))], source_etype=F64)
+            functions.begin_visit(visits, self._example(frame, row))
+            if learns:
+                functions.run(1)
+            else:
+                functions.predict_only()
+            squashed = functions.squashed()
+
+            def give() -> None:
+                functions.give(squashed, b.gep(out, [b.mul(at(), ir.Constant(I64, spec.outputs))], source_etype=F64))
+
+            def learn() -> None:
+                label = b.load(b.gep(y, [at()], source_etype=F64), typ=F64)
+                with b.if_then(functions.reveal(squashed, label), likely=False):
+                    b.store(ir.Constant(I32, Code.STOPPED), code)
+                    b.branch(leave)
+                functions.run(2)
+
+            if learns and predicts:
+                with b.if_else(b.icmp_unsigned("==", y, ir.Constant(POINTER, None))) as (unlabelled, labelled):
+                    with unlabelled:
+                        give()
+                    with labelled:
+                        learn()
+            elif learns:
+                learn()
+            else:
+                give()
         registers.put_back()
         b.store(b.load(visits, typ=I64), frame.offset(model, VISITS))
         b.ret(b.load(code, typ=I32))
@@ -214,7 +242,7 @@ class Writer:
             if afresh:
                 b.call(setup, [model, b.load(frame.offset(model, SEED), typ=I64)])
             self._return_if(frame, b.icmp_unsigned("==", n, ir.Constant(I64, 0)), Code.OK)
-            b.ret(b.call(train, [model, X, y, n]))
+            b.ret(b.call(train, [model, X, y, n, ir.Constant(POINTER, None)]))
 
     def _registers(self, frame: Frame, read_only: bool = False) -> Registers:
         """The model's registers; of the small ones a copy to work on, which LLVM can hold in the processor's."""
@@ -235,44 +263,6 @@ class Writer:
         frame.each(frame.features, narrow)
         return own
 
-    def _begin_visit(self, functions: Functions, visits: Value, features: Value) -> None:
-        """What stands in v0 and s0 (multi-class: v1) when Predict starts."""
-        frame, b = functions.frame, functions.frame.builder
-        b.store(b.add(b.load(visits, typ=I64), ir.Constant(I64, 1)), visits)
-        functions.slots[FEATURES] = features
-        functions.label(frame.constant(0.0))
-        if self.spec.multiclass:
-            frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), functions.slots[LABELS], i))
-
-    def _try(self, functions: Functions, visits: Value, features: Value, y: Value) -> Value:
-        """Predict, squash, reveal the label; whether the prediction is too far off to learn from."""
-        frame, b, spec = functions.frame, functions.frame.builder, self.spec
-        self._begin_visit(functions, visits, features)
-        functions.run(1)
-        y = y if frame.element == F64 else b.fptrunc(y, frame.element)
-        limit = frame.constant(spec.max_abs_error)
-        squashed = self._squashed(functions)
-        for i, value in enumerate(squashed):
-            frame.store(value, functions.slots[spec.prediction], i)
-        if not spec.multiclass:
-            functions.label(y)
-            return too_far(frame, b.fsub(y, squashed[0]), limit)
-        labels, bad = functions.slots[LABELS], ir.Constant(ir.IntType(1), 0)
-        frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), labels, i))
-        for i, value in enumerate(squashed):
-            hot = b.select(b.fcmp_ordered("==", y, frame.constant(float(i))), frame.constant(1.0), frame.constant(0.0))
-            frame.store(hot, labels, i)
-            bad = b.or_(bad, too_far(frame, b.fsub(hot, value), limit))
-        return bad
-
-    def _squashed(self, functions: Functions) -> list[Value]:
-        """The prediction as the metric sees it: s1, its sigmoid, or the softmax of v2."""
-        frame = functions.frame
-        scores = [frame.load(functions.slots[self.spec.prediction], i) for i in range(self.spec.outputs)]
-        if self.spec.multiclass:
-            return softmax(frame, scores)
-        return [sigmoid(frame, scores[0])] if self.spec.metric == "accuracy" else scores
-
     # Prediction
 
     def _predict_one(self, predict: ir.Function) -> None:
@@ -280,15 +270,7 @@ class Writer:
         model, x, out = frame.builder.function.args
         frame.builder.ret(frame.builder.call(predict, [model, x, ir.Constant(I64, 1), out]))
 
-    def _predict_row(self, functions: Functions, visits: Value, x: Value, out: Value) -> None:
-        frame, b = functions.frame, functions.frame.builder
-        self._begin_visit(functions, visits, self._example(frame, x))
-        functions.predict_only()
-        for i, value in enumerate(self._squashed(functions)):
-            wide = value if frame.element == F64 else b.fpext(value, F64)
-            b.store(wide, b.gep(out, [ir.Constant(I64, i)], source_etype=F64), align=8)
-
-    def _predict(self, finite: ir.Function, rows: ir.Function | None) -> ir.Function:
+    def _predict(self, finite: ir.Function, in_order: ir.Function, rows: ir.Function | None) -> ir.Function:
         """``int predict(model, X, n, out)``: whole groups of rows side by side, the rest (at least one) in order."""
         frame = self._open("predict", I32, [POINTER, POINTER, I64, POINTER])
         b, spec = frame.builder, self.spec
@@ -306,19 +288,10 @@ class Writer:
         rest = b.gep(X, [b.mul(start, width)], source_etype=F64)
         good = b.call(finite, [rest, b.mul(b.sub(n, start), width)])
         self._return_if(frame, b.icmp_unsigned("==", good, ir.Constant(I32, 0)), Code.NOT_FINITE)
-        registers = self._registers(frame, read_only=spec.rows_independent)
-        visits = frame.variable(I64, b.add(b.load(frame.offset(model, VISITS), typ=I64), start))
-        functions = self._functions(frame, visits, registers)
-        left = b.sub(n, start)
-        with frame.repeat(lambda: left) as (index, _):
-            at = b.add(index(), start)
-            x = b.gep(X, [b.mul(at, ir.Constant(I64, spec.features))], source_etype=F64)
-            target = b.gep(out, [b.mul(at, ir.Constant(I64, spec.outputs))], source_etype=F64)
-            self._predict_row(functions, visits, x, target)
-        registers.put_back()
-        b.store(b.load(visits, typ=I64), frame.offset(model, VISITS))
-        b.ret(ir.Constant(I32, Code.OK))
-        self._close(frame)
+        visits = frame.offset(model, VISITS)
+        b.store(b.add(b.load(visits, typ=I64), start), visits)
+        target = b.gep(out, [b.mul(start, ir.Constant(I64, spec.outputs))], source_etype=F64)
+        b.ret(b.call(in_order, [model, rest, ir.Constant(POINTER, None), b.sub(n, start), target]))
         return b.function
 
     def _predict_rows(self) -> ir.Function:
@@ -346,10 +319,10 @@ class Writer:
         with frame.repeat(lambda: groups) as (group, _):
             first = b.gep(X, [b.mul(group(), ir.Constant(I64, rows * spec.features))], source_etype=F64)
             frame.each(spec.features, partial(transpose, first))
-            self._begin_visit(functions, visits, features)
+            functions.begin_visit(visits, features)
             functions.predict_only()
             target = b.gep(out, [b.mul(group(), ir.Constant(I64, rows * spec.outputs))], source_etype=F64)
-            scatter(frame, self._squashed(functions), target)
+            scatter(frame, functions.squashed(), target)
         bad = frame.bits(b.icmp_signed("<", b.load(seen, typ=frame.wide(I64)), frame.constant(0, I64)))
         b.ret(b.icmp_unsigned("==", bad, ir.Constant(bad.type, 0)))
         self._close(frame)

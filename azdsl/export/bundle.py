@@ -46,9 +46,7 @@ def targets(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
     return {kind: base.with_name(base.name + suffixes[kind]) for kind in kinds}
 
 
-def write(
-    specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str, _unused: object = None
-) -> dict[str, Path]:
+def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native") -> dict[str, Path]:
     """Compile models and write files of these kinds; the files. Raises ``ExportError`` or ``OSError``.
 
     Nothing is written when anything fails.

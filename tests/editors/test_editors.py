@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,14 +44,8 @@ def test_every_op_has_its_word():
     assert {op.callee for op in OPS if op.callee} <= set(editors.words()["op"])
 
 
-def test_the_textmate_grammar_is_up_to_date():
-    spec = importlib.util.spec_from_file_location("textmate", ROOT / "tools" / "textmate.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["textmate"] = module
-    spec.loader.exec_module(module)
-    assert module.main(["--check"]) == 0, "run python tools/textmate.py"
-    for rule in json.loads(module.PATH.read_text())["patterns"]:
+def test_the_textmate_grammar_is_made_of_regular_expressions():
+    for rule in json.loads((ROOT / "grammar" / "azdsl.tmLanguage.json").read_text())["patterns"]:
         re.compile(rule["match"])
 
 

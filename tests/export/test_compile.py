@@ -22,7 +22,7 @@ from learners import LINEAR
 from strategies import METRICS, random_program, random_tasks
 
 import azdsl
-from azdsl.codegen.aot import Spec
+from azdsl.codegen.aot import SHORT, Spec
 from azdsl.export import bundle
 from azdsl.export.errors import ExportError
 from azdsl.export.header import check_prefix, comment, default_prefix, header
@@ -51,7 +51,7 @@ def Learn():
 
 
 def write(tmp_path: Path, specs: list[Spec], kinds: str = "shared,header,python") -> dict[str, Path]:
-    return bundle.write(specs, tmp_path / "lib.so", bundle.parse_kinds(kinds), "native", lambda: "")
+    return bundle.write(specs, tmp_path / "lib.so", bundle.parse_kinds(kinds))
 
 
 def imported(path: Path) -> Any:
@@ -62,12 +62,12 @@ def imported(path: Path) -> Any:
     return module
 
 
-def case(number: int) -> tuple[Program, Any, dict[str, Any], np.ndarray]:
+def case(number: int, max_length: int = 8) -> tuple[Program, Any, dict[str, Any], np.ndarray]:
     """A random program, a training task, what to compile it for, and rows to predict."""
     rng = np.random.default_rng(number)
     metric = METRICS[number % 3]
     features = max(1 + number % 9, 2 if metric == "multiclass" else 1)
-    program = random_program(rng, multiclass=metric == "multiclass")
+    program = random_program(rng, max_length=max_length, multiclass=metric == "multiclass")
     tasks = random_tasks(rng, features, 1, metric, 1, 30)
     facts = {"features": features, "metric": metric, "precision": (64, 32)[number // 3 % 2], "seed": number}
     if metric == "multiclass":
@@ -89,6 +89,28 @@ def test_in_memory_equals_the_interpreter(block: int) -> None:
         assert twin.state == model.state or np.isnan(predictions).any() or "s1" in model.memory
         for address in model._spec.places:
             assert same(model.memory[str(address)], expected[address]), (number, address)
+
+
+# Every metric and precision, with rows that depend on each other and with rows that do not.
+LONG = (0, 1, 50, 9, 4, 5, 402, 25, 20, 171, 112, 53)
+
+
+def test_long_programs_share_the_code_of_predict() -> None:
+    seen, learned = set(), 0
+    for number in LONG:
+        program, tasks, facts, X = case(number, max_length=25)
+        model, expected = azdsl.compile(program, **facts), Expected(program, **facts)
+        spec = model._spec
+        assert len(spec.program) > SHORT and all(spec.predicting)
+        seen.add((spec.metric, spec.precision, spec.rows_independent))
+        for learn in (model.fit, model.partial_fit):
+            learn(tasks.train_X[0], tasks.train_y[0])
+            learned += not model.stopped
+            assert model.stopped != expected.fit(tasks.train_X[0], tasks.train_y[0])
+            assert same(model.predict(X), expected.predict(X)), number
+        for address in spec.places:
+            assert same(model.memory[str(address)], expected[address]), (number, address)
+    assert len(seen) == len(LONG) and learned > len(LONG)
 
 
 @needs_cc
@@ -205,7 +227,7 @@ def test_valgrind_is_clean(tmp_path: Path) -> None:
     text, facts, X, y = real_data("diabetes")
     # Generic code: valgrind does not know the newest instructions.
     spec = make_spec(azdsl.parse(text), **facts, prefix="p_")
-    files = bundle.write([spec], tmp_path / "lib.so", ("shared", "header"), "generic", lambda: "")
+    files = bundle.write([spec], tmp_path / "lib.so", ("shared", "header"), "generic")
     (tmp_path / "main.c").write_text(C_MAIN)
     subprocess.run(["cc", "-o", "main", "main.c", str(files["shared"])], cwd=tmp_path, check=True)
     numbers = np.concatenate([X[:40].ravel(), X[40:60].ravel(), y[:40]])
@@ -325,11 +347,11 @@ def test_several_sizes_and_frozen_memory(tmp_path: Path) -> None:
 def test_processors_and_texts(tmp_path: Path) -> None:
     spec = make_spec(azdsl.parse(LINEAR), 4)
     for cpu in ("native", "generic", "x86-64-v3"):
-        files = bundle.write([spec], tmp_path / "a", ("object", "llvm", "asm"), cpu, lambda: "")
+        files = bundle.write([spec], tmp_path / "a", ("object", "llvm", "asm"), cpu)
         assert "define" in files["llvm"].read_text()
         assert "az_predict" in files["asm"].read_text()
     with pytest.raises(ValueError, match="unknown processor 'z80'; known are native, generic"):
-        bundle.write([spec], tmp_path / "a", ("object",), "z80", lambda: "")
+        bundle.write([spec], tmp_path / "a", ("object",), "z80")
 
 
 def test_large_intermediate_values_live_in_the_model() -> None:
