@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
-from azdsl.settings import TASKS, FileTask, Range, Registers, Search, SettingsError, Task, keys
+from azdsl.settings import TASKS, Range, Registers, Search, SettingsError, Task, keys, located, location_key
 
 RANGES = ("setup", "predict", "learn")
 """Keys of ``search`` that hold a range."""
@@ -116,8 +116,9 @@ def _task(task: Task | None, given: Mapping[str, Any], base_dir: Path | None) ->
     for field in keys(changed):
         if field.metadata.get("required") and not getattr(changed, field.name):
             raise SettingsError(field.name, f"a {changed.kind} task needs {setting_name(field)}")
-    if type(changed) is FileTask and "path" in given:
-        return dataclasses.replace(changed, path=_relative(str(given["path"]), base_dir))
+    location = location_key(changed)
+    if location is not None and given.get(location):
+        return located(changed, location, _relative(str(given[location]), base_dir))
     return changed
 
 

@@ -21,7 +21,7 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from azdsl.codegen.target import cache_root
+from azdsl.cachedir import cache_root
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -11,7 +11,6 @@ import ctypes
 import ctypes.util
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +22,7 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from azdsl.cachedir import cache_root, trim
 from azdsl.codegen.emitter import LIBRARY, library_symbol
 from azdsl.settings import SettingsError
 
@@ -132,16 +132,6 @@ def compile_object(module: ir.Module, level: int) -> bytes:
     return code
 
 
-def cache_root() -> Path:
-    """Where everything is kept that can be made again: ``AZDSL_CACHE``, else the platform's user cache directory."""
-    chosen = os.environ.get("AZDSL_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "azdsl"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "azdsl"
-
-
 @cache
 def _sources_digest() -> str:
     """A digest of the code that makes code: a changed lowering must not meet an old object."""
@@ -166,22 +156,6 @@ def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], No
     _write_checked(path, code)
     trim(path.parent, LIMIT_BYTES)
     return code
-
-
-def trim(directory: Path, limit: int) -> None:
-    """Remove the files that were not used for longest, until the rest takes at most three quarters of ``limit``."""
-    try:
-        files = sorted((status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()])
-        total = sum(size for _, size, _ in files)
-        if total <= limit:
-            return
-        for _, size, path in files:
-            if total <= limit * 3 // 4:
-                break
-            path.unlink(missing_ok=True)
-            total -= size
-    except OSError:
-        pass  # another process is at it too, or the directory is not ours to change
 
 
 def _read_checked(path: Path) -> bytes | None:

@@ -38,7 +38,7 @@ from azdsl.search.selection import Judge
 from azdsl.search.session import STOPS, OnEpoch, Plan, Session, without_stops
 from azdsl.search.space import make_space
 from azdsl.search.workers import Bench, default_workers, interruptible
-from azdsl.settings import FileTask, SettingsError, SklearnTask
+from azdsl.settings import FileTask, SettingsError, relocated
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 
@@ -200,11 +200,11 @@ def _stored(path: Path, experiment: Experiment | None, base_dir: Path | None, ta
 
 def _localized(experiment: Experiment, base_dir: Path | None, directory: Path) -> Experiment:
     """The experiment with a relative path of its data as seen from ``directory``."""
-    task = experiment.task
-    if not isinstance(task, FileTask) or isinstance(task, SklearnTask) or Path(task.path).is_absolute():
-        return experiment
-    moved = Path(os.path.relpath((base_dir or Path()) / task.path, directory)).as_posix()
-    return replace(experiment, task=replace(task, path=moved))
+
+    def move(path: str) -> str:
+        return Path(os.path.relpath((base_dir or Path()) / path, directory)).as_posix()
+
+    return replace(experiment, task=relocated(experiment.task, move))
 
 
 def _write_settings(path: Path, experiment: Experiment, data: _Tasks, new: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from azdsl import __version__
@@ -16,7 +15,7 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.front import Entry, Front
 from azdsl.search.selection import Finalist
-from azdsl.settings import FileTask, Range, SklearnTask, keys
+from azdsl.settings import Range, keys, relocated
 from azdsl.tasks import describe
 
 CONFIG_SCHEMA = 1
@@ -59,10 +58,7 @@ def entry_text(experiment: Experiment, entry: Entry) -> str:
 
 def _one_deeper(experiment: Experiment) -> Experiment:
     """The experiment as a file in a folder of the run directory says it: its data are one step farther."""
-    task = experiment.task
-    if not isinstance(task, FileTask) or isinstance(task, SklearnTask) or PurePosixPath(task.path).is_absolute():
-        return experiment
-    return replace(experiment, task=replace(task, path=f"../{task.path}"))
+    return replace(experiment, task=relocated(experiment.task, lambda path: f"../{path}"))
 
 
 def entry_name(entry: Entry) -> str:

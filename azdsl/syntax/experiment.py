@@ -184,7 +184,7 @@ def build(source: Source) -> Experiment:
     limits = {kind: getattr(bound, BANKS[kind]) if bound else MAX_REGISTERS for kind in Kind}
     steps = [step for step in contents.steps if step.function >= 0]
     blocks = lower(steps, limits, report)
-    multiclass = getattr(contents.task, "metric_name", "") == "multiclass" or _names_plurals(steps)
+    multiclass = (contents.task is not None and contents.task.metric == "multiclass") or _names_plurals(steps)
     program = allocate(blocks, limits, multiclass, report) if not report.found else None
     if report.found or program is None:
         raise SyntaxError(report.found, source)

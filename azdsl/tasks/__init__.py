@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azdsl.settings import FileTask, Linear, SklearnTask, Task
+from azdsl.settings import FileTask, ImageTask, Linear, SklearnTask, Task
 from azdsl.tasks.roles import Role
 from azdsl.taskset import TaskError, TaskSet
 
@@ -32,6 +32,10 @@ def build(task: Task, seed: int, role: Role, base_dir: Path | None = None) -> Ta
         from azdsl.tasks.synthetic import generate
 
         return generate(task, seed, role)
+    if isinstance(task, ImageTask):
+        from azdsl.tasks import projected
+
+        return projected.build(task, seed, role, base_dir)
     raise TaskError(f"no such kind of task: {type(task).__name__}")
 
 
@@ -54,5 +58,8 @@ def describe(task: Task) -> str:
         sizes = [str(size) if size else "all" for size in (task.train, task.valid)]
         examples = "" if sizes == ["all", "all"] else f", {' + '.join(sizes)} rows"
         return f"{task.tasks} split{several} of {source}, target {task.target}, {task.metric}{examples}{epochs}"
-    features = f", {task.features} features" if isinstance(task, Linear) else ""
-    return f"{task.tasks} {task.kind.replace('_', '-')} task{several}{features}, {task.train} + {task.valid} examples{epochs}"
+    features = f", {task.features} features" if isinstance(task, Linear | ImageTask) and task.features else ""
+    kind = f"{task.kind.replace('_', '-')} task{several}"
+    if isinstance(task, ImageTask):
+        kind = f"task{several} of {task.dataset or task.images} ({'several classes' if task.metric == 'multiclass' else 'pairs of classes'})"
+    return f"{task.tasks} {kind}{features}, {task.train} + {task.valid} examples{epochs}"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from azdsl.settings import FileTask
 from azdsl.tasks.roles import SPLIT_STREAM, STREAMS, Role, first_given, generator
+from azdsl.tasks.scaling import scaling
 from azdsl.tasks.tables import Table
 from azdsl.taskset import TaskError, TaskSet
 
@@ -31,8 +32,8 @@ def split(table: Table, task: FileTask, seed: int, role: Role) -> TaskSet:
     pieces: list[tuple[Array, Array, Array, Array]] = []
     scales = []
     for train, valid in chosen:
-        center, scale = _scaling(X[train]) if task.standardize else (0.0, 1.0)
-        middle, spread = _scaling(y[train]) if task.standardize and regression else (0.0, 1.0)
+        center, scale = scaling(X[train]) if task.standardize else (0.0, 1.0)
+        middle, spread = scaling(y[train]) if task.standardize and regression else (0.0, 1.0)
         spread = spread if np.isfinite(spread) else 1.0
         scaled, target = (X - center) / scale + 0.0, (y - middle) / spread  # + 0.0: no negative zeros
         pieces.append((scaled[train], target[train], scaled[valid], target[valid]))
@@ -116,12 +117,6 @@ def _sample(
         if asked is not None and asked > len(rows):
             raise TaskError(f"{table.source}: {asked} rows are asked for, but there are {len(rows)} to choose from")
     return rng.permutation(train_rows)[:train], rng.permutation(valid_rows)[:valid]
-
-
-def _scaling(values: Array) -> tuple[Array, Array]:
-    """Mean and deviation over the rows; infinite deviation where all are equal, so that such a column becomes 0."""
-    same = (values == values[0]).all(axis=0)
-    return values.mean(axis=0), np.where(same, np.inf, values.std(axis=0))
 
 
 def _padded(X: Array, features: int | None, classes: int | None, table: Table) -> Array:

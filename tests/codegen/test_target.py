@@ -105,7 +105,8 @@ def test_many_processes_at_once(store):
     """All find or make the same content, and nothing but whole files is left."""
     script = """if True:
         import hashlib, os
-        from azdsl.codegen.target import cache_root, cached_object
+        from azdsl.cachedir import cache_root
+        from azdsl.codegen.target import cached_object
         for i in range(40):
             content = hashlib.sha512(str(i % 5).encode()).digest() * 2000
             assert cached_object(f"key {i % 5}", lambda: content) == content
@@ -216,7 +217,7 @@ def test_code_of_other_sources_is_removed(tmp_path):
 
 
 def test_one_variable_moves_everything(tmp_path):
-    script = "from azdsl.codegen import compiled, target\nprint(compiled.cache_directory().parent, target.cache_root())"
+    script = "from azdsl import cachedir\nfrom azdsl.codegen import compiled\nprint(compiled.cache_directory().parent, cachedir.cache_root())"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(AZDSL_CACHE=str(tmp_path), NUMBA_CACHE_DIR="/nonexistent"),

@@ -59,25 +59,34 @@ def test_difficult_constants(value: float) -> None:
     assert parse(str(program)) == program
 
 
+CLASSES = {"pairs": ("0-1", "2-7, 1-3"), "held_out": ("none", "0-5 8-9"), "classes": ("0 1", "3,2,7")}
+"""Texts with a form of their own."""
+
+
 def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Search | Registers | Task:
     values: dict[str, object] = {}
     for field in dataclasses.fields(kind):
         choices, default = field.metadata.get("choices"), field.default
         if draw.random() < 0.5:
             continue
-        if choices:
+        if field.name in CLASSES:
+            values[field.name] = draw.choice(CLASSES[field.name])
+        elif choices:
             values[field.name] = draw.choice(choices)
         elif isinstance(default, bool):
             values[field.name] = draw.random() < 0.5
         elif isinstance(default, Range):
             values[field.name] = Range(draw.randint(1, 4), draw.randint(4, 4000))
-        elif isinstance(default, str) or field.name == "columns":
+        elif isinstance(default, str) or field.name in ("columns", "dataset"):
             values[field.name] = draw.choice(["a b", 'say "x" # \\', "plain", "true", "größe", "1..2", "it's"])
         elif isinstance(default, float):
             values[field.name] = draw.choice([0.5, 0.25, 1 / 3, 0.1])
         elif field.metadata["most"] != 1.0:
             values[field.name] = draw.randint(field.metadata["least"] or 1, 30) + 2
     values |= {f.name: "data.csv" for f in dataclasses.fields(kind) if f.name == "path" and not values.get("path")}
+    values |= {f.name: "mnist" for f in dataclasses.fields(kind) if f.name == "images" and not values.get("images")}
+    if values.get("features") and "classes" in values:
+        values["features"] = 16
     if kind is Search:
         values["population"] = 50
         values["tournament"] = draw.randint(1, 50)

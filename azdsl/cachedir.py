@@ -1,0 +1,33 @@
+"""Where everything is kept that can be made again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def cache_root() -> Path:
+    """``AZDSL_CACHE``, else azdsl's part of the platform's user cache directory."""
+    chosen = os.environ.get("AZDSL_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "azdsl"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "azdsl"
+
+
+def trim(directory: Path, limit: int) -> None:
+    """Remove the files that were not used for longest, until the rest takes at most three quarters of ``limit``."""
+    try:
+        files = sorted((status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()])
+        total = sum(size for _, size, _ in files)
+        if total <= limit:
+            return
+        for _, size, path in files:
+            if total <= limit * 3 // 4:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+    except OSError:
+        pass  # another process is at it too, or the directory is not ours to change

@@ -1,0 +1,37 @@
+"""Image sets: from the name and the place that a task gives to pictures and class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from azdsl.settings import ImageTask
+from azdsl.tasks.images import arrays, cifar, idx
+from azdsl.tasks.images.sets import ImageSet, Pictures, Source
+from azdsl.taskset import TaskError
+
+__all__ = ["ImageSet", "Pictures", "Source", "find"]
+
+ON_DISK: dict[str, Callable[[Path], Source]] = {
+    "cifar10": cifar.find,
+    "mnist": lambda path: idx.find("mnist", path),
+    "fashion_mnist": lambda path: idx.find("fashion_mnist", path),
+    "npz": arrays.npz,
+}
+"""Image sets that a path leads to."""
+
+
+def find(task: ImageTask, base_dir: Path | None = None) -> Source:
+    """Where the pictures of ``task`` are; relative paths count from ``base_dir``. Raises ``TaskError``."""
+    if task.images in ON_DISK:
+        if not task.path:
+            what = "its file" if task.images == "npz" else "the folder with its files"
+            raise TaskError(f'{task.images} needs a path to {what}: path="…" in the task, or --path')
+        return ON_DISK[task.images]((base_dir or Path()) / task.path)
+    if task.images == "digits":
+        return arrays.digits()
+    if task.images == "openml":
+        if not task.dataset:
+            raise TaskError('openml needs the name of a data set: dataset="mnist_784"')
+        return arrays.openml(task.dataset)
+    raise TaskError(f"unknown image set {task.images!r}")

@@ -1,0 +1,100 @@
+"""IDX, the format of MNIST and Fashion-MNIST: big-endian sizes, then bytes; plain or gzip."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.tasks.images.sets import ImageSet, Pictures, Source, content, pictures, within
+from azdsl.taskset import TaskError
+
+CLASSES = 10
+
+IMAGES_MAGIC, LABELS_MAGIC = 0x00000803, 0x00000801
+"""Bytes of three dimensions, and of one."""
+
+_WHAT = {IMAGES_MAGIC: "an images file", LABELS_MAGIC: "a labels file"}
+_GZIP = b"\x1f\x8b"
+
+
+def find(name: str, path: Path) -> Source:
+    """MNIST or Fashion-MNIST in a folder or, without test pictures, in an images file. Raises ``TaskError``."""
+    if not path.exists():
+        raise TaskError(f"{path}: no such file or folder")
+    if path.is_dir():
+        train, test = _in_folder(path)
+    else:
+        train, test = path, None
+    files = [file for images in (train, test) if images for file in (images, labels_of(images))]
+    for file in files:
+        if not file.is_file():
+            raise TaskError(f"{file}: no such file")
+    return Source(f"{name} in {path}", tuple(files), lambda: ImageSet(_pair(train), _pair(test) if test else None))
+
+
+def labels_of(images: Path) -> Path:
+    """The labels file that belongs to an images file. Raises ``TaskError``."""
+    name = images.name.replace("images", "labels").replace("idx3", "idx1")
+    if name == images.name:
+        raise TaskError(f"{images}: not the name of an images file, such as train-images-idx3-ubyte.gz")
+    return images.with_name(name)
+
+
+def _in_folder(folder: Path) -> tuple[Path, Path | None]:
+    """The images to train on and those of the test; a plain file is taken before one in gzip."""
+    found = {file.name.removesuffix(".gz"): file for file in sorted(folder.glob("*images*idx3*"), reverse=True)}
+    test = next((file for name, file in found.items() if name.startswith(("t10k", "test"))), None)
+    train = [file for file in found.values() if file != test]
+    standard = [file for file in train if file.name.startswith("train")]
+    chosen = standard or train
+    if len(chosen) == 1:
+        return chosen[0], test if standard else None
+    if not chosen:
+        raise TaskError(f"{folder}: has no images file in IDX format, such as train-images-idx3-ubyte.gz")
+    names = ", ".join(sorted(file.name for file in chosen))
+    raise TaskError(f"{folder}: has several images files ({names}); give the path of one")
+
+
+def _pair(images: Path) -> Pictures:
+    """An images file with its labels."""
+    pixels, labels = read(images, IMAGES_MAGIC), read(labels_of(images), LABELS_MAGIC)
+    if len(pixels) != len(labels):
+        raise TaskError(f"{images}: {len(pixels)} images, but {labels_of(images)} has {len(labels)} labels")
+    within(str(labels_of(images)), labels, CLASSES)
+    return pictures(str(images), [pixels], labels)
+
+
+def read(file: Path, magic: int) -> NDArray[np.uint8]:
+    """The array in an IDX file of bytes. Raises ``TaskError``."""
+    data = _unpacked(file, content(file))
+    dimensions = magic & 0xFF
+    if len(data) < 4 + 4 * dimensions:
+        raise TaskError(f"{file}: {len(data)} bytes are too few for an IDX file")
+    found = int.from_bytes(data[:4], "big")
+    if found != magic:
+        raise TaskError(
+            f"{file}: {_WHAT.get(found, 'not an IDX file of bytes')} (magic number {found:#010x}), "
+            f"where {_WHAT[magic]} ({magic:#010x}) belongs"
+        )
+    shape = tuple(int.from_bytes(data[4 + 4 * at : 8 + 4 * at], "big") for at in range(dimensions))
+    expected, there = math.prod(shape), len(data) - 4 - 4 * dimensions
+    if there != expected:
+        words = "truncated" if there < expected else "too long"
+        sizes = " × ".join(map(str, shape))
+        raise TaskError(f"{file}: {words}: its header says {sizes} = {expected} bytes, and {there} follow")
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _unpacked(file: Path, data: bytes) -> bytes:
+    """The content without its compression."""
+    if not data.startswith(_GZIP):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TaskError(f"{file}: a damaged gzip file: {error}") from None

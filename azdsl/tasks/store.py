@@ -1,0 +1,161 @@
+"""Task sets kept on disk and mapped into memory: computed once, shared by all processes that use them.
+
+A file of the store holds float64 arrays behind a header with their shapes and a digest. Its name is the digest of
+what it was made from. Files are written aside and renamed, so that concurrent starts do no harm; a torn file is
+made anew. The store's size is bounded: what was not used for longest goes first. Where nothing can be written the
+arrays are held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.cachedir import cache_root, trim
+
+Array = NDArray[np.float64]
+Shapes = tuple[tuple[int, ...], ...]
+
+LIMIT_BYTES = 2 << 30
+"""The store may take so much."""
+
+_SCHEMA = b"azdsl tasks 1\n"
+_HEADER = 4096
+_ALIGN = 64
+_DIGEST = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make arrays of ``shapes`` [T, …]: ``tasks`` gives, task by task, a part [1:] of each."""
+
+    shapes: Shapes
+    facts: Mapping[str, Any]
+    tasks: Iterable[tuple[Array, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The arrays, and what the recipe says about them as JSON values."""
+
+    arrays: tuple[Array, ...]
+    facts: Mapping[str, Any]
+
+
+def folder() -> Path:
+    """Where the store is."""
+    return cache_root() / "tasks"
+
+
+def stored(identity: str, make: Callable[[], Recipe]) -> Stored:
+    """The arrays that ``identity`` names, from disk or made now."""
+    path = folder() / (hashlib.blake2b(identity.encode(), digest_size=20).hexdigest() + ".tasks")
+    found = _open(path)
+    if found is not None:
+        return found
+    recipe = make()
+    size = sum(math.prod(shape) for shape in recipe.shapes) * 8
+    opened = _aside(path, size)
+    if opened is None:
+        return _in_memory(recipe)
+    aside, file = opened
+    try:
+        with file:
+            _write(file, recipe)
+        os.replace(aside, path)
+        kept = _open(path)
+    except OSError:
+        kept = None
+    finally:
+        aside.unlink(missing_ok=True)
+    if kept is None:
+        return _in_memory(make())
+    trim(path.parent, LIMIT_BYTES)
+    return kept
+
+
+def _aside(path: Path, size: int) -> tuple[Path, BinaryIO] | None:
+    """A new file beside ``path`` with room for ``size`` bytes of arrays; None where there is no place for it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        system = os.statvfs(path.parent) if hasattr(os, "statvfs") else None
+        if system and system.f_bavail * system.f_frsize < size + _HEADER:
+            return None
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        return Path(name), os.fdopen(handle, "w+b")
+    except OSError:
+        return None
+
+
+def _in_memory(recipe: Recipe) -> Stored:
+    arrays = tuple(np.empty(shape) for shape in recipe.shapes)
+    for t, parts in enumerate(recipe.tasks):
+        for array, part in zip(arrays, parts, strict=True):
+            array[t] = part
+    return Stored(arrays, recipe.facts)
+
+
+def _offsets(shapes: Shapes) -> list[int]:
+    """Where each array begins, and the end."""
+    found, end = [], _HEADER
+    for shape in shapes:
+        found.append(end)
+        end += -(-math.prod(shape) * 8 // _ALIGN) * _ALIGN
+    return [*found, end]
+
+
+def _write(file: BinaryIO, recipe: Recipe) -> None:
+    """Write the arrays task by task, then the header with their digest."""
+    *starts, end = _offsets(recipe.shapes)
+    for t, parts in enumerate(recipe.tasks):
+        for start, shape, part in zip(starts, recipe.shapes, parts, strict=True):
+            file.seek(start + t * math.prod(shape[1:]) * 8)
+            file.write(np.ascontiguousarray(part, np.float64).data)
+    file.truncate(end)
+    file.flush()
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        digest = _digest(content)
+    facts = json.dumps({"shapes": recipe.shapes, "facts": recipe.facts}).encode()
+    file.seek(0)
+    file.write(_SCHEMA + hashlib.blake2b(digest + facts, digest_size=_DIGEST).digest() + facts)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _digest(content: mmap.mmap) -> bytes:
+    with memoryview(content) as view, view[_HEADER:] as arrays:
+        return hashlib.blake2b(arrays, digest_size=_DIGEST).digest()
+
+
+def _open(path: Path) -> Stored | None:
+    """A stored file's arrays, mapped; None when it is absent, torn or of another schema."""
+    try:
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except (OSError, ValueError):
+        return None
+    head = content[:_HEADER]
+    digest, facts = head[len(_SCHEMA) : len(_SCHEMA) + _DIGEST], head[len(_SCHEMA) + _DIGEST :].rstrip(b"\0")
+    if not head.startswith(_SCHEMA) or hashlib.blake2b(_digest(content) + facts, digest_size=_DIGEST).digest() != digest:
+        return None
+    header = json.loads(facts)
+    shapes = tuple(map(tuple, header["shapes"]))
+    arrays = tuple(
+        np.frombuffer(content, np.float64, math.prod(shape), start).reshape(shape)
+        for shape, start in zip(shapes, _offsets(shapes), strict=False)
+    )
+    with suppress(OSError):
+        os.utime(path)  # used now: among the last to be removed
+    return Stored(arrays, header["facts"])
