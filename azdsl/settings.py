@@ -103,7 +103,7 @@ class Search:
     restart: int | None = _key(None, "candidates after which an island that has not reached the target starts afresh", 1)
     fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
     fec_examples: int = _key(10, "training and validation examples that functional equivalence looks at", 1)
-    cache: int = _key(100_000, "entries of each cache, least recently used dropped first", 16, 2**30)
+    cache: int = _key(20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30)
     budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
     max_abs_error: float = _key(100.0, "training stops where a prediction is off by more than this", 0.0)
     combine: str = _key("mean", "fitness over tasks", choices=("mean", "median"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from azdsl.bench import engine, processes, searches
+from azdsl.bench import checkpoints, engine, processes, searches
 from azdsl.bench.figures import Figure, Measured, Notes
 
-FIGURES = (*engine.FIGURES, *searches.FIGURES, *processes.FIGURES)
+FIGURES = (*engine.FIGURES, *searches.FIGURES, *checkpoints.FIGURES, *processes.FIGURES)
 
 _WIDTHS = (64, 22, 12, 9, 12, 4)
 HEAD = ("figure", "ours", "yardstick", "ratio", "target", "met")

@@ -46,6 +46,34 @@ def make_cache(entries: int) -> Cache:
     return Cache(sets)
 
 
+class InOrder(NamedTuple):
+    """The entries of a cache: ``counts`` uint8[S] a set; their keys and values, each set's most recently used first."""
+
+    counts: NDArray[np.uint8]
+    tags: NDArray[np.uint64]
+    values: NDArray[np.float64]
+
+
+def in_order(cache: Cache) -> InOrder:
+    """All that look-ups can ever tell of a cache: in which place of its set an entry is makes no difference."""
+    sets = cache.sets
+    ranks = np.ascontiguousarray(sets["ranks"]).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :WAYS]
+    ways = np.argsort(ranks, axis=1)
+    tags, values = (np.take_along_axis(sets[name], ways, axis=1) for name in ("tags", "values"))
+    used = tags != _NONE
+    return InOrder(used.sum(axis=1, dtype=np.uint8), tags[used], values[used])
+
+
+def refill(cache: Cache, entries: InOrder) -> None:
+    """Make a cache's content that of one of the same size."""
+    used = np.arange(WAYS) < entries.counts[:, np.newaxis]
+    for name, content in (("tags", entries.tags), ("values", entries.values)):
+        places = np.zeros(used.shape, content.dtype)
+        places[used] = content
+        cache.sets[name] = places
+    cache.sets["ranks"] = FRESH
+
+
 @inline
 def place(cache: Cache, tag: Any) -> Any:
     """The set that a key belongs to: its tag as a fraction of 2**64."""

@@ -1,8 +1,8 @@
 """Checkpoints: everything a run needs to go on, bit for bit, in one file that is whole or known not to be.
 
 A file is a line with the schema's version, a digest, and a NumPy archive without pickled objects. Members are stored as
-far as they mean anything: an instruction in four bytes, its constants as many as its op has. Of the caches
-only the entries in use are stored.
+far as they mean anything: an instruction in four bytes, its constants as many as its op has. Of a cache the entries
+in use are stored, set by set, in the order in which they would be dropped: that is all that a search can tell.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.cache import FRESH, Cache
+from azdsl.search.cache import InOrder, in_order, refill
 from azdsl.search.population import Island, Members
 from azdsl.search.space import Space
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the format."""
 
 NAME, BEFORE = "checkpoint", "checkpoint.before"
 """The newest file and the one before it."""
 
 _TITLE = b"azdsl checkpoint "
-_DIGEST_BYTES = 16
+_DIGEST_BYTES = 32
 _FIELDS = 4
 """Fields of an instruction's word: op, inputs, output. None is above 255."""
+_LENGTH = np.uint16
+"""A function's length as it is stored."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -62,7 +64,7 @@ def encode(space: Space, islands: Sequence[Island], facts: Mapping[str, Any]) ->
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     content = buffer.getvalue()
-    return b"%s%d\n" % (_TITLE, SCHEMA) + hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest() + content
+    return b"%s%d\n" % (_TITLE, SCHEMA) + hashlib.sha256(content).digest() + content
 
 
 def decode(data: bytes) -> Checkpoint:
@@ -74,7 +76,7 @@ def decode(data: bytes) -> Checkpoint:
     if version != SCHEMA:
         raise OtherSchema(f"it has schema version {version}, this azdsl reads version {SCHEMA}")
     digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
-    if hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest() != digest:
+    if hashlib.sha256(content).digest() != digest:
         raise Damaged("it is torn: its checksum is wrong")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
@@ -124,7 +126,7 @@ def _island(space: Space, island: Island) -> Arrays:
     for name, members in (("members", island.members), ("finalists", island.finalists)):
         arrays |= {f"{name}.{part}": array for part, array in _members(space, members).items()}
     for name, cache in (("programs", island.programs), ("errors", island.errors)):
-        arrays |= {f"{name}.{part}": array for part, array in _cache(cache).items()}
+        arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
     return arrays
 
 
@@ -134,7 +136,7 @@ def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -
     for name in ("members", "finalists"):
         _restore_members(space, getattr(island, name), _part(arrays, name))
     for name in ("programs", "errors"):
-        _restore_cache(getattr(island, name), _part(arrays, name))
+        refill(getattr(island, name), InOrder(**_part(arrays, name)))
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
@@ -157,33 +159,16 @@ def _members(space: Space, members: Members) -> Arrays:
     rows = np.flatnonzero(_used(space, members.about["lengths"]))
     fields = members.code.ravel()[rows].astype("<u8").view("<u2").astype(np.uint8).reshape(-1, _FIELDS)
     constants = members.constants.ravel()[_constant_places(space, rows, fields)]
-    return {"fields": fields, "constants": constants, "about": members.about, "fitness": members.fitness}
+    about = {name: np.ascontiguousarray(members.about[name]) for name in ("key", "birth")}
+    lengths = members.about["lengths"].astype(_LENGTH)
+    return {"fields": fields, "constants": constants, "lengths": lengths, **about, "fitness": members.fitness}
 
 
 def _restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
-    members.about[:], members.fitness[:] = arrays["about"], arrays["fitness"]
+    for name in ("lengths", "key", "birth"):
+        members.about[name] = arrays[name]
+    members.fitness[:] = arrays["fitness"]
     rows, fields = np.flatnonzero(_used(space, members.about["lengths"])), arrays["fields"]
     members.code[:], members.constants[:] = 0, 0.0
     members.code.reshape(-1)[rows] = fields.astype("<u2").view("<u8")[:, 0]
     members.constants.reshape(-1)[_constant_places(space, rows, fields)] = arrays["constants"]
-
-
-def _cache(cache: Cache) -> Arrays:
-    sets = cache.sets
-    rows, columns = np.nonzero(sets["tags"])
-    entries = {"tags": sets["tags"][rows, columns], "values": sets["values"][rows, columns], "ranks": sets["ranks"][rows]}
-    return {"rows": rows, "columns": columns.astype(np.uint8), **entries}
-
-
-def _restore_cache(cache: Cache, arrays: Mapping[str, NDArray[Any]]) -> None:
-    clear(cache)
-    rows, columns = arrays["rows"], arrays["columns"]
-    for name in ("tags", "values"):
-        cache.sets[name][rows, columns] = arrays[name]
-    cache.sets["ranks"][rows] = arrays["ranks"]
-
-
-def clear(cache: Cache) -> None:
-    """Forget everything."""
-    cache.sets["tags"] = 0
-    cache.sets["ranks"] = FRESH

@@ -22,14 +22,23 @@ BEST, SEED, CONFIG, EVENTS = "best.az", "seed.az", "config.toml", "events.jsonl"
 FRONT, FRONT_FILES = "hall_of_fame.csv", "hall_of_fame"
 RESULT, LOCK = "result.json", "lock"
 
+ASIDE = ".new"
+"""The end of the name that a file has while it is written."""
+
 
 def create(path: Path) -> Path:
     """A directory for a new run. Raises ``SettingsError`` when it is in use, ``OSError`` when it cannot be made."""
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and any(path.iterdir()) and not unused(path):
         hint = f"go on with --resume {path}, or name another" if (path / CONFIG).exists() else "name another"
         raise SettingsError("out", f"{path} is not empty, and nothing is ever overwritten; {hint}")
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def unused(path: Path) -> bool:
+    """Whether a run was begun in a directory and killed before there was anything to resume: only its first files are there."""
+    found = {file.name for file in path.iterdir()}
+    return LOCK in found and found <= {LOCK, SEED, *(f"{name}{ASIDE}" for name in (SEED, CONFIG))}
 
 
 def create_next(parent: Path, stem: str) -> Path:
@@ -85,7 +94,8 @@ def read_config(path: Path) -> dict[str, Any]:
         config = tomllib.loads(file.read_text(encoding="utf-8"))
         schema = config["run"]["schema"]
     except FileNotFoundError:
-        raise SettingsError("resume", f"{path} is no run directory: it has no {CONFIG}") from None
+        hint = f"; it was stopped before it began, start it again with --out {path}" if unused(path) else ""
+        raise SettingsError("resume", f"{path} is no run directory: it has no {CONFIG}{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise SettingsError("resume", f"{file} is damaged: {error}") from None
     if schema != CONFIG_SCHEMA:
@@ -95,7 +105,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all. Raises ``OSError``."""
-    aside = path.with_name(path.name + ".new")
+    aside = path.with_name(path.name + ASIDE)
     with aside.open("w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()

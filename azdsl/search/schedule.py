@@ -27,12 +27,6 @@ LONGEST, SHORTEST = 1 << 17, 16
 WARM_UP = 4
 """Epochs before the first one of full length, each twice as long as the one before it."""
 
-LIGHT = 50_000
-"""Candidates after a renewal up to which caches are small enough for every checkpoint."""
-
-RENEWAL_EPOCHS = 16
-"""Full epochs, about ten seconds, after which caches are emptied, so that a checkpoint need not hold them."""
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -45,11 +39,6 @@ class Schedule:
         """Candidates of one island up to the end of ``epoch`` (which count from 0)."""
         short = sum(max(1, self.length >> (self.warm_up - k)) for k in range(min(epoch + 1, self.warm_up)))
         return short + self.length * max(0, epoch + 1 - self.warm_up)
-
-    @property
-    def renewal(self) -> int:
-        """Candidates after which an island's caches are emptied when the islands meet."""
-        return max(LIGHT, RENEWAL_EPOCHS * self.length)
 
 
 def make_schedule(search: Search, space: Space, tasks: TaskSet) -> Schedule:

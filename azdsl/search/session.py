@@ -24,7 +24,7 @@ from azdsl.search.migration import migrate
 from azdsl.search.population import LAYERS, Island, write_initial
 from azdsl.search.progress import Reporter, Snapshot
 from azdsl.search.rundir import BEST, FRONT, RunDirectory
-from azdsl.search.schedule import LIGHT, Schedule, shares
+from azdsl.search.schedule import Schedule, shares
 from azdsl.search.selection import Finalist, Found, Judge, all_found, answer, canonical, island_best
 from azdsl.search.space import Space
 from azdsl.search.state import State
@@ -33,10 +33,10 @@ from azdsl.search.workers import Bench, advance
 from azdsl.settings import Search
 
 SAVE_SECONDS = 10.0
-"""A checkpoint is written this long after the last one, when it is small."""
+"""A checkpoint is written this long after the last one, or later,"""
 
-LATE_SECONDS = 30.0
-"""And after this long in any case."""
+SAVE_SHARE = 0.01
+"""so that no more than this share of the time goes into them."""
 
 STOPS = ("max_evals", "timeout", "target", "patience")
 """Settings that may change when a run goes on."""
@@ -75,6 +75,11 @@ def without_stops(experiment: Experiment) -> Experiment:
     return replace(experiment, search=replace(experiment.search, **{name: getattr(default, name) for name in STOPS}))
 
 
+def save_after(seconds: float) -> float:
+    """The time from a checkpoint, which took ``seconds`` to write, to the next one."""
+    return max(SAVE_SECONDS, seconds / SAVE_SHARE)
+
+
 class Session:
     """A run that is going on: islands, the ``State`` of their last meeting, and the time that it took."""
 
@@ -95,7 +100,7 @@ class Session:
         self._directory = directory
         self._before = 0.0
         self._started = time.monotonic()
-        self._saved_at = self._started
+        self._save_at = self._started
         self._last = (0, 0.0)
 
     @property
@@ -117,7 +122,8 @@ class Session:
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` says so; gives the reason."""
-        self._started = self._saved_at = time.monotonic()
+        self._started = time.monotonic()
+        self._save_at = self._started + save_after(0.0)
         while True:
             reason = self._reason() or ("interrupted" if asked.is_set() else "")
             if reason:
@@ -181,11 +187,6 @@ class Session:
             for island in self.islands:
                 write_initial(plan.space, plan.experiment, island)
             state = replace(state, started=clock)
-        if clock - state.renewed >= plan.schedule.renewal:
-            for island in self.islands:
-                checkpoint.clear(island.programs)
-                checkpoint.clear(island.errors)
-            state = replace(state, renewed=clock)
         self.state = state
         event = snapshot.as_event() | ({"milestones": steps} if steps else {})
         self.history.append(event)
@@ -234,10 +235,12 @@ class Session:
 
     def save(self) -> None:
         """Write a checkpoint, and the texts of the last meeting."""
-        self._saved_at = time.monotonic()
+        started = time.monotonic()
         if self._directory:
             self._directory.save_checkpoint(self.checkpoint())
             self.publish(answer(self.state.finalists), self.state.front)
+        ended = time.monotonic()
+        self._save_at = ended + save_after(ended - started)
 
     def publish(self, chosen: Finalist | None, front: Front, test_fitness: float | None = None) -> None:
         """Write the answer, if there is one, and the hall of fame."""
@@ -264,8 +267,6 @@ class Session:
         return checkpoint.encode(self.plan.space, self.islands, facts)
 
     def _save_in_time(self) -> None:
-        """Save when the last time is long enough ago; rather when caches are small."""
-        passed = time.monotonic() - self._saved_at
-        light = int(self.islands[0].clock[1]) - self.state.renewed <= LIGHT
-        if passed >= LATE_SECONDS or (passed >= SAVE_SECONDS and light):
+        """Save when the last time is long enough ago."""
+        if time.monotonic() >= self._save_at:
             self.save()

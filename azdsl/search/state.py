@@ -16,14 +16,13 @@ from azdsl.syntax import parse
 class State:
     """``epoch`` is the one that is running. ``best`` is the highest fitness of the search, reached after ``best_at`` candidates.
 
-    ``finalists`` were compared on the selection tasks. ``renewed`` and ``started`` are the candidates of an
-    island when its caches were last emptied and when its population last started afresh: the same for all.
+    ``finalists`` were compared on the selection tasks. ``started`` is the number of candidates of an
+    island when its population last started afresh: the same for all.
     """
 
     epoch: int = 0
     best: float = -1.0
     best_at: int = 0
-    renewed: int = 0
     started: int = 0
     finalists: tuple[Finalist, ...] = ()
     front: Front = ()

@@ -3,7 +3,7 @@ from collections import OrderedDict
 import numpy as np
 
 from azdsl.codegen.compiled import jit
-from azdsl.search.cache import SET, WAYS, find, make_cache, put
+from azdsl.search.cache import SET, WAYS, find, in_order, make_cache, put, refill
 
 
 @jit
@@ -53,6 +53,28 @@ def test_equals_a_model():
             _put(cache, np.uint64(tag), float(i))
             model.put(tag, float(i))
     assert hits > 1000 and drops > 1000
+
+
+def test_a_refilled_cache_goes_on_as_the_first_one():
+    draw = np.random.default_rng(1)
+    tags = draw.integers(1, 2**64, 120, np.uint64)
+    for used in (0, 5, 60, 2000):
+        first, second = make_cache(70), make_cache(70)
+        for i in range(used):
+            _use(first, draw.choice(tags), i)
+        _use(second, tags[0], -1)  # what was there goes
+        refill(second, in_order(first))
+        assert [a.tolist() for a in in_order(second)] == [a.tolist() for a in in_order(first)]
+        found = [(_use(first, tag, i), _use(second, tag, i)) for i, tag in enumerate(draw.choice(tags, 2000))]
+        assert all(a == b for a, b in found) and sum(a[0] for a, _ in found) > 500
+
+
+def _use(cache, tag, value):
+    """Look a key up, and add it when it is not there."""
+    found = _get(cache, tag)
+    if not found[0]:
+        _put(cache, tag, float(value))
+    return found
 
 
 def test_nothing_is_found_in_an_empty_table():

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search.helpers import demo, everything, fake_engine, task_set
+from search.helpers import demo, everything, fake_engine, run_epoch, task_set
 
 from azdsl.codegen.compiled import jit
 from azdsl.search.canonical import make_scratch
-from azdsl.search.loop import run_epoch, tournament, upper_median
+from azdsl.search.loop import tournament, upper_median
 from azdsl.search.population import (
     LAYERS,
     adopt,

@@ -10,7 +10,7 @@ import sys
 import pytest
 from search_runs import files, small
 
-from azdsl.search import checkpoint
+from azdsl.search import checkpoint, session
 from azdsl.search.evolve import run
 from azdsl.settings import SettingsError
 
@@ -62,21 +62,25 @@ def test_a_time_limit_in_the_middle_of_an_epoch(tmp_path):
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
-def test_caches_that_are_renewed(tmp_path, monkeypatch):
-    monkeypatch.setattr("azdsl.search.schedule.LIGHT", 500)
-    monkeypatch.setattr("azdsl.search.schedule.RENEWAL_EPOCHS", 1)
-    run(small(), out=tmp_path / "a", quiet=True)
-    run(small(), out=tmp_path / "b", quiet=True, on_epoch=interrupt(4))
-    run(None, resume=tmp_path / "b", quiet=True)
+def test_caches_that_are_full(tmp_path):
+    settings = {"cache": 30, "all_ops": True}
+    first = run(small(**settings), out=tmp_path / "a", quiet=True)
+    run(small(**settings), out=tmp_path / "b", quiet=True, on_epoch=interrupt(4))
+    second = run(None, resume=tmp_path / "b", quiet=True)
     assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert (first.evaluations, first.layers) == (second.evaluations, second.layers)
 
 
-@pytest.mark.parametrize("damage", [b"", b"azdsl checkpoint 1\n", "half", "flipped"])
+def test_checkpoints_take_at_most_a_hundredth_of_the_time():
+    assert [session.save_after(seconds) for seconds in (0.0, 0.05, 0.1, 3.0)] == [10.0, 10.0, 10.0, 300.0]
+
+
+@pytest.mark.parametrize("damage", [b"", b"azdsl checkpoint %d\n" % checkpoint.SCHEMA, "half", "flipped"])
 def test_a_torn_checkpoint(tmp_path, whole, damage, capsys):
     path = tmp_path / "run"
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
-        patch.setattr("azdsl.search.session.SAVE_SECONDS", 0.0)
+        patch.setattr(session, "save_after", lambda seconds: 0.0)
         run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(5))
     file = path / checkpoint.NAME
     data = file.read_bytes()
@@ -118,7 +122,7 @@ def test_other_versions_and_settings(tmp_path):
         run(None, resume=path, quiet=True)
     config.write_text(text)
     file = path / checkpoint.NAME
-    file.write_bytes(file.read_bytes().replace(b"checkpoint 1", b"checkpoint 7", 1))
+    file.write_bytes(file.read_bytes().replace(b"checkpoint %d" % checkpoint.SCHEMA, b"checkpoint 7", 1))
     with pytest.raises(SettingsError, match="schema version 7"):
         run(None, resume=path, quiet=True)
     with pytest.raises(SettingsError, match="no run directory"):

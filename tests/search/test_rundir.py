@@ -28,6 +28,26 @@ def test_a_used_directory_is_refused(tmp_path):
         run(small(), out=tmp_path / "other", quiet=True)
 
 
+@pytest.mark.parametrize("killed_at", ["mkdir", "lock", "seed.az.new", "seed.az", "config.toml.new"])
+def test_killed_before_there_was_a_run(tmp_path, killed_at):
+    path, stages = tmp_path / "run", ("mkdir", "lock", "seed.az.new", "seed.az", "config.toml.new")
+    path.mkdir()
+    for name in stages[1 : stages.index(killed_at) + 1]:
+        (path / name).write_text("tor")
+    with pytest.raises(SettingsError, match="no config.toml" + ("; it was stopped.*--out" if killed_at != "mkdir" else "")):
+        run(None, resume=path, quiet=True)
+    run(small(max_evals=500), out=path, quiet=True)
+    run(small(max_evals=500), out=tmp_path / "other", quiet=True)
+    assert files(path) == files(tmp_path / "other")
+
+
+def test_a_seed_that_is_not_ours_is_kept(tmp_path):
+    (tmp_path / "seed.az").write_text("mine")
+    with pytest.raises(SettingsError, match="name another"):
+        run(small(max_evals=500), out=tmp_path, quiet=True)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("seed.az", "mine")]
+
+
 def test_numbers_count_up(tmp_path):
     names = [rundir.create_next(tmp_path / "runs", "linear").name for _ in range(3)]
     assert names == ["linear-1", "linear-2", "linear-3"]
@@ -83,7 +103,7 @@ def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     def fill(snapshot):
         monkeypatch.setattr("os.replace", full)
 
-    monkeypatch.setattr("azdsl.search.session.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("azdsl.search.session.save_after", lambda seconds: 0.0)
     run(small(), out=tmp_path / "run", quiet=True, on_epoch=fill)
     message = capsys.readouterr().err
     assert "No space left on device; the search goes on" in message and "works again" in message

@@ -19,7 +19,7 @@ from azdsl.search.evolve import run
 def search(path: Path) -> None:
     """Start or resume a run."""
     settings = {"restart": 1000, "all_ops": True}
-    resume = (path / "config.toml").exists() and (path / "seed.az").exists()
+    resume = (path / "config.toml").exists()
     say(f"pid {os.getpid()}")
     where = {"resume": path} if resume else {"out": path}
     result = run(None if resume else small(**settings), quiet=True, workers=1, on_epoch=lambda s: say(f"epoch {s.epoch}"), **where)
@@ -33,7 +33,7 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Fork a child for each line of input."""
-    session.SAVE_SECONDS = 0.0
+    session.save_after = lambda seconds: 0.0
     run(small(max_evals=400, all_ops=True), quiet=True, workers=1)
     say("ready")
     for line in sys.stdin:
