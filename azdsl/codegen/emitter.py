@@ -157,8 +157,11 @@ class Emitter:
         """An element's place as an i64."""
         return ir.Constant(I64, index) if isinstance(index, int) else index
 
-    def flat(self, row: Index, column: Index) -> Index:
-        """The place of a matrix entry, row after row."""
+    def flat(self, *place: Index) -> Index:
+        """An element's place in its register's array: a scalar has one, a matrix is kept row after row."""
+        if len(place) < 2:
+            return place[0] if place else 0
+        row, column = place
         if isinstance(row, int) and isinstance(column, int):
             return row * self.features + column
         start = self.builder.mul(self.index(row), ir.Constant(I64, self.features))

@@ -6,6 +6,7 @@ compiled loop passes it along. An engine is used by one thread at a time.
 
 from __future__ import annotations
 
+import ctypes
 import enum
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -42,18 +43,19 @@ class Column(enum.IntEnum):
     INDEX = 4  # whether a constant is an index: this and the next two
     RANDOM = 7
     CONSUMER = 8  # the op that it may be fused with, or -1
-    FUSED = 9  # the code of the two
+    FUSED = 9  # the first handler of the two
+    HANDLER = 10  # the op's first handler
 
 
 class Engine(NamedTuple):
     """A VM, tasks in blocks, and room to work in.
 
-    ``table`` int64[ops, 10] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
+    ``table`` int64[ops, …] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
     ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
-    width; ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
+    width, ``handlers`` int64[B, …] the addresses of its handlers; ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
     when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
     memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
-    it was used; ``patches`` int64[3, …] the lists of ``vm.Patch``; ``linked`` int64[5] says what the records
+    it was used; ``linked`` int64[5] says what the records
     were made for: the lane bytes, the lane values in use, where the functions start; ``memory`` is the address of
     the registers.
     """
@@ -64,6 +66,7 @@ class Engine(NamedTuple):
     multiclass: int
     arguments: NDArray[np.int64]
     functions: NDArray[np.int64]
+    handlers: NDArray[np.int64]
     lane_bytes: NDArray[np.int64]
     first: NDArray[np.int64]
     tasks: NDArray[np.int64]
@@ -72,7 +75,6 @@ class Engine(NamedTuple):
     records: NDArray[np.int64]
     record_constants: NDArray[np.float64]
     places: NDArray[np.int64]
-    patches: NDArray[np.int64]
     linked: NDArray[np.int64]
     memory: int
 
@@ -100,9 +102,12 @@ def op_table(ops: Collection[Op]) -> NDArray[np.int64]:
         row[Column.OUT], row[Column.CONSTANTS], row[Column.RANDOM] = number(op.output), len(op.constants), op.random
         for at, role in enumerate(op.constants):
             row[Column.INDEX + at] = role is Role.INDEX
-    for at, (producer, consumer) in enumerate(vm.FUSED):
-        if producer in ops and consumer in ops:
-            table[producer.code, [Column.CONSUMER, Column.FUSED]] = consumer.code, vm.END + 1 + at
+    for instruction, first in vm.handlers(ops).items():
+        if isinstance(instruction, Op):
+            table[instruction.code, Column.HANDLER] = first
+        else:
+            producer, consumer = instruction
+            table[producer.code, [Column.CONSUMER, Column.FUSED]] = consumer.code, first
     return table
 
 
@@ -131,6 +136,14 @@ def load_vm(scheme: Scheme, ops: tuple[Op, ...]) -> Loaded:
         return compile_object(module, 2)
 
     return load_object(cached_object(key, make))
+
+
+def handler_addresses(code: Loaded, ops: Collection[Op]) -> NDArray[np.int64]:
+    """The table of handlers of a loaded VM."""
+    instruction, first = list(vm.handlers(ops).items())[-1]
+    count = first + len(vm.accumulations(instruction if isinstance(instruction, Op) else instruction[0]))
+    table = (ctypes.c_int64 * count).from_address(code.data_address("evaluate_handlers"))
+    return np.array(table, np.int64)
 
 
 def build_engine(
@@ -164,17 +177,15 @@ def build_engine(
     lane_bytes = [block.lanes * precision // 8 for block in blocks]
     if beside:
         memory, work = beside.memory, beside.engine
-        records, patches, places, linked = work.records, work.patches, work.places, work.linked
+        records, places, linked = work.records, work.places, work.linked
     else:
         memory = aligned(lane_values * max(lane_bytes), np.dtype(np.uint8))
         records = np.zeros(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
-        patches = np.zeros((len(vm.Patch), 1 + 2 * max_instructions), np.int64)
         places = np.zeros((len(_KINDS) + 1, MAX_REGISTERS), np.int64)
         linked = np.zeros(5, np.int64)
     arguments = np.stack([block.arguments for block in blocks])
     fitness = np.zeros((len(blocks), widths[-1]), np.float64)
     traces = np.zeros((len(blocks), widths[-1]), np.uint64)
-    arguments[:, Field.PATCHES : Field.PATCHES + len(vm.Patch)] = [row.ctypes.data for row in patches]
     for row in range(len(blocks)):
         arguments[row, Field.FITNESS] = fitness[row].ctypes.data
         arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0
@@ -186,6 +197,7 @@ def build_engine(
         multiclass=int(tasks.multiclass),
         arguments=arguments,
         functions=np.array([code[block.lanes].address("evaluate") for block in blocks], np.int64),
+        handlers=np.stack([handler_addresses(code[block.lanes], ops) for block in blocks]),
         lane_bytes=np.array(lane_bytes, np.int64),
         first=np.array([block.first for block in blocks], np.int64),
         tasks=np.array([block.count for block in blocks], np.int64),
@@ -194,7 +206,6 @@ def build_engine(
         records=records,
         record_constants=records.view(np.float64),
         places=places,
-        patches=patches,
         linked=linked,
         memory=memory.ctypes.data,
     )

@@ -16,7 +16,7 @@ from azdsl.codegen.engine import NO_KIND, Column, Engine
 from azdsl.codegen.protocol import Field
 from azdsl.ir.packing import A_SHIFT, FIELD, OUT_SHIFT
 
-_END = vm.END
+_FEATURES = vm.FEATURES
 _HEADER = vm.HEADER_WORDS
 _CODE, _MEMORY_BYTES, _STOPPED = int(Field.CODE), int(Field.MEMORY_BYTES), int(Field.STOPPED)
 _WORD = vm.WORD
@@ -26,15 +26,10 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT, _ONE, _STOPPED_TRACE = np.uint64(32), np.uint64(1), np.uint64(0)
 _OUT_BITS, _TWO = np.uint64(OUT_SHIFT), np.uint64(2)
 _SCALAR, _VECTOR, _MATRIX, _NO_KIND = 0, 1, 2, NO_KIND
-_SETUP = 0
-_OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED = (
-    int(c) for c in (Column.OUT, Column.CONSTANTS, Column.INDEX, Column.RANDOM, Column.CONSUMER, Column.FUSED)
+_LEARN = 2
+_OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED, _HANDLER = (
+    int(c) for c in (Column.OUT, Column.CONSTANTS, Column.INDEX, Column.RANDOM, Column.CONSUMER, Column.FUSED, Column.HANDLER)
 )
-_PATCH = np.full((3, NO_KIND), -1)
-"""The patch list for an operand that is register 0 of a kind (none for matrices), by function."""
-_PATCH[1, _VECTOR] = vm.Patch.PREDICT_FEATURES
-_PATCH[2, _VECTOR] = vm.Patch.LEARN_FEATURES
-_PATCH[2, _SCALAR] = vm.Patch.LEARN_LABEL
 _OFFSET_BITS = 40
 """The low bits of an entry of ``Engine.places`` hold the place, the rest the number of the linking that set it."""
 
@@ -65,15 +60,13 @@ def place_of(engine: Engine, kind: Any, register: Any, lane_bytes: Any) -> Any:
 
 
 @inline
-def write_operand(engine: Engine, at: Any, kind: Any, register: Any, function: int, lane_bytes: Any) -> None:
-    """Point a record's word at the register that an instruction reads, now or at every example (v0, s0)."""
-    engine.records[at] = place_of(engine, kind, register, lane_bytes)
-    if register == 0 and kind != _MATRIX and function != _SETUP:
-        patch = _PATCH[function, kind]
-        if patch >= 0:
-            patches = engine.patches
-            patches[patch, 0] += 1
-            patches[patch, patches[patch, 0]] = engine.records.ctypes.data + _WORD * at
+def operand(engine: Engine, kind: Any, register: Any, function: int, lane_bytes: Any) -> Any:
+    """What a record says of an input: the register's address, or that it is the example's features."""
+    if kind == _VECTOR and register == 0:
+        return _FEATURES
+    if kind == _SCALAR and register == 0 and function != _LEARN:
+        kind = _VECTOR  # nothing writes v0's own memory: it is zero, as s0 is there
+    return place_of(engine, kind, register, lane_bytes)
 
 
 @inline
@@ -100,14 +93,15 @@ def sole_reader(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uin
 
 @inline
 def link(
-    engine: Engine, lane_bytes: int, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
+    engine: Engine, block: int, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> None:
-    """Write a live program's records and patch lists for blocks of a width, and say so in ``engine.linked``.
+    """Write a live program's records for a block, and others of its width, and say so in ``engine.linked``.
 
     Registers get places in order of appearance, so that memory holds only those in use.
     """
     table, places, features, linked = engine.table, engine.places, engine.features, engine.linked
     words, doubles = engine.records, engine.record_constants
+    lane_bytes, handlers = engine.lane_bytes[block], engine.handlers[block]
     places[_NO_KIND, 0] += 1
     current = places[_NO_KIND, 0] << _OFFSET_BITS
     places[_SCALAR, 0], places[_SCALAR, 1], places[_VECTOR, 0] = current, current + 1, current + 2
@@ -115,34 +109,37 @@ def link(
     if engine.multiclass:
         places[_VECTOR, 1], places[_VECTOR, 2] = current + 2 + features, current + 2 + 2 * features
         linked[_USED] += 2 * features
-    for patch in range(engine.patches.shape[0]):
-        engine.patches[patch, 0] = 0
     at, row, end, draws = 0, 0, 0, 0
     for function in range(3):
         linked[_STARTS + function] = words.ctypes.data + _WORD * at
         end += lengths[function]
+        accumulated = -1  # the scalar register computed last
         while row < end:
             word = code[row]
             op = np.int64(word & _FIELD)
-            words[at] = op
+            variant = 0
             for slot in range(2):
                 if table[op, slot] != _NO_KIND:
                     register = np.int64((word >> (_A if slot == 0 else _A + _A)) & _FIELD)
-                    write_operand(engine, at + 1 + slot, table[op, slot], register, function, lane_bytes)
+                    if table[op, slot] == _SCALAR and register == accumulated:
+                        variant += 1 + slot
+                    else:
+                        words[at + 1 + slot] = operand(engine, table[op, slot], register, function, lane_bytes)
             if table[op, _RANDOM]:
                 words[at + 1] = draws
                 draws += 1
-            kind = table[op, _OUT]
+            kind, out = table[op, _OUT], np.int64(word >> _OUT_BITS)
             if table[op, _CONSUMER] >= 0 and sole_reader(engine, lengths, code, row, end):
-                words[at] = table[op, _FUSED]
+                words[at] = handlers[table[op, _FUSED] + variant]
                 row += 1
                 a, b = (code[row] >> _A) & _FIELD, (code[row] >> (_A + _A)) & _FIELD
                 other = np.int64(b if a == word >> _OUT_BITS else a)
-                write_operand(engine, at + _HEADER, kind, other, function, lane_bytes)
+                words[at + _HEADER] = operand(engine, kind, other, function, lane_bytes)
                 words[at + _HEADER - 1] = place_of(engine, kind, np.int64(code[row] >> _OUT_BITS), lane_bytes)
                 at += _HEADER + 1
             else:
-                words[at + _HEADER - 1] = place_of(engine, kind, np.int64(word >> _OUT_BITS), lane_bytes)
+                words[at] = handlers[table[op, _HANDLER] + variant]
+                words[at + _HEADER - 1] = place_of(engine, kind, out, lane_bytes)
                 at += _HEADER
                 for k in range(table[op, _CONSTANTS]):
                     value = constants[row, k]
@@ -151,8 +148,10 @@ def link(
                         value = np.float64(entry if entry < features else features - 1)
                     doubles[at] = value
                     at += 1
+                if kind == _SCALAR:
+                    accumulated = out
             row += 1
-        words[at] = _END
+        words[at] = handlers[function]  # those of Setup, of Predict in training and of Learn come first
         at += 1
     linked[_WIDTH] = lane_bytes
 
@@ -171,7 +170,7 @@ def _run(
         engine.linked[_WIDTH] = 0
     for block in range(engine.arguments.shape[0]):
         if engine.lane_bytes[block] != engine.linked[_WIDTH]:
-            link(engine, engine.lane_bytes[block], lengths, code, constants)
+            link(engine, block, lengths, code, constants)
         engine.arguments[block, _MEMORY_BYTES] = engine.linked[_USED] * engine.lane_bytes[block]
         for function in range(3):
             engine.arguments[block, _CODE + function] = engine.linked[_STARTS + function]

@@ -15,7 +15,7 @@ from llvmlite import ir
 from azdsl.codegen.emitter import I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
-from azdsl.codegen.tensors import flat_place, memory_tensor, store_tensor
+from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import (
     FEATURES,
     LABEL,
@@ -96,6 +96,9 @@ class Inline:
         """Where v1 or v2 is."""
         return self.slots[Address(Kind.VECTOR, index)]
 
+    def entering(self) -> None:
+        """Nothing: the code that follows Predict stands where it is emitted."""
+
     def predicting(self, x: Value) -> None:
         """Let Predict read v0 at ``x``."""
         # programs only read v0 and s0, so the data themselves serve; the zeroed slots are what Setup reads
@@ -145,7 +148,7 @@ class Inline:
         if defer:
             pending[out] = Pending(tensor, sources, depth)
         elif op.updates:
-            e.store(tensor.at(*operands.places), self.slots[out], flat_place(e, tuple(operands.places)))
+            e.store(tensor.at(*operands.places), self.slots[out], e.flat(*operands.places))
         elif sources.get(out, True):
             store_tensor(e, tensor, self.slots[out])
         else:

@@ -289,10 +289,6 @@ def _old(o: Operands) -> Tensor:
     return o.old
 
 
-def _where(e: Emitter, here: Value, then: Value, other: Value) -> Value:
-    return e.builder.select(here, then, other)
-
-
 def _same(e: Emitter, places: Sequence[Index], wanted: Sequence[Index]) -> Value:
     """Whether an element's place is the wanted one."""
     tests = [e.builder.icmp_unsigned("==", e.index(p), e.index(w)) for p, w in zip(places, wanted, strict=True)]
@@ -302,7 +298,7 @@ def _same(e: Emitter, places: Sequence[Index], wanted: Sequence[Index]) -> Value
 @lowering("vector_set", "matrix_set", pointwise=True)
 def _set(e: Emitter, o: Operands) -> Element:
     old, value = _old(o), o.constants[-1]
-    return lambda *place: _where(e, _same(e, place, o.places), value, old.at(*place))
+    return lambda *place: e.builder.select(_same(e, place, o.places), value, old.at(*place))
 
 
 def _draw(e: Emitter, o: Operands, name: str, number: Callable[[Emitter, list[Value]], Value]) -> Element:
@@ -312,8 +308,7 @@ def _draw(e: Emitter, o: Operands, name: str, number: Callable[[Emitter, list[Va
     draws = o.draws
 
     def at(*place: Index) -> Value:
-        element = 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
-        value = philox.draw(e, name, number, draws.key, (e.index(element), draws.draw, draws.visit, draws.task))
+        value = philox.draw(e, name, number, draws.key, (e.index(e.flat(*place)), draws.draw, draws.visit, draws.task))
         return value if e.element == F64 else e.builder.fptrunc(value, e.type)
 
     return at

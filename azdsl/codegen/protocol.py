@@ -41,10 +41,9 @@ class Field(enum.IntEnum):
     MEMORY = 15  # room for registers
     MEMORY_BYTES = 16  # how much of it the VM clears; room for one more register follows
     CODE = 17  # the VM's records of Setup, in the next two fields those of Predict and Learn
-    PATCHES = 20  # the VM's patch lists (see vm.Patch), a pointer to each
 
 
-FIELDS = int(Field.PATCHES) + 3
+FIELDS = int(Field.CODE) + 3
 """8-byte fields in an argument table."""
 
 
@@ -68,6 +67,9 @@ class Backend(Protocol):
 
     def vector(self, index: int) -> Value:
         """Where v1 or v2 is, in multi-class tasks."""
+
+    def entering(self) -> None:
+        """Prepare for a loop that begins with Predict: called before the loop of training, and of validation."""
 
     def predicting(self, x: Value) -> None:
         """Make the features at ``x`` the value of v0 in Predict. s0 is 0 there."""
@@ -140,6 +142,7 @@ class Evaluation:
         with e.repeat(lambda: self._field(Field.EPOCHS)) as (epoch, _):
             last = b.icmp_unsigned("==", b.add(epoch(), ir.Constant(I64, 1)), self._field(Field.EPOCHS))
             self.last = e.variable(ir.IntType(1), last)
+            backend.entering()
             with e.repeat(lambda: self._field(Field.EPOCH_LENGTH)):
                 self._train()
             b.store(ir.Constant(I64, 0), reached)
@@ -247,6 +250,7 @@ class Evaluation:
         b.store(e.constant(0.0), total)
         failed = e.variable(lane_int)
         b.store(ir.Constant(lane_int, 0), failed)
+        self.backend.entering()
         with e.repeat(lambda: self._field(Field.M)) as (at, leave):
             self._predict(Field.VALID_X, at())
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))

@@ -207,6 +207,10 @@ class Loaded:
         """Where a function is."""
         return int(self.engine.get_function_address(name))
 
+    def data_address(self, name: str) -> int:
+        """Where a global variable is."""
+        return int(self.engine.get_global_value_address(name))
+
 
 def load_object(code: bytes) -> Loaded:
     """Link object code into this process."""

@@ -10,16 +10,11 @@ UNROLLED_ROWS = 4
 """Matrices of at most this many rows are written out; larger ones loop over rows."""
 
 
-def flat_place(e: Emitter, place: tuple[Index, ...]) -> Index:
-    """An element's place in its register's array."""
-    return 0 if not place else place[0] if len(place) == 1 else e.flat(*place)
-
-
 def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
     """The register whose lane values start at ``pointer``."""
 
     def at(*place: Index) -> Value:
-        return e.load(pointer, flat_place(e, place))
+        return e.load(pointer, e.flat(*place))
 
     return Tensor(kind, at)
 

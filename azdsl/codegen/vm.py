@@ -1,29 +1,34 @@
 """The virtual machine: one LLVM function that evaluates any program, without compiling it.
 
-Programs come as records of 8-byte words: the op, where its inputs and its output are in memory (a random op
-has its draw number for a first input), then its constants. The records of Setup, Predict and Learn each
-close with the word ``END``. One dispatch loop serves all three: the evaluation around it *calls* a function
-by setting the instruction pointer and a resume number, and ``END`` goes back to that number.
+Programs come as records of 8-byte words: the address of the code that does the instruction (its *handler*), where
+its inputs and its output are in memory (a random op has its draw number for a first input), then its constants.
+A handler ends with a jump to that of the next record: direct threading. The records of Setup, Predict and Learn
+each close with the address of the code that goes on after the function. Predict is called from two places: the
+word that ends it is changed between training and validation.
 
-Programs read features and label where the examples are: before each function the few operands that name
-v0 or s0 are pointed at the example (``Patch``), which is cheaper than copying it into memory.
+An evaluation is made of short chains of instructions, so what counts is how soon one can use another's result.
+The last scalar stays in processor registers, the *accumulator*; an op has a handler for each choice of scalar
+inputs to take from there. Features are read where the examples are.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from llvmlite import ir
 
-from azdsl.codegen.emitter import F64, I32, I64, POINTER, Emitter, Value
+from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
-from azdsl.codegen.tensors import flat_place, memory_tensor, store_tensor
+from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
 
-END = len(OPS)
-"""The record that ends a function."""
+
+CALLS = 4
+"""The places in an evaluation that run a function: Setup, Predict in training, Learn, Predict in validation."""
+
+FEATURES = 0
+"""The null pointer in place of the address of a vector: v0, which is where the current example is."""
 
 HEADER_WORDS = 4
 WORD = 8
@@ -32,17 +37,28 @@ FUSED: tuple[tuple[Op, Op], ...] = tuple(
     (BY_NAME[producer], BY_NAME[consumer])
     for producer, consumer in (("vector_scale", "vector_add"), ("matrix_scale", "matrix_add"), ("outer", "matrix_add"))
 )
-"""Pairs that run as one instruction, ``END`` + 1 and so on, when nothing else reads the first one's result: it
+"""Pairs that run as one instruction when nothing else reads the first one's result: it
 is then neither written nor read again. The record holds the first one's inputs, the second one's output and, in
 place of a constant, the second one's other input (its order does not matter: a sum is commutative)."""
 
 
-class Patch(enum.IntEnum):
-    """The lists of operands to point at an example: a count, then the address of each operand's word."""
+def accumulations(op: Op) -> list[tuple[bool, bool]]:
+    """For each of an op's handlers which inputs it takes from the accumulator; handler ``n`` has bit 0 of n for the first.
 
-    PREDICT_FEATURES = 0
-    LEARN_FEATURES = 1
-    LEARN_LABEL = 2
+    Scalar inputs come before others in every op.
+    """
+    scalars = op.inputs.count(Kind.SCALAR)
+    return [(bool(n & 1), bool(n & 2)) for n in range(1 << scalars)]
+
+
+def handlers(ops: Collection[Op]) -> dict[Op | tuple[Op, Op], int]:
+    """Where an op's or a pair's first handler is in the VM's table of handlers; the first ``CALLS`` of it end functions."""
+    places: dict[Op | tuple[Op, Op], int] = {}
+    following = CALLS
+    for instruction in (*ops, *(pair for pair in FUSED if set(pair) <= set(ops))):
+        places[instruction] = following
+        following += len(accumulations(instruction if isinstance(instruction, Op) else instruction[0]))
+    return places
 
 
 def record_words(op: Op) -> int:
@@ -61,12 +77,12 @@ def fixed_registers(features: int, multiclass: bool) -> dict[tuple[Kind, int], i
 class Machine:
     """The VM as a backend of ``protocol.Evaluation``."""
 
-    def __init__(self, ops: Iterable[Op], multiclass: bool) -> None:
-        self.ops = sorted((op for op in ops if op.output), key=lambda op: op.code)
+    def __init__(self, ops: Collection[Op], multiclass: bool) -> None:
+        self.ops = ops
         self.multiclass = multiclass
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
-        """Clear the registers and emit the dispatch loop."""
+        """Clear the registers and emit the handlers."""
         b = e.builder
         self.e, self.arguments, self.visit = e, arguments, visit
         self.memory = e.read(arguments, int(Field.MEMORY), POINTER)
@@ -75,9 +91,11 @@ class Machine:
         memset = e.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, ir.IntType(8), I64, ir.IntType(1)])
         b.call(memset, [self.memory, ir.Constant(ir.IntType(8), 0), self.cleared, ir.Constant(ir.IntType(1), 0)])
         self.ip = e.variable(POINTER)
-        self.resume = e.variable(I32)
+        self.accumulator = e.variable(e.type)
+        self.features = e.variable(POINTER, e.element_pointer(self.memory, self.places[Kind.VECTOR, 0]))
+        self.returns = [b.append_basic_block("back") for _ in range(CALLS)]
         self.calls = 0
-        self._emit_dispatch()
+        self._emit_handlers()
 
     def prediction(self) -> Value:
         """Where s1 is."""
@@ -87,84 +105,91 @@ class Machine:
         """Where v1 or v2 is."""
         return self.e.element_pointer(self.memory, self.places[Kind.VECTOR, index])
 
+    def entering(self) -> None:
+        """End Predict with the record that goes on after the call of Predict that is emitted next."""
+        learn = self.e.read(self.arguments, int(Field.CODE) + 2, POINTER)
+        self.e.builder.store(self._address(self.returns[self.calls]), self.e.offset(learn, -WORD))
+
     def predicting(self, x: Value) -> None:
-        """Point Predict's operands that name v0 at ``x``."""
-        self._patch(Patch.PREDICT_FEATURES, x)
+        """Let operands that name v0 read at ``x``."""
+        self.e.builder.store(x, self.features)
 
     def learning(self, x: Value, y: Value) -> None:
-        """Point Learn's operands that name v0 at ``x``, those that name s0 at ``y``."""
-        self._patch(Patch.LEARN_FEATURES, x)
-        self._patch(Patch.LEARN_LABEL, y)
-
-    def _patch(self, patch: Patch, target: Value) -> None:
-        """Point every operand of a list at ``target``."""
-        e, b = self.e, self.e.builder
-        operands = e.read(self.arguments, int(Field.PATCHES) + int(patch), POINTER)
-        count = b.load(operands, typ=I64)
-        with b.if_then(b.icmp_unsigned("!=", count, ir.Constant(I64, 0))), e.repeat(lambda: count) as (at, _):
-            place = b.gep(operands, [b.add(at(), ir.Constant(I64, 1))], source_etype=I64)
-            b.store(target, b.load(place, typ=POINTER))
+        """The same, and s0 takes the value at ``y``; the linker sees to it that Predict reads its 0 elsewhere."""
+        self.e.builder.store(x, self.features)
+        self.e.store(self.e.load(y), self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 0]))
 
     def run(self, function: int) -> None:
         """Emit a call of a function's records; goes on where it returns."""
         b = self.e.builder
         b.store(self.e.read(self.arguments, int(Field.CODE) + function, POINTER), self.ip)
-        b.store(ir.Constant(I32, self.calls), self.resume)
+        b.store(ir.Constant(self.e.type, ir.Undefined), self.accumulator)
         b.branch(self.dispatch)
-        back = b.append_basic_block("back")
-        self.returns.add_case(ir.Constant(I32, self.calls), back)
+        b.position_at_end(self.returns[self.calls])
         self.calls += 1
-        b.position_at_end(back)
 
-    def _emit_dispatch(self) -> None:
+    def _address(self, block: ir.Block) -> Value:
+        return ir.BlockAddress(self.e.builder.function, block)
+
+    def _emit_handlers(self) -> None:
         e, b = self.e, self.e.builder
         here = b.block
         self.dispatch = b.append_basic_block("dispatch")
-        impossible, end = b.append_basic_block("impossible"), b.append_basic_block("end")
-        b.position_at_end(impossible)
-        b.unreachable()
-        b.position_at_end(end)
-        self.returns = b.switch(b.load(self.resume, typ=I32), impossible)
         b.position_at_end(self.dispatch)
         ip = b.load(self.ip, typ=POINTER)
-        table = b.switch(b.load(ip, typ=I64), impossible)
-        table.add_case(ir.Constant(I64, END), end)
-        for op in self.ops:
-            handler = b.append_basic_block(op.name)
-            table.add_case(ir.Constant(I64, op.code), handler)
-            b.position_at_end(handler)
-            b.store(e.offset(ip, WORD * record_words(op)), self.ip)
-            self._emit_handler(LOWERINGS[op.code], ip)
-            b.branch(self.dispatch)
-        for at, (producer, consumer) in enumerate(FUSED):
-            if producer in self.ops and consumer in self.ops:
-                handler = b.append_basic_block(f"{producer.name}_{consumer.name}")
-                table.add_case(ir.Constant(I64, END + 1 + at), handler)
-                b.position_at_end(handler)
-                b.store(e.offset(ip, WORD * (HEADER_WORDS + 1)), self.ip)
-                self._emit_fused(producer, consumer, ip)
+        jump = b.branch_indirect(b.load(ip, typ=POINTER))
+        table = list(self.returns)
+        for instruction in handlers(self.ops):
+            op, consumer = (instruction, None) if isinstance(instruction, Op) else instruction
+            for accumulated in accumulations(op):
+                table.append(b.append_basic_block(op.name))
+                b.position_at_end(table[-1])
+                inputs = self._inputs(op, accumulated, ip)
+                if consumer:
+                    self._emit_fused(op, consumer, inputs, ip)
+                else:
+                    self._emit_handler(LOWERINGS[op.code], inputs, ip)
+                b.store(e.offset(ip, WORD * (HEADER_WORDS + 1 if consumer else record_words(op))), self.ip)
                 b.branch(self.dispatch)
+        for block in table:
+            jump.add_destination(block)
+        addresses = ir.GlobalVariable(b.module, ir.ArrayType(POINTER, len(table)), f"{b.function.name}_handlers")
+        addresses.initializer = ir.Constant(addresses.value_type, [self._address(block) for block in table])
+        addresses.global_constant = True
         b.position_at_end(here)
 
-    def _inputs(self, op: Op, ip: Value) -> list[Tensor]:
-        """The registers that a record names as its inputs."""
-        return [memory_tensor(self.e, kind, self.e.read(ip, 1 + at, POINTER)) for at, kind in enumerate(op.inputs)]
+    def _operand(self, kind: Kind, pointer: Value) -> Tensor:
+        """The register at an address; v0 for a vector without one."""
+        b = self.e.builder
+        if kind is Kind.VECTOR:
+            nowhere = b.icmp_unsigned("==", pointer, ir.Constant(POINTER, None))
+            pointer = b.select(nowhere, b.load(self.features, typ=POINTER), pointer)
+        return memory_tensor(self.e, kind, pointer)
 
-    def _emit_fused(self, producer: Op, consumer: Op, ip: Value) -> None:
+    def _inputs(self, op: Op, accumulated: tuple[bool, bool], ip: Value) -> list[Tensor]:
+        """What a record names as its inputs; scalars that are in the accumulator are not read from memory."""
+        e = self.e
+        value = e.builder.load(self.accumulator, typ=e.type)
+        return [
+            Tensor(kind, lambda: value) if here else self._operand(kind, e.read(ip, 1 + at, POINTER))
+            for at, (kind, here) in enumerate(zip(op.inputs, accumulated, strict=False))
+        ]
+
+    def _emit_fused(self, producer: Op, consumer: Op, inputs: list[Tensor], ip: Value) -> None:
         """A pair of ``FUSED``: both entry by entry, so the output may overwrite an input of the same kind."""
         e = self.e
-        first = LOWERINGS[producer.code](e, Operands(inputs=self._inputs(producer, ip)))
-        other = memory_tensor(e, first.kind, e.read(ip, HEADER_WORDS, POINTER))
+        first = LOWERINGS[producer.code](e, Operands(inputs=inputs))
+        other = self._operand(first.kind, e.read(ip, HEADER_WORDS, POINTER))
         both = LOWERINGS[consumer.code](e, Operands(inputs=[other, first]))
         store_tensor(e, both, e.read(ip, HEADER_WORDS - 1, POINTER))
 
-    def _emit_handler(self, lowering: Lowering, ip: Value) -> None:
+    def _emit_handler(self, lowering: Lowering, inputs: list[Tensor], ip: Value) -> None:
         e, b, op = self.e, self.e.builder, lowering.op
         pointers = [e.read(ip, 1 + at, POINTER) for at in range(len(op.inputs))]
         out = e.read(ip, HEADER_WORDS - 1, POINTER)
         raw = [e.read(ip, HEADER_WORDS + at, F64) for at in range(len(op.constants))]
         operands = Operands(
-            inputs=self._inputs(op, ip),
+            inputs=inputs,
             constants=[self._constant(c) for c, role in zip(raw, op.constants, strict=True) if role is not Role.INDEX],
             # the linker has turned a fraction into the entry's number
             places=[b.fptosi(c, I64) for c, role in zip(raw, op.constants, strict=True) if role is Role.INDEX],
@@ -173,7 +198,11 @@ class Machine:
         )
         tensor = lowering(e, operands)
         if op.updates:
-            e.store(tensor.at(*operands.places), out, flat_place(e, tuple(operands.places)))
+            e.store(tensor.at(*operands.places), out, e.flat(*operands.places))
+        elif op.output is Kind.SCALAR:
+            value = tensor.at()
+            e.store(value, out)
+            b.store(value, self.accumulator)
         elif lowering.pointwise or op.output not in op.inputs:
             store_tensor(e, tensor, out)
         else:
@@ -194,6 +223,8 @@ class Machine:
             store_tensor(e, memory_tensor(e, tensor.kind, target), out)
 
 
-def emit(module: ir.Module, name: str, scheme: Scheme, ops: Iterable[Op]) -> None:
-    """Add the VM for these ops to a module, as ``void name(arguments*)``."""
+def emit(module: ir.Module, name: str, scheme: Scheme, ops: Collection[Op]) -> None:
+    """Add the VM for these ops, which have outputs, to a module: ``void name(arguments*)``, and the addresses of its
+    ``handlers`` as ``name_handlers``.
+    """
     Evaluation(module, name, scheme, Machine(ops, scheme.metric == "multiclass"))
