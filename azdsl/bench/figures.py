@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from azdsl.bench.yardstick import Yardsticks
+from azdsl.bench.yardstick import Unavailable, Yardsticks
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,20 @@ Notes = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class Sample:
-    """One measurement, with what else it showed."""
+    """One measurement, with what else it showed, and with its own yardstick if the figure is ``paired``."""
 
     value: float
     notes: Notes = field(default_factory=dict)
+    yardstick: float | None = None
 
 
 @dataclass(frozen=True)
 class Figure:
     """A figure and its target.
 
-    ``limit`` is for the ratio to ``yardstick`` if there is one, else for the value; ``more`` says whether more is
-    better. ``prepare`` does what is not measured and gives a function that takes one sample. Of several samples
+    ``limit`` is for the ratio to ``yardstick`` if there is one, or to what a sample brings along if it is
+    ``paired``, else for the value; ``more`` says whether more is better. ``prepare`` does what is not measured and
+    gives a function that takes one sample; it raises ``Unavailable`` when nothing can be measured. Of several samples
     the best counts, or the median where a sample is itself a ratio. ``once`` marks what is too long for several.
     """
 
@@ -52,6 +54,12 @@ class Figure:
     yardstick: str | None = None
     median: bool = False
     once: bool = False
+    paired: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether the limit is for a ratio to a yardstick."""
+        return self.paired or self.yardstick is not None
 
     def choose(self, samples: list[Sample]) -> Sample:
         """The sample that counts."""
@@ -62,27 +70,30 @@ class Figure:
     def target(self) -> str:
         """The limit in words."""
         sign = "≥" if self.more else "≤"
-        return f"{sign} {self.limit:g} ×" if self.yardstick or self.unit == "×" else f"{sign} {self.limit:g} {self.unit}"
+        return f"{sign} {self.limit:g} ×" if self.compares or self.unit == "×" else f"{sign} {self.limit:g} {self.unit}"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure as it came out; ``yardstick`` and ``ratio`` are None when there was nothing to compare with."""
+    """A figure as it came out; ``yardstick`` and ``ratio`` are None when there was nothing to compare with.
+
+    ``value`` is None when it could not be measured; ``notes`` say why.
+    """
 
     figure: Figure
-    value: float
+    value: float | None
     yardstick: float | None
     notes: Notes
 
     @property
     def ratio(self) -> float | None:
         """Ours over the yardstick's."""
-        return self.value / self.yardstick if self.yardstick else None
+        return self.value / self.yardstick if self.value is not None and self.yardstick else None
 
     @property
     def met(self) -> bool | None:
         """Whether the target was reached; None when nobody can say."""
-        judged = self.ratio if self.figure.yardstick else self.value
+        judged = self.ratio if self.figure.compares else self.value
         if judged is None:
             return None
         return judged >= self.figure.limit if self.figure.more else judged <= self.figure.limit
@@ -105,12 +116,16 @@ class Measured:
 
 def measure(figure: Figure, scale: Scale, yardsticks: Yardsticks | None) -> Measured:
     """Take samples of a figure and its yardstick in turn."""
-    sample = figure.prepare(scale)
+    try:
+        sample = figure.prepare(scale)
+    except Unavailable as error:
+        return Measured(figure, None, None, {"not measured": str(error)})
     samples, theirs = [], []
     for _ in range(1 if figure.once else scale.rounds):
         if yardsticks and figure.yardstick:
             theirs.append(yardsticks.read(figure.yardstick).value)
         samples.append(sample())
+    theirs += [taken.yardstick for taken in samples if taken.yardstick is not None]
     chosen = figure.choose(samples)
     best = (max if figure.more else min)(theirs) if theirs else None
     values = [s.value for s in samples]

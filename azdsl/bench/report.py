@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from azdsl.bench import checkpoints, engine, processes, searches
+from azdsl.bench import checkpoints, engine, exports, processes, searches
 from azdsl.bench.figures import Figure, Measured, Notes
 
-FIGURES = (*engine.FIGURES, *searches.FIGURES, *checkpoints.FIGURES, *processes.FIGURES)
+FIGURES = (*engine.FIGURES, *exports.FIGURES, *searches.FIGURES, *checkpoints.FIGURES, *processes.FIGURES)
 
 _WIDTHS = (64, 22, 12, 9, 12, 4)
 HEAD = ("figure", "ours", "yardstick", "ratio", "target", "met")
@@ -32,9 +32,10 @@ def number(value: float) -> str:
 def cells(measured: Measured) -> tuple[str, ...]:
     """A figure as the cells of a table."""
     figure = measured.figure
+    ours = "–" if measured.value is None else f"{number(measured.value)} {figure.unit}"
     yardstick, ratio = ("–" if value is None else number(value) for value in (measured.yardstick, measured.ratio))
     met = {True: "yes", False: "no", None: "–"}[measured.met]
-    return figure.title, f"{number(measured.value)} {figure.unit}", yardstick, ratio, figure.target, met
+    return figure.title, ours, yardstick, ratio, figure.target, met
 
 
 def line(row: Sequence[str]) -> str:

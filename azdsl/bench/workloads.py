@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from azdsl.experiment import Experiment
-from azdsl.ir import Address, Instruction, Program
-from azdsl.ops import BY_NAME, Kind
+from azdsl.ir import PREDICTION, Address, Instruction, Program
+from azdsl.ops import BY_NAME, OPS, Kind, Role
 from azdsl.overrides import override
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
@@ -77,6 +77,41 @@ def random_programs(count: int) -> list[Program]:
         programs.append(Program(setup, predict, learn))
         programs[-1].packed()
     return programs
+
+
+LONG_PROGRAMS, _LONG, _BANK = 5, (10, 25, 25), 5
+
+
+@cache
+def long_programs() -> tuple[Program, ...]:
+    """Random programs of all ops with 60 instructions, every one of which reaches a prediction."""
+    draw = Draw()
+    return tuple(_live_program(draw) for _ in range(LONG_PROGRAMS))
+
+
+def _live_program(draw: Draw) -> Program:
+    """Made from the end: each instruction writes what one after it reads, and after Setup and Learn comes Predict."""
+    setup, predict, learn = _LONG
+    needed = {PREDICTION}
+    last = _live_block(draw, predict, needed)
+    first, middle = (_live_block(draw, length, set(needed)) for length in (setup, learn))
+    return Program(first, last, middle)
+
+
+def _live_block(draw: Draw, length: int, needed: set[Address]) -> tuple[Instruction, ...]:
+    """A function, and ``needed`` become what it needs itself."""
+    block: list[Instruction] = []
+    while len(block) < length:
+        op = OPS[draw(len(OPS))]
+        output = sorted(needed, key=str)[draw(len(needed))]
+        inputs = tuple(Address(kind, draw(_BANK)) for kind in op.inputs)
+        after = (needed - ({output} if not op.updates else set())) | {a for a in inputs if a.index or a.kind is Kind.MATRIX}
+        if op.output is output.kind and after:
+            values = (draw(2000) / 1000.0 - 1.0 if role is Role.VALUE else draw(1000) / 1000.0 for role in op.constants)
+            block.append(Instruction(op, inputs, output, tuple(values)))
+            needed.clear()
+            needed.update(after)
+    return tuple(block[::-1])
 
 
 def random_tasks(tasks: int, examples: int, features: int, valid: int) -> TaskSet:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from azdsl.bench import yardstick
+from azdsl.bench import exports, yardstick
 from azdsl.bench.figures import QUICK, Figure, Measured, Sample, Scale, measure
 from azdsl.bench.report import FIGURES, cells, line, select
-from azdsl.bench.workloads import DEMO, NETWORK, demo_tasks, random_programs
+from azdsl.bench.workloads import DEMO, NETWORK, demo_tasks, long_programs, random_programs
 from azdsl.cli import main
+from azdsl.ir import remove_dead_code
 
 ROOT = Path(__file__).parents[2]
-CHEAP = ("evaluations", "network-jit-4", "network-vm-4", "help")
+CHEAP = ("evaluations", "network-jit-4", "network-vm-4", "help", "export-one-row")
 TINY = Scale(1, 0.01)
 
 
@@ -28,7 +29,7 @@ def test_the_files_are_those_of_the_examples(copy: Path):
 def test_cheap_figures_are_positive(name: str):
     (figure,) = select([name])
     measured = measure(figure, TINY, None)
-    assert 0 < measured.value < math.inf
+    assert measured.value is not None and 0 < measured.value < math.inf
     assert measured.ratio is None
     assert (measured.met is None) == (figure.yardstick is not None)
 
@@ -36,7 +37,8 @@ def test_cheap_figures_are_positive(name: str):
 @pytest.mark.slow
 @pytest.mark.parametrize("figure", [f for f in FIGURES if f.name not in CHEAP and f.name != "first-start"], ids=lambda f: f.name)
 def test_every_figure_is_positive(figure: Figure):
-    assert 0 < measure(figure, QUICK, None).value < math.inf
+    value = measure(figure, QUICK, None).value
+    assert value is not None and 0 < value < math.inf
 
 
 def test_one_figure_as_json(capsys: pytest.CaptureFixture[str]):
@@ -78,6 +80,30 @@ def test_which_sample_counts(median: bool, more: bool, expected: float):
     values = iter([2.0, 3.0, 1.0])
     figure = Figure("name", "title", "s", 1.0, more, lambda scale: lambda: Sample(next(values)), median=median)
     assert measure(figure, Scale(3, 1.0), None).value == expected
+
+
+def test_a_figure_that_brings_its_yardstick():
+    values = iter([(4.0, 3.0), (2.0, 4.0), (6.0, 2.0)])
+    taken = iter(Sample(ours, yardstick=theirs) for ours, theirs in values)
+    figure = Figure("name", "title", "ns", 1.3, False, lambda scale: lambda: next(taken), paired=True)
+    measured = measure(figure, Scale(3, 1.0), None)
+    assert (measured.value, measured.yardstick, measured.ratio, measured.met) == (2.0, 2.0, 1.0, True)
+    assert figure.target == "≤ 1.3 ×"
+
+
+def test_without_a_compiler_exports_are_not_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    exports.subject.cache_clear()
+    assert main(["bench", "--only", "export-predict-linear", "--quick", "--json"]) == 0
+    (figure,) = json.loads(capsys.readouterr().out)["figures"]
+    assert figure["value"] is None and figure["met"] is None
+    assert "no-such-compiler" in figure["notes"]["not measured"]
+    assert main(["bench", "--only", "export-predict-linear", "--quick"]) == 0
+    assert "not measured CC='no-such-compiler'" in capsys.readouterr().out
+
+
+def test_long_programs_are_live():
+    assert [len(remove_dead_code(program)) for program in long_programs()] == [60] * 5
 
 
 def test_random_programs_are_demo_shaped():
