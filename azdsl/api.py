@@ -6,6 +6,7 @@ What each needs is imported when it is called: parsing does not load the engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -20,6 +21,7 @@ from azdsl.taskset import TaskSet
 if TYPE_CHECKING:
     from azdsl.export.model import Model
     from azdsl.search.evolve import Result
+    from azdsl.search.executor import Site
 
 BACKENDS = ("reference", "vm", "jit", "auto")
 """The ways to run a program; all give the same bits."""
@@ -99,7 +101,8 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
 
     ``seed`` is a program, an experiment or the path of a ``.az`` file; ``tasks`` replaces the task set that
     the search sees. Settings are the options of ``azdsl evolve``, with underscores: ``max_evals=100_000``,
-    ``population=500``, ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``.
+    ``population=500``, ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a
+    ``distributed.Client``.
     """
     from azdsl.overrides import known_settings, override
     from azdsl.search.evolve import run
@@ -115,7 +118,19 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     known = known_settings()
     own = {name: value for name, value in settings.items() if name in known}
     driver = {name: value for name, value in settings.items() if name not in known}
-    return run(override(experiment, own, base_dir), base_dir=base_dir, tasks=tasks, **driver)
+    cluster = driver.pop("cluster", None)
+    chosen = override(experiment, own, base_dir)
+    with connected(cluster) as site:
+        return run(chosen, base_dir=base_dir, tasks=tasks, site=site, **driver)
+
+
+def connected(cluster: Any) -> AbstractContextManager[Site | None]:
+    """The cluster that a user named, while it is needed; None for this process."""
+    if cluster is None:
+        return nullcontext()
+    from azdsl.cluster.connect import connect
+
+    return connect(cluster)
 
 
 def compile(

@@ -125,12 +125,13 @@ def _user_message(error: Exception) -> str | None:
     """What to tell the user about an error that he can mend; None for a bug in azdsl."""
     from azdsl.diagnostics import SyntaxError
     from azdsl.ir import InvalidProgram
+    from azdsl.search.executor import ExecutorError
     from azdsl.settings import SettingsError
     from azdsl.taskset import TaskError
 
     if isinstance(error, SyntaxError):
         return str(error)
-    if isinstance(error, SettingsError | TaskError | InvalidProgram):
+    if isinstance(error, SettingsError | TaskError | InvalidProgram | ExecutorError):
         return f"error: {error}"
     if isinstance(error, OSError) and error.strerror:
         return f"error: {error.filename}: {error.strerror}" if error.filename is not None else f"error: {error.strerror}"

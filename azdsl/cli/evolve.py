@@ -20,6 +20,7 @@ SEED_NAME = "seed.az"
 @click.argument("seed_file", required=False, metavar="SEED.az", type=click.Path(allow_dash=True))
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run directory to write (default: a new one in runs/).")
 @click.option("--workers", type=click.IntRange(1), help="Islands that run at the same time (default: one a core); no effect on the result.")
+@click.option("--cluster", metavar="ADDRESS", help="Dask cluster to run on: tcp://HOST:PORT, tls://HOST:PORT or local:N; no effect on the result.")
 @click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory to go on with.")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
@@ -28,6 +29,7 @@ def command(
     seed_file: str | None,
     out: Path | None,
     workers: int | None,
+    cluster: str | None,
     resume: Path | None,
     quiet: bool,
     as_json: bool,
@@ -44,6 +46,7 @@ def command(
       azdsl evolve examples/linear.az --seed 3 --max-evals 1000000 --ops "const, dot, s - s, s * v, v + v"
       azdsl evolve seed.az --task file --path data.csv --target-column price --timeout 60
       azdsl evolve --resume runs/linear-1 --timeout 600
+      azdsl evolve examples/linear.az --cluster local:2
 
     Exit status: 0 done, 1 stopped before the target, 2 bad input, 130 interrupted (what was found is written).
     """
@@ -52,17 +55,20 @@ def command(
     source = seed_file or str(resume / SEED_NAME if resume else "")
     experiment = apply_options(load_experiment(source), settings, base_dir(source))
 
+    from azdsl.api import connected
     from azdsl.search import evolve
 
-    result = evolve.run(
-        experiment,
-        base_dir=base_dir(source),
-        out=out,
-        name=None if out or resume else "evolved" if source == STANDARD_INPUT else Path(source).stem,
-        workers=workers,
-        resume=resume,
-        quiet=quiet or as_json,
-    )
+    with connected(cluster) as site:
+        result = evolve.run(
+            experiment,
+            base_dir=base_dir(source),
+            out=out,
+            name=None if out or resume else "evolved" if source == STANDARD_INPUT else Path(source).stem,
+            workers=workers,
+            resume=resume,
+            quiet=quiet or as_json,
+            site=site,
+        )
     click.echo(json.dumps(result.as_dict()) if as_json else str(result))
     if result.interrupted:
         return INTERRUPTED

@@ -76,16 +76,22 @@ def remove_unused(root: Path, current: Path) -> None:
 
 
 @cache
-def cache_directory() -> Path:
-    """Where compiled code is kept: in the cache directory, in a directory of this version of the sources."""
+def sources_digest() -> str:
+    """A digest of every source that can be compiled in: the same only where compiled code is."""
     package = Path(__file__).parents[1]
     digest = hashlib.blake2b(digest_size=8)
     for source in sorted(path for name in _COMPILED_IN for path in (package / name).glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def cache_directory() -> Path:
+    """Where compiled code is kept: in the cache directory, in a directory of this version of the sources."""
     # AZDSL_CACHE moves everything; without it numba's own setting counts for numba's code
     chosen = os.environ.get("AZDSL_CACHE") or numba.config.CACHE_DIR
     home = Path(chosen) if chosen else cache_root()
-    current = home / f"search-{digest.hexdigest()}"
+    current = home / f"search-{sources_digest()}"
     remove_unused(home, current)
     return current
 

@@ -124,7 +124,7 @@ def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArra
 def _island(space: Space, island: Island) -> Arrays:
     arrays: Arrays = {"rng": island.rng, "clock": island.clock, "counts": island.counts}
     for name, members in (("members", island.members), ("finalists", island.finalists)):
-        arrays |= {f"{name}.{part}": array for part, array in _members(space, members).items()}
+        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, members).items()}
     for name, cache in (("programs", island.programs), ("errors", island.errors)):
         arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
     return arrays
@@ -134,7 +134,7 @@ def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -
     for name in ("rng", "clock", "counts"):
         getattr(island, name)[:] = arrays[name]
     for name in ("members", "finalists"):
-        _restore_members(space, getattr(island, name), _part(arrays, name))
+        restore_members(space, getattr(island, name), _part(arrays, name))
     for name in ("programs", "errors"):
         refill(getattr(island, name), InOrder(**_part(arrays, name)))
 
@@ -155,7 +155,8 @@ def _constant_places(space: Space, rows: NDArray[np.int64], fields: NDArray[np.u
     return np.concatenate([rows[counts > i] * CONSTANTS + i for i in range(CONSTANTS)])
 
 
-def _members(space: Space, members: Members) -> Arrays:
+def member_arrays(space: Space, members: Members) -> Arrays:
+    """Members as far as they mean anything, by name."""
     rows = np.flatnonzero(_used(space, members.about["lengths"]))
     fields = members.code.ravel()[rows].astype("<u8").view("<u2").astype(np.uint8).reshape(-1, _FIELDS)
     constants = members.constants.ravel()[_constant_places(space, rows, fields)]
@@ -164,7 +165,8 @@ def _members(space: Space, members: Members) -> Arrays:
     return {"fields": fields, "constants": constants, "lengths": lengths, **about, "fitness": members.fitness}
 
 
-def _restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
+def restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the members to what ``member_arrays`` gave."""
     for name in ("lengths", "key", "birth"):
         members.about[name] = arrays[name]
     members.fitness[:] = arrays["fitness"]

@@ -25,10 +25,8 @@ from azdsl import tasks as make
 from azdsl.experiment import EVOLVABLE, Experiment
 from azdsl.ir import FUNCTIONS
 from azdsl.search import checkpoint, front, rundir, texts
-from azdsl.search.canonical import make_scratch
-from azdsl.search.draws import draw_seed
-from azdsl.search.engines import make_engines
-from azdsl.search.loop import run_epoch
+from azdsl.search.canonical import Scratch, make_scratch
+from azdsl.search.executor import Executor, ExecutorError, Site
 from azdsl.search.population import make_island, write_initial
 from azdsl.search.progress import Reporter, explained, make_reporter
 from azdsl.search.result import Result
@@ -37,7 +35,7 @@ from azdsl.search.schedule import make_schedule
 from azdsl.search.selection import Judge
 from azdsl.search.session import STOPS, OnEpoch, Plan, Session, without_stops
 from azdsl.search.space import make_space
-from azdsl.search.workers import Bench, default_workers, interruptible
+from azdsl.search.workers import Threads, default_workers, interruptible, make_bench, warm_up
 from azdsl.settings import FileTask, SettingsError, relocated
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
@@ -79,6 +77,7 @@ def run(
     resume: str | Path | None = None,
     quiet: bool = False,
     on_epoch: OnEpoch | None = None,
+    site: Site | None = None,
 ) -> Result:
     """Search for a better program than the experiment's.
 
@@ -86,8 +85,11 @@ def run(
     statement, programs are compared and scored on it too. ``out`` is a new directory to write; with ``name``
     it is the next free ``runs/<name>-<n>``; with neither nothing is written. ``resume`` is a run directory to
     go on with: ``experiment`` may be None, or differ in when to stop. ``on_epoch`` gets a ``Snapshot`` after every
-    epoch and stops the search by returning true. Raises ``SettingsError``, ``TaskError`` and ``OSError``.
+    epoch and stops the search by returning true. ``site`` is where islands run, if not in threads of this process.
+    Raises ``SettingsError``, ``TaskError``, ``ExecutorError`` and ``OSError``.
     """
+    if workers is not None and site is not None:
+        raise SettingsError("workers", "a cluster has the workers that it has: leave out workers")
     if workers is not None and workers < 1:
         raise SettingsError("workers", f"workers must be at least 1, not {workers}")
     if resume is not None and out is not None:
@@ -109,15 +111,19 @@ def run(
     with rundir.locked(path):
         if path:
             _write_settings(path, experiment, data, new=resume is None)
-        plan = Plan(experiment, space, Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search))
+        judge, schedule = Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search)
+        plan = Plan(experiment, space, (space,) * experiment.search.islands, judge, schedule)
         workers = min(workers or default_workers(), experiment.search.islands)
-        _introduce(reporter, experiment, workers, path, default_task)
-        benches = _benches(plan, data.search, workers, reporter)
+        busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
+        _introduce(reporter, experiment, busy, path, default_task)
+        with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
+            scratch = _scratch(plan, data.search)
+            executor = site.start(plan, data.search) if site else _threads(plan, data.search, workers)
         islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
         for island in islands:
             write_initial(space, experiment, island)
         directory = RunDirectory(path, _warning(reporter, quiet)) if path else None
-        session = Session(plan, islands, benches, reporter, directory)
+        session = Session(plan, islands, executor, scratch, reporter, directory)
         if directory:
             _take_up(session, directory, _warning(reporter, quiet))
         try:
@@ -128,8 +134,14 @@ def run(
 
 def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path | None) -> Result:
     """Run to the end, choose the answer, score it, write everything."""
-    with interruptible() as asked:
-        reason = session.go(asked, on_epoch)
+    try:
+        with interruptible() as asked:
+            reason = session.go(asked, on_epoch)
+    except ExecutorError as error:
+        if path is None:
+            raise
+        session.save()
+        raise ExecutorError(f"{error}\nwhat was found is kept; to go on: azdsl evolve --resume {path}") from error
     plan, seconds = session.plan, session.seconds
     chosen, hall = session.finish()
     test_fitness, by_task = plan.judge.final(chosen.found.program)
@@ -234,29 +246,31 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
     session.resume(saved)
 
 
-def _benches(plan: Plan, tasks: TaskSet, workers: int, reporter: Reporter) -> list[Bench]:
-    """Engines and working memory for every worker, all code compiled."""
-    seed = draw_seed(plan.search.seed, "search")
-    drawn = replace(plan.experiment, search=replace(plan.search, seed=seed))
-    with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
-        benches = [Bench(make_engines(drawn, tasks), make_scratch(plan.space, tasks.tasks)) for _ in range(workers)]
-        smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
-        island = make_island(plan.space, smallest, 0)
-        write_initial(plan.space, smallest, island)
-        run_epoch(plan.space, island, benches[0].scratch, benches[0].engines.engines, 0)
-        front.update((), plan.space, [island], benches[0].scratch, plan.multiclass)
-        plan.judge.fitness([plan.experiment.program])
-    return benches
+def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:
+    """Working memory for the islands' meetings, and all code that these need compiled."""
+    scratch = make_scratch(plan.space, tasks.tasks)
+    smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
+    island = make_island(plan.space, smallest, 0)
+    write_initial(plan.space, smallest, island)
+    front.update((), plan.space, [island], scratch, plan.multiclass)
+    plan.judge.fitness([plan.experiment.program])
+    return scratch
 
 
-def _introduce(reporter: Reporter, experiment: Experiment, workers: int, path: Path | None, default_task: bool) -> None:
+def _threads(plan: Plan, tasks: TaskSet, workers: int) -> Executor:
+    """Threads of this process, all code compiled."""
+    benches = [make_bench(plan.experiment, plan.space, tasks) for _ in range(workers)]
+    warm_up(plan.experiment, plan.space, benches[0])
+    return Threads(plan.spaces, benches)
+
+
+def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path | None, default_task: bool) -> None:
     """What will be searched, with what, and where results go."""
     search, task = experiment.search, experiment.task
     described = make.describe(task) if task else "given from Python"
     reporter.say(f"task      {described}" + (" (the file names no task: this is the built-in one)" if default_task else ""))
     reporter.say(f"ops       {_ops(experiment)}")
     several = "s" if search.islands > 1 else ""
-    busy = f"{workers} worker{'s' if workers > 1 else ''}"
     reporter.say(f"search    {search.islands} island{several} of {search.population:,} programs, seed {search.seed}, {busy}")
     if path:
         reporter.say(f"results   {path}")

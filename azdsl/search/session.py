@@ -18,6 +18,8 @@ import numpy as np
 from azdsl.experiment import Experiment
 from azdsl.search import checkpoint
 from azdsl.search import state as states
+from azdsl.search.canonical import Scratch
+from azdsl.search.executor import Executor, Stretch
 from azdsl.search.front import Front, update
 from azdsl.search.lineage import milestones
 from azdsl.search.migration import migrate
@@ -29,7 +31,6 @@ from azdsl.search.selection import Finalist, Found, Judge, all_found, answer, ca
 from azdsl.search.space import Space
 from azdsl.search.state import State
 from azdsl.search.texts import best_text, entry_name, entry_text, front_table
-from azdsl.search.workers import Bench, advance
 from azdsl.settings import Search
 
 SAVE_SECONDS = 10.0
@@ -46,10 +47,14 @@ OnEpoch = Callable[[Snapshot], Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it."""
+    """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it.
+
+    ``spaces`` are the islands' own: ``space`` with what an island has for itself.
+    """
 
     experiment: Experiment
     space: Space
+    spaces: tuple[Space, ...]
     judge: Judge
     schedule: Schedule
 
@@ -87,7 +92,8 @@ class Session:
         self,
         plan: Plan,
         islands: Sequence[Island],
-        benches: Sequence[Bench],
+        executor: Executor,
+        scratch: Scratch,
         reporter: Reporter,
         directory: RunDirectory | None,
     ) -> None:
@@ -95,7 +101,8 @@ class Session:
         self.islands = islands
         self.state = State()
         self.history: list[dict[str, Any]] = []
-        self._benches = benches
+        self._executor = executor
+        self._scratch = scratch
         self._reporter = reporter
         self._directory = directory
         self._before = 0.0
@@ -162,11 +169,8 @@ class Session:
         end = self.plan.schedule.end(self.state.epoch)
         ends = [end if share is None else min(end, share) for share in shares(search.max_evals, search.islands)]
         deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._before
-
-        def halt() -> bool:
-            return asked.is_set() or time.monotonic() >= deadline
-
-        advance(self.plan.space, self.islands, ends, self._benches, halt, self._reporter.tick)
+        stretch = Stretch(ends, deadline)
+        self._executor.advance(self.islands, stretch, asked, self._reporter.tick)
         return all(island.clock[1] == end for island in self.islands)
 
     def _meet(self) -> Snapshot:
@@ -195,7 +199,7 @@ class Session:
         return snapshot
 
     def _front(self, front: Front) -> Front:
-        return update(front, self.plan.space, self.islands, self._benches[0].scratch, self.plan.multiclass)
+        return update(front, self.plan.space, self.islands, self._scratch, self.plan.multiclass)
 
     def _snapshot(self, state: State) -> Snapshot:
         """The figures of this moment."""

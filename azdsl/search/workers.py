@@ -13,16 +13,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from azdsl.search.canonical import Scratch
-from azdsl.search.engines import EnginesHandle
+from azdsl.experiment import Experiment
+from azdsl.search.canonical import Scratch, make_scratch
+from azdsl.search.draws import draw_seed
+from azdsl.search.engines import EnginesHandle, make_engines
+from azdsl.search.executor import Stretch
 from azdsl.search.loop import run_epoch
-from azdsl.search.population import Island
+from azdsl.search.population import Island, make_island
 from azdsl.search.space import Space
+from azdsl.taskset import TaskSet
 
 SLICE_SECONDS = 0.1
 """What a slice should take."""
@@ -51,50 +55,67 @@ def default_workers() -> int:
     return max(1, allowed)
 
 
-def advance(
-    space: Space,
-    islands: Sequence[Island],
-    ends: Sequence[int],
-    benches: Sequence[Bench],
-    halt: Callable[[], bool],
-    tick: Callable[[], None],
-) -> None:
-    """Let every island go on to its number of candidates in ``ends``, one on each bench at a time, or until ``halt``."""
-    free: SimpleQueue[Bench] = SimpleQueue()
-    for bench in benches:
-        free.put(bench)
-    abandoned = threading.Event()
+def make_bench(experiment: Experiment, space: Space, tasks: TaskSet) -> Bench:
+    """Engines and working memory for one thread of a search of ``experiment`` on ``tasks``."""
+    search = replace(experiment.search, seed=draw_seed(experiment.search.seed, "search"))
+    return Bench(make_engines(replace(experiment, search=search), tasks), make_scratch(space, tasks.tasks))
 
-    def work(island: Island, end: int) -> None:
-        bench = free.get()
-        try:
-            while island.clock[1] < end and not halt() and not abandoned.is_set():
-                _slice(space, island, bench, end)
-        finally:
+
+def warm_up(experiment: Experiment, space: Space, bench: Bench) -> None:
+    """Have the loop compiled, or taken from the cache on disk."""
+    smallest = replace(experiment, search=replace(experiment.search, cache=16))
+    run_epoch(space, make_island(space, smallest, 0), bench.scratch, bench.engines.engines, 0)
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Threads of this process, one for each bench. ``spaces`` are the islands'."""
+
+    spaces: Sequence[Space]
+    benches: Sequence[Bench]
+
+    def advance(
+        self, islands: Sequence[Island], stretch: Stretch, asked: threading.Event, tick: Callable[[], None]
+    ) -> None:
+        """Let every island go on to its end, one on each bench at a time, or until the deadline or ``asked``."""
+        free: SimpleQueue[Bench] = SimpleQueue()
+        for bench in self.benches:
             free.put(bench)
+        abandoned = threading.Event()
 
-    with ThreadPoolExecutor(len(benches)) as pool:
-        jobs = [pool.submit(work, island, end) for island, end in zip(islands, ends, strict=True)]
-        try:
-            while wait(jobs, TICK_SECONDS).not_done:
-                tick()
-        except BaseException:
-            abandoned.set()
-            raise
-        for job in jobs:
-            job.result()
+        def halt() -> bool:
+            return asked.is_set() or abandoned.is_set() or time.monotonic() >= stretch.deadline
+
+        def work(space: Space, island: Island, end: int) -> None:
+            bench = free.get()
+            try:
+                run_slices(space, island, bench, end, halt)
+            finally:
+                free.put(bench)
+
+        with ThreadPoolExecutor(len(self.benches)) as pool:
+            jobs = [pool.submit(work, *job) for job in zip(self.spaces, islands, stretch.ends, strict=True)]
+            try:
+                while wait(jobs, TICK_SECONDS).not_done:
+                    tick()
+            except BaseException:
+                abandoned.set()
+                raise
+            for job in jobs:
+                job.result()
 
 
-def _slice(space: Space, island: Island, bench: Bench, end: int) -> None:
-    """Run one slice and adapt its length."""
-    count = min(bench.pace, end - int(island.clock[1]))
-    started = time.monotonic()
-    run_epoch(space, island, bench.scratch, bench.engines.engines, count)
-    seconds = time.monotonic() - started
-    if seconds > SLICE_SECONDS:
-        bench.pace = max(1, bench.pace // 2)
-    elif seconds < SLICE_SECONDS / 4 and count == bench.pace:
-        bench.pace *= 2
+def run_slices(space: Space, island: Island, bench: Bench, end: int, halt: Callable[[], bool]) -> None:
+    """Let an island go on to its number of candidates ``end``, or until ``halt``, slice by slice of adapted length."""
+    while island.clock[1] < end and not halt():
+        count = min(bench.pace, end - int(island.clock[1]))
+        started = time.monotonic()
+        run_epoch(space, island, bench.scratch, bench.engines.engines, count)
+        seconds = time.monotonic() - started
+        if seconds > SLICE_SECONDS:
+            bench.pace = max(1, bench.pace // 2)
+        elif seconds < SLICE_SECONDS / 4 and count == bench.pace:
+            bench.pace *= 2
 
 
 @contextmanager

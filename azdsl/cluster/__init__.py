@@ -1,0 +1,1 @@
+"""Islands on the workers of a Dask cluster (extra ``cluster``): whole epochs, shipped as bytes."""

@@ -1,0 +1,109 @@
+"""From what a user says, an address, ``local:4`` or a Dask client, to a cluster that is checked and ready."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azdsl.search.executor import Executor, ExecutorError
+from azdsl.settings import SettingsError
+from azdsl.taskset import TaskSet
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from azdsl.cluster.executor import Patience
+    from azdsl.search.session import Plan
+
+LOCAL = "local:"
+FORMS = "tcp://HOST:PORT, tls://HOST:PORT or local:N (N processes on this machine)"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that a search can run on."""
+
+    client: Client
+    patience: Patience
+
+    def describe(self) -> str:
+        """The cluster in words."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        threads = sum(int(worker["nthreads"]) for worker in workers.values())
+        waits = "" if workers else " (waiting for the first)"
+        return f"{threads} worker{'' if threads == 1 else 's'} of the cluster{waits}, dashboard {self.client.dashboard_link}"
+
+    def start(self, plan: Plan, tasks: TaskSet) -> Executor:
+        """An executor for the islands of ``plan``; the job is sent to all workers."""
+        from azdsl.cluster.executor import ClusterExecutor
+        from azdsl.cluster.wire import encode_job, job_of
+
+        about = self.client.scheduler_info(n_workers=-1)
+        job = job_of(encode_job(plan.experiment, tasks))
+        executor = ClusterExecutor(self.client, about["address"], plan.spaces, job, self.patience)
+        executor.supply(*about["workers"])
+        return executor
+
+
+@contextmanager
+def connect(cluster: Any, patience: Patience | None = None) -> Iterator[Cluster]:
+    """A cluster from its address, from ``local:N`` or from a ``distributed.Client``, which stays open.
+
+    Raises ``SettingsError`` when ``cluster`` is none of these or the extra is not installed, ``ExecutorError`` when the
+    cluster cannot be reached or one of its workers would give other results.
+    """
+    try:
+        from distributed import Client
+
+        from azdsl.cluster.executor import Patience as Defaults
+    except ImportError as error:
+        raise SettingsError("cluster", f"a cluster needs the extra: pip install 'azdsl[cluster]' ({error})") from None
+    with ExitStack() as stack:
+        client = cluster if isinstance(cluster, Client) else stack.enter_context(_client(cluster))
+        _check(client)
+        yield Cluster(client, patience or Defaults())
+
+
+@contextmanager
+def _client(cluster: Any) -> Iterator[Client]:
+    """A client of our own."""
+    from distributed import Client, LocalCluster
+
+    with ExitStack() as stack:
+        address = cluster
+        if isinstance(cluster, str) and cluster.startswith(LOCAL):
+            count = cluster.removeprefix(LOCAL)
+            if not count.isdecimal() or int(count) < 1:
+                raise SettingsError("cluster", f"cluster {cluster!r}: write local:N with N processes, such as local:4")
+            address = stack.enter_context(
+                LocalCluster(
+                    n_workers=int(count),
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        elif not isinstance(cluster, str) or "://" not in cluster:
+            raise SettingsError("cluster", f"cluster {cluster!r} is no address: use {FORMS}")
+        try:
+            client = Client(address, set_as_default=False)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise ExecutorError(f"cannot connect to {cluster}: {error}") from None
+        yield stack.enter_context(client)
+
+
+def _check(client: Client) -> None:
+    """Raise ``ExecutorError`` when a worker would give other results than this process."""
+    from azdsl.cluster.facts import differences, facts
+    from azdsl.cluster.remote import mismatch
+
+    for worker, there in client.run(facts, on_error="return").items():
+        if isinstance(there, Exception):
+            raise ExecutorError(f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] there too")
+        other = differences(facts(), there)
+        if other:
+            raise ExecutorError(mismatch(f"the worker {worker}", other))

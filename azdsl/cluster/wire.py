@@ -1,0 +1,102 @@
+"""What travels between a search and its workers, as bytes: the job once, and the state of an island for every epoch.
+
+Both are a length, a line of JSON and arrays in NumPy's own format; nothing is pickled. An island's members are
+packed as in a checkpoint. Its caches travel as they are, which is fastest, unless they are empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from azdsl.experiment import Experiment
+from azdsl.search import checkpoint
+from azdsl.search.cache import FRESH, Cache
+from azdsl.search.population import Island, Members
+from azdsl.search.space import Space
+from azdsl.syntax import parse_experiment
+from azdsl.taskset import TaskSet
+
+_SIZE_BYTES = 8
+_FACTS = ("metric", "epoch_length", "epochs", "classes")
+_ARRAYS = ("train_X", "train_y", "valid_X", "valid_y")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know of a search. Two jobs with the same digest of their ``data`` are the same."""
+
+    digest: str
+    data: bytes = field(compare=False, repr=False)
+
+
+def job_of(data: bytes) -> Job:
+    """The job in ``data``, as ``encode_job`` wrote it."""
+    return Job(hashlib.blake2b(data, digest_size=16).hexdigest(), data)
+
+
+def encode_job(experiment: Experiment, tasks: TaskSet) -> bytes:
+    """A search of ``experiment`` on ``tasks``."""
+    facts = {"experiment": str(experiment), "tasks": {name: getattr(tasks, name) for name in _FACTS}}
+    return _write(facts, {name: getattr(tasks, name) for name in _ARRAYS})
+
+
+def decode_job(data: bytes) -> tuple[Experiment, TaskSet]:
+    """What ``encode_job`` was given."""
+    facts, arrays = _read(data)
+    known: dict[str, Any] = {**arrays, **facts["tasks"]}
+    return parse_experiment(facts["experiment"], "<job>"), TaskSet(**known)
+
+
+def encode_island(space: Space, island: Island) -> bytes:
+    """The state of an island."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, part in island._asdict().items():
+        if isinstance(part, Members):
+            arrays |= {f"{name}.{key}": array for key, array in checkpoint.member_arrays(space, part).items()}
+        elif isinstance(part, Cache):
+            if part.sets["tags"].any():
+                arrays[name] = part.sets
+        else:
+            arrays[name] = part
+    return _write({}, arrays)
+
+
+def decode_island(space: Space, island: Island, data: bytes) -> None:
+    """Set an island to the state in ``data``."""
+    _, arrays = _read(data)
+    for name, part in island._asdict().items():
+        if isinstance(part, Members):
+            prefix = f"{name}."
+            own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+            checkpoint.restore_members(space, part, own)
+        elif isinstance(part, Cache):
+            if name in arrays:
+                part.sets[:] = arrays[name]
+            else:
+                part.sets["tags"], part.sets["ranks"] = 0, FRESH
+        else:
+            part[:] = arrays[name]
+
+
+def _write(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    title = json.dumps({"facts": facts, "arrays": list(arrays)}).encode()
+    buffer.write(len(title).to_bytes(_SIZE_BYTES, "little") + title)
+    for array in arrays.values():
+        npy.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    buffer = io.BytesIO(data)
+    title = json.loads(buffer.read(int.from_bytes(buffer.read(_SIZE_BYTES), "little")))
+    return title["facts"], {name: npy.read_array(buffer, allow_pickle=False) for name in title["arrays"]}

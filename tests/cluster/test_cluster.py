@@ -1,0 +1,166 @@
+"""A search on a cluster gives what it gives on threads, whatever happens to workers and scheduler.
+
+Workers live in this process where that is enough: starting processes is most of the time.
+"""
+
+from __future__ import annotations
+
+import dask
+import pytest
+from search_runs import files, small
+
+from azdsl.cluster import remote
+from azdsl.cluster.connect import connect
+from azdsl.cluster.executor import Patience
+from azdsl.search.evolve import run
+from azdsl.search.executor import ExecutorError
+from azdsl.settings import SettingsError
+
+from .clusters import client_of, crash, hang, local, pretend, workers
+
+# Dask leaves closing some of its sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def experiment(**settings):
+    return small(islands=3, **settings)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What threads find."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    return run(experiment(), out=path, quiet=True, workers=1)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with local(2) as found:
+        yield found
+
+
+@pytest.fixture
+def client(cluster):
+    with client_of(cluster) as found:
+        yield found
+
+
+def same(result, whole):
+    """Whether two runs ended alike."""
+    facts = [(files(r.run_dir), r.layers, r.evaluations, [(e["best"], e["evaluations"]) for e in r.history]) for r in (result, whole)]
+    return facts[0] == facts[1]
+
+
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_any_number_of_workers(tmp_path, whole, count, processes):
+    with local(count, processes=processes) as cluster, connect(cluster.scheduler_address) as site:
+        assert site.describe().startswith(f"{count} worker")
+        result = run(experiment(), out=tmp_path / "run", quiet=True, site=site)
+    assert same(result, whole)
+
+
+def test_any_mixture_after_a_resume(tmp_path, whole, client):
+    path = tmp_path / "run"
+    stops = iter([2, 5, 7])
+
+    def leg(resume=True, **where):
+        stop = next(stops, None)
+        start = {"resume": path} if resume else {"out": path}
+        return run(None if resume else experiment(), quiet=True, on_epoch=lambda s: s.epoch == stop, **start, **where)
+
+    with connect(client) as site:
+        leg(resume=False, site=site)
+        leg(workers=2)
+        leg(site=site)
+    assert same(leg(workers=4), whole)
+
+
+def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeypatch):
+    given = []
+    monkeypatch.setattr(remote, "take", lambda data: given.append(data) or remote.jobs().take(remote.job_of(data)))
+
+    def forget(snapshot):
+        if snapshot.epoch == 3:
+            remote.jobs.cache_clear()
+
+    with connect(client) as site:
+        result = run(experiment(), out=tmp_path / "run", quiet=True, site=site, on_epoch=forget)
+    assert same(result, whole)
+    assert 2 < len(given) <= 2 + 3  # once for each worker, then once for each epoch that came too early
+
+
+def test_a_native_call_that_fails_costs_one_epoch(tmp_path, whole):
+    """A crash, then a worker of other versions in place of the one that crashed."""
+    fail_in_a_process(tmp_path, whole, crash, Patience())
+
+
+@pytest.mark.slow
+def test_a_native_call_that_hangs_costs_one_epoch(tmp_path, whole):
+    fail_in_a_process(tmp_path, whole, hang, Patience(hang=5.0))
+
+
+def fail_in_a_process(tmp_path, whole, fault, patience):
+    with local(1, processes=True) as cluster, client_of(cluster) as client:
+        before = workers(client)
+        with connect(client, patience) as site:
+            fail = {2: fault}
+            result = run(
+                experiment(),
+                out=tmp_path / "run",
+                quiet=True,
+                site=site,
+                on_epoch=lambda s: s.epoch in fail and client.run(fail.pop(s.epoch)) is None,
+            )
+            assert same(result, whole) and not fail
+            assert not set(before) & set(workers(client))
+            client.run(pretend, "numba", "0.1")
+            with pytest.raises(ExecutorError, match=r"numba is [0-9.]+ here and 0\.1 there") as refused:
+                run(experiment(), out=tmp_path / "other", quiet=True, site=site)
+            assert "azdsl evolve --resume" in str(refused.value)
+        with pytest.raises(ExecutorError, match=r"worker tcp://.*numba is [0-9.]+ here and 0\.1 there"), connect(client):
+            pass
+
+
+@pytest.mark.slow
+def test_an_epoch_that_fails_again_and_again(tmp_path, whole):
+    path = tmp_path / "run"
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), local(1, processes=True) as cluster, client_of(cluster) as client:
+        with connect(client, Patience(attempts=1)) as site, pytest.raises(ExecutorError, match=r"crashed, hung or were killed, once"):
+            run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None)
+    assert same(run(None, resume=path, quiet=True), whole)
+
+
+def test_the_scheduler_is_lost(tmp_path, whole):
+    path = tmp_path / "run"
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), local(1) as cluster:
+        with connect(cluster.scheduler_address, Patience(away=0.2)) as site:
+            with pytest.raises(ExecutorError, match=rf"(?s)scheduler at tcp://.* is gone.*azdsl evolve --resume {path}"):
+                run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and cluster.close())
+    assert same(run(None, resume=path, quiet=True), whole)
+
+
+def test_a_time_limit(tmp_path, client):
+    with connect(client) as site:
+        result = run(experiment(epoch=100_000_000, max_evals=None, timeout=0.5), quiet=True, site=site)
+    assert result.stopped.startswith("timeout") and result.evaluations > 0
+
+
+@pytest.mark.parametrize(
+    "cluster, message",
+    [("nonsense", "no address"), (5, "no address"), ("local:x", "local:N"), ("local:0", "local:N")],
+)
+def test_what_is_no_cluster(cluster, message):
+    with pytest.raises(SettingsError, match=message), connect(cluster):
+        pass
+
+
+def test_nobody_at_the_address():
+    with dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}):
+        with pytest.raises(ExecutorError, match=r"cannot connect to tcp://127\.0\.0\.1:9"), connect("tcp://127.0.0.1:9"):
+            pass
+
+
+def test_workers_and_a_cluster(client):
+    with connect(client) as site, pytest.raises(SettingsError, match="leave out workers"):
+        run(experiment(), workers=2, site=site)

@@ -1,0 +1,71 @@
+"""States of islands and jobs survive the way over the wire; what differs between machines is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from search_runs import small
+
+from azdsl.cluster import wire
+from azdsl.cluster.facts import arithmetic, differences, facts
+from azdsl.search.population import make_island, to_arrays, write_initial
+from azdsl.search.space import make_space
+from azdsl.search.workers import make_bench, run_slices
+from azdsl.tasks import build
+
+
+def setup(**settings):
+    experiment = small(all_ops=True, **settings)
+    tasks = build(experiment.task, 1, "search", None)
+    space = make_space(experiment, tasks)
+    island = make_island(space, experiment, 1)
+    write_initial(space, experiment, island)
+    return experiment, tasks, space, island
+
+
+@pytest.mark.parametrize("before", [0, 30, 700])
+def test_an_island_goes_on_as_if_it_had_stayed(before):
+    experiment, tasks, space, island = setup()
+    bench = make_bench(experiment, space, tasks)
+    run_slices(space, island, bench, before, lambda: False)
+    data = wire.encode_island(space, island)
+    other = make_island(space, experiment, 0)
+    other.programs.sets["tags"] = 5  # all that was there is replaced
+    wire.decode_island(space, other, data)
+    assert wire.encode_island(space, other) == data
+    for one in (island, other):
+        run_slices(space, one, bench, before + 500, lambda: False)
+    assert wire.encode_island(space, other) == wire.encode_island(space, island)
+    assert island.clock[1] == before + 500
+
+
+def test_empty_caches_weigh_nothing():
+    _, _, space, island = setup(cache=100_000)
+    assert len(wire.encode_island(space, island)) < 20_000 < to_arrays(island)["programs.sets"].nbytes
+
+
+def test_a_job():
+    experiment, tasks, *_ = setup()
+    again, same = wire.decode_job(wire.encode_job(experiment, tasks))
+    assert again == experiment
+    for name in ("train_X", "train_y", "valid_X", "valid_y"):
+        assert np.array_equal(getattr(tasks, name), getattr(same, name))
+    assert (same.metric, same.epochs, same.epoch_length, same.classes) == (tasks.metric, tasks.epochs, tasks.epoch_length, tasks.classes)
+    assert wire.job_of(wire.encode_job(experiment, tasks)) == wire.job_of(wire.encode_job(again, same))
+
+
+def test_differences():
+    here = {"numpy": "1", "numba": "2"}
+    assert differences(here, dict(here)) == []
+    assert differences(here, {"numpy": "1", "numba": "3"}) == ["numba is 2 here and 3 there"]
+    assert differences(here, {"numpy": "1"}) == ["numba is 2 here and absent there"]
+
+
+def test_facts_name_versions_and_arithmetic(monkeypatch):
+    assert {"azdsl", "numpy", "numba", "llvmlite"} < facts().keys()
+    before = arithmetic()
+    assert before == arithmetic()
+    import math
+
+    monkeypatch.setattr("azdsl.cluster.facts._UNIT", (math.asin, lambda x: math.nextafter(math.acos(x), 9.0)))
+    assert arithmetic() != before
