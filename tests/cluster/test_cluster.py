@@ -78,7 +78,8 @@ def test_any_mixture_after_a_resume(tmp_path, whole, client):
 
 def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeypatch):
     given = []
-    monkeypatch.setattr(remote, "take", lambda data: given.append(data) or remote.jobs().take(remote.job_of(data)))
+    take = remote.Jobs.take
+    monkeypatch.setattr(remote.Jobs, "take", lambda jobs, job: given.append(job) or take(jobs, job))
 
     def forget(snapshot):
         if snapshot.epoch == 3:
@@ -125,18 +126,26 @@ def fail_in_a_process(tmp_path, whole, fault, patience):
 @pytest.mark.slow
 def test_an_epoch_that_fails_again_and_again(tmp_path, whole):
     path = tmp_path / "run"
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), local(1, processes=True) as cluster, client_of(cluster) as client:
-        with connect(client, Patience(attempts=1)) as site, pytest.raises(ExecutorError, match=r"crashed, hung or were killed, once"):
-            run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        local(1, processes=True) as cluster,
+        client_of(cluster) as client,
+        connect(client, Patience(attempts=1)) as site,
+        pytest.raises(ExecutorError, match=r"crashed, hung or were killed, once"),
+    ):
+        run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None)
     assert same(run(None, resume=path, quiet=True), whole)
 
 
 def test_the_scheduler_is_lost(tmp_path, whole):
     path = tmp_path / "run"
-    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), local(1) as cluster:
-        with connect(cluster.scheduler_address, Patience(away=0.2)) as site:
-            with pytest.raises(ExecutorError, match=rf"(?s)scheduler at tcp://.* is gone.*azdsl evolve --resume {path}"):
-                run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and cluster.close())
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        local(1) as cluster,
+        connect(cluster.scheduler_address, Patience(away=0.2)) as site,
+        pytest.raises(ExecutorError, match=rf"(?s)scheduler at tcp://.* is gone.*azdsl evolve --resume {path}"),
+    ):
+        run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and cluster.close())
     assert same(run(None, resume=path, quiet=True), whole)
 
 
@@ -156,9 +165,12 @@ def test_what_is_no_cluster(cluster, message):
 
 
 def test_nobody_at_the_address():
-    with dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}):
-        with pytest.raises(ExecutorError, match=r"cannot connect to tcp://127\.0\.0\.1:9"), connect("tcp://127.0.0.1:9"):
-            pass
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
+        pytest.raises(ExecutorError, match=r"cannot connect to tcp://127\.0\.0\.1:9"),
+        connect("tcp://127.0.0.1:9"),
+    ):
+        pass
 
 
 def test_workers_and_a_cluster(client):
