@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from azdsl.ir import InvalidProgram, Program
     from azdsl.settings import SettingsError
     from azdsl.taskset import TaskError, TaskSet
+    from azdsl.tuning import Tuned, tune
 
 __version__ = "0.1.0"
 
@@ -27,12 +28,14 @@ __all__ = [
     "SyntaxError",
     "TaskError",
     "TaskSet",
+    "Tuned",
     "__version__",
     "compile",
     "evaluate",
     "evolve",
     "load",
     "parse",
+    "tune",
 ]
 
 _HOMES = {
@@ -43,6 +46,8 @@ _HOMES = {
     "SettingsError": "azdsl.settings",
     "TaskError": "azdsl.taskset",
     "TaskSet": "azdsl.taskset",
+    "Tuned": "azdsl.tuning",
+    "tune": "azdsl.tuning",
 }
 """Where a public name is defined, if not in ``azdsl.api``."""
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "Show a run as one HTML page.",
     "score": "Fitness of a program on fresh tasks or on a data file.",
     "show": "Print a program: instructions, names, NumPy, equations or a picture.",
+    "tune": "Find better constants for a program as it stands.",
 }
 """Every subcommand, by its module in ``azdsl.cli``, with its line in the overview."""
 

@@ -29,8 +29,12 @@ def _before(block: Block, after: frozenset[Address]) -> tuple[list[bool], frozen
     return keep, frozenset(live)
 
 
-def live_exits(program: Program, multiclass: bool = False) -> tuple[frozenset[Address], ...]:
+def live_exits(
+    program: Program, multiclass: bool = False, observed: frozenset[Address] = frozenset()
+) -> tuple[frozenset[Address], ...]:
     """What is read after Setup, after Predict and after Learn, by live instructions or as the prediction.
+
+    ``observed`` are registers that are read after Predict beside the prediction.
 
     After Predict comes the reading of the prediction, then Learn or the next Predict; after Learn and Setup
     comes Predict. The least fixed point of that: a register that only feeds itself is dead. Labels and
@@ -41,7 +45,7 @@ def live_exits(program: Program, multiclass: bool = False) -> tuple[frozenset[Ad
     entry: frozenset[Address] = frozenset()
     while True:
         _, before_learn = _before(program.learn, entry)
-        after = frozenset({prediction}) | (before_learn - given) | entry
+        after = observed | {prediction} | (before_learn - given) | entry
         _, before = _before(program.predict, after)
         if before - given == entry:
             return entry, after, entry

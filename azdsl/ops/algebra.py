@@ -1,6 +1,7 @@
 """Ops that combine shapes: products, broadcasts, reductions, transposition; and the one that does nothing.
 
-A vector is a list of F numbers, a matrix a list of F rows.
+A vector is a list of F numbers, a matrix a list of F rows. Derivatives take norms and deviations of zero to be
+flat: 5e-324, the least positive number, keeps their quotients 0/0 from being NaN.
 """
 
 from __future__ import annotations
@@ -20,62 +21,62 @@ def noop() -> None:
     """Nothing."""
 
 
-@op(18, "s v -> v", "{out} = {a} * {b}")
+@op(18, "s v -> v", "{out} = {a} * {b}", ("{da} * {b}", "{a} * {db}"))
 def vector_scale(a: Scalar, b: Vector) -> Vector:
     """Scalar times vector."""
     return [a * x for x in b]
 
 
-@op(29, "s m -> m", "{out} = {a} * {b}")
+@op(29, "s m -> m", "{out} = {a} * {b}", ("{da} * {b}", "{a} * {db}"))
 def matrix_scale(a: Scalar, b: Matrix) -> Matrix:
     """Scalar times matrix."""
     return [[a * x for x in row] for row in b]
 
 
-@op(19, "s -> v", "{out} = bcast({a})")
+@op(19, "s -> v", "{out} = bcast({a})", "bcast({da})")
 def vector_broadcast(a: Scalar, *, features: int) -> Vector:
     """Every entry is a."""
     return [a] * features
 
 
-@op(32, "v -> m", "{out} = bcast({a}, axis=0)")
+@op(32, "v -> m", "{out} = bcast({a}, axis=0)", "bcast({da}, axis=0)")
 def column_broadcast(a: Vector) -> Matrix:
     """m[i, j] = a[i]: every column is a."""
     return [[x] * len(a) for x in a]
 
 
-@op(33, "v -> m", "{out} = bcast({a}, axis=1)")
+@op(33, "v -> m", "{out} = bcast({a}, axis=1)", "bcast({da}, axis=1)")
 def row_broadcast(a: Vector) -> Matrix:
     """m[i, j] = a[j]: every row is a."""
     return [list(a) for _ in a]
 
 
-@op(27, "v v -> s", "{out} = dot({a}, {b})", commutative=True)
+@op(27, "v v -> s", "{out} = dot({a}, {b})", ("dot({da}, {b})", "dot({a}, {db})"), commutative=True)
 def dot(a: Vector, b: Vector) -> Scalar:
     """Inner product, summed left to right."""
     return numbers.total([x * y for x, y in zip(a, b, strict=True)])
 
 
-@op(28, "v v -> m", "{out} = outer({a}, {b})")
+@op(28, "v v -> m", "{out} = outer({a}, {b})", ("outer({da}, {b})", "outer({a}, {db})"))
 def outer(a: Vector, b: Vector) -> Matrix:
     """Outer product: m[i, j] = a[i] * b[j]."""
     return [[x * y for y in b] for x in a]
 
 
-@op(31, "m v -> v", "{out} = dot({a}, {b})")
+@op(31, "m v -> v", "{out} = dot({a}, {b})", ("dot({da}, {b})", "dot({a}, {db})"))
 def matvec(a: Matrix, b: Vector) -> Vector:
     """Matrix times vector, each row summed left to right."""
     return [dot(row, b) for row in a]
 
 
-@op(43, "m m -> m", "{out} = matmul({a}, {b})", rank=3)
+@op(43, "m m -> m", "{out} = matmul({a}, {b})", ("matmul({da}, {b})", "matmul({a}, {db})"), rank=3)
 def matmul(a: Matrix, b: Matrix) -> Matrix:
     """Matrix product, each entry summed left to right."""
     columns = transpose(b)
     return [[dot(row, column) for column in columns] for row in a]
 
 
-@op(37, "m -> m", "{out} = transpose({a})")
+@op(37, "m -> m", "{out} = transpose({a})", "transpose({da})")
 def transpose(a: Matrix) -> Matrix:
     """Rows become columns."""
     return [list(column) for column in zip(*a, strict=True)]
@@ -86,61 +87,67 @@ def _entries(a: Matrix) -> Vector:
     return [x for row in a for x in row]
 
 
-@op(21, "v -> s", "{out} = norm({a})")
+@op(21, "v -> s", "{out} = norm({a})", "dot({a}, {da}) / maximum({out}, 5e-324)")
 def vector_norm(a: Vector) -> Scalar:
     """Euclidean norm."""
     return numbers.norm(a)
 
 
-@op(34, "m -> s", "{out} = norm({a})")
+@op(34, "m -> s", "{out} = norm({a})", "dot(dot({a} * {da}, bcast(1)), bcast(1)) / maximum({out}, 5e-324)")
 def matrix_norm(a: Matrix) -> Scalar:
     """Frobenius norm, summed row after row."""
     return numbers.norm(_entries(a))
 
 
-@op(35, "m -> v", "{out} = norm({a}, axis=0)")
+@op(35, "m -> v", "{out} = norm({a}, axis=0)", "dot(transpose({a} * {da}), bcast(1)) / maximum({out}, 5e-324)")
 def column_norm(a: Matrix) -> Vector:
     """v[j] = norm of column j."""
     return [numbers.norm(column) for column in transpose(a)]
 
 
-@op(36, "m -> v", "{out} = norm({a}, axis=1)")
+@op(36, "m -> v", "{out} = norm({a}, axis=1)", "dot({a} * {da}, bcast(1)) / maximum({out}, 5e-324)")
 def row_norm(a: Matrix) -> Vector:
     """v[i] = norm of row i."""
     return [numbers.norm(row) for row in a]
 
 
-@op(50, "v -> s", "{out} = mean({a})")
+@op(50, "v -> s", "{out} = mean({a})", "mean({da})")
 def vector_mean(a: Vector) -> Scalar:
     """Mean of the entries."""
     return numbers.mean(a)
 
 
-@op(51, "m -> s", "{out} = mean({a})")
+@op(51, "m -> s", "{out} = mean({a})", "mean({da})")
 def matrix_mean(a: Matrix) -> Scalar:
     """Mean of all entries, summed row after row."""
     return numbers.mean(_entries(a))
 
 
-@op(52, "m -> v", "{out} = mean({a}, axis=1)")
+@op(52, "m -> v", "{out} = mean({a}, axis=1)", "mean({da}, axis=1)")
 def row_mean(a: Matrix) -> Vector:
     """v[i] = mean of row i."""
     return [numbers.mean(row) for row in a]
 
 
-@op(53, "m -> v", "{out} = std({a}, axis=1)", weight=2.0)
+@op(
+    53,
+    "m -> v",
+    "{out} = std({a}, axis=1)",
+    "(mean({a} * {da}, axis=1) - mean({a}, axis=1) * mean({da}, axis=1)) / maximum({out}, 5e-324)",
+    weight=2.0,
+)
 def row_std(a: Matrix) -> Vector:
     """v[i] = standard deviation of row i: sqrt(mean(x²) - mean(x)²), unclamped."""
     return [numbers.std(row) for row in a]
 
 
-@op(54, "v -> s", "{out} = std({a})", weight=2.0)
+@op(54, "v -> s", "{out} = std({a})", "(mean({a} * {da}) - mean({a}) * mean({da})) / maximum({out}, 5e-324)", weight=2.0)
 def vector_std(a: Vector) -> Scalar:
     """Standard deviation of the entries: sqrt(mean(x²) - mean(x)²), unclamped."""
     return numbers.std(a)
 
 
-@op(55, "m -> s", "{out} = std({a})", weight=2.0)
+@op(55, "m -> s", "{out} = std({a})", "(mean({a} * {da}) - mean({a}) * mean({da})) / maximum({out}, 5e-324)", weight=2.0)
 def matrix_std(a: Matrix) -> Scalar:
     """Standard deviation of all entries: sqrt(mean(x²) - mean(x)²), unclamped."""
     return numbers.std(_entries(a))

@@ -54,6 +54,10 @@ class Op:
     ``semantics`` takes the inputs, then the constants, then the keyword arguments that ``context``
     names: ``features`` (F), ``old`` (the output's value before), ``draws`` (the random source).
     ``weight`` is the cost of one element's work, in additions.
+
+    ``derivative`` has for each input the part of the output's change that is due to it: text of the language with
+    ``{a}``, ``{b}``, the new ``{out}`` and the input's own change, ``{da}`` or ``{db}``; ``"0"`` where there is none.
+    Constants of the op change as in ``general``, which is the op with constants in scalar registers.
     """
 
     code: int
@@ -64,6 +68,8 @@ class Op:
     template: str
     doc: str
     semantics: Callable[..., Any] = field(repr=False)
+    derivative: tuple[str, ...] = ()
+    general: str | None = None
     context: tuple[str, ...] = ()
     commutative: bool = False
     weight: float = 1.0
@@ -118,7 +124,9 @@ def op(
     code: int,
     signature: str,
     template: str,
+    derivative: tuple[str, ...] | str = (),
     *,
+    general: str | None = None,
     constants: tuple[Role, ...] = (),
     commutative: bool = False,
     weight: float = 1.0,
@@ -129,10 +137,17 @@ def op(
 
     ``signature`` reads ``"v v -> s"``. ``rank`` is the exponent of F in the op's cost; by default
     that of its largest register. Returns the function itself, so that one body can define several ops.
+    Raises ``ValueError`` unless there is one ``derivative`` (see ``Op``) for each input, and a ``general`` form
+    for constants that are numbers.
     """
     before, _, after = signature.partition("->")
     inputs = tuple(_KINDS[word] for word in before.split())
     output = _KINDS[after.strip()] if after.strip() else None
+    derivative = (derivative,) if isinstance(derivative, str) else derivative
+    if len(derivative) != len(inputs):
+        raise ValueError(f"op {code} needs a derivative for each of its {len(inputs)} inputs, not {len(derivative)}")
+    if (general is None) != (not set(constants) - {Role.INDEX}):
+        raise ValueError(f"op {code} needs a general form exactly if it has constants other than indexes")
     largest = max((_RANK[kind] for kind in (*inputs, *((output,) if output else ()))), default=0)
 
     def define(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,6 +163,8 @@ def op(
             template=template,
             doc=inspect.getdoc(function) or "",
             semantics=function,
+            derivative=derivative,
+            general=general,
             context=tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
             commutative=commutative,
             weight=weight,

@@ -26,43 +26,84 @@ def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-def _define(codes: dict[str, int], family: str, function: Callable[..., Any], template: str, **facts: Any) -> None:
-    """Define the op ``function`` at each kind in ``codes``; ``family`` names it, as ``vector_add``."""
+def _define(
+    codes: dict[str, int], family: str, function: Callable[..., Any], template: str, *derivative: str, **facts: Any
+) -> None:
+    """Define the op ``function`` at each kind in ``codes``; ``family`` names it, as ``vector_add``.
+
+    ``derivative`` (see ``definition.Op``) holds at every kind, since its text does.
+    """
     doc, arity = facts.pop("doc"), 1 + ("{b}" in template)
     words = {"s": "scalar", "v": "vector", "m": "matrix"}
     for kind, code in codes.items():
         body = entrywise(function)
         body.__doc__ = doc if kind == "s" else f"{doc.rstrip('.')}, entry by entry."
         name = family if len(codes) == 1 else f"{words[kind]}_{family}"
-        op(code, f"{' '.join([kind] * arity)} -> {kind}", template, name=name, **facts)(body)
+        op(code, f"{' '.join([kind] * arity)} -> {kind}", template, derivative, name=name, **facts)(body)
 
 
-_define({"s": 1, "v": 23, "m": 39}, "add", operator.add, "{out} = {a} + {b}", doc="Sum.", commutative=True)
-_define({"s": 2, "v": 24, "m": 40}, "subtract", operator.sub, "{out} = {a} - {b}", doc="Difference.")
-_define({"s": 3, "v": 25, "m": 41}, "multiply", operator.mul, "{out} = {a} * {b}", doc="Product.", commutative=True)
-_define({"s": 4, "v": 26, "m": 42}, "divide", numbers.divide, "{out} = {a} / {b}", doc="Quotient; x/0 is ±inf, 0/0 NaN.", weight=4.0)
-_define({"s": 5, "v": 22, "m": 38}, "abs", abs, "{out} = abs({a})", doc="Absolute value.")
+_define({"s": 1, "v": 23, "m": 39}, "add", operator.add, "{out} = {a} + {b}", "{da}", "{db}", doc="Sum.", commutative=True)
+_define({"s": 2, "v": 24, "m": 40}, "subtract", operator.sub, "{out} = {a} - {b}", "{da}", "-{db}", doc="Difference.")
+_define(
+    {"s": 3, "v": 25, "m": 41},
+    "multiply",
+    operator.mul,
+    "{out} = {a} * {b}",
+    "{da} * {b}",
+    "{a} * {db}",
+    doc="Product.",
+    commutative=True,
+)
+_define(
+    {"s": 4, "v": 26, "m": 42},
+    "divide",
+    numbers.divide,
+    "{out} = {a} / {b}",
+    "{da} / {b}",
+    "-({out} * {db} / {b})",
+    doc="Quotient; x/0 is ±inf, 0/0 NaN.",
+    weight=4.0,
+)
+_define({"s": 5, "v": 22, "m": 38}, "abs", abs, "{out} = abs({a})", "(heaviside({a}) - heaviside(-{a})) * {da}", doc="Absolute value.")
 _define(
     {"s": 6, "v": 20, "m": 30},
     "reciprocal",
     lambda a: numbers.divide(type(a)(1.0), a),
     "{out} = 1 / {a}",
+    "-({out} * {out} * {da})",
     doc="Reciprocal; 1/0 is ±inf.",
     weight=4.0,
 )
-_define({"s": 7}, "sin", numbers.sin, "{out} = sin({a})", doc="Sine of radians.", weight=20.0)
-_define({"s": 8}, "cos", numbers.cos, "{out} = cos({a})", doc="Cosine of radians.", weight=20.0)
-_define({"s": 9}, "tan", numbers.tan, "{out} = tan({a})", doc="Tangent of radians.", weight=20.0)
-_define({"s": 10}, "arcsin", numbers.arcsin, "{out} = arcsin({a})", doc="Inverse sine; NaN outside [-1, 1].", weight=20.0)
-_define({"s": 11}, "arccos", numbers.arccos, "{out} = arccos({a})", doc="Inverse cosine; NaN outside [-1, 1].", weight=20.0)
-_define({"s": 12}, "arctan", numbers.arctan, "{out} = arctan({a})", doc="Inverse tangent.", weight=20.0)
-_define({"s": 13}, "exp", numbers.exp, "{out} = exp({a})", doc="Exponential; overflow is inf.", weight=20.0)
-_define({"s": 14}, "log", numbers.log, "{out} = log({a})", doc="Natural logarithm; -inf at 0, NaN below.", weight=20.0)
+_define({"s": 7}, "sin", numbers.sin, "{out} = sin({a})", "cos({a}) * {da}", doc="Sine of radians.", weight=20.0)
+_define({"s": 8}, "cos", numbers.cos, "{out} = cos({a})", "-(sin({a}) * {da})", doc="Cosine of radians.", weight=20.0)
+_define({"s": 9}, "tan", numbers.tan, "{out} = tan({a})", "(1 + {out} * {out}) * {da}", doc="Tangent of radians.", weight=20.0)
+_define(
+    {"s": 10},
+    "arcsin",
+    numbers.arcsin,
+    "{out} = arcsin({a})",
+    "{da} / cos({out})",
+    doc="Inverse sine; NaN outside [-1, 1].",
+    weight=20.0,
+)
+_define(
+    {"s": 11},
+    "arccos",
+    numbers.arccos,
+    "{out} = arccos({a})",
+    "-({da} / sin({out}))",
+    doc="Inverse cosine; NaN outside [-1, 1].",
+    weight=20.0,
+)
+_define({"s": 12}, "arctan", numbers.arctan, "{out} = arctan({a})", "{da} / (1 + {a} * {a})", doc="Inverse tangent.", weight=20.0)
+_define({"s": 13}, "exp", numbers.exp, "{out} = exp({a})", "{out} * {da}", doc="Exponential; overflow is inf.", weight=20.0)
+_define({"s": 14}, "log", numbers.log, "{out} = log({a})", "{da} / {a}", doc="Natural logarithm; -inf at 0, NaN below.", weight=20.0)
 _define(
     {"s": 15},
     "scalar_heaviside",
     lambda a: type(a)(1.0 if a >= 0 else 0.0),
     "{out} = heaviside({a}, 1.0)",
+    "0",
     doc="Step: 1 if a >= 0 else 0 (NaN gives 0).",
 )
 _define(
@@ -70,9 +111,42 @@ _define(
     "heaviside",
     lambda a: type(a)(1.0 if a > 0 else 0.0),
     "{out} = heaviside({a}, 1.0)",
+    "0",
     doc="Step: 1 where a > 0 else 0 (0 at 0: not as printed, as the reference computes it).",
 )
-_define({"s": 44, "v": 45}, "minimum", numbers.second_if_less, "{out} = minimum({a}, {b})", doc="b if b < a else a (a NaN on either side: a).")
-_define({"m": 46}, "matrix_minimum", numbers.first_if_less, "{out} = minimum({a}, {b})", doc="a if a < b else b (a NaN on either side: b).")
-_define({"s": 47, "v": 48}, "maximum", numbers.second_if_greater, "{out} = maximum({a}, {b})", doc="b if a < b else a (a NaN on either side: a).")
-_define({"m": 49}, "matrix_maximum", numbers.first_if_greater, "{out} = maximum({a}, {b})", doc="a if a > b else b (a NaN on either side: b).")
+_LESSER = "(1 - heaviside({a} - {b})) * {da}", "heaviside({a} - {b}) * {db}"
+_GREATER = "(1 - heaviside({b} - {a})) * {da}", "heaviside({b} - {a}) * {db}"
+"""Derivatives of the smaller and the larger of two numbers: that of the one chosen."""
+
+_define(
+    {"s": 44, "v": 45},
+    "minimum",
+    numbers.second_if_less,
+    "{out} = minimum({a}, {b})",
+    *_LESSER,
+    doc="b if b < a else a (a NaN on either side: a).",
+)
+_define(
+    {"m": 46},
+    "matrix_minimum",
+    numbers.first_if_less,
+    "{out} = minimum({a}, {b})",
+    *_LESSER,
+    doc="a if a < b else b (a NaN on either side: b).",
+)
+_define(
+    {"s": 47, "v": 48},
+    "maximum",
+    numbers.second_if_greater,
+    "{out} = maximum({a}, {b})",
+    *_GREATER,
+    doc="b if a < b else a (a NaN on either side: a).",
+)
+_define(
+    {"m": 49},
+    "matrix_maximum",
+    numbers.first_if_greater,
+    "{out} = maximum({a}, {b})",
+    *_GREATER,
+    doc="a if a > b else b (a NaN on either side: b).",
+)

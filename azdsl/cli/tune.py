@@ -1,0 +1,111 @@
+"""``azdsl tune``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from azdsl.cli import DONE
+from azdsl.cli.files import base_dir, read_text
+from azdsl.cli.options import apply_options, experiment_options
+
+if TYPE_CHECKING:
+    from azdsl.settings import Task
+    from azdsl.tuning import Tuned
+
+
+@click.command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the tuned program here.")
+@click.option("--evals", type=click.IntRange(1), default=300, help="How many programs to try [300].")
+@click.option("--method", default="random,local", metavar="NAMES", help="Some of random, local, gradient, in order [random,local].")
+@click.option("--only", metavar="NAMES", multiple=True, help="Tune these numbers only: variables, registers or lines.")
+@click.option("--data", metavar="FILE", help="Tune on this table: short for --task file --path FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@experiment_options
+def command(
+    file: str,
+    output: Path | None,
+    evals: int,
+    method: str,
+    only: tuple[str, ...],
+    data: str | None,
+    as_json: bool,
+    timeout: float | None,
+    **settings: Any,
+) -> int:
+    """Find better constants for the program in FILE as it stands.
+
+    Numbers written in its functions keep their signs; their sizes are searched on a logarithmic scale: random
+    factors from 1/100 to 100, then Gaussian steps from the best, or steps along the gradient of the validation
+    loss. The tasks are those of the search; the ten best are compared on the selection tasks, and the answer and
+    the original scored on the test tasks. The file that is written differs in its numbers only. Every key that a
+    file may set is an option, and wins over the file. FILE may be - for standard input.
+
+    \b
+    Example:
+      azdsl tune examples/network.az -o tuned.az
+      azdsl tune prog.az --only rate,12 --method random,gradient --evals 1000
+      azdsl tune prog.az --data prices.csv --target-column price -o tuned.az
+    """
+    from azdsl import tasks as make
+    from azdsl.search.rundir import write_text
+    from azdsl.syntax import parse_experiment
+    from azdsl.tuning.run import tune_text, words
+
+    if output and not output.parent.is_dir():
+        raise click.UsageError(f"{output.parent} is no directory")
+    if data is not None:
+        settings |= {"task": "file", "path": data}
+    text = read_text(file)
+    experiment = apply_options(parse_experiment(text, file), settings, base_dir(file))
+    found = tune_text(
+        text,
+        experiment,
+        base_dir(file),
+        tasks=None,
+        methods=words(method),
+        evals=evals,
+        timeout=timeout,
+        only=words(only) if only else None,
+        announce=lambda: click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True),
+    )
+    if output:
+        write_text(output, found.text)
+    if as_json:
+        click.echo(json.dumps({"file": file, "seed": experiment.search.seed, **found.as_dict()}))
+    else:
+        click.echo(_summary(found, experiment.task or make.DEFAULT_TASK, experiment.search.seed))
+        click.echo(f"written   {output}" if output else "-o FILE writes the tuned program")
+    return DONE
+
+
+def _summary(found: Tuned, task: Task, seed: int) -> str:
+    """The figures as a person reads them."""
+    from azdsl import tasks as make
+
+    lines = [f"task      {make.describe(task)}, seed {seed}"]
+    lines += [f"{name:9} {spent:,} evaluations, best {best:.6f} on the search tasks" for name, spent, best in found.methods]
+    width = max(len(constant.name) for constant in found.constants)
+    lines += [
+        f"line {c.line:<4} {c.name:{width}}  {c.before:g}" + (f" -> {c.after:g}" if c.after != c.before else "  (kept)")
+        for c in found.constants
+    ]
+    before, after = found.before, found.after
+    lines.append(f"fitness   {before.test:.6f} -> {after.test:.6f} on the test tasks{_spread(found)}")
+    lines.append(f"          {before.select:.6f} -> {after.select:.6f} on the selection tasks")
+    if task.metric != "rmse":
+        lines.append(f"accuracy  {100 * before.test:.2f} % -> {100 * after.test:.2f} %")
+    if not found.improved:
+        lines.append("nothing better found: the numbers stay as they are")
+    return "\n".join(lines)
+
+
+def _spread(found: Tuned) -> str:
+    """How many test tasks there are, and how sure the difference is."""
+    count = len(found.after.test_tasks)
+    gain, error = found.gain
+    return f" ({count}; difference {gain:+.6f} ± {error:.6f})" if count > 1 else ""

@@ -1,0 +1,109 @@
+"""What is tuned: the numbers written in a program's text, and which constants of the program they become."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from azdsl.diagnostics import SyntaxError
+from azdsl.ir import Program, liveness
+from azdsl.ops import Role
+from azdsl.settings import SettingsError
+from azdsl.syntax import parse
+from azdsl.syntax.literals import Literal, literals, with_values
+from azdsl.tuning.differentiate import Place
+
+DIGITS = 3
+"""Significant digits of the values that are tried: finer ones make no difference worth having."""
+
+_PROBE = 1.0 + 2.0**-20
+"""The factor by which a literal is changed to see what depends on it."""
+
+Point = tuple[float, ...]
+"""A value for each tuned number."""
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """A number in the text that can be tuned, and the live constants that it becomes."""
+
+    literal: Literal
+    places: tuple[Place, ...]
+
+    @property
+    def label(self) -> str:
+        """What the number is called: the variable or register that its statement assigns to."""
+        return self.literal.name or f"line {self.literal.line}"
+
+
+def rounded(value: float) -> float:
+    """``value`` to ``DIGITS`` significant digits."""
+    return float(f"{value:.{DIGITS - 1}e}")
+
+
+def tunables(text: str, multiclass: bool = False, only: Collection[str] | None = None) -> tuple[Tunable, ...]:
+    """The numbers of a program's text that can be tuned.
+
+    Left out are zeros (their scale says nothing), places of entries, numbers of instructions that cannot reach a
+    prediction, and numbers that are part of an operation (the 1 of ``1 / s2``). ``only`` names those to keep, by
+    variable, register or line. Raises ``SettingsError`` if a name fits none.
+    """
+    program = parse(text)
+    live = liveness(program, multiclass)
+    found = []
+    for literal in literals(text):
+        changed = literal.value != 0.0 and _changed(program, text, literal)
+        places = [place for place in changed or () if live[place[0]][place[1]]]
+        if places:
+            found.append(Tunable(literal, tuple(places)))
+    if only is None:
+        return tuple(found)
+    names = {name for item in found for name in (item.literal.name, str(item.literal.line))}
+    for name in only:
+        if name not in names:
+            known = ", ".join(dict.fromkeys(item.label for item in found)) or "none"
+            raise SettingsError("only", f"only={name}: no number to tune there; these can be tuned: {known}")
+    return tuple(item for item in found if {item.literal.name, str(item.literal.line)} & set(only))
+
+
+def _changed(program: Program, text: str, literal: Literal) -> list[Place]:
+    """The constants that change when a literal does; none if it is more than a constant."""
+    try:
+        other = parse(with_values(text, {literal: literal.value * _PROBE}))
+    except SyntaxError:
+        return []
+    places = []
+    for function, blocks in enumerate(zip(program.functions, other.functions, strict=True)):
+        if len(blocks[0]) != len(blocks[1]):
+            return []
+        for at, (mine, its) in enumerate(zip(*blocks, strict=True)):
+            if (mine.op, mine.inputs, mine.output) != (its.op, its.inputs, its.output):
+                return []
+            roles = zip(mine.op.constants, mine.constants, its.constants, strict=True)
+            places += [(function, at, slot) for slot, (role, a, b) in enumerate(roles) if a != b and role is not Role.INDEX]
+    return places
+
+
+def start(items: Sequence[Tunable]) -> Point:
+    """The values that the text has."""
+    return tuple(item.literal.value for item in items)
+
+
+def with_point(program: Program, items: Sequence[Tunable], point: Point) -> Program:
+    """The program with the numbers of ``point``."""
+    values: dict[Place, float] = {}
+    for item, value in zip(items, point, strict=True):
+        for function, at, slot in item.places:
+            before = program.functions[function][at].constants[slot]
+            values[function, at, slot] = math.copysign(value, before) if abs(before) == abs(item.literal.value) else (
+                before * (value / item.literal.value)
+            )
+    blocks = [
+        tuple(
+            replace(i, constants=tuple(values.get((function, at, slot), c) for slot, c in enumerate(i.constants)))
+            for at, i in enumerate(block)
+        )
+        for function, block in enumerate(program.functions)
+    ]
+    return Program(*blocks)

@@ -1,0 +1,182 @@
+"""The derivative of a program with respect to its constants, as a program: forward differentiation.
+
+Beside every register whose value depends on a tuned constant stands another with that value's change. The
+rules are those of the op table (``Op.derivative`` and ``Op.general``), which are text of the language; so is
+the derivative, which is parsed like any program and compiled like one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from azdsl.diagnostics import SyntaxError
+from azdsl.ir import (
+    FEATURES,
+    FUNCTIONS,
+    LABEL,
+    LABELS,
+    MAX_REGISTERS,
+    PREDICTION,
+    PREDICTIONS,
+    Address,
+    Instruction,
+    Program,
+    format_constant,
+)
+from azdsl.ops import Kind, Role
+from azdsl.syntax import parse
+
+Place = tuple[int, int, int]
+"""A constant of a program: its function, its instruction there and its place in that."""
+
+NO_CHANGE = "0"
+"""The derivative of what does not depend on its input but for steps."""
+
+
+class TooLarge(ValueError):
+    """The derivative needs more registers or instructions than a program can have."""
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """What ``differentiate`` makes.
+
+    Before Setup the registers ``constants`` must hold the tuned constants, and ``changes`` how fast each changes.
+    ``prediction`` then is the change of the prediction, None when no tuned constant reaches it, and
+    ``program`` computes both.
+    """
+
+    program: Program
+    constants: tuple[Address, ...]
+    changes: tuple[Address, ...]
+    prediction: Address | None
+
+
+def differentiate(program: Program, places: Sequence[Place], multiclass: bool = False) -> Derivative:
+    """The derivative of a live program with respect to the constants at ``places``.
+
+    It is the derivative almost everywhere: steps are flat, and where two numbers are equal their minimum and
+    maximum change as one of them does. Raises ``TooLarge``.
+    """
+    constants = _registers(Kind.SCALAR, _taken(program))
+    tuned = {place: next(constants) for place in places}
+    program = _parsed(_with_registers(program, tuned), multiclass)
+    active = _dependent(program, frozenset(tuned.values()))
+    taken = _taken(program) | frozenset(tuned.values())
+    free = {kind: _registers(kind, taken) for kind in Kind}
+    change = {address: next(free[address.kind]) for address in sorted(active, key=str)}
+    prediction = PREDICTIONS if multiclass else PREDICTION
+    return Derivative(
+        _parsed(_with_changes(program, change, multiclass), multiclass),
+        tuple(tuned.values()),
+        tuple(change[address] for address in tuned.values()),
+        change.get(prediction),
+    )
+
+
+def _taken(program: Program) -> frozenset[Address]:
+    """The registers that mean something already."""
+    named = {a for i in program.instructions for a in (*i.inputs, *((i.output,) if i.output else ()))}
+    return frozenset(named | {LABEL, PREDICTION, FEATURES, LABELS, PREDICTIONS})
+
+
+def _registers(kind: Kind, taken: frozenset[Address]) -> Iterator[Address]:
+    """The registers of ``kind`` that are free. Raises ``TooLarge`` at their end."""
+    for index in count():
+        if index >= MAX_REGISTERS:
+            raise TooLarge(f"the derivative needs more than {MAX_REGISTERS} {kind.word} registers")
+        if Address(kind, index) not in taken:
+            yield Address(kind, index)
+
+
+def _parsed(blocks: Iterable[Sequence[str]], multiclass: bool) -> Program:
+    """The program of these statements."""
+    # a multi-class task keeps variables out of the registers that its evaluation writes
+    lines = ["task sklearn(digits)"] if multiclass else []
+    lines.append(f"registers(scalars={MAX_REGISTERS}, vectors={MAX_REGISTERS}, matrices={MAX_REGISTERS})")
+    for name, statements in zip(FUNCTIONS, blocks, strict=True):
+        lines.append(f"def {name}():")
+        lines += [f"  {line}" for statement in statements for line in statement.split("\n")]
+    try:
+        return parse("\n".join(lines) + "\n", "<derivative>")
+    except SyntaxError as error:
+        if {found.code for found in error.diagnostics} <= {"registers", "too-long"}:
+            raise TooLarge("the derivative needs more registers or instructions than a program can have") from None
+        raise
+
+
+def _with_registers(program: Program, tuned: Mapping[Place, Address]) -> list[list[str]]:
+    """Statements of the program with the constants at some places read from registers."""
+
+    def statement(function: int, at: int, instruction: Instruction) -> str:
+        registers = {slot: tuned.get((function, at, slot)) for slot in range(len(instruction.constants))}
+        general = instruction.op.general
+        if general is None or not any(registers.values()):
+            return str(instruction)
+        texts = [
+            str(registers[slot] or f"({format_constant(value)})" if role is not Role.INDEX else format_constant(value))
+            for slot, (role, value) in enumerate(zip(instruction.op.constants, instruction.constants, strict=True))
+        ]
+        return general.format(out=instruction.output, **{f"c{slot}": text for slot, text in enumerate(texts)})
+
+    return [
+        [statement(function, at, instruction) for at, instruction in enumerate(block)]
+        for function, block in enumerate(program.functions)
+    ]
+
+
+def _dependent(program: Program, sources: frozenset[Address]) -> frozenset[Address]:
+    """The registers that at some time hold a value that depends on ``sources``, these included."""
+    found = set(sources)
+    while True:
+        more = {
+            i.output
+            for i in program.instructions
+            if i.output and any(a in found for a, _ in _parts(i)) and i.output not in found
+        }
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def _parts(instruction: Instruction) -> Iterator[tuple[Address, Callable[..., str]]]:
+    """The inputs that an instruction's output changes with, and the text of the change that each causes."""
+    for slot, address, rule in zip("ab", instruction.inputs, instruction.op.derivative, strict=False):
+        if rule != NO_CHANGE:
+            yield address, lambda change, rule=rule, slot=slot, **names: rule.format(**{f"d{slot}": change}, **names)
+
+
+def _with_changes(program: Program, change: Mapping[Address, Address], multiclass: bool) -> Iterator[list[str]]:
+    """Statements of the program and, after each that writes a register in ``change``, of how that changes."""
+    for function, block in enumerate(program.functions):
+        # the evaluation overwrites v1 before Predict and Learn
+        lines = [f"{change[LABELS]} = 0"] if multiclass and function and LABELS in change else []
+        for instruction in block:
+            lines += _statements(instruction, change) if instruction.output in change else [str(instruction)]
+        yield lines
+
+
+def _statements(instruction: Instruction, change: Mapping[Address, Address]) -> Iterator[str]:
+    """An instruction and the change of its output."""
+    op, out = instruction.op, instruction.output
+    assert out is not None
+    changed = change[out]
+    slots: dict[str, str] = {slot: str(address) for slot, address in zip("ab", instruction.inputs, strict=False)}
+    if op.updates:
+        # the entry is set to a constant that is not tuned, the others change as they did
+        still = [c if role is Role.INDEX else 0.0 for role, c in zip(op.constants, instruction.constants, strict=True)]
+        yield str(instruction)
+        yield str(Instruction(op, (), changed, tuple(still)))
+        return
+    # an output that is also an input keeps its old value until the change is known
+    aside = f"new_{out.kind.word}" if out in instruction.inputs else str(out)
+    texts = {f"c{slot}": format_constant(value) for slot, value in enumerate(instruction.constants)}
+    parts = [
+        text(str(change[address]), **slots, out=aside) for address, text in _parts(instruction) if address in change
+    ]
+    yield op.template.format(out=aside, **slots, **texts)
+    yield f"{changed} = " + (" + ".join(f"({part})" for part in parts) if parts else "0")
+    if aside != str(out):
+        yield f"{out} = {aside}"

@@ -1,0 +1,128 @@
+"""The ways to look for better constants. All work on the logarithms of their sizes and keep their signs.
+
+A method proposes points, the fitness on the search tasks decides, and the next method starts from the best.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.tuning.constants import Point, rounded
+
+RANGE = 100.0
+"""Random search multiplies a constant by a factor between 1 / RANGE and RANGE, log-uniformly."""
+
+BATCH = 16
+"""Points that local search proposes at a time; random search proposes twice as many."""
+
+WIDEST, NARROWEST = math.log(3.0), 0.003
+"""Standard deviation of local search's first steps, and that (or the length) of the last, in logarithms."""
+
+WIDEN, NARROW = 1.3, 0.6
+"""What steps are multiplied by after a batch that found better, or did not."""
+
+LENGTHS = (2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
+"""The step lengths that are tried at once along a gradient, as multiples of the current one."""
+
+Slope = Callable[[Point], NDArray[np.float64] | None]
+"""The slope of the loss in the logarithm of each constant, None where it is not known."""
+
+
+@dataclass
+class Trials:
+    """Points with their fitness, a budget for more, and a time by which to end (``time.monotonic``).
+
+    A method that is over its share of the budget is ``exhausted``. ``evaluate`` takes several points at once.
+    """
+
+    evaluate: Callable[[Sequence[Point]], Sequence[float]]
+    budget: int
+    deadline: float = math.inf
+    known: dict[Point, float] = field(default_factory=dict)
+    spent: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more may be tried."""
+        return self.spent >= self.budget or time.monotonic() >= self.deadline
+
+    @property
+    def best(self) -> Point:
+        """The fittest point; the first found of equals."""
+        return max(self.known, key=self.known.__getitem__)
+
+    def ranking(self) -> list[Point]:
+        """All points, the fittest first."""
+        return sorted(self.known, key=lambda point: -self.known[point])
+
+    def spend(self, evaluations: int) -> None:
+        """Count work that is as much as so many evaluations."""
+        self.spent += evaluations
+
+    def improve(self, points: Iterable[Point]) -> bool:
+        """Try points as far as the budget goes; whether one is better than all before."""
+        new = [point for point in dict.fromkeys(points) if point not in self.known]
+        new = [] if self.exhausted else new[: self.budget - self.spent]
+        if not new:
+            return False
+        before = max(self.known.values(), default=-math.inf)
+        self.known |= zip(new, map(float, self.evaluate(new)), strict=True)
+        self.spent += len(new)
+        return max(self.known.values()) > before
+
+
+def random_search(trials: Trials, start: Point, rng: np.random.Generator) -> None:
+    """Factors around ``start``, log-uniform; each constant is redrawn with probability 1/2, at least one."""
+    while not trials.exhausted:
+        logs = rng.uniform(-math.log(RANGE), math.log(RANGE), (2 * BATCH, len(start)))
+        _try(trials, start, np.where(_some(rng, logs.shape), logs, 0.0))
+
+
+def local_search(trials: Trials, rng: np.random.Generator) -> None:
+    """Gaussian steps from the best point, wider after a success and narrower after a failure."""
+    spread = WIDEST
+    while not trials.exhausted and spread > NARROWEST:
+        best = trials.best
+        logs = spread * rng.standard_normal((BATCH, len(best)))
+        spread *= WIDEN if _try(trials, best, np.where(_some(rng, logs.shape), logs, 0.0)) else NARROW
+
+
+def gradient_search(trials: Trials, slope: Slope) -> None:
+    """Steps of several lengths down the slope of the loss, as long as the fitness grows.
+
+    A gradient counts as two evaluations a constant. Ends where it is not a number or flat.
+    """
+    length = WIDEST
+    direction = None
+    while not trials.exhausted and length > NARROWEST:
+        best = trials.best
+        if direction is None:
+            direction = slope(best)
+            trials.spend(2 * len(best))
+            size = 0.0 if direction is None else float(np.abs(direction).max())
+            if direction is None or not (math.isfinite(size) and size > 0.0):
+                return
+            direction = direction / -size
+        if _try(trials, best, np.outer([length * factor for factor in LENGTHS], direction)):
+            direction = None
+        else:
+            length *= LENGTHS[-1] / 2.0
+
+
+def _some(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which constants of each point change: each with probability 1/2, one for certain."""
+    chosen = rng.random(shape) < 0.5
+    chosen[np.arange(shape[0]), rng.integers(0, shape[1], shape[0])] = True
+    return chosen
+
+
+def _try(trials: Trials, centre: Point, logs: NDArray[np.float64]) -> bool:
+    """Try ``centre`` with its constants multiplied by the exponentials of each row of ``logs``."""
+    rows = np.array(centre) * np.exp(np.clip(logs, -50.0, 50.0))
+    return trials.improve(tuple(map(rounded, row.tolist())) for row in rows if np.isfinite(row).all() and row.all())

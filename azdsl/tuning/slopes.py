@@ -1,0 +1,66 @@
+"""Slopes of a program's validation loss in the logarithms of its tuned numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.experiment import Experiment
+from azdsl.ir import Program, liveness, remove_dead_code
+from azdsl.search.draws import draw_seed
+from azdsl.settings import SettingsError
+from azdsl.taskset import TaskSet
+from azdsl.tuning.constants import Point, Tunable
+from azdsl.tuning.differentiate import Place, TooLarge, differentiate
+from azdsl.tuning.search import Slope
+
+
+def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -> Slope:
+    """The slope at any point, averaged over the tasks on which it is a number; None if there are none.
+
+    The loss is the mean squared error, or the cross-entropy, of the last validation on ``tasks``. Machine code is
+    made once. Raises ``SettingsError`` for a program too large to differentiate.
+    """
+    from azdsl.codegen.slope import Slopes
+
+    live = remove_dead_code(experiment.program, tasks.multiclass)
+    places = [place for item in items for place in item.places]
+    owners = [number for number, item in enumerate(items) for _ in item.places]
+    values = [experiment.program.functions[f][at].constants[slot] for f, at, slot in places]
+    try:
+        derivative = differentiate(live, _live_places(experiment.program, places, tasks.multiclass), tasks.multiclass)
+    except TooLarge as error:
+        raise SettingsError("method", f"method=gradient: {error}; tune fewer numbers with only, or use another method") from None
+    if derivative.prediction is None:
+        return lambda point: None
+    search = experiment.search
+    slopes = Slopes(
+        derivative.program,
+        (*derivative.constants, *derivative.changes),
+        derivative.prediction,
+        tasks,
+        seed=draw_seed(search.seed, "search"),
+        max_abs_error=search.max_abs_error,
+    )
+    start = [item.literal.value for item in items]
+
+    def slope(point: Point) -> NDArray[np.float64] | None:
+        constants = [value * point[owner] / start[owner] for value, owner in zip(values, owners, strict=True)]
+        # a constant grows by itself when its logarithm grows by 1
+        rows = [
+            slopes([*constants, *(c if owner == number else 0.0 for c, owner in zip(constants, owners, strict=True))])[1]
+            for number in range(len(items))
+        ]
+        by_task = np.array(rows)
+        good = np.isfinite(by_task).all(axis=0)
+        return by_task[:, good].mean(axis=1) if good.any() else None
+
+    return slope
+
+
+def _live_places(program: Program, places: Sequence[Place], multiclass: bool) -> list[Place]:
+    """Places in the program without its dead code."""
+    live = liveness(program, multiclass)
+    return [(function, sum(live[function][:at]), slot) for function, at, slot in places]
