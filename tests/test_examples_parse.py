@@ -22,7 +22,7 @@ def test_example(path: Path) -> None:
 
 
 def test_all_examples_are_there() -> None:
-    assert {path.name for path in FILES} >= {"linear.az", "affine.az", "network.az", "figure5.az", "diabetes.az"}
+    assert {path.name for path in FILES} >= {"linear.az", "affine.az", "network.az", "figure5.az", "diabetes.az", "cifar10.az", "mnist.az", "digits.az"}
 
 
 def test_the_demo_has_the_settings_of_the_reference() -> None:

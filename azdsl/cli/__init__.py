@@ -16,6 +16,7 @@ DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 COMMANDS = {
     "bench": "Measure how fast this azdsl is on this machine.",
+    "cache": "Say what is kept on disk to start faster; remove it.",
     "check": "Say whether .az files are valid, with every error.",
     "compile": "Make a library of a program, for C and Python.",
     "completion": "Print a script for completion in bash, zsh or fish.",

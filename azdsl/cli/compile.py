@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from azdsl.cli import DONE
 from azdsl.cli.files import base_dir, load_experiment
 from azdsl.experiment import Experiment
-from azdsl.settings import FileTask, Linear, Metric
+from azdsl.settings import FileTask, ImageTask, Linear, Metric
 
 if TYPE_CHECKING:
     from azdsl.codegen.aot import Spec
@@ -102,12 +102,10 @@ def _shape(
     metric: Metric = options["metric"] or (task.metric if task else "rmse")
     sizes = _sizes(options["features"])
     classes = options["classes"] if metric == "multiclass" else None
-    if not sizes and isinstance(task, Linear):
-        sizes = [task.features]
-    if not sizes and isinstance(task, FileTask) and task.features:
+    if not sizes and isinstance(task, Linear | FileTask | ImageTask) and task.features:
         sizes = [task.features]
     unknown = not sizes or (metric == "multiclass" and classes is None)
-    if unknown and isinstance(task, FileTask):
+    if unknown and isinstance(task, FileTask | ImageTask):
         from azdsl import tasks
 
         built = tasks.build(task, experiment.search.seed, "search", directory)

@@ -103,7 +103,8 @@ def run(
         raise SettingsError("seed", "nothing to search from: give an experiment, or a run directory to resume")
     if experiment.task is None and tasks is None:
         experiment = replace(experiment, task=make.DEFAULT_TASK)
-    data = _tasks(experiment, tasks, base_dir)
+    with explained(reporter, "making the tasks (kept for the next start; azdsl cache shows them) …"):
+        data = _tasks(experiment, tasks, base_dir)
     space = make_space(experiment, data.search)
     if path is None and (out is not None or name is not None):
         path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))

@@ -29,7 +29,7 @@ FRACTION_BITS = 24
 MOST_PIXELS = 2**18
 """So many at most, for the sums to be exact: 18 + 8 bits, 3 for an entry's whole part and 24 for its fraction."""
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 4 << 20
 """Pictures are projected so much at a time."""
 
 

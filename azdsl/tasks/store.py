@@ -28,7 +28,7 @@ from azdsl.cachedir import cache_root, trim
 Array = NDArray[np.float64]
 Shapes = tuple[tuple[int, ...], ...]
 
-LIMIT_BYTES = 2 << 30
+LIMIT_BYTES = 2_000_000_000
 """The store may take so much."""
 
 _SCHEMA = b"azdsl tasks 1\n"
@@ -56,7 +56,7 @@ class Stored:
 
 def folder() -> Path:
     """Where the store is."""
-    return cache_root() / "tasks"
+    return cache_root() / "image-tasks"
 
 
 def stored(identity: str, make: Callable[[], Recipe]) -> Stored:

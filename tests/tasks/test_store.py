@@ -20,7 +20,7 @@ SHAPES = ((3, 5, 2), (3, 7))
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AZDSL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tasks"
+    return tmp_path / "cache" / "image-tasks"
 
 
 class Maker:
@@ -124,7 +124,7 @@ def test_without_a_place_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AZDSL_CACHE", str(tmp_path / "full"))
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, 0, 0, 0, 0, 0, 0, 0, 0)), raising=False)
     assert make.same(stored("a", make))
-    assert not list((tmp_path / "full" / "tasks").iterdir())
+    assert not list((tmp_path / "full" / "image-tasks").iterdir())
 
 
 def test_a_disk_that_fills_while_writing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,81 @@
+"""``azdsl cache``."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from azdsl.cachedir import cache_root
+from azdsl.cli import DONE
+
+PARTS = {"tasks": ("image-tasks/*.tasks*",), "code": ("objects/*.o*", f"search-{'[0-9a-f]' * 16}/**/*")}
+"""What is kept, with the files of each: nothing else in the directory is touched."""
+
+MEANINGS = {"tasks": "tasks made of pictures", "code": "compiled code"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of the cache takes; ``limit`` is the most it may, None where age decides what is dropped."""
+
+    name: str
+    files: int
+    bytes: int
+    limit: int | None
+
+
+@click.command()
+@click.option("--clear", type=click.Choice([*PARTS, "all"]), help="Remove this part of it; azdsl makes it again when it needs it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(clear: str | None, as_json: bool) -> int:
+    """Say what azdsl keeps on disk to start faster, and how large it is.
+
+    It is in the user's cache directory, or where the environment variable AZDSL_CACHE says. All of it can be
+    made again, and nothing of it is part of a result.
+
+    \b
+    Example:
+      azdsl cache
+      azdsl cache --clear tasks
+    """
+    root = cache_root()
+    before = [_part(root, name) for name in PARTS]
+    for name in PARTS if clear == "all" else [clear] if clear else []:
+        for file in _files(root, name):
+            with suppress(OSError):  # in use, or not ours to remove: it is counted as still there
+                file.unlink(missing_ok=True)
+    parts = [_part(root, name) for name in PARTS]
+    freed = sum(part.bytes for part in before) - sum(part.bytes for part in parts)
+    if as_json:
+        click.echo(json.dumps({"directory": str(root), "parts": [asdict(part) for part in parts], "freed": freed if clear else None}))
+        return DONE
+    click.echo(f"directory  {root}")
+    for part in parts:
+        most = f" of at most {_size(part.limit)}" if part.limit else ""
+        click.echo(f"{part.name:9}  {_size(part.bytes)}{most} in {part.files:,} file{'' if part.files == 1 else 's'}: {MEANINGS[part.name]}")
+    if clear:
+        click.echo(f"freed      {_size(freed)}")
+    return DONE
+
+
+def _files(root: Path, name: str) -> list[Path]:
+    return [file for pattern in PARTS[name] for file in root.glob(pattern) if file.is_file()]
+
+
+def _part(root: Path, name: str) -> Part:
+    """What is there now; files that vanish meanwhile count as gone."""
+    from azdsl.tasks.store import LIMIT_BYTES
+
+    sizes = []
+    for file in _files(root, name):
+        with suppress(OSError):
+            sizes.append(file.stat().st_size)
+    return Part(name, len(sizes), sum(sizes), LIMIT_BYTES if name == "tasks" else None)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
