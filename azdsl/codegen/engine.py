@@ -52,7 +52,8 @@ class Engine(NamedTuple):
 
     ``table`` int64[ops, …] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
     ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
-    width, ``handlers`` int64[B, …] the addresses of its handlers; ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
+    width, ``handlers`` int64[B, …] the addresses of its handlers;
+    ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
     when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
     memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
     it was used; ``linked`` int64[5] says what the records
@@ -102,12 +103,10 @@ def op_table(ops: Collection[Op]) -> NDArray[np.int64]:
         row[Column.OUT], row[Column.CONSTANTS], row[Column.RANDOM] = number(op.output), len(op.constants), op.random
         for at, role in enumerate(op.constants):
             row[Column.INDEX + at] = role is Role.INDEX
-    for instruction, first in vm.handlers(ops).items():
-        if isinstance(instruction, Op):
-            table[instruction.code, Column.HANDLER] = first
-        else:
-            producer, consumer = instruction
-            table[producer.code, [Column.CONSUMER, Column.FUSED]] = consumer.code, first
+    for (op, *consumers), first in vm.handlers(ops).items():
+        table[op.code, Column.FUSED if consumers else Column.HANDLER] = first
+        if consumers:
+            table[op.code, Column.CONSUMER] = consumers[0].code
     return table
 
 
@@ -140,8 +139,8 @@ def load_vm(scheme: Scheme, ops: tuple[Op, ...]) -> Loaded:
 
 def handler_addresses(code: Loaded, ops: Collection[Op]) -> NDArray[np.int64]:
     """The table of handlers of a loaded VM."""
-    instruction, first = list(vm.handlers(ops).items())[-1]
-    count = first + len(vm.accumulations(instruction if isinstance(instruction, Op) else instruction[0]))
+    chain, first = list(vm.handlers(ops).items())[-1]
+    count = first + len(vm.accumulations(chain[0]))
     table = (ctypes.c_int64 * count).from_address(code.data_address("evaluate_handlers"))
     return np.array(table, np.int64)
 

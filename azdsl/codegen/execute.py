@@ -113,7 +113,7 @@ def link(
     for function in range(3):
         linked[_STARTS + function] = words.ctypes.data + _WORD * at
         end += lengths[function]
-        accumulated = -1  # the scalar register computed last
+        accumulated = np.int64(-1)  # the scalar register computed last
         while row < end:
             word = code[row]
             op = np.int64(word & _FIELD)

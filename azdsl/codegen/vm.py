@@ -21,8 +21,7 @@ from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
-from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
-
+from azdsl.ops import BY_NAME, Kind, Op, Role
 
 CALLS = 4
 """The places in an evaluation that run a function: Setup, Predict in training, Learn, Predict in validation."""
@@ -51,13 +50,13 @@ def accumulations(op: Op) -> list[tuple[bool, bool]]:
     return [(bool(n & 1), bool(n & 2)) for n in range(1 << scalars)]
 
 
-def handlers(ops: Collection[Op]) -> dict[Op | tuple[Op, Op], int]:
-    """Where an op's or a pair's first handler is in the VM's table of handlers; the first ``CALLS`` of it end functions."""
-    places: dict[Op | tuple[Op, Op], int] = {}
+def handlers(ops: Collection[Op]) -> dict[tuple[Op, ...], int]:
+    """Where the first handler of an op, or of a pair, is in the VM's table; the first ``CALLS`` of that end functions."""
+    places: dict[tuple[Op, ...], int] = {}
     following = CALLS
-    for instruction in (*ops, *(pair for pair in FUSED if set(pair) <= set(ops))):
-        places[instruction] = following
-        following += len(accumulations(instruction if isinstance(instruction, Op) else instruction[0]))
+    for chain in (*((op,) for op in ops), *(pair for pair in FUSED if set(pair) <= set(ops))):
+        places[chain] = following
+        following += len(accumulations(chain[0]))
     return places
 
 
@@ -139,17 +138,16 @@ class Machine:
         ip = b.load(self.ip, typ=POINTER)
         jump = b.branch_indirect(b.load(ip, typ=POINTER))
         table = list(self.returns)
-        for instruction in handlers(self.ops):
-            op, consumer = (instruction, None) if isinstance(instruction, Op) else instruction
+        for op, *consumers in handlers(self.ops):
             for accumulated in accumulations(op):
                 table.append(b.append_basic_block(op.name))
                 b.position_at_end(table[-1])
                 inputs = self._inputs(op, accumulated, ip)
-                if consumer:
-                    self._emit_fused(op, consumer, inputs, ip)
+                if consumers:
+                    self._emit_fused(op, consumers[0], inputs, ip)
                 else:
                     self._emit_handler(LOWERINGS[op.code], inputs, ip)
-                b.store(e.offset(ip, WORD * (HEADER_WORDS + 1 if consumer else record_words(op))), self.ip)
+                b.store(e.offset(ip, WORD * (record_words(op) + len(consumers))), self.ip)
                 b.branch(self.dispatch)
         for block in table:
             jump.add_destination(block)
