@@ -48,6 +48,29 @@ class Range:
         return cls(int(least), int(most if dots else least))
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A hurdle: the first training examples of each of the first tasks (None: of all). Written ``800`` or ``800x5``."""
+
+    train: int
+    tasks: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.train) if self.tasks is None else f"{self.train}x{self.tasks}"
+
+    @classmethod
+    def parse(cls, text: str) -> Stage:
+        """Read ``800`` or ``800x5``. Raises ``ValueError`` on other text."""
+        train, times, tasks = text.strip().partition("x")
+        stage = cls(int(train), int(tasks) if times else None)
+        if stage.train < 1 or (stage.tasks is not None and stage.tasks < 1):
+            raise ValueError("a hurdle needs an example and a task")
+        return stage
+
+
+MOST_HURDLES = 8
+
+
 def keys(schema: Any) -> Iterator[dataclasses.Field[Any]]:
     """The fields of a schema class that a file may set."""
     return (f for f in dataclasses.fields(schema) if "help" in f.metadata)
@@ -103,6 +126,12 @@ class Search:
     restart: int | None = _key(None, "candidates after which an island that has not reached the target starts afresh", 1)
     fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
     fec_examples: int = _key(10, "training and validation examples that functional equivalence looks at", 1)
+    hurdles: str | None = _key(
+        None, 'training examples after which a program that falls behind is stopped, "100, 1000"; of only so many tasks, "100x5"'
+    )
+    hurdle_percentile: float = _key(75.0, "programs below this percentile of the different scores at a hurdle stop there", 0.0, 100.0)
+    hurdle_every: int = _key(1000, "programs that come to a hurdle before it is set anew by their scores", 1, 10_000_000)
+    proxy: bool = _key(False, "go by a prediction of the final fitness at hurdles, learned during the search")
     cache: int = _key(20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30)
     budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
     max_abs_error: float = _key(100.0, "training stops where a prediction is off by more than this", 0.0)
@@ -120,10 +149,24 @@ class Search:
             lengths: Range = getattr(self, name)
             if lengths.least > lengths.most:
                 raise SettingsError(name, f"{name}={lengths}: the range is empty; write it as least..most")
+        if len(self.stages) > MOST_HURDLES:
+            raise SettingsError("hurdles", f"hurdles={self.hurdles}: there can be {MOST_HURDLES} at most")
+        if self.proxy and not self.stages:
+            raise SettingsError("proxy", "proxy=true needs hurdles to predict at, such as hurdles=\"100\"")
         if self.tournament > self.population:
             raise SettingsError(
                 "tournament", f"tournament={self.tournament} is larger than population={self.population}; make it smaller"
             )
+
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The hurdles, in the order in which programs come to them."""
+        try:
+            return tuple(map(Stage.parse, self.hurdles.split(","))) if self.hurdles else ()
+        except ValueError:
+            wanted = 'training examples such as "100, 1000", or examples and tasks such as "100x5, 1000x10"'
+            raise SettingsError("hurdles", f"hurdles must be {wanted}, not {self.hurdles!r}") from None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from azdsl.experiment import Experiment
 from azdsl.search import checkpoint
 from azdsl.search.cache import FRESH, Cache
+from azdsl.search.hurdles import Hurdles
 from azdsl.search.population import Island, Members
 from azdsl.search.space import Space
 from azdsl.syntax import parse_experiment
@@ -65,6 +66,8 @@ def encode_island(space: Space, island: Island) -> bytes:
         elif isinstance(part, Cache):
             if part.sets["tags"].any():
                 arrays[name] = part.sets
+        elif isinstance(part, Hurdles):
+            arrays |= {f"{name}.{key}": array for key, array in part._asdict().items()}
         else:
             arrays[name] = part
     return _write({}, arrays)
@@ -83,6 +86,9 @@ def decode_island(space: Space, island: Island, data: bytes) -> None:
                 part.sets[:] = arrays[name]
             else:
                 part.sets["tags"], part.sets["ranks"] = 0, FRESH
+        elif isinstance(part, Hurdles):
+            for key, array in part._asdict().items():
+                array[...] = arrays[f"{name}.{key}"]
         else:
             part[:] = arrays[name]
 

@@ -163,12 +163,14 @@ def _run(
     code: NDArray[np.uint64],
     constants: NDArray[np.float64],
     linked: bool,
+    first: int,
+    end: int,
 ) -> bool:
-    """Evaluate a live program on every block; whether all tasks stopped before their first validation."""
+    """Evaluate a live program on some blocks; whether all their tasks stopped before their first validation."""
     stopped = True
     if not linked:
         engine.linked[_WIDTH] = 0
-    for block in range(engine.arguments.shape[0]):
+    for block in range(first, end):
         if engine.lane_bytes[block] != engine.linked[_WIDTH]:
             link(engine, block, lengths, code, constants)
         engine.arguments[block, _MEMORY_BYTES] = engine.linked[_USED] * engine.lane_bytes[block]
@@ -192,8 +194,23 @@ def evaluate(
 
     ``linked``: the program is the one that an engine with the same memory ran last.
     """
-    stopped = _run(engine, lengths, code, constants, linked)
-    for block in range(engine.arguments.shape[0]):
+    return evaluate_blocks(engine, lengths, code, constants, task_fitness, linked, 0, engine.arguments.shape[0])
+
+
+@inline
+def evaluate_blocks(
+    engine: Engine,
+    lengths: NDArray[np.int64],
+    code: NDArray[np.uint64],
+    constants: NDArray[np.float64],
+    task_fitness: NDArray[np.float64],
+    linked: bool,
+    first: int,
+    end: int,
+) -> bool:
+    """``evaluate`` on the blocks from ``first`` to before ``end``, and on their tasks alone."""
+    stopped = _run(engine, lengths, code, constants, linked, first, end)
+    for block in range(first, end):
         for lane in range(engine.tasks[block]):
             task_fitness[engine.first[block] + lane] = engine.fitness[block, lane]
     return stopped
@@ -204,7 +221,7 @@ def trace(
     engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> np.uint64:
     """Evaluate on a tracing engine: a hash of all predictions, never 0; 0 if every task stopped early."""
-    if _run(engine, lengths, code, constants, False):
+    if _run(engine, lengths, code, constants, False, 0, engine.arguments.shape[0]):
         return _STOPPED_TRACE
     result = _PRIME
     for block in range(engine.arguments.shape[0]):

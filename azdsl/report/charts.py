@@ -14,6 +14,7 @@ LAYERS = {
     "cached": "program cache",
     "fec": "same early errors",
     "stopped_early": "stopped early",
+    "hurdle": "stopped at a hurdle",
     "full": "evaluated in full",
 }
 """How a candidate was settled, in words."""

@@ -9,7 +9,7 @@ from azdsl.report.charts import LAYERS
 from azdsl.report.data import Run, best_curve
 
 BLUE, GREY, ORANGE = "#1f6fb5", "#9aa3af", "#c26a12"
-_COLOURS = ("#c9cfd8", "#9fb4cc", "#d8b08c", "#6fa8dc", "#57b3a0", "#e0a04a", "#c2545b")
+_COLOURS = ("#c9cfd8", "#9fb4cc", "#d8b08c", "#6fa8dc", "#57b3a0", "#e0a04a", "#9b7fc4", "#c2545b")
 PANEL = 3.4
 """Height of one panel in inches."""
 

@@ -112,3 +112,12 @@ def put(cache: Cache, tag: Any, value: Any) -> None:
     places.tags[oldest] = tag
     places.values[oldest] = value
     places.ranks = touched(places.ranks, oldest)
+
+
+@inline
+def replace(cache: Cache, tag: Any, value: Any) -> None:
+    """Give a key that is there another value."""
+    places = cache.sets[place(cache, tag)]
+    for way in range(WAYS):
+        if places.tags[way] == tag:
+            places.values[way] = value

@@ -123,6 +123,7 @@ def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArra
 
 def _island(space: Space, island: Island) -> Arrays:
     arrays: Arrays = {"rng": island.rng, "clock": island.clock, "counts": island.counts}
+    arrays |= {f"hurdles.{part}": array for part, array in island.hurdles._asdict().items()}
     for name, members in (("members", island.members), ("finalists", island.finalists)):
         arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, members).items()}
     for name, cache in (("programs", island.programs), ("errors", island.errors)):
@@ -133,6 +134,8 @@ def _island(space: Space, island: Island) -> Arrays:
 def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
     for name in ("rng", "clock", "counts"):
         getattr(island, name)[:] = arrays[name]
+    for part, array in island.hurdles._asdict().items():
+        array[...] = arrays[f"hurdles.{part}"]
     for name in ("members", "finalists"):
         restore_members(space, getattr(island, name), _part(arrays, name))
     for name in ("programs", "errors"):

@@ -81,6 +81,8 @@ def _layers(snapshot: Snapshot) -> Text:
     """The share of candidates that each layer settled."""
     total = max(1, snapshot.evaluations)
     parts = [f"{name.replace('_', ' ')} {100 * count / total:.0f} %" for name, count in snapshot.layers.items() if count]
+    if snapshot.hurdles:
+        parts.append(f"{100 * snapshot.hurdles['saved']:.0f} % of examples saved")
     return Text(" · ".join(parts), "dim")
 
 

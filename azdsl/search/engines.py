@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba.extending import overload
+from numpy.typing import NDArray
 
 from azdsl.codegen.engine import Engine, EngineHandle, build_engine
-from azdsl.codegen.execute import evaluate, trace
+from azdsl.codegen.execute import evaluate, evaluate_blocks, trace
+from azdsl.codegen.protocol import Field
 from azdsl.experiment import Experiment
 from azdsl.ops import OPS
-from azdsl.search.evaluation import full, functional_hash
+from azdsl.search.evaluation import full, functional_hash, hurdle
+from azdsl.search.hurdles import stage_tasks
 from azdsl.settings import Search
 from azdsl.taskset import TaskSet
 
@@ -19,12 +23,15 @@ from azdsl.taskset import TaskSet
 class Engines(NamedTuple):
     """``full`` evaluates on the tasks; ``early`` traces predictions on each task's first examples.
 
-    They share their memory. ``linked``: ``early`` always runs a program before ``full`` does.
+    They share their memory. ``linked``: ``early`` always runs a program before ``full`` does. ``stages`` has the
+    blocks of all hurdles: those of hurdle k are ``spans[k] … spans[k + 1]`` (int64[K + 1]).
     """
 
     full: Engine
     early: Engine
     linked: bool
+    stages: Engine
+    spans: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +57,31 @@ def make_engines(experiment: Experiment, tasks: TaskSet) -> EnginesHandle:
     }
     whole = build_engine(tasks, chosen, **settings)
     early = build_engine(tasks.first(search.fec_examples, search.fec_examples), chosen, trace=True, beside=whole, **settings)
-    return EnginesHandle(Engines(whole.engine, early.engine, search.fec), (whole, early))
+    parts = [build_engine(stage_tasks(tasks, stage), chosen, beside=whole, **settings) for stage in search.stages]
+    spans = np.cumsum([0, *(len(part.blocks) for part in parts)])
+    stages = _joined([part.engine for part in parts]) if parts else whole.engine
+    return EnginesHandle(Engines(whole.engine, early.engine, search.fec, stages, spans), (whole, early, *parts))
+
+
+def _joined(engines: list[Engine]) -> Engine:
+    """One engine with the blocks of several that share their memory."""
+
+    def together(name: str) -> NDArray[np.int64]:
+        return np.concatenate([getattr(engine, name) for engine in engines])
+
+    arguments = together("arguments")
+    fitness = np.zeros((len(arguments), max(engine.fitness.shape[1] for engine in engines)))
+    for row in range(len(arguments)):
+        arguments[row, Field.FITNESS] = fitness[row].ctypes.data
+    return engines[0]._replace(
+        arguments=arguments,
+        functions=together("functions"),
+        handlers=together("handlers"),
+        lane_bytes=together("lane_bytes"),
+        first=together("first"),
+        tasks=together("tasks"),
+        fitness=fitness,
+    )
 
 
 def _most_instructions(experiment: Experiment) -> int:
@@ -82,5 +113,19 @@ def _functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> An
 
     def implementation(engine: Any, lengths: Any, code: Any, constants: Any) -> Any:
         return trace(engine.early, lengths, code, constants)
+
+    return implementation
+
+
+@overload(hurdle)
+def _hurdle(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+    if not _is_engines(engine):
+        return None
+
+    def implementation(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+        first, end = engine.spans[number], engine.spans[number + 1]
+        linked = engine.linked or number > 0
+        evaluate_blocks(engine.stages, lengths, code, constants, task_fitness, linked, first, end)
+        return engine.stages.first[end - 1] + engine.stages.tasks[end - 1]
 
     return implementation

@@ -27,6 +27,7 @@ from azdsl.ir import FUNCTIONS
 from azdsl.search import checkpoint, front, rundir, texts
 from azdsl.search.canonical import Scratch, make_scratch
 from azdsl.search.executor import Executor, ExecutorError, Site
+from azdsl.search.hurdles import costs
 from azdsl.search.population import make_island, write_initial
 from azdsl.search.progress import Reporter, explained, make_reporter
 from azdsl.search.result import Result
@@ -113,7 +114,7 @@ def run(
         if path:
             _write_settings(path, experiment, data, new=resume is None)
         judge, schedule = Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search)
-        plan = Plan(experiment, space, (space,) * experiment.search.islands, judge, schedule)
+        plan = Plan(experiment, space, (space,) * experiment.search.islands, judge, schedule, costs(data.search, experiment.search))
         workers = min(workers or default_workers(), experiment.search.islands)
         busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
         _introduce(reporter, experiment, busy, path, default_task)
@@ -169,6 +170,7 @@ def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path
         experiment=plan.experiment,
         hall_of_fame=hall,
         task_fitness=tuple(by_task),
+        hurdles=session.hurdles(),
     )
     session.add_result(result.as_dict())
     return result

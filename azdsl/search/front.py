@@ -86,7 +86,7 @@ def _better(
     for row in firsts.tolist():
         fitness = float(members.fitness[row])
         before = max((entry for entry in front if entry.size <= sizes[row]), key=lambda e: e.fitness, default=None)
-        if fitness > (before.fitness if before else 0.0):
+        if fitness > (before.fitness if before else max(space.floor, 0.0)):
             program = canonical(genotype(space, members, row), multiclass)
             yield Entry(program, fitness, number, int(members.about["birth"][row]), _lineage(before))
 

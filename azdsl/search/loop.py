@@ -2,7 +2,7 @@
 
 A child is settled by the first of these that can: it is a copy of its parent; it costs more than the
 budget (fitness 0); it means the same as its parent; as a program seen before; it makes the same errors on
-a few examples as one seen before (FEC); it is evaluated in full.
+a few examples as one seen before (FEC); a hurdle stops it; it is evaluated in full.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from numba.extending import intrinsic
 
 from azdsl.codegen.compiled import inline, jit
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.cache import find, put
+from azdsl.search.cache import Cache, find, put, replace
 from azdsl.search.canonical import Scratch, fingerprint, liveness
 from azdsl.search.evaluation import full, functional_hash
+from azdsl.search.fitness import combined
+from azdsl.search.hurdles import learn_from, would_pass
 from azdsl.search.mutate import mutate
 from azdsl.search.population import LAYERS, Island, Members
 from azdsl.search.rng import Words, digit, next_word, uniform
 from azdsl.search.space import Space
+from azdsl.search.stages import run_stages
 
-_COPY, _NEUTRAL, _BUDGET, _CACHED, _FEC, _STOPPED, _FULL = range(len(LAYERS))
+_COPY, _NEUTRAL, _BUDGET, _CACHED, _FEC, _STOPPED, _HURDLE, _FULL = range(len(LAYERS))
 _NONE = np.uint64(0)
 
 
@@ -70,57 +73,48 @@ def copy_row(space: Space, source: Members, row: Any, target: Members, to: Any) 
     copy_words(target.constants[to].ctypes.data, source.constants[row].ctypes.data, CONSTANTS * end)
 
 
-@jit
-def upper_median(values: Any) -> Any:
-    """The element at place n // 2 in order (Hoare's selection). Rearranges ``values``."""
-    wanted, low, high = values.size // 2, 0, values.size - 1
-    while low < high:
-        pivot, i, j = values[(low + high) // 2], low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i, j = i + 1, j - 1
-        if wanted <= j:
-            high = j
-        elif wanted >= i:
-            low = i
-        else:
-            break
-    return values[wanted]
+@inline
+def recall(space: Space, island: Island, cache: Cache, key: Any) -> Any:
+    """Whether a key is there, whether its value still holds, and the value."""
+    known, fitness = find(cache, key)
+    return known, known and not (space.hurdles > 0 and would_pass(island.hurdles, fitness)), fitness
 
 
 @inline
-def combined(space: Space, task_fitness: Any) -> Any:
-    """Fitness over tasks: the mean, summed left to right, or the upper median."""
-    if space.median:
-        return upper_median(task_fitness)
-    total = task_fitness[0]
-    for i in range(1, task_fitness.size):
-        total += task_fitness[i]
-    return total / task_fitness.size
+def store(cache: Cache, known: Any, key: Any, fitness: Any) -> None:
+    """Remember a fitness, in place of the one that is known."""
+    if known:
+        replace(cache, key, fitness)
+    else:
+        put(cache, key, fitness)
 
 
 @inline
-def measure(space: Space, island: Island, scratch: Scratch, engine: Any) -> Any:
-    """Fitness of the live program in ``scratch`` by FEC or in full, and how it was found."""
+def measure(space: Space, island: Island, scratch: Scratch, engine: Any, key: Any) -> Any:
+    """Fitness of the live program in ``scratch``, whose hash is ``key``, by FEC, hurdles or in full; how it was found."""
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
     early: Any = _NONE
+    seen = False
     if space.fec:
         early = functional_hash(engine, scratch.lengths, code, constants)
         if early == _NONE:
             return 0.0, _STOPPED
-        known, fitness = find(island.errors, early)
-        if known:
+        seen, holds, fitness = recall(space, island, island.errors, early)
+        if holds:
             return fitness, _FEC
+    if space.hurdles > 0:
+        through, fitness = run_stages(space, island.hurdles, scratch, engine, key)
+        if not through:
+            if space.fec:
+                store(island.errors, seen, early, fitness)
+            return fitness, _HURDLE
     stopped = full(engine, scratch.lengths, code, constants, scratch.task_fitness)
     fitness = combined(space, scratch.task_fitness)
+    if space.hurdles > 0:
+        fitness = learn_from(island.hurdles, space.proxy, key, fitness)
     if space.fec:
-        put(island.errors, early, fitness)
+        store(island.errors, seen, early, fitness)
     return fitness, _STOPPED if stopped else _FULL
 
 
@@ -162,11 +156,11 @@ def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any
     if key == about.key:
         return _NEUTRAL
     about.key = key
-    known, fitness = find(island.programs, key)
+    known, holds, fitness = recall(space, island, island.programs, key)
     layer = _CACHED
-    if not known:
-        fitness, layer = measure(space, island, scratch, engine)
-        put(island.programs, key, fitness)
+    if not holds:
+        fitness, layer = measure(space, island, scratch, engine, key)
+        store(island.programs, known, key, fitness)
     members.fitness[row] = fitness
     return layer
 
@@ -180,7 +174,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
     """
     members, state = island.members, island.rng
     fitness, clock = members.fitness, island.clock
-    worst = lowest(island.finalists.fitness)
+    worst = max(lowest(island.finalists.fitness), space.floor)
     for _ in range(candidates):
         row = clock[0] % fitness.size
         changed = fitness[row] < 0.0
@@ -198,4 +192,4 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
         island.counts[layer] += 1
         # Only what was measured now can be new and better: the other layers' fitness was looked at before.
         if fitness[row] > worst and layer not in (_COPY, _NEUTRAL, _CACHED):
-            worst = remember(space, members, island.finalists, row)
+            worst = max(remember(space, members, island.finalists, row), space.floor)

@@ -13,11 +13,12 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import Cache, make_cache
+from azdsl.search.hurdles import Hurdles, make_hurdles
 from azdsl.search.mutate import write_random
 from azdsl.search.rng import Words, below, seeded
 from azdsl.search.space import Space
 
-LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "full")
+LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "hurdle", "full")
 """How a candidate's fitness was settled, in the order of ``Island.counts``."""
 
 
@@ -39,7 +40,7 @@ class Members(NamedTuple):
 class Island(NamedTuple):
     """``members`` is a ring: the next child replaces row ``clock[0] % P``, the oldest. ``clock[1]`` counts candidates.
 
-    ``finalists`` are the best programs so far with different hashes. ``counts`` int64[7] counts candidates by
+    ``finalists`` are the best programs so far with different hashes. ``counts`` int64[8] counts candidates by
     ``LAYERS``. ``programs`` maps canonical hashes to fitness, ``errors`` hashes of early errors.
     """
 
@@ -50,6 +51,7 @@ class Island(NamedTuple):
     counts: NDArray[np.int64]
     programs: Cache
     errors: Cache
+    hurdles: Hurdles
 
 
 def make_island(space: Space, experiment: Experiment, island: int) -> Island:
@@ -63,6 +65,7 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
         counts=np.zeros(len(LAYERS), np.int64),
         programs=make_cache(search.cache),
         errors=make_cache(search.cache if space.fec else 1),
+        hurdles=make_hurdles(search),
     )
 
 

@@ -26,7 +26,8 @@ PATIENCE_SECONDS = 1.0
 class Snapshot:
     """A run at the end of an epoch. ``best`` and ``mean`` are fitness in the search, ``selected`` on the selection tasks.
 
-    ``rate`` is candidates a second in this epoch, ``layers`` how candidates were settled in the whole run.
+    ``rate`` is candidates a second in this epoch, ``layers`` how candidates were settled in the whole run. With hurdles
+    ``mean`` is of the programs that passed them, and ``hurdles`` as ``proxy.summary`` says.
     """
 
     epoch: int
@@ -38,10 +39,12 @@ class Snapshot:
     selected: float | None
     layers: Mapping[str, int]
     program: Program | None
+    hurdles: Mapping[str, Any] | None = None
 
     def as_event(self) -> dict[str, Any]:
         """A line of ``events.jsonl``."""
-        return {name: value for name, value in vars(self).items() if name != "program"}
+        unsaid = {"program"} if self.hurdles else {"program", "hurdles"}
+        return {name: value for name, value in vars(self).items() if name not in unsaid}
 
     def __str__(self) -> str:
         selected = "" if self.selected is None else f"  selection {self.selected:.6f}"

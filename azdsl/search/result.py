@@ -10,6 +10,7 @@ from typing import Any
 from azdsl.experiment import Experiment
 from azdsl.ir import Program
 from azdsl.search.front import Front
+from azdsl.search.proxy import describe
 
 _NOT_JSON = ("history", "experiment", "hall_of_fame")
 
@@ -22,7 +23,7 @@ class Result:
     search. ``evaluations`` counts candidates; ``layers`` says how each was settled. ``stopped`` says why the
     search ended; ``reached`` whether ``fitness`` is the target or better (without a target: true unless
     interrupted). ``history`` has a record of every epoch. For a regression on a table ``test_rmse`` is the error on the held-out rows in the target's
-    units and ``mean_rmse`` that of predicting the mean.
+    units and ``mean_rmse`` that of predicting the mean. ``hurdles`` is as ``proxy.summary`` says, None without hurdles.
     """
 
     best: Program
@@ -43,6 +44,7 @@ class Result:
     experiment: Experiment = Experiment()
     hall_of_fame: Front = ()
     task_fitness: tuple[float, ...] = ()
+    hurdles: Mapping[str, Any] | None = None
 
     @property
     def front(self) -> Front:
@@ -87,6 +89,8 @@ class Result:
             better = f"; predicting the mean {self.mean_rmse:.6g}"
             lines.append(f"RMSE      {self.test_rmse:.6g} on held-out rows{better}")
         lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")
+        if self.hurdles:
+            lines.append(f"hurdles   {describe(self.hurdles)}")
         if self.run_dir:
             lines.append(f"written   {self.run_dir / 'best.az'}")
         return "\n".join([*lines, "", str(self.best).rstrip()])

@@ -14,7 +14,7 @@ from azdsl.experiment import Experiment
 from azdsl.ir import Program, remove_dead_code, renumber
 from azdsl.search.draws import draw_seed
 from azdsl.search.engines import EnginesHandle, make_engines
-from azdsl.search.loop import combined
+from azdsl.search.fitness import combined
 from azdsl.search.population import Island, best, genotype
 from azdsl.search.space import Space
 from azdsl.taskset import TaskSet
@@ -52,7 +52,7 @@ class Judge:
     def _engines(self) -> EnginesHandle:
         """The VM on the selection tasks, in float64: many programs pass it, each once."""
         search = self.experiment.search
-        judged = replace(search, seed=draw_seed(search.seed, "select"), precision=64)
+        judged = replace(search, seed=draw_seed(search.seed, "select"), precision=64, hurdles=None, proxy=False)
         return make_engines(replace(self.experiment, search=judged), self.select)
 
     def fitness(self, programs: Iterable[Program]) -> list[float]:

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from azdsl.experiment import Experiment
-from azdsl.search import checkpoint
+from azdsl.search import checkpoint, proxy
 from azdsl.search import state as states
 from azdsl.search.canonical import Scratch
 from azdsl.search.executor import Executor, Stretch
 from azdsl.search.front import Front, update
+from azdsl.search.hurdles import lower
 from azdsl.search.lineage import milestones
 from azdsl.search.migration import migrate
 from azdsl.search.population import LAYERS, Island, write_initial
@@ -50,6 +51,7 @@ class Plan:
     """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it.
 
     ``spaces`` are the islands' own: ``space`` with what an island has for itself.
+    ``costs`` are those of the hurdles, as shares of a full evaluation.
     """
 
     experiment: Experiment
@@ -57,6 +59,7 @@ class Plan:
     spaces: tuple[Space, ...]
     judge: Judge
     schedule: Schedule
+    costs: Sequence[float] = ()
 
     @property
     def search(self) -> Search:
@@ -190,7 +193,11 @@ class Session:
         if search.restart is not None and clock - state.started >= search.restart:
             for island in self.islands:
                 write_initial(plan.space, plan.experiment, island)
+                lower(island.hurdles)
             state = replace(state, started=clock)
+        if search.proxy:
+            for island in self.islands:
+                proxy.fit(island.hurdles)
         self.state = state
         event = snapshot.as_event() | ({"milestones": steps} if steps else {})
         self.history.append(event)
@@ -204,7 +211,7 @@ class Session:
     def _snapshot(self, state: State) -> Snapshot:
         """The figures of this moment."""
         fitness = np.concatenate([island.members.fitness for island in self.islands])
-        known, chosen = fitness[fitness >= 0.0], answer(state.finalists)
+        known, chosen = fitness[fitness >= max(self.plan.space.floor, 0.0)], answer(state.finalists)
         evaluations, seconds = self.evaluations, self.seconds
         passed = seconds - self._last[1]
         rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
@@ -219,7 +226,12 @@ class Session:
             selected=chosen.fitness if chosen else None,
             layers=self.layers(),
             program=chosen.found.program if chosen else None,
+            hurdles=self.hurdles(),
         )
+
+    def hurdles(self) -> dict[str, Any] | None:
+        """What the hurdles did; None without any."""
+        return proxy.summary([island.hurdles for island in self.islands], self.plan.costs) if self.plan.costs else None
 
     def layers(self) -> dict[str, int]:
         """How candidates were settled."""

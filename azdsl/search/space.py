@@ -16,6 +16,7 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FEATURES, FUNCTIONS, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program
 from azdsl.ir.program import READ_ONLY
 from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
+from azdsl.search.hurdles import STOPPED_BELOW
 from azdsl.search.salts import salts
 from azdsl.settings import MUTATIONS, Range, Registers, SettingsError
 from azdsl.taskset import TaskSet
@@ -94,7 +95,8 @@ class Space(NamedTuple):
     ``starts`` are hashes of what a register holds when the function starts, ``names`` of its name where the
     function ends. ``evolvable`` holds the functions that mutations touch, ``mutations`` the kinds of
     mutation by their place in ``settings.MUTATIONS``. ``given`` has a bit for each register that the evaluation
-    writes, ``prediction`` for the one that it reads; ``budget`` is the most that a program may cost.
+    writes, ``prediction`` for the one that it reads; ``budget`` is the most that a program may cost. ``hurdles``
+    is how many there are; a fitness up to ``floor`` is none to remember.
     """
 
     table: NDArray[np.void]
@@ -111,6 +113,10 @@ class Space(NamedTuple):
     tournament: int
     median: bool
     fec: bool
+    hurdles: int
+    percentile: float
+    proxy: bool
+    floor: float
 
     @property
     def capacity(self) -> int:
@@ -150,6 +156,10 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         tournament=search.tournament,
         median=search.combine == "median",
         fec=search.fec,
+        hurdles=len(search.stages),
+        percentile=float(search.hurdle_percentile),
+        proxy=search.proxy,
+        floor=STOPPED_BELOW if search.stages else -1.0,
     )
 
 

@@ -13,26 +13,31 @@ from numpy.typing import NDArray
 from azdsl.codegen.compiled import jit
 from azdsl.experiment import Experiment
 from azdsl.ops import BY_NAME
-from azdsl.search import loop
-from azdsl.search.evaluation import full, functional_hash
+from azdsl.search import loop, stages
+from azdsl.search.evaluation import full, functional_hash, hurdle
 from azdsl.settings import Range, Registers, Search
 from azdsl.taskset import TaskSet
 
 
 class FakeEngine(NamedTuple):
-    """An engine whose fitness is a cheap hash of the live code. ``calls`` counts [full, functional_hash]."""
+    """An engine whose fitness is a cheap hash of the live code. ``calls`` counts [full, functional_hash, hurdle].
+
+    At hurdle k there are two tasks, whose fitness are the first 4 + 4 k bits of the final one and a bit more.
+    ``log`` float64[L, 3] has the hurdle, its score (their mean) and the final fitness of the first calls.
+    """
 
     calls: NDArray[np.int64]
+    log: NDArray[np.float64]
 
 
-def fake_engine() -> FakeEngine:
-    return FakeEngine(np.zeros(2, np.int64))
+def fake_engine(log: int = 0) -> FakeEngine:
+    return FakeEngine(np.zeros(3, np.int64), np.zeros((log, 3)))
 
 
 def _on_fakes() -> Any:
     """``run_epoch`` for fake engines, its code not kept on disk: there azdsl, which does not know them, could not read it."""
-    names = dict(vars(loop))
-    for name in ("measure", "settle", "run_epoch"):
+    names = vars(stages) | vars(loop)
+    for name in ("run_stages", "measure", "settle", "run_epoch"):
         names[name] = jit(FunctionType(names[name].py_func.__code__, names, name))
         names[name]._cache = NullCache()
     return names["run_epoch"]
@@ -45,6 +50,33 @@ def _is_fake(engine: Any) -> bool:
     return getattr(engine, "instance_class", None) is FakeEngine
 
 
+@jit
+def fake_hash(lengths: Any, code: Any) -> Any:
+    total = np.uint64(lengths[0] * 64 + lengths[1])
+    for at in range(code.size):
+        total = (total ^ code[at]) * np.uint64(0x9E3779B97F4A7C15)
+        total ^= total >> np.uint64(29)
+    return total
+
+
+@overload(hurdle)
+def _hurdle(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+    if not _is_fake(engine):
+        return None
+
+    def implementation(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
+        bits = np.int64((fake_hash(lengths, code) >> np.uint64(11)) & np.uint64(0xFFFFF))
+        coarse = bits >> (16 - 4 * number)
+        task_fitness[0], task_fitness[1] = coarse / 2.0 ** (4 + 4 * number), (coarse + 1) / 2.0 ** (4 + 4 * number)
+        if engine.calls[2] < engine.log.shape[0]:
+            row = engine.log[engine.calls[2]]
+            row[0], row[1], row[2] = number, (task_fitness[0] + task_fitness[1]) / 2.0, bits / 2.0**20
+        engine.calls[2] += 1
+        return 2
+
+    return implementation
+
+
 @overload(full)
 def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
     if not _is_fake(engine):
@@ -52,10 +84,7 @@ def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: An
 
     def implementation(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
         engine.calls[0] += 1
-        total = np.uint64(lengths[0] * 64 + lengths[1])
-        for at in range(code.size):
-            total = (total ^ code[at]) * np.uint64(0x9E3779B97F4A7C15)
-            total ^= total >> np.uint64(29)
+        total = fake_hash(lengths, code)
         for task in range(task_fitness.size):
             task_fitness[task] = np.float64(np.int64((total >> np.uint64(11)) & np.uint64(0xFFFFF))) / 2.0**20
         return np.int64(total & np.uint64(7)) == 0

@@ -1,0 +1,209 @@
+"""Hurdles and the proxy in the compiled loop, against plain models of them, on a fake engine."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from search.helpers import demo, everything, fake_engine, run_epoch, task_set
+
+from azdsl.search import proxy
+from azdsl.search.canonical import make_scratch
+from azdsl.search.front import update
+from azdsl.search.hurdles import (
+    SAMPLED,
+    STOPPED_BELOW,
+    costs,
+    make_hurdles,
+    percentile_of_unique,
+    stage_tasks,
+    stopped_fitness,
+    would_pass,
+)
+from azdsl.search.population import LAYERS, make_island, restore, to_arrays, write_initial
+from azdsl.search.session import without_stops
+from azdsl.search.space import make_space
+from azdsl.settings import Search, SettingsError, Stage
+
+TASKS = task_set(3)
+HURDLES = {"hurdles": "4, 8", "hurdle_every": 60, "hurdle_percentile": 60.0, "population": 100}
+
+
+class Run:
+    """An island with a fake engine that keeps a record of its hurdles."""
+
+    def __init__(self, experiment):
+        self.space, self.engine = make_space(experiment, TASKS), fake_engine(100_000)
+        self.island, self.scratch = make_island(self.space, experiment, 0), make_scratch(self.space, TASKS.tasks)
+        write_initial(self.space, experiment, self.island)
+
+    def go(self, candidates):
+        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
+        return self
+
+    def state(self):
+        return {name: array.tobytes() for name, array in to_arrays(self.island).items()}
+
+    def layer(self, name):
+        return int(self.island.counts[LAYERS.index(name)])
+
+    def log(self):
+        return self.engine.log[: self.engine.calls[2]].tolist()
+
+
+def model(log, every, percentile, hurdles=2):
+    """Thresholds, how many programs reached each hurdle and passed the last, and the fitness of those that did not."""
+    thresholds, windows, reached, stopped = [0.0] * hurdles, [[] for _ in range(hurdles)], [0] * (hurdles + 1), []
+    for number, score, _ in log:
+        k = int(number)
+        reached[k] += 1
+        enough = score >= thresholds[k]
+        windows[k].append(score)
+        if len(windows[k]) == every:
+            unique = sorted(set(windows[k]))
+            thresholds[k], windows[k] = unique[int(percentile * (len(unique) - 1) / 100)], []
+        if not enough:
+            stopped.append(score * 2.0 ** (-20 * (hurdles - k)))
+        elif k == hurdles - 1:
+            reached[hurdles] += 1
+    return thresholds, reached, stopped
+
+
+def test_thresholds_and_stops_are_those_of_a_plain_model():
+    run = Run(everything(**HURDLES)).go(20_000)
+    state = run.island.hurdles
+    thresholds, reached, stopped = model(run.log(), 60, 60.0)
+    assert state.thresholds.tolist() == thresholds and state.reached.tolist() == reached
+    assert len(stopped) == run.layer("hurdle") > 1000 and reached[2] == run.engine.calls[0] > 300 and min(thresholds) > 0.3
+    stored = run.island.programs.sets["values"][run.island.programs.sets["tags"] != 0]
+    below = stored[(stored < STOPPED_BELOW) & (stored > 0)]
+    assert len(below) > 300 and set(below.tolist()) <= set(stopped)
+    assert run.island.members.fitness.max() > 0.9
+
+
+def test_what_was_stopped_is_not_remembered():
+    run = Run(everything(**HURDLES, finalists=30)).go(3000)
+    assert (run.island.members.fitness < STOPPED_BELOW).sum() > 10
+    finalists = run.island.finalists.fitness
+    assert ((finalists == -1.0) | (finalists > STOPPED_BELOW)).all() and (finalists > 0.5).sum() > 5
+    front = update((), run.space, [run.island], run.scratch, False)
+    assert len(front) > 2 and min(entry.fitness for entry in front) > STOPPED_BELOW
+
+
+def test_any_split_and_any_restored_state_go_on_the_same():
+    experiment = everything(**HURDLES, proxy=True)
+    whole, parts = Run(experiment).go(6000), Run(experiment)
+    for size in (1, 99, 1900, 1000):
+        parts.go(size)
+    saved = {name: array.copy() for name, array in to_arrays(parts.island).items()}
+    other = Run(experiment)
+    restore(other.island, saved)
+    assert parts.go(3000).state() == whole.state() == other.go(3000).state()
+    assert whole.layer("hurdle") > 100
+
+
+@pytest.mark.parametrize(("make", "digest"), [(demo, "34326ee659f60db7"), (everything, "36acf426dc2fdc52")])
+def test_without_hurdles_nothing_changed(make, digest):
+    """The digests are of the version before there were hurdles."""
+    run, found = Run(make(population=100)).go(5000), hashlib.blake2b(digest_size=8)
+    for name, array in sorted(to_arrays(run.island).items()):
+        if name.split(".")[0] in ("members", "finalists", "rng", "clock"):
+            found.update(name.encode() + array.tobytes())
+    assert found.hexdigest() == digest and run.layer("hurdle") == 0 == run.engine.calls[2]
+
+
+def test_hurdles_that_are_never_high_change_nothing():
+    plain, low = Run(everything(population=100)).go(5000), Run(everything(population=100, hurdles="4", hurdle_every=10**6)).go(5000)
+    assert low.engine.calls[2] == low.engine.calls[0] > 500
+    assert plain.island.members.fitness.tobytes() == low.island.members.fitness.tobytes()
+    assert plain.island.members.code.tobytes() == low.island.members.code.tobytes()
+
+
+def test_fitness_tells_hurdle_and_score():
+    state = make_hurdles(Search(hurdles="1, 2, 3"))
+    draw = np.random.default_rng(0)
+    before = 0.0
+    for k in range(3):
+        scores = np.sort(np.concatenate([[STOPPED_BELOW, 1.0 - 2.0**-53], draw.random(200)]))
+        for score in scores:
+            fitness = stopped_fitness(score, 3 - k)
+            assert before < fitness < STOPPED_BELOW
+            before = fitness
+            state.thresholds[:] = 1.0
+            state.thresholds[k] = score
+            assert would_pass(state, fitness)
+            state.thresholds[:] = 0.0
+            state.thresholds[k] = np.nextafter(score, 2.0)
+            assert not would_pass(state, fitness)
+    assert not would_pass(state, 0.0) and not would_pass(state, STOPPED_BELOW)
+
+
+def test_a_cached_stop_ends_when_the_hurdle_is_lowered():
+    run = Run(everything(**HURDLES)).go(5000)
+    run.island.hurdles.thresholds[:], run.island.hurdles.filled[:] = 0.0, 0
+    sets = run.island.programs.sets
+    before = dict(zip(sets["tags"].ravel().tolist(), sets["values"].ravel().tolist(), strict=True))
+    run.go(50)
+    after = dict(zip(sets["tags"].ravel().tolist(), sets["values"].ravel().tolist(), strict=True))
+    raised = [tag for tag in before if tag and before[tag] < STOPPED_BELOW <= after.get(tag, 0.0)]
+    assert raised and all(before[tag] > 0.0 for tag in raised)
+
+
+def test_percentiles():
+    draw = np.random.default_rng(0)
+    for n in (1, 2, 3, 10, 101):
+        for values in (draw.normal(size=n), draw.integers(0, 5, n).astype(float)):
+            unique = np.unique(values)
+            for percentile in (0.0, 50.0, 75.0, 100.0):
+                wanted = np.percentile(unique, percentile, method="lower")
+                assert percentile_of_unique(values.copy(), percentile) == wanted
+
+
+def test_the_proxy_learns_from_programs_taken_by_their_hash():
+    run = Run(everything(**HURDLES, proxy=True)).go(20_000)
+    state = run.island.hurdles
+    stopped, full = run.layer("hurdle"), int(state.reached[2])
+    assert state.sampled[0] == pytest.approx((stopped + full) / SAMPLED, rel=0.2)
+    assert not state.coefficients.any()
+    proxy.fit(state)
+    assert state.coefficients.all(axis=1).tolist() == [False, True] and not state.thresholds.any()
+    run.go(20_000)
+    facts = proxy.summary([state], [0.25, 0.5])
+    assert facts["rank_correlation"] > 0.9 and facts["reached"] == state.reached.tolist() and facts["samples"] == state.sampled[0]
+    used = 0.25 * state.reached[0] + 0.5 * state.reached[1] + state.reached[2]
+    assert facts["saved"] == pytest.approx(1.0 - used / state.reached[0])
+    assert (state.coefficients / proxy.UNIT == np.round(state.coefficients / proxy.UNIT)).all()
+
+
+def test_rank_correlation():
+    a, b = np.array([1.0, 2.0, 2.0, 5.0]), np.array([1.0, 3.0, 3.0, 4.0])
+    assert proxy.rank_correlation(a, b) == pytest.approx(1.0) and proxy.rank_correlation(a, -b) == pytest.approx(-1.0)
+    assert proxy.rank_correlation(a, np.array([2.0, 1.0, 2.0, 3.0])) == pytest.approx(0.5)
+    assert proxy.rank_correlation(a, np.ones(4)) is None
+
+
+def test_what_a_hurdle_evaluates_on():
+    tasks = task_set(4, train=12, valid=6)
+    some = stage_tasks(tasks, Stage(4, 2))
+    assert (some.tasks, some.steps, some.epoch_length, some.valid_X.shape[1]) == (2, 4, 4, 2)
+    assert (some.train_X == tasks.train_X[:2, :4]).all() and (some.valid_y == tasks.valid_y[:2, :2]).all()
+    assert costs(tasks, Search(hurdles="4x2, 6")) == pytest.approx([1 / 6, 1 / 2])
+    for hurdle, message in ((Stage(13), "only 4 tasks of 12"), (Stage(3, 5), "only 4 tasks"), (Stage(12, 4), "the whole")):
+        with pytest.raises(SettingsError, match=message):
+            stage_tasks(tasks, hurdle)
+
+
+@pytest.mark.parametrize("text", ["0", "4,", "4x", "x4", "4x0", "a"])
+def test_bad_hurdles(text):
+    with pytest.raises(SettingsError, match="hurdles must be training examples"):
+        Search(hurdles=text)
+
+
+def test_settings_are_part_of_a_run():
+    assert str(without_stops(everything(**HURDLES))) != str(without_stops(everything()))
+    assert [str(stage) for stage in Search(hurdles="800x5,4000").stages] == ["800x5", "4000"]
+    with pytest.raises(SettingsError, match="8 at most"):
+        Search(hurdles=",".join(map(str, range(1, 10))))
+    with pytest.raises(SettingsError, match="proxy=true needs hurdles"):
+        Search(proxy=True)
