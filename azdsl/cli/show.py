@@ -25,7 +25,7 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--style", type=click.Choice(STYLES), default="canonical", help="How to print it.")
 @click.option("--raw", is_flag=True, help="Canonical: keep dead code and register numbers as they are.")
-@click.option("--exact", is_flag=True, help="Named: keep all instructions; named, latex: all digits of constants.")
+@click.option("--exact", is_flag=True, help="Named, latex: keep all instructions and all digits of constants.")
 @click.option("--standalone", is_flag=True, help="Latex: a whole document.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
 def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None) -> int:
@@ -33,9 +33,9 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, out
 
     canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
     appearance. The other styles also simplify; their results stay the same bit for bit. named and latex
-    round constants to the fewest digits that keep the fitness on the file's tasks to six decimals, unless
-    --exact is given. named also prunes instructions without which the fitness on the selection tasks stays the
-    same to six decimals, and says how many; --exact keeps them. FILE may be - for standard input.
+    also prune instructions without which the fitness on the selection tasks stays the same to six decimals, and say
+    how many; and round constants to the fewest digits that keep the fitness on the file's tasks to six decimals.
+    --exact keeps both. FILE may be - for standard input.
 
     \b
     Example:
@@ -67,13 +67,12 @@ def _text(experiment: Experiment, style: str, raw: bool, exact: bool, standalone
         return str(experiment if raw else _cleaned(experiment, multiclass))
     try:
         comment = ""
-        if style == "named" and not exact:
-            experiment, comment = _pruned(experiment, multiclass, directory)
         if style in ("named", "latex") and not exact:
+            experiment, comment = _pruned(experiment, multiclass, directory)
             experiment = _rounded(experiment, multiclass, directory)
         match style:
             case "named":
-                return comment + _named(experiment, multiclass)
+                return (f"# {comment}\n" if comment else "") + _named(experiment, multiclass)
             case "numpy":
                 from azdsl.export.numpy import numpy_source
 
@@ -82,7 +81,7 @@ def _text(experiment: Experiment, style: str, raw: bool, exact: bool, standalone
             case "latex":
                 from azdsl.export.latex import latex
 
-                return latex(experiment.program, multiclass, standalone)
+                return (f"% {comment}\n" if comment else "") + latex(experiment.program, multiclass, standalone)
         from azdsl.export.graph import graph_svg
 
         return graph_svg(experiment.program, multiclass)
@@ -109,7 +108,7 @@ def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Exper
 
 
 def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[Experiment, str]:
-    """The program without what its fitness on the selection tasks does not need, and a comment that says so."""
+    """The program without what its fitness on the selection tasks does not need, and words that say so."""
     from azdsl.export.pruning import prune
     from azdsl.ir.simplify import simplify
 
@@ -119,8 +118,7 @@ def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[
     if not found.removed:
         return replace(experiment, program=found.program), ""
     instructions = "1 instruction" if found.removed == 1 else f"{found.removed} instructions"
-    words = f"# {instructions} without effect on the fitness pruned; --exact shows all\n"
-    return replace(experiment, program=found.program), words
+    return replace(experiment, program=found.program), f"{instructions} without effect on the fitness pruned; --exact shows all"
 
 
 def _fitness(experiment: Experiment, role: Role, directory: Path) -> Callable[[Sequence[Program]], list[float]]:

@@ -41,6 +41,19 @@ def test_show_leaves_at_most_eight_instructions_that_score_the_same(path, tmp_pa
     assert shown.read_text().startswith(comment) == bool(pruned)
 
 
+def test_equations_are_pruned_as_names_are(capsys):
+    path = str(max(EVOLVED, key=lambda p: live(simplify(load_experiment(p).program))))
+    printed = {}
+    for style in ("named", "latex"):
+        assert main(["show", "--style", style, path]) == 0
+        printed[style] = capsys.readouterr().out
+    (first, *_), (same, *equations) = printed["named"].splitlines(), printed["latex"].splitlines()
+    assert (first[0], same[0], first[1:]) == ("#", "%", same[1:])
+    assert "pruned" in first
+    assert main(["show", "--style", "latex", "--exact", path]) == 0
+    assert len(equations) < len(capsys.readouterr().out.splitlines())
+
+
 def test_the_fixtures_are_not_minimal_already():
     assert max(live(simplify(load_experiment(path).program)) for path in EVOLVED) > MOST + 2
 
