@@ -41,8 +41,8 @@ def command(
 
     Numbers written in its functions keep their signs; their sizes are searched on a logarithmic scale: random
     factors from 1/100 to 100, then Gaussian steps from the best, or steps along the gradient of the validation
-    loss. The tasks are those of the search; the ten best are compared on the selection tasks, and the answer and
-    the original scored on the test tasks. The file that is written differs in its numbers only. Every key that a
+    loss. The tasks are those of the search; the best are compared on the selection tasks, and the answer and the
+    original scored on the test tasks. The file that is written differs in its numbers only. Every key that a
     file may set is an option, and wins over the file. FILE may be - for standard input.
 
     \b

@@ -33,8 +33,8 @@ DEFAULT_METHODS = ("random", "local")
 EVALUATIONS = 300
 """Programs that are evaluated on the search tasks unless told otherwise."""
 
-FINALISTS = 10
-"""The best on the search tasks that are compared on the selection tasks."""
+FINALISTS = 32
+"""So many of the best on the search tasks are compared on the selection tasks."""
 
 _STREAM = 0x7C2E
 """Keeps the proposals apart from other uses of the seed."""
@@ -213,7 +213,7 @@ def tune_text(
     first = start(items)
     trials.known[first] = bench.fitness(programs([first]), "search")[0]
     told = _search(trials, first, methods, evals, seed, lambda: slope_of(experiment, items, bench.tasks["search"]))
-    finalists = list(dict.fromkeys([first, *trials.ranking()[:FINALISTS]]))
+    finalists = list(dict.fromkeys([first, *trials.fittest(FINALISTS)]))
     selected = dict(zip(finalists, bench.fitness(programs(finalists), "select"), strict=True))
     chosen = max(finalists, key=lambda point: (selected[point], point == first))
     answer = with_values(text, {i.literal: v for i, v, old in zip(items, chosen, first, strict=True) if v != old})

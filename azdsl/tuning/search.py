@@ -30,6 +30,9 @@ WIDEN, NARROW = 1.3, 0.6
 LENGTHS = (2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
 """The step lengths that are tried at once along a gradient, as multiples of the current one."""
 
+APART = 0.1
+"""By how much the logarithms of finalists' constants differ."""
+
 Slope = Callable[[Point], NDArray[np.float64] | None]
 """The slope of the loss in the logarithm of each constant, None where it is not known."""
 
@@ -57,9 +60,19 @@ class Trials:
         """The fittest point; the first found of equals."""
         return max(self.known, key=self.known.__getitem__)
 
-    def ranking(self) -> list[Point]:
-        """All points, the fittest first."""
-        return sorted(self.known, key=lambda point: -self.known[point])
+    def fittest(self, count: int) -> list[Point]:
+        """The fittest ``count`` points, of which each two differ by ``APART`` in the logarithm of some constant.
+
+        Neighbours of one optimum share its luck on the search tasks: comparing them again would say little.
+        """
+        found: list[Point] = []
+        for point in sorted(self.known, key=lambda point: -self.known[point]):
+            distances = np.abs(np.log(np.array(found).reshape(-1, len(point)) / np.array(point))).max(axis=1)
+            if (distances >= APART).all():
+                found.append(point)
+            if len(found) == count:
+                break
+        return found
 
     def spend(self, evaluations: int) -> None:
         """Count work that is as much as so many evaluations."""

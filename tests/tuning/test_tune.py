@@ -110,6 +110,14 @@ def test_a_slope_that_is_no_number_moves_nothing(slope):
     assert found.best == (1.0, -1.0) and found.spent == 4
 
 
+def test_finalists_are_apart():
+    found = Trials(bowl, 0, known={(0.3 * (1 + i / 100), -20.0): -float(i) for i in range(50)})
+    finalists = found.fittest(3)
+    assert finalists[0] == found.best and len(finalists) == 3
+    assert all(0.1 <= math.log(b[0] / a[0]) < 0.12 for a, b in zip(finalists, finalists[1:], strict=False))
+    assert len(found.fittest(50)) == 4
+
+
 def test_budget_is_kept_to_the_last_evaluation():
     found = trials(5)
     random_search(found, (1.0, -1.0), np.random.default_rng(0))
