@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_finalists_are_apart():
     found = Trials(bowl, 0, known={(0.3 * (1 + i / 100), -20.0): -float(i) for i in range(50)})
     finalists = found.fittest(3)
     assert finalists[0] == found.best and len(finalists) == 3
-    assert all(0.1 <= math.log(b[0] / a[0]) < 0.12 for a, b in zip(finalists, finalists[1:], strict=False))
+    assert all(0.1 <= math.log(b[0] / a[0]) < 0.12 for a, b in pairwise(finalists))
     assert len(found.fittest(50)) == 4
 
 
