@@ -87,6 +87,13 @@ def commands() -> None:
     Example:
       azdsl evolve examples/linear.az
 
+    \b
+    Environment:
+      AZDSL_CACHE  folder of compiled code and other things that can be made again
+                   [the user's cache directory]
+      AZDSL_CPU    processor to evaluate programs for: native, generic, x86-64-v3, …
+                   [native]
+
     Exit status: 0 done, 1 ran but did not reach the target, 2 bad input, 130 interrupted.
     """
 

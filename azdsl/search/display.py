@@ -11,13 +11,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from azdsl.search.progress import Snapshot
+from azdsl.search.progress import Snapshot, Stop
 
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY = 60
 """Epochs that the sparkline shows."""
 
 MINUTE = 60
+
+BORDER = 3
+"""Lines that a panel's frame and the cursor take."""
 
 
 class Display:
@@ -41,12 +44,12 @@ class Display:
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(self._render(snapshot), refresh=True)
+        self._live.update(self.rendered(snapshot), refresh=True)
 
     def tick(self) -> None:
         """Let the clock go on."""
         if self._live and self._snapshot:
-            self._live.update(self._render(self._snapshot), refresh=True)
+            self._live.update(self.rendered(self._snapshot), refresh=True)
 
     def close(self) -> None:
         """Take the display away and leave one line."""
@@ -55,17 +58,29 @@ class Display:
             self.say(str(self._snapshot))
             self._live = None
 
-    def _render(self, snapshot: Snapshot) -> RenderableType:
+    def rendered(self, snapshot: Snapshot) -> RenderableType:
+        """A state as it fits the terminal."""
         seconds = snapshot.seconds + time.monotonic() - self._shown_at
         figures = Table.grid(padding=(0, 2))
         figures.add_row("candidates", f"{snapshot.evaluations:,}", "rate", f"{snapshot.rate:,.0f}/s", "time", _duration(seconds))
         selected = "–" if snapshot.selected is None else f"{snapshot.selected:.6f}"
         figures.add_row("best", f"[bold green]{snapshot.best:.6f}[/]", "mean", f"{snapshot.mean:.4f}", "selection", f"[bold]{selected}[/]")
-        parts: list[RenderableType] = [figures, Text(f"{sparkline(self._best)}  best fitness by epoch", "cyan"), _layers(snapshot)]
-        if snapshot.program is not None:
-            parts.append(Panel(Text(str(snapshot.program).rstrip()), title="best so far", title_align="left", expand=False))
-        parts.append(Text("Ctrl-C stops and keeps the result", "dim"))
-        return Group(*parts)
+        parts: list[RenderableType] = [figures, Text(f"{sparkline(self._best)}  best fitness by epoch", "cyan")]
+        parts += [line for line in (_stops(snapshot), _front(snapshot), _layers(snapshot)) if line]
+        footer = Text("Ctrl-C stops and keeps the result", "dim")
+        room = self._console.height - len(self._console.render_lines(Group(*parts, footer), pad=False)) - BORDER
+        if snapshot.program is not None and room > 0:
+            program = Text("\n".join(fitting(str(snapshot.program).splitlines(), room)), no_wrap=True, overflow="ellipsis")
+            parts.append(Panel(program, title="best so far", title_align="left", expand=False))
+        return Group(*parts, footer)
+
+
+def fitting(lines: Sequence[str], room: int) -> list[str]:
+    """The lines, or where there is no room for all the first ones and how many are left out."""
+    if len(lines) <= room:
+        return list(lines)
+    shown = room - 1
+    return [*lines[:shown], f"… {len(lines) - shown} more lines"]
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -75,6 +90,26 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     steps = len(BARS) - 1
     return "".join(BARS[round(steps * (value - low) / (high - low)) if high > low else 0] for value in values)
+
+
+def _stops(snapshot: Snapshot) -> Text:
+    """How far the run is towards what stops it, and the time left until the first that is known."""
+    parts = [f"{stop.name} {_amount(stop, stop.done)} of {_amount(stop, stop.of)}" for stop in snapshot.stops]
+    left = [stop.seconds_left for stop in snapshot.stops if stop.seconds_left is not None]
+    return Text(" · ".join([*parts, *([f"at most {_duration(min(left))} left"] if left else [])]))
+
+
+def _amount(stop: Stop, value: float) -> str:
+    """A stopping condition's measure as a person reads it."""
+    if stop.name == "timeout":
+        return _duration(value)
+    return f"{value:.6g}" if stop.name == "target" else f"{value:,.0f}"
+
+
+def _front(snapshot: Snapshot) -> Text:
+    """The best fitness by live size."""
+    entries = " · ".join(f"{size}: {fitness:.4f}" for size, fitness in snapshot.front)
+    return Text(f"by size {entries}", "green") if entries else Text()
 
 
 def _layers(snapshot: Snapshot) -> Text:

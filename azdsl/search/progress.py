@@ -23,11 +23,22 @@ PATIENCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Stop:
+    """A stopping condition: how far the run is on the way to it, and the seconds left as far as they are known."""
+
+    name: str
+    done: float
+    of: float
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A run at the end of an epoch. ``best`` and ``mean`` are fitness in the search, ``selected`` on the selection tasks.
 
     ``rate`` is candidates a second in this epoch, ``layers`` how candidates were settled in the whole run. With hurdles
     ``mean`` is of the programs that passed them, and ``hurdles`` as ``proxy.summary`` says.
+    ``front`` has the sizes and fitness of the hall of fame, ``stops`` the stopping conditions that are set.
     """
 
     epoch: int
@@ -40,10 +51,12 @@ class Snapshot:
     layers: Mapping[str, int]
     program: Program | None
     hurdles: Mapping[str, Any] | None = None
+    front: tuple[tuple[int, float], ...] = ()
+    stops: tuple[Stop, ...] = ()
 
     def as_event(self) -> dict[str, Any]:
         """A line of ``events.jsonl``."""
-        unsaid = {"program"} if self.hurdles else {"program", "hurdles"}
+        unsaid = {"program", "front", "stops", *(() if self.hurdles else ("hurdles",))}
         return {name: value for name, value in vars(self).items() if name not in unsaid}
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from azdsl.search.hurdles import lower
 from azdsl.search.lineage import milestones
 from azdsl.search.migration import migrate
 from azdsl.search.population import LAYERS, Island, write_initial
-from azdsl.search.progress import Reporter, Snapshot
+from azdsl.search.progress import Reporter, Snapshot, Stop
 from azdsl.search.rundir import BEST, FRONT, RunDirectory
 from azdsl.search.schedule import Schedule, shares
 from azdsl.search.selection import Finalist, Found, Judge, all_found, answer, canonical, island_best
@@ -227,7 +227,20 @@ class Session:
             layers=self.layers(),
             program=chosen.found.program if chosen else None,
             hurdles=self.hurdles(),
+            front=tuple((entry.size, entry.fitness) for entry in state.front),
+            stops=tuple(self._stops(state, rate)),
         )
+
+    def _stops(self, state: State, rate: float) -> Iterator[Stop]:
+        """How far the run is on the way to the stopping conditions that are set."""
+        search, chosen, since = self.plan.search, answer(state.finalists), self.evaluations - state.best_at
+        if search.target <= 1.0:
+            yield Stop("target", chosen.fitness if chosen else 0.0, search.target)
+        if search.timeout is not None:
+            yield Stop("timeout", self.seconds, search.timeout, max(0.0, search.timeout - self.seconds))
+        for name, done, of in (("max_evals", self.evaluations, search.max_evals), ("patience", since, search.patience)):
+            if of is not None:
+                yield Stop(name, done, of, max(0, of - done) / rate if rate else None)
 
     def hurdles(self) -> dict[str, Any] | None:
         """What the hurdles did; None without any."""
