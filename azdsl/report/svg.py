@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 66.0, 14.0, 12.0, 40.0
 """Room around the plot for labels."""
 
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)

@@ -39,12 +39,21 @@ class Display:
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a new state."""
-        self._snapshot, self._shown_at = snapshot, time.monotonic()
-        self._best = [*self._best, snapshot.best][-HISTORY:]
+        self.remember(snapshot)
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
         self._live.update(self.rendered(snapshot), refresh=True)
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Take a new state into account."""
+        self._snapshot, self._shown_at = snapshot, time.monotonic()
+        self._best = [*self._best, snapshot.best][-HISTORY:]
+
+    def text(self, snapshot: Snapshot) -> str:
+        """A state as plain text."""
+        lines = self._console.render_lines(self.rendered(snapshot), pad=False)
+        return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
 
     def tick(self) -> None:
         """Let the clock go on."""

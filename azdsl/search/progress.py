@@ -130,9 +130,14 @@ class Plain:
 
 
 def make_reporter(quiet: bool) -> Reporter:
-    """A display on a terminal, lines elsewhere, nothing when quiet. All on standard error."""
+    """A display on a terminal (on standard error) or in a notebook, lines elsewhere, nothing when quiet."""
     if quiet:
         return Silent()
+    if "ipykernel" in sys.modules:
+        from azdsl.search.notebook import Notebook, in_notebook
+
+        if in_notebook():
+            return Notebook()
     if sys.stderr.isatty():
         from azdsl.search.display import Display
 
