@@ -9,10 +9,30 @@ from typing import Any
 
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import OPS, Op
-from azdsl.settings import Range, Registers, Search, Task, keys
+from azdsl.settings import IslandSettings, Range, Registers, Search, Task, keys
 
 EVOLVABLE: tuple[Op, ...] = OPS[1:]
 """The ops a function may use when the file does not say: all but NoOp."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What some islands have of their own: ``ops`` of Setup, Predict and Learn; None is as the experiment says."""
+
+    islands: Range
+    settings: IslandSettings = IslandSettings()
+    ops: tuple[tuple[Op, ...] | None, ...] = (None, None, None)
+    mutations: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        parts = [str(self.islands), *([text] if (text := _arguments(self.settings)) else [])]
+        if None not in self.ops and len(set(self.ops)) == 1:
+            parts.append(f"ops({_shapes(self.ops[0] or ())})")
+        else:
+            parts += [f"{n.lower()}_ops({_shapes(ops)})" for n, ops in zip(FUNCTIONS, self.ops, strict=True) if ops is not None]
+        if self.mutations is not None:
+            parts.append(f"mutations({', '.join(self.mutations)})")
+        return f"island({', '.join(parts)})"
 
 
 @dataclass(frozen=True)
@@ -20,7 +40,8 @@ class Experiment:
     """All that a ``.az`` file says. ``ops`` holds the allowed ops of Setup, Predict and Learn.
 
     ``frozen`` names the functions that stay as written. ``mutations`` is None for all that the
-    length limits permit. ``str`` gives a file that reads back as the same experiment.
+    length limits permit. ``groups`` say what some islands have of their own, a later one wins.
+    ``str`` gives a file that reads back as the same experiment.
     """
 
     program: Program = Program()
@@ -30,6 +51,7 @@ class Experiment:
     ops: tuple[tuple[Op, ...], tuple[Op, ...], tuple[Op, ...]] = (EVOLVABLE, EVOLVABLE, EVOLVABLE)
     mutations: tuple[str, ...] | None = None
     frozen: frozenset[str] = field(default=frozenset())
+    groups: tuple[Group, ...] = ()
 
     def statements(self) -> Iterator[str]:
         """The statements above the functions, one a line; settings at their defaults are left out."""
@@ -47,6 +69,28 @@ class Experiment:
                 yield f"{name.lower()}_ops({_shapes(ops)})"
         if self.mutations is not None:
             yield f"mutations({', '.join(self.mutations)})"
+        yield from map(str, self.groups)
+
+    def of_island(self, number: int) -> Experiment:
+        """The experiment as one island has it. Raises ``SettingsError`` where its settings do not fit together."""
+        own = self
+        for group in self.groups:
+            if group.islands.least <= number <= group.islands.most:
+                given = {name: value for name, value in vars(group.settings).items() if value is not None}
+                setup, predict, learn = (mine or ops for mine, ops in zip(group.ops, own.ops, strict=True))
+                own = dataclasses.replace(
+                    own,
+                    search=dataclasses.replace(own.search, **given),
+                    ops=(setup, predict, learn),
+                    mutations=own.mutations if group.mutations is None else group.mutations,
+                )
+        return own
+
+    @property
+    def all_ops(self) -> frozenset[Op]:
+        """Every op that some island may use, and those of the program itself."""
+        lists = [*self.ops, *(ops or () for group in self.groups for ops in group.ops)]
+        return frozenset(op for ops in lists for op in ops) | {i.op for i in self.program.instructions}
 
     def __str__(self) -> str:
         text = str(self.program)

@@ -121,7 +121,11 @@ class Search:
     learn: Range = _key(Range(1, 45), "instructions in Learn", 0, MAX_INSTRUCTIONS)
     seed: int = _key(0, "seed of everything random", 0, 2**63 - 1)
     islands: int = _key(2, "separate populations that exchange programs; results depend on it", 1, 4096)
-    migrants: float = _key(0.01, "share of each island replaced from its neighbour after every epoch", 0.0, 1.0)
+    migrants: float = _key(0.01, "share of each island replaced from another one after every epoch", 0.0, 1.0)
+    exchange: str = _key(
+        "ring", "where migrants come from: the island before (ring), a random partner (pairs), or each in turn (both)",
+        choices=("ring", "pairs", "both"),
+    )
     epoch: int | None = _key(None, "candidates of each island between exchanges (default: about a second's work)", 1)
     restart: int | None = _key(None, "candidates after which an island that has not reached the target starts afresh", 1)
     fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
@@ -167,6 +171,17 @@ class Search:
         except ValueError:
             wanted = 'training examples such as "100, 1000", or examples and tasks such as "100x5, 1000x10"'
             raise SettingsError("hurdles", f"hurdles must be {wanted}, not {self.hurdles!r}") from None
+
+
+@dataclass(frozen=True)
+class IslandSettings:
+    """``island(0, tournament=20, …)``: what some islands have of their own; None is as ``search`` says."""
+
+    tournament: int | None = _key(None, "programs drawn to choose a parent", 1)
+    mutation: float | None = _key(None, "probability that a child is mutated rather than copied", 0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)

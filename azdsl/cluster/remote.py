@@ -20,7 +20,7 @@ from azdsl.cluster.wire import Job, decode_island, decode_job, encode_island, jo
 from azdsl.experiment import Experiment
 from azdsl.search.executor import ExecutorError
 from azdsl.search.population import make_island
-from azdsl.search.space import Space, make_space
+from azdsl.search.space import Space, island_spaces, make_space
 from azdsl.search.workers import Bench, make_bench, run_slices, warm_up
 from azdsl.taskset import TaskSet
 
@@ -144,7 +144,7 @@ def make_workshop(job: Job) -> Workshop:
     """Everything that a search's epochs share, with one bench and all code compiled."""
     experiment, tasks = decode_job(job.data)
     space = make_space(experiment, tasks)
-    shop = Workshop(experiment, tasks, (space,) * experiment.search.islands, SimpleQueue())
+    shop = Workshop(experiment, tasks, island_spaces(experiment, tasks), SimpleQueue())
     bench = make_bench(experiment, space, tasks)
     warm_up(experiment, space, bench)
     shop.free.put(bench)

@@ -45,8 +45,8 @@ class EnginesHandle:
 def make_engines(experiment: Experiment, tasks: TaskSet) -> EnginesHandle:
     """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk."""
     search, registers = experiment.search, experiment.registers
-    # frozen functions and the seed may use ops that others may not
-    ops = {op for allowed in experiment.ops for op in allowed} | {i.op for i in experiment.program.instructions}
+    # frozen functions and the seed may use ops that others may not, and so may islands
+    ops = experiment.all_ops
     chosen = [op for op in OPS if op in ops]
     settings: dict[str, Any] = {
         "max_instructions": _most_instructions(experiment),

@@ -35,7 +35,7 @@ from azdsl.search.rundir import RunDirectory
 from azdsl.search.schedule import make_schedule
 from azdsl.search.selection import Judge
 from azdsl.search.session import STOPS, OnEpoch, Plan, Session, without_stops
-from azdsl.search.space import make_space
+from azdsl.search.space import island_spaces, make_space
 from azdsl.search.workers import Threads, default_workers, interruptible, make_bench, warm_up
 from azdsl.settings import FileTask, SettingsError, relocated
 from azdsl.syntax import load_experiment
@@ -106,7 +106,7 @@ def run(
         experiment = replace(experiment, task=make.DEFAULT_TASK)
     with explained(reporter, "making the tasks (kept for the next start; azdsl cache shows them) …"):
         data = _tasks(experiment, tasks, base_dir)
-    space = make_space(experiment, data.search)
+    space, spaces = make_space(experiment, data.search), island_spaces(experiment, data.search)
     if path is None and (out is not None or name is not None):
         path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
         experiment = _localized(experiment, base_dir, path)
@@ -114,7 +114,7 @@ def run(
         if path:
             _write_settings(path, experiment, data, new=resume is None)
         judge, schedule = Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search)
-        plan = Plan(experiment, space, (space,) * experiment.search.islands, judge, schedule, costs(data.search, experiment.search))
+        plan = Plan(experiment, space, spaces, judge, schedule, costs(data.search, experiment.search))
         workers = min(workers or default_workers(), experiment.search.islands)
         busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
         _introduce(reporter, experiment, busy, path, default_task)
@@ -122,8 +122,8 @@ def run(
             scratch = _scratch(plan, data.search)
             executor = site.start(plan, data.search) if site else _threads(plan, data.search, workers)
         islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
-        for island in islands:
-            write_initial(space, experiment, island)
+        for own, island in zip(spaces, islands, strict=True):
+            write_initial(own, experiment, island)
         directory = RunDirectory(path, _warning(reporter, quiet)) if path else None
         session = Session(plan, islands, executor, scratch, reporter, directory)
         if directory:

@@ -1,4 +1,4 @@
-"""Migration: each island takes in copies of its neighbour's best programs, all at once, in a ring."""
+"""Migration: each island takes in copies of another one's best programs, all at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,33 @@ from collections.abc import Sequence
 import numpy as np
 
 from azdsl.search.population import Island, Members, adopt, select
+from azdsl.settings import Search
+
+_PAIRS = 0
+"""The stream of random numbers that pairs islands; those of the islands have one number, this one two."""
 
 
-def migrate(islands: Sequence[Island], share: float) -> bool:
-    """Island i adopts copies of the best ``share`` of island i - 1; whether any went.
+def sources(search: Search, meeting: int) -> list[int]:
+    """For every island the one that it takes programs from when they meet for the ``meeting``-th time.
+
+    ``ring``: the island before it. ``pairs``: its partner; partners are drawn anew for every meeting, and of an
+    odd number of islands one is left to itself. ``both``: the ring and pairs take turns.
+    """
+    islands = search.islands
+    ring = [(island - 1) % islands for island in range(islands)]
+    if search.exchange == "ring" or (search.exchange == "both" and meeting % 2 == 1):
+        return ring
+    # Sorting random words is a permutation that depends on no version of a library.
+    words = np.random.SeedSequence(search.seed, spawn_key=(_PAIRS, meeting)).generate_state(islands, np.uint64)
+    order = np.argsort(words, kind="stable").tolist()
+    found = list(range(islands))
+    for one, other in zip(order[::2], order[1::2], strict=False):
+        found[one], found[other] = other, one
+    return found
+
+
+def migrate(islands: Sequence[Island], share: float, taken_from: Sequence[int]) -> bool:
+    """Island i adopts copies of the best ``share`` of island ``taken_from[i]``, if that is another; whether any went.
 
     Nobody goes while an island's initial population is not yet evaluated. Copies are taken before the first
     one arrives anywhere, so the order of the islands is of no matter.
@@ -19,7 +42,8 @@ def migrate(islands: Sequence[Island], share: float) -> bool:
         return False
     leaving = [best_members(island, share) for island in islands]
     for at, island in enumerate(islands):
-        adopt(island, leaving[at - 1])
+        if taken_from[at] != at:
+            adopt(island, leaving[taken_from[at]])
     return True
 
 

@@ -36,7 +36,8 @@ class Stop:
 class Snapshot:
     """A run at the end of an epoch. ``best`` and ``mean`` are fitness in the search, ``selected`` on the selection tasks.
 
-    ``rate`` is candidates a second in this epoch, ``layers`` how candidates were settled in the whole run. With hurdles
+    ``rate`` is candidates a second in this epoch, ``islands`` the mean fitness of each island, ``layers`` how
+    candidates were settled in the whole run. With hurdles
     ``mean`` is of the programs that passed them, and ``hurdles`` as ``proxy.summary`` says.
     ``front`` has the sizes and fitness of the hall of fame, ``stops`` the stopping conditions that are set.
     """
@@ -48,6 +49,7 @@ class Snapshot:
     best: float
     mean: float
     selected: float | None
+    islands: tuple[float, ...]
     layers: Mapping[str, int]
     program: Program | None
     hurdles: Mapping[str, Any] | None = None

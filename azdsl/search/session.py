@@ -23,7 +23,7 @@ from azdsl.search.executor import Executor, Stretch
 from azdsl.search.front import Front, update
 from azdsl.search.hurdles import lower
 from azdsl.search.lineage import milestones
-from azdsl.search.migration import migrate
+from azdsl.search.migration import migrate, sources
 from azdsl.search.population import LAYERS, Island, write_initial
 from azdsl.search.progress import Reporter, Snapshot, Stop
 from azdsl.search.rundir import BEST, FRONT, RunDirectory
@@ -189,10 +189,10 @@ class Session:
             state = replace(state, finalists=plan.judge.compare(state.finalists, found))
         state = replace(state, front=self._front(state.front), epoch=state.epoch + 1)
         snapshot = self._snapshot(state)
-        migrate(self.islands, search.migrants)
+        migrate(self.islands, search.migrants, sources(search, snapshot.epoch))
         if search.restart is not None and clock - state.started >= search.restart:
-            for island in self.islands:
-                write_initial(plan.space, plan.experiment, island)
+            for space, island in zip(plan.spaces, self.islands, strict=True):
+                write_initial(space, plan.experiment, island)
                 lower(island.hurdles)
             state = replace(state, started=clock)
         if search.proxy:
@@ -224,6 +224,7 @@ class Session:
             best=max(state.best, 0.0),
             mean=float(known.mean()) if known.size else 0.0,
             selected=chosen.fitness if chosen else None,
+            islands=tuple(_mean_fitness(island) for island in self.islands),
             layers=self.layers(),
             program=chosen.found.program if chosen else None,
             hurdles=self.hurdles(),
@@ -299,3 +300,9 @@ class Session:
         """Save when the last time is long enough ago."""
         if time.monotonic() >= self._save_at:
             self.save()
+
+
+def _mean_fitness(island: Island) -> float:
+    """The mean of an island's members whose fitness is known; 0 when none is."""
+    known = island.members.fitness[island.members.fitness >= 0.0]
+    return float(known.mean()) if known.size else 0.0

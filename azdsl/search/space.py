@@ -163,6 +163,17 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     )
 
 
+def island_spaces(experiment: Experiment, tasks: TaskSet) -> tuple[Space, ...]:
+    """The search space of every island. Raises ``SettingsError``."""
+    islands = experiment.search.islands
+    for group in experiment.groups:
+        if group.islands.most >= islands:
+            raise SettingsError("island", f"{group}: there are {islands} islands, numbered from 0")
+    made: dict[Experiment, Space] = {}
+    own = [experiment.of_island(number) for number in range(islands)]
+    return tuple(made.setdefault(one, made.get(one) or make_space(one, tasks)) for one in own)
+
+
 class Bank:
     """Registers numbered through, with ``none`` and ``sink`` after them."""
 

@@ -88,6 +88,8 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
     mutations = {} if experiment.mutations is None else {"mutations": list(experiment.mutations)}
     tables["space"] = {"frozen": sorted(experiment.frozen), **mutations}
     tables["space.ops"] = ops
+    for number, group in enumerate(experiment.groups):
+        tables[f"groups.{number}"] = {"text": str(group)}
     return "\n".join(line for name, table in tables.items() for line in _table(name, table))
 
 

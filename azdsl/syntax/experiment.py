@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from azdsl.diagnostics import Source, SyntaxError
-from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.experiment import EVOLVABLE, Experiment, Group
 from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS
 from azdsl.ops import Kind, Op
 from azdsl.settings import Registers, Search, Task
-from azdsl.syntax import settings, tree
+from azdsl.syntax import islands, settings, tree
 from azdsl.syntax.allocation import allocate
 from azdsl.syntax.forms import callees
 from azdsl.syntax.lowering import BANKS, lower
@@ -19,11 +19,11 @@ from azdsl.syntax.reader import read
 from azdsl.syntax.report import Line, Report, brief, choice, nearest
 from azdsl.syntax.steps import Step
 
-OPS_OF = {"ops": None, **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)}}
+OPS_OF: dict[str, int | None] = {"ops": None, **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)}}
 """Statements that list ops, with the function that they are for (None: all)."""
 
-STATEMENTS = ("task", "registers", "search", *OPS_OF, "mutations")
-"""Statements that stand above the functions, each at most once."""
+STATEMENTS = ("task", "registers", "search", *OPS_OF, "mutations", "island")
+"""Statements that stand above the functions, each at most once; only ``island`` may stand there for several."""
 
 PLURALS = {word for word, address in ALIASES.items() if address in (LABELS, PREDICTIONS)}
 
@@ -37,6 +37,7 @@ class _Contents:
     search: Search | None = None
     ops: dict[str, tuple[Op, ...]] = field(default_factory=dict)
     mutations: tuple[str, ...] | None = None
+    groups: list[Group] = field(default_factory=list)
     frozen: set[str] = field(default_factory=set)
     steps: list[Step] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
@@ -122,6 +123,10 @@ class _Reader:
     def setting(self, line: Line, call: tree.Call) -> None:
         """``search(…)`` and its like."""
         word, contents = call.callee.text, self.contents
+        if word == "island":
+            group = islands.group(call.arguments, OPS_OF, line, self.report)
+            contents.groups += [group] if group else []
+            return
         if not self.once(word, line, call.callee):
             return
         if word == "registers":
@@ -198,6 +203,7 @@ def build(source: Source) -> Experiment:
         (setup, predict, learn),
         contents.mutations,
         frozenset(contents.frozen),
+        tuple(contents.groups),
     )
 
 

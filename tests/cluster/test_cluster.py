@@ -5,6 +5,8 @@ Workers live in this process where that is enough: starting processes is most of
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask
 import pytest
 from search_runs import files, small
@@ -12,9 +14,10 @@ from search_runs import files, small
 from azdsl.cluster import remote
 from azdsl.cluster.connect import connect
 from azdsl.cluster.executor import Patience
+from azdsl.experiment import Group
 from azdsl.search.evolve import run
 from azdsl.search.executor import ExecutorError
-from azdsl.settings import SettingsError
+from azdsl.settings import IslandSettings, Range, SettingsError
 
 from .clusters import client_of, crash, hang, local, pretend, workers
 
@@ -23,7 +26,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 
 def experiment(**settings):
-    return small(islands=3, **settings)
+    """Islands that differ and exchange in both ways."""
+    groups = (Group(Range(1, 1), IslandSettings(tournament=10), mutations=("alter", "trade")),)
+    return replace(small(islands=3, exchange="both", **settings), groups=groups)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import programs, random_program
 
-from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.experiment import EVOLVABLE, Experiment, Group
 from azdsl.ir import FUNCTIONS, Address, Instruction, Program
 from azdsl.ops import OPS, Op, Role
-from azdsl.settings import MUTATIONS, TASKS, Range, Registers, Search, Task
+from azdsl.settings import MUTATIONS, TASKS, IslandSettings, Range, Registers, Search, Task
 from azdsl.syntax import format_source, parse, parse_experiment
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -95,6 +95,13 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
     return kind(**values)  # type: ignore[arg-type]
 
 
+def _group(draw: random.Random) -> Group:
+    """What some islands have of their own."""
+    ops = [draw.choice([None, tuple(draw.sample(OPS, draw.randint(1, 20)))]) for _ in FUNCTIONS]
+    own = IslandSettings(draw.choice([None, 7]), draw.choice([None, draw.random()]))
+    return Group(Range(draw.randint(0, 3), draw.randint(3, 9)), own, tuple(ops), draw.choice([None, tuple(draw.sample(MUTATIONS, 3))]))
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_experiments_come_back(seed: int) -> None:
     draw = random.Random(seed)
@@ -110,6 +117,7 @@ def test_experiments_come_back(seed: int) -> None:
         ops,
         draw.choice([None, tuple(draw.sample(MUTATIONS, 3))]),
         frozenset(draw.sample(FUNCTIONS, draw.randint(0, 3))),
+        tuple(_group(draw) for _ in range(draw.randint(0, 2))),
     )
     text = str(experiment)
     assert parse_experiment(text) == experiment

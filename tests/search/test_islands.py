@@ -1,0 +1,157 @@
+"""Islands: who takes from whom, what an island has of its own, and that they evolve and differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from search_runs import files, small
+
+from azdsl.diagnostics import SyntaxError
+from azdsl.experiment import Experiment, Group
+from azdsl.ops import BY_NAME
+from azdsl.search import session
+from azdsl.search.evolve import run
+from azdsl.search.migration import sources
+from azdsl.search.population import genotype
+from azdsl.settings import IslandSettings, Range, Search, SettingsError
+from azdsl.syntax import parse_experiment
+
+FUNCTIONS = "def Setup():\ndef Predict():\ndef Learn():\n"
+SUMS = tuple(BY_NAME[name] for name in ("scalar_subtract", "vector_add"))
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """The sessions that come to their end."""
+    seen = []
+    finish = session.Session.finish
+    monkeypatch.setattr(session.Session, "finish", lambda self: seen.append(self) or finish(self))
+    return seen
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(1, 50), st.integers(1, 1000))
+def test_pairs(seed, islands, meeting):
+    found = sources(Search(seed=seed, islands=islands, exchange="pairs"), meeting)
+    assert all(found[found[island]] == island for island in range(islands))
+    assert sum(found[island] == island for island in range(islands)) == islands % 2
+
+
+def test_pairs_change_from_meeting_to_meeting_and_reach_everywhere():
+    search = Search(islands=64, exchange="pairs")
+    drawn = [tuple(sources(search, meeting)) for meeting in range(1, 41)]
+    assert len(set(drawn)) == 40 and tuple(sources(replace(search, seed=1), 1)) != drawn[0]
+    reached = {0}
+    for taken_from in drawn[:15]:  # a ring would need 63
+        reached |= {island for island in range(64) if taken_from[island] in reached}
+    assert len(reached) == 64
+
+
+def test_the_pairs_of_a_seed_stay_the_same():
+    assert sources(Search(seed=7, islands=8, exchange="pairs"), 3) == [1, 0, 5, 4, 3, 2, 7, 6]
+
+
+def test_ring_and_both():
+    ring, pairs, both = (Search(islands=5, exchange=exchange) for exchange in ("ring", "pairs", "both"))
+    assert sources(ring, 4) == [4, 0, 1, 2, 3]
+    assert [sources(both, m) == sources(ring, m) for m in (1, 2, 3, 4)] == [True, False, True, False]
+    assert all(sources(both, m) == sources(pairs, m) for m in (2, 4))
+
+
+def grouped(**search):
+    groups = (
+        Group(Range(0, 0), IslandSettings(tournament=20, mutation=0.5), (SUMS,) * 3),
+        Group(Range(1, 2), mutations=("randomize_instruction",)),
+    )
+    return replace(small(islands=4, **search), groups=groups)
+
+
+def test_what_an_island_has_of_its_own_is_heeded(sessions):
+    run(grouped(migrants=0.0), quiet=True, workers=1)
+    (ended,) = sessions
+    used = []
+    for space, island in zip(ended.plan.spaces, ended.islands, strict=True):
+        programs = [genotype(space, island.members, row) for row in range(60)]
+        used.append({i.op for program in programs for i in program.instructions})
+    assert used[0] == set(SUMS) and not any(ops <= set(SUMS) for ops in used[1:])
+    assert [(s.tournament, s.mutation) for s in ended.plan.spaces] == [(20, 0.5), *[(5, 0.9)] * 3]
+    assert [len(s.mutations) for s in ended.plan.spaces] == [6, 1, 1, 6]
+
+
+def test_islands_evolve_and_differ(sessions):
+    result = run(small(islands=4, migrants=0.0, max_evals=16_000), quiet=True)
+    (ended,) = sessions
+    means = [event["islands"] for event in result.history]
+    assert all(max(later) > first for first, *later in zip(*means, strict=True))
+    assert len({island.members.code.tobytes() for island in ended.islands}) == len(set(means[-1])) == 4
+
+
+def test_the_number_of_threads_is_of_no_matter(tmp_path):
+    runs = [run(grouped(exchange="both"), out=tmp_path / str(n), quiet=True, workers=n) for n in (1, 2, 4)]
+    assert files(runs[0].run_dir) == files(runs[1].run_dir) == files(runs[2].run_dir)
+    assert files(runs[0].run_dir) != files(run(grouped(), out=tmp_path / "ring", quiet=True).run_dir)
+
+
+def test_a_restart_keeps_what_islands_have(sessions):
+    run(grouped(migrants=0.0, restart=400, max_evals=1600), quiet=True, workers=1)
+    (ended,) = sessions
+    programs = [genotype(ended.plan.spaces[0], ended.islands[0].members, row) for row in range(60)]
+    assert {i.op for program in programs for i in program.instructions} <= set(SUMS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "island(0, tournament=20)",
+        "island(1..3, mutation=0.5, ops(dot, scalar_subtract))",
+        "island(2, setup_ops(const), learn_ops(dot), mutations(alter, trade))",
+    ],
+)
+def test_groups_are_read_and_written(text):
+    experiment = parse_experiment(f"search(islands=4)\n{text}\n{FUNCTIONS}")
+    assert len(experiment.groups) == 1 and text in str(experiment)
+    assert parse_experiment(str(experiment)) == experiment
+
+
+def test_later_groups_win():
+    text = f"search(islands=4)\nisland(0..3, tournament=20, mutation=0.1)\nisland(1, tournament=30)\n{FUNCTIONS}"
+    own = [parse_experiment(text).of_island(n).search for n in range(4)]
+    assert [(s.tournament, s.mutation) for s in own] == [(20, 0.1), (30, 0.1), (20, 0.1), (20, 0.1)]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("island()", "needs the islands"),
+        ("island(tournament=20)", "needs the islands"),
+        ("island(3..1)", "needs the islands"),
+        ("island(0.5)", "needs the islands"),
+        ("island(0, turnament=20)", "unknown key 'turnament'"),
+        ("island(0, tournament=0)", "at least 1"),
+        ("island(0, ops(dto))", "unknown op 'dto'"),
+        ("island(0, ops())", "allows none"),
+        ("island(0, mutations())", "allows none"),
+        ("island(0, ops(dot), ops(dot))", "there twice"),
+        ("island(0, mutations(alter), mutations(trade))", "there twice"),
+        ("island(0, 5)", "has no key"),
+    ],
+)
+def test_groups_that_are_wrong(text, message):
+    with pytest.raises(SyntaxError, match=message):
+        parse_experiment(f"{text}\n{FUNCTIONS}")
+
+
+@pytest.mark.parametrize(
+    "group, message",
+    [(Group(Range(1, 4)), "4 islands, numbered from 0"), (Group(Range(0, 0), IslandSettings(tournament=61)), "larger than population=60")],
+)
+def test_groups_that_do_not_fit(group, message):
+    with pytest.raises(SettingsError, match=message):
+        run(replace(small(islands=4), groups=(group,)), quiet=True)
+
+
+def test_no_groups_cost_nothing():
+    experiment = Experiment()
+    assert experiment.of_island(3) is experiment
