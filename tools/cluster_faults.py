@@ -1,0 +1,128 @@
+"""Kill a worker process every few seconds while a search runs on a cluster: is the result the same, what time was lost?
+
+Three runs of one search: on a cluster whose workers are killed, for the time given; as many candidates on a cluster that
+is left alone; and as many on threads. All must write the same files. Exit status 1 when they do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from distributed import LocalCluster
+
+from azdsl.cluster.connect import connect
+from azdsl.experiment import Experiment
+from azdsl.search.evolve import run
+from azdsl.search.progress import Snapshot
+from azdsl.search.rundir import BEST, FRONT, FRONT_FILES
+from azdsl.syntax import load_experiment
+
+SEED = Path(__file__).parent.parent / "examples" / "linear.az"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run wrote, after how many candidates and seconds."""
+
+    files: dict[str, bytes]
+    evaluations: int
+    seconds: float
+
+
+@contextmanager
+def processes(count: int) -> Iterator[LocalCluster]:
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+    with LocalCluster(n_workers=count, threads_per_worker=1, **quiet) as cluster:  # type: ignore[no-untyped-call]  # Dask is typed in part
+        yield cluster
+
+
+@contextmanager
+def killing(cluster: LocalCluster, every: float, seed: int) -> Iterator[list[int]]:
+    """Kill one of the cluster's worker processes every so many seconds; gives the list of those killed."""
+    killed: list[int] = []
+    over = threading.Event()
+    choose = random.Random(seed)
+
+    def kill() -> None:
+        while not over.wait(every):
+            pids = sorted(worker.pid for worker in cluster.workers.values() if worker.pid)
+            if pids:
+                killed.append(choose.choice(pids))
+                os.kill(killed[-1], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def search(experiment: Experiment, out: Path, cluster: LocalCluster | None = None, seconds: float = float("inf")) -> Outcome:
+    """A run that stops at the first epoch's end after so many seconds."""
+
+    def late(snapshot: Snapshot) -> bool:
+        return snapshot.seconds >= seconds
+
+    if cluster is None:
+        result = run(experiment, out=out, quiet=True, on_epoch=late)
+    else:
+        with connect(cluster.scheduler_address) as site:
+            result = run(experiment, out=out, quiet=True, on_epoch=late, site=site)
+    paths = [out / BEST, out / FRONT, *sorted((out / FRONT_FILES).iterdir())]
+    return Outcome({str(path.relative_to(out)): path.read_bytes() for path in paths}, result.evaluations, result.seconds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long workers are killed (default: %(default)s)")
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between kills (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes (default: %(default)s)")
+    parser.add_argument("--islands", type=int, default=4, help="islands of the search (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the search and of who is killed (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    experiment = load_experiment(SEED)
+    experiment = replace(
+        experiment, search=replace(experiment.search, seed=arguments.seed, islands=arguments.islands, target=2.0)
+    )
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        with processes(arguments.workers) as cluster, killing(cluster, arguments.every, arguments.seed) as killed:
+            faulty = search(experiment, Path(folder) / "killed", cluster, arguments.seconds)
+        limited = replace(experiment, search=replace(experiment.search, max_evals=faulty.evaluations))
+        with processes(arguments.workers) as cluster:
+            calm = search(limited, Path(folder) / "calm", cluster)
+        threads = search(limited, Path(folder) / "threads")
+    identical = faulty.files == calm.files == threads.files
+    facts = {
+        "identical": identical,
+        "files": len(threads.files),
+        "candidates": faulty.evaluations,
+        "killed": len(killed),
+        "seconds": round(faulty.seconds, 1),
+        "seconds_left_alone": round(calm.seconds, 1),
+        "lost": round(faulty.seconds - calm.seconds, 1),
+        "lost_per_kill": round((faulty.seconds - calm.seconds) / max(1, len(killed)), 2),
+        "in_all": round(time.monotonic() - started, 1),
+    }
+    print(json.dumps(facts) if arguments.json else "\n".join(f"{name:20}{value}" for name, value in facts.items()))
+    return 0 if identical else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
