@@ -37,9 +37,8 @@ class Snapshot:
     """A run at the end of an epoch. ``best`` and ``mean`` are fitness in the search, ``selected`` on the selection tasks.
 
     ``rate`` is candidates a second in this epoch, ``islands`` the mean fitness of each island, ``layers`` how
-    candidates were settled in the whole run. With hurdles
-    ``mean`` is of the programs that passed them, and ``hurdles`` as ``proxy.summary`` says.
-    ``front`` has the sizes and fitness of the hall of fame, ``stops`` the stopping conditions that are set.
+    candidates were settled in the whole run. With hurdles ``mean`` is of the programs that passed them, and ``hurdles`` as
+    ``proxy.summary`` says.
     """
 
     epoch: int

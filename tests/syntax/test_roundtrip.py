@@ -90,6 +90,7 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
     if kind is Search:
         values["population"] = 50
         values["tournament"] = draw.randint(1, 50)
+        values["hurdles"] = draw.choice([None, "5, 10x2"])
     if values.get("path") == "data.csv" and kind is TASKS["sklearn"]:
         values["path"] = "iris"
     return kind(**values)  # type: ignore[arg-type]
