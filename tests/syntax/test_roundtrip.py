@@ -90,7 +90,7 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
     if kind is Search:
         values["population"] = 50
         values["tournament"] = draw.randint(1, 50)
-        values["hurdles"] = draw.choice([None, "5, 10x2"])
+        values["hurdles"] = "5, 10x2" if values.get("proxy") else draw.choice([None, "8"])
     if values.get("path") == "data.csv" and kind is TASKS["sklearn"]:
         values["path"] = "iris"
     return kind(**values)  # type: ignore[arg-type]
