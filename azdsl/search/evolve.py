@@ -107,6 +107,7 @@ def run(
     with explained(reporter, "making the tasks (kept for the next start; azdsl cache shows them) …"):
         data = _tasks(experiment, tasks, base_dir)
     space, spaces = make_space(experiment, data.search), island_spaces(experiment, data.search)
+    shares = costs(data.search, experiment.search)
     if path is None and (out is not None or name is not None):
         path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
         experiment = _localized(experiment, base_dir, path)
@@ -114,7 +115,7 @@ def run(
         if path:
             _write_settings(path, experiment, data, new=resume is None)
         judge, schedule = Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search)
-        plan = Plan(experiment, space, spaces, judge, schedule, costs(data.search, experiment.search))
+        plan = Plan(experiment, space, spaces, judge, schedule, shares)
         workers = min(workers or default_workers(), experiment.search.islands)
         busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
         _introduce(reporter, experiment, busy, path, default_task)

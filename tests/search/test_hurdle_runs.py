@@ -72,6 +72,7 @@ def test_scores_are_those_of_an_evaluation_on_fewer_examples():
     assert seen.min() >= 3, seen
 
 
-def test_hurdles_that_do_not_fit_the_tasks():
+def test_hurdles_that_do_not_fit_the_tasks(tmp_path):
     with pytest.raises(SettingsError, match="there are only 3 tasks of 12 training examples"):
-        run(small(hurdles="13"), quiet=True)
+        run(small(hurdles="13"), out=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
