@@ -62,7 +62,7 @@ PICTURES = Work(
     "CIFAR-10 pairs, the network at first",
     "cifar10.az",
     {"target": 2.0, "population": 100, "epoch": 500},
-    0.75,
+    0.735,
     {"hurdles": "800", "hurdle_every": 100},
 )
 
