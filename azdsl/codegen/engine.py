@@ -156,19 +156,20 @@ def build_engine(
     precision: int = 64,
     trace: bool = False,
     beside: EngineHandle | None = None,
+    like: EngineHandle | None = None,
 ) -> EngineHandle:
     """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
 
     ``max_instructions`` is the most a live program may have in all, ``max_registers`` how many matrices,
     vectors and scalars together it may name. With ``beside``, an engine for the same programs on tasks of the
     same kind, both link into the same memory, so that a program linked for one need not be for the other.
+    ``like`` is an engine of another thread, made from the same arguments: its examples are used, not laid out again.
     """
     ops = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
     features = tasks.features
     matrices = any(_uses_matrix(op) for op in ops)
-    blocks = make_blocks(
-        tasks, widest_block(features, precision, matrices), seed=seed, max_abs_error=max_abs_error, precision=precision
-    )
+    widest = widest_block(features, precision, matrices)
+    blocks = like.blocks if like else make_blocks(tasks, widest, seed=seed, max_abs_error=max_abs_error, precision=precision)
     widths = sorted({block.lanes for block in blocks})
     code = {w: load_vm(Scheme(features, w, tasks.metric, tasks.classes, precision), ops) for w in widths}
     most = min(max_instructions * 3, max_registers, MAX_REGISTERS) if matrices else 0

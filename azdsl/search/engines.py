@@ -42,8 +42,11 @@ class EnginesHandle:
     parts: tuple[EngineHandle, ...]
 
 
-def make_engines(experiment: Experiment, tasks: TaskSet) -> EnginesHandle:
-    """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk."""
+def make_engines(experiment: Experiment, tasks: TaskSet, like: EnginesHandle | None = None) -> EnginesHandle:
+    """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk.
+
+    With ``like``, the engines of another thread for the same, all use the same examples in memory.
+    """
     search, registers = experiment.search, experiment.registers
     # frozen functions and the seed may use ops that others may not, and so may islands
     ops = experiment.all_ops
@@ -55,9 +58,11 @@ def make_engines(experiment: Experiment, tasks: TaskSet) -> EnginesHandle:
         "max_abs_error": search.max_abs_error,
         "precision": search.precision,
     }
-    whole = build_engine(tasks, chosen, **settings)
-    early = build_engine(tasks.first(search.fec_examples, search.fec_examples), chosen, trace=True, beside=whole, **settings)
-    parts = [build_engine(stage_tasks(tasks, stage), chosen, beside=whole, **settings) for stage in search.stages]
+    sets = [tasks, tasks.first(search.fec_examples, search.fec_examples), *(stage_tasks(tasks, stage) for stage in search.stages)]
+    others = like.parts if like else (None,) * len(sets)
+    whole = build_engine(sets[0], chosen, like=others[0], **settings)
+    early = build_engine(sets[1], chosen, trace=True, beside=whole, like=others[1], **settings)
+    parts = [build_engine(a, chosen, beside=whole, like=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
     spans = np.cumsum([0, *(len(part.blocks) for part in parts)])
     stages = _joined([part.engine for part in parts]) if parts else whole.engine
     return EnginesHandle(Engines(whole.engine, early.engine, search.fec, stages, spans), (whole, early, *parts))

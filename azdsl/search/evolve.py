@@ -263,7 +263,8 @@ def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:
 
 def _threads(plan: Plan, tasks: TaskSet, workers: int) -> Executor:
     """Threads of this process, all code compiled."""
-    benches = [make_bench(plan.experiment, plan.space, tasks) for _ in range(workers)]
+    first = make_bench(plan.experiment, plan.space, tasks)
+    benches = [first, *(make_bench(plan.experiment, plan.space, tasks, first) for _ in range(workers - 1))]
     warm_up(plan.experiment, plan.space, benches[0])
     return Threads(plan.spaces, benches)
 

@@ -55,10 +55,11 @@ def default_workers() -> int:
     return max(1, allowed)
 
 
-def make_bench(experiment: Experiment, space: Space, tasks: TaskSet) -> Bench:
-    """Engines and working memory for one thread of a search of ``experiment`` on ``tasks``."""
+def make_bench(experiment: Experiment, space: Space, tasks: TaskSet, like: Bench | None = None) -> Bench:
+    """Engines and working memory for one thread of a search of ``experiment`` on ``tasks``; examples are those of ``like``."""
     search = replace(experiment.search, seed=draw_seed(experiment.search.seed, "search"))
-    return Bench(make_engines(replace(experiment, search=search), tasks), make_scratch(space, tasks.tasks))
+    engines = make_engines(replace(experiment, search=search), tasks, like.engines if like else None)
+    return Bench(engines, make_scratch(space, tasks.tasks))
 
 
 def warm_up(experiment: Experiment, space: Space, bench: Bench) -> None:

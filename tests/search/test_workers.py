@@ -1,0 +1,28 @@
+"""What the threads of a search share, and what they do not."""
+
+from __future__ import annotations
+
+from search.helpers import demo, task_set
+
+from azdsl.search.population import make_island, to_arrays, write_initial
+from azdsl.search.space import make_space
+from azdsl.search.workers import make_bench, run_slices
+
+
+def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
+    experiment, tasks = demo(population=50), task_set(tasks=11)
+    space = make_space(experiment, tasks)
+    first = make_bench(experiment, space, tasks)
+    second = make_bench(experiment, space, tasks, first)
+    found = []
+    for bench in (first, second, make_bench(experiment, space, tasks)):
+        island = make_island(space, experiment, 0)
+        write_initial(space, experiment, island)
+        run_slices(space, island, bench, 2000, lambda: False)
+        found.append({name: array.tobytes() for name, array in to_arrays(island).items()})
+    assert found[0] == found[1] == found[2]
+    for ours, theirs in zip(first.engines.parts, second.engines.parts, strict=True):
+        assert len(ours.blocks) == len(theirs.blocks)
+        for a, b in zip(ours.blocks, theirs.blocks, strict=True):
+            assert all(x is y for x, y in zip(a.data, b.data, strict=True))
+        assert ours.memory.ctypes.data != theirs.memory.ctypes.data
