@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, cast
 
-from azdsl.ir import MAX_INSTRUCTIONS, MAX_REGISTERS
+from azdsl.limits import MAX_FEATURES, MAX_INSTRUCTIONS, MAX_REGISTERS
 from azdsl.schema import Range as Range
 from azdsl.schema import SettingsError as SettingsError
 from azdsl.schema import check
@@ -175,7 +175,7 @@ class Linear(Task):
 
     train: int = _key(100, "training examples of each task", 1, 100_000_000)
     valid: int = _key(100, "validation examples of each task", 1, 100_000_000)
-    features: int = _key(4, "numbers in an example (F)", 1, 4096)
+    features: int = _key(4, "numbers in an example (F)", 1, MAX_FEATURES)
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class FileTask(Task):
     columns: str | None = _key(None, "columns to predict from, separated by commas (default: all others)")
     metric_name: str = _key("rmse", "rmse, accuracy (labels 0 and 1) or multiclass", choices=("rmse", "accuracy", "multiclass"))
     standardize: bool = _key(True, "scale features (and a regression target) by the training rows' mean and deviation")
-    features: int | None = _key(None, "pad the features with zeros to this many (default: as many as there are)", 1, 4096)
+    features: int | None = _key(None, "pad the features with zeros to this many (default: as many as there are)", 1, MAX_FEATURES)
     select: float = _key(0.2, "share of the rows kept for comparing the finalists", 0.001, 0.9)
     test: float = _key(0.2, "share of the rows kept for the final score", 0.001, 0.9)
     train: int | None = _key(None, "training rows of each task (default: the search rows that are not for validation)", 1)
@@ -287,7 +287,7 @@ class ImageTask(Task):
     select_tasks: int = _key(18, "fresh tasks on which the finalists are compared", 1, 100_000)
     test_tasks: int = _key(27, "fresh tasks on which the answer is scored once", 1, 100_000)
     test_valid: int | None = _key(None, "their validation examples (default: all that the classes have)", 1)
-    features: int | None = _key(16, "numbers that a picture is projected to (F)", 1, 4096)
+    features: int | None = _key(16, "numbers that a picture is projected to (F)", 1, MAX_FEATURES)
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ class Projected(ImageTask):
     kind = "projected"
     summary = "pictures of two classes, projected at random to a few features"
 
-    features: int = _key(16, "numbers that a picture is projected to (F)", 1, 4096)
+    features: int = _key(16, "numbers that a picture is projected to (F)", 1, MAX_FEATURES)
     pairs: str | None = _key(None, 'pairs of classes of the search, such as "0-1 2-7" (default: all that are not held out)')
     held_out: str | None = _key(
         None, f'pairs of selection and test, or none: the search\'s (default: "{HELD_OUT}"; other than ten classes: a fifth)'
@@ -341,7 +341,7 @@ class Images(ImageTask):
     kind = "images"
     summary = "pictures of several classes, as they are or projected at random"
 
-    features: int | None = _key(None, "numbers that a picture is projected to (default: its pixels as they are)", 2, 4096)
+    features: int | None = _key(None, "numbers that a picture is projected to (default: its pixels as they are)", 2, MAX_FEATURES)
     classes: str | None = _key(None, 'the classes, such as "0 1 7" (default: all)')
 
     def __post_init__(self) -> None:

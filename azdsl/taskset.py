@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from azdsl.limits import MAX_FEATURES
 from azdsl.settings import Metric
 
 __all__ = ["Metric", "TaskError", "TaskSet"]
@@ -68,6 +69,8 @@ class TaskSet:
             raise TaskError(f"shapes do not fit together: {shapes}; they must be [T,N,F], [T,N], [T,M,F], [T,M]")
         if 0 in X.shape or 0 in VX.shape:
             raise TaskError("a task set needs at least one task, one feature, one training and one validation example")
+        if X.shape[2] > MAX_FEATURES:
+            raise TaskError(f"{X.shape[2]:,} features are too many: at most {MAX_FEATURES}; project or choose some")
         steps = X.shape[1] * epochs
         length = X.shape[1] if epoch_length is None else epoch_length
         if epochs < 1 or length < 1 or steps % length:

@@ -46,7 +46,7 @@ def random_tasks(rng: np.random.Generator, features: int, examples: int, tasks: 
 
 def random_program(rng: np.random.Generator, least: int, most: int) -> Program:
     """A random program of ``least`` to ``most`` live instructions."""
-    from strategies import random_program as draw  # type: ignore[import-not-found]  # beside the tests
+    from strategies import random_program as draw  # beside the tests
 
     from azdsl.settings import Registers
 

@@ -6,6 +6,7 @@ import ctypes
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from time import thread_time
 from typing import Any
 
@@ -69,6 +70,10 @@ def compile_program(program: Program, scheme: Scheme) -> Loaded:
     return load_object(compile_object(module, _LEVEL))
 
 
+_compiled = lru_cache(maxsize=32)(compile_program)
+"""Code has no state: evaluations of the same program share it."""
+
+
 def _even_blocks(tasks: TaskSet, lanes: int, *, seed: int, max_abs_error: float, precision: int) -> list[Block]:
     """Blocks that all have ``lanes`` lanes: one width is compiled once. The last is filled with its last task again."""
     missing = -tasks.tasks % lanes
@@ -98,7 +103,7 @@ def evaluate_jit(
         live = remove_dead_code(program, tasks.multiclass)
         size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
         memory = aligned(size * lanes * precision // 8, np.dtype(np.uint8))
-        code = compile_program(live, scheme)
+        code = _compiled(live, scheme)
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
         for row, block in enumerate(blocks):
             block.arguments[Field.MEMORY] = memory.ctypes.data

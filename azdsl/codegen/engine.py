@@ -22,7 +22,7 @@ from azdsl.codegen.blocks import Block, aligned, make_blocks
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import Loaded, cached_object, host, load_object
 from azdsl.ir.packing import CONSTANTS
-from azdsl.ir.program import MAX_REGISTERS
+from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import OPS, Kind, Op, Role
 from azdsl.taskset import TaskSet
 

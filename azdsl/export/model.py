@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from azdsl import __version__
 from azdsl.codegen.aot import Code, Loaded, Spec, load_model
 from azdsl.ir import Program
+from azdsl.limits import MAX_FEATURES
 from azdsl.settings import Metric
 
-LARGEST_FEATURES = 4096
 STOPPED = "training stopped: a prediction was no number or off by more than {limit:g}; scale the data or train on less"
 _ALIGNMENT = 64
 
@@ -38,8 +38,8 @@ def make_spec(
     """What to compile, checked. Raises ``ValueError``."""
     if features is None:
         raise ValueError("the number of features is not known: give features=…")
-    if not 1 <= features <= LARGEST_FEATURES:
-        raise ValueError(f"features must be between 1 and {LARGEST_FEATURES}, not {features}")
+    if not 1 <= features <= MAX_FEATURES:
+        raise ValueError(f"features must be between 1 and {MAX_FEATURES}, not {features}")
     if metric not in ("rmse", "accuracy", "multiclass"):
         raise ValueError(f"unknown metric {metric!r}: use rmse, accuracy or multiclass")
     if precision not in (32, 64):

@@ -23,7 +23,7 @@ Example = tuple[list[float], float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class Rules:
     """What decides an evaluation beside program and examples; ``limit`` is max_abs_error as a number."""
 
     metric: Metric
@@ -45,7 +45,7 @@ def evaluate(
     number type). ``precision`` is 64 or 32. A pure function of its arguments.
     """
     with np.errstate(all="ignore"):
-        rules = _Rules(tasks.metric, tasks.classes, PRECISIONS[precision](max_abs_error))
+        rules = Rules(tasks.metric, tasks.classes, PRECISIONS[precision](max_abs_error))
         return [
             _task_fitness(
                 Machine(
@@ -59,7 +59,7 @@ def evaluate(
         ]
 
 
-def _task_fitness(machine: Machine, tasks: TaskSet, task: int, rules: _Rules) -> float:
+def _task_fitness(machine: Machine, tasks: TaskSet, task: int, rules: Rules) -> float:
     """Run the whole schedule on one task: its best validation, 0 if training stopped before the first."""
     train = _examples(tasks.train_X[task], tasks.train_y[task])
     valid = _examples(tasks.valid_X[task], tasks.valid_y[task])
@@ -80,7 +80,7 @@ def _examples(X: NDArray[np.float64], y: NDArray[np.float64]) -> list[Example]:
     return list(zip(X.tolist(), y.tolist(), strict=True))
 
 
-def _train(machine: Machine, example: Example, visit: int, rules: _Rules) -> bool:
+def _train(machine: Machine, example: Example, visit: int, rules: Rules) -> bool:
     """One training example: predict, squash, learn. False when the prediction is too far off to go on."""
     x, y = example
     prediction = machine.predict(x, visit)
@@ -97,13 +97,17 @@ def _train(machine: Machine, example: Example, visit: int, rules: _Rules) -> boo
     return close
 
 
-def _validate(machine: Machine, examples: list[Example], visit: int, rules: _Rules) -> float:
+def _validate(machine: Machine, examples: list[Example], visit: int, rules: Rules) -> float:
     """Predict all validation examples, the first of them in visit ``visit``; the fitness of that.
 
     Every example is visited, also after one that already decides the fitness: Predict may keep state.
     """
     predictions = [machine.predict(x, visit + at) for at, (x, _) in enumerate(examples)]
-    labels = [machine.number(y) for _, y in examples]
+    return validation_fitness([machine.number(y) for _, y in examples], predictions, rules)
+
+
+def validation_fitness(labels: Sequence[Any], predictions: Sequence[Any], rules: Rules) -> float:
+    """The fitness of predictions as programs leave them, not squashed: s1, or v2 [F]. All are of the number type."""
     pairs = list(zip(labels, predictions, strict=True))
     if rules.metric == "accuracy":
         return _share(bool(y > 0.5) == bool(sigmoid(p) > 0.5) for y, p in pairs)

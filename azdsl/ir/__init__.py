@@ -7,8 +7,6 @@ from azdsl.ir.program import (
     FUNCTIONS,
     LABEL,
     LABELS,
-    MAX_INSTRUCTIONS,
-    MAX_REGISTERS,
     PREDICTION,
     PREDICTIONS,
     Address,
@@ -18,6 +16,7 @@ from azdsl.ir.program import (
     Program,
     format_constant,
 )
+from azdsl.limits import MAX_INSTRUCTIONS, MAX_REGISTERS
 
 __all__ = [
     "FEATURES",

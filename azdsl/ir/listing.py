@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from azdsl.ir.passes import FIXED, MULTICLASS_FIXED
-from azdsl.ir.program import MAX_REGISTERS, Address, Instruction, Program
+from azdsl.ir.program import Address, Instruction, Program
 from azdsl.ir.values import CONST, LEARN, PREDICT, SETUP, Graph, Value
+from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import BY_NAME, Kind, Op
 
 FUNCTION_NUMBERS = (SETUP, PREDICT, LEARN)

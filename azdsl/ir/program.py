@@ -9,16 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from azdsl.limits import MAX_INSTRUCTIONS, MAX_REGISTERS
 from azdsl.ops import Kind, Op, Role
 
 if TYPE_CHECKING:
     from azdsl.ir.packing import Packed
-
-MAX_REGISTERS = 64
-"""Registers of each kind that a program may name: 0 … 63."""
-
-MAX_INSTRUCTIONS = 4096
-"""Instructions that one component function may hold."""
 
 FUNCTIONS = ("Setup", "Predict", "Learn")
 """The component functions, in the order in which they are written."""

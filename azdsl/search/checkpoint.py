@@ -63,7 +63,11 @@ def encode(space: Space, islands: Sequence[Island], facts: Mapping[str, Any]) ->
         arrays |= {f"{number}.{name}": array for name, array in _island(space, island).items()}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    content = buffer.getvalue()
+    return seal(buffer.getvalue())
+
+
+def seal(content: bytes) -> bytes:
+    """An archive with the line and the checksum before it."""
     return b"%s%d\n" % (_TITLE, SCHEMA) + hashlib.sha256(content).digest() + content
 
 
@@ -78,9 +82,15 @@ def decode(data: bytes) -> Checkpoint:
     digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
         raise Damaged("it is torn: its checksum is wrong")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return Checkpoint(json.loads(arrays.pop("facts").tobytes()), arrays)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+    except Exception as error:  # whatever NumPy, zipfile and tokenize raise on what is no array
+        raise Damaged(f"it is not what azdsl writes: {error}") from None
+    if not isinstance(facts, dict):
+        raise Damaged("it is not what azdsl writes: its facts are none")
+    return Checkpoint(facts, arrays)
 
 
 def write(directory: Path, data: bytes) -> None:

@@ -244,10 +244,13 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
     if saved is None:
         directory.rewind(0)
         return
-    if saved.facts["identity"] != session.plan.identity:
+    if saved.facts.get("identity") != session.plan.identity:
         raise SettingsError("resume", f"the checkpoint in {directory.path} is of other settings than its {rundir.SEED}")
+    try:
+        session.resume(saved)
+    except checkpoint.Damaged as error:
+        raise SettingsError("resume", f"the checkpoint in {directory.path} cannot be used: {error}") from None
     session.history += directory.rewind(saved.facts["events_bytes"])
-    session.resume(saved)
 
 
 def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:

@@ -32,6 +32,16 @@ def of_result(result: Result) -> Run:
 
 def read_run(path: Path) -> Run:
     """The run in a directory, finished or not. Raises ``SettingsError``, ``azdsl.SyntaxError`` and ``OSError``."""
+    try:
+        return _read(path)
+    except SettingsError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, csv.Error) as error:
+        raise SettingsError("run", f"{path} is damaged: {type(error).__name__}: {error}") from None
+
+
+def _read(path: Path) -> Run:
+    """The run in a directory of files that are as they were written, else any error."""
     config = rundir.read_config(path)
     experiment = load_experiment(path / rundir.SEED)
     history = _history(path / rundir.EVENTS)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from azdsl.diagnostics import SyntaxError
 from azdsl.experiment import Experiment
 from azdsl.search import checkpoint, proxy
 from azdsl.search import state as states
@@ -22,6 +23,7 @@ from azdsl.search.canonical import Scratch
 from azdsl.search.executor import Executor, Stretch
 from azdsl.search.front import Front, update
 from azdsl.search.hurdles import lower
+from azdsl.search.intact import problem
 from azdsl.search.lineage import milestones
 from azdsl.search.migration import migrate, sources
 from azdsl.search.population import LAYERS, Island, write_initial
@@ -124,10 +126,16 @@ class Session:
         return self._before + time.monotonic() - self._started
 
     def resume(self, saved: checkpoint.Checkpoint) -> None:
-        """Take up where a checkpoint was written."""
-        checkpoint.restore(self.plan.space, self.islands, saved.arrays)
-        self.state = states.from_json(saved.facts["state"])
-        self._before = float(saved.facts["seconds"])
+        """Take up where a checkpoint was written. Raises ``checkpoint.Damaged`` when it is of no such run."""
+        try:
+            checkpoint.restore(self.plan.space, self.islands, saved.arrays)
+            self.state = states.from_json(saved.facts["state"])
+            self._before = float(saved.facts["seconds"])
+        except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
+            raise checkpoint.Damaged(f"it is of another kind of run ({type(error).__name__}: {error})") from None
+        for island in self.islands:
+            if reason := problem(self.plan.space, island):
+                raise checkpoint.Damaged(reason)
         self._last = (self.evaluations, self._before)
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from azdsl.experiment import Experiment
 from azdsl.ir import FEATURES, FUNCTIONS, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program
 from azdsl.ir.program import READ_ONLY
+from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
 from azdsl.search.hurdles import STOPPED_BELOW
 from azdsl.search.salts import salts
@@ -66,9 +67,6 @@ FUNCTION_TABLE = np.dtype(
         ("op_count", "i8"),
     ]
 )
-
-MOST_REGISTERS = 64
-"""So that a set of registers is one word."""
 
 BASELINE = (
     ("const", "vector_gaussian", "matrix_gaussian"),
@@ -134,10 +132,10 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     if not evolvable:
         raise SettingsError("ops", "nothing can evolve: every function is frozen, without ops or of length 0")
     bank = Bank(registers)
-    if bank.none > MOST_REGISTERS:
+    if bank.none > MAX_REGISTERS:
         held = ", ".join(f"{key}={value}" for key, value in vars(registers).items())
         raise SettingsError(
-            "registers", f"{held}: {bank.none} registers in all, but a search can have {MOST_REGISTERS}; allow fewer"
+            "registers", f"{held}: {bank.none} registers in all, but a search can have {MAX_REGISTERS}; allow fewer"
         )
     table = _table(bank, tasks)
     baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])

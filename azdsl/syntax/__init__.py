@@ -12,12 +12,9 @@ from pathlib import Path
 from azdsl.diagnostics import Diagnostic, Source, SyntaxError
 from azdsl.experiment import Experiment
 from azdsl.ir import Program
+from azdsl.limits import MAX_FILE_BYTES, MAX_NESTING
 from azdsl.syntax.experiment import build
 from azdsl.syntax.formatter import format_lines
-from azdsl.syntax.reader import MAX_NESTING
-
-MAX_FILE_BYTES = 1_000_000
-"""The largest text that is read."""
 
 __all__ = [
     "MAX_FILE_BYTES",

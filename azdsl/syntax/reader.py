@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from azdsl.limits import MAX_NESTING, MAX_STATEMENT
 from azdsl.syntax.report import Line, Physical, Report
 from azdsl.syntax.shape import ShapeError, parse_statement
 from azdsl.syntax.tree import Assign, Bare, Declare, Expression, Node, Statement, Task
-
-MAX_NESTING = 100
-"""Levels of brackets or operators that an expression may have."""
-
-MAX_STATEMENT = 10_000
-"""Characters of the longest statement, its comments included."""
 
 _LEXEME = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#.*|[()\[\]]")
 _OPENING, _CLOSING = "([", ")]"

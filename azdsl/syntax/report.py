@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from azdsl.diagnostics import Diagnostic, Source
+from azdsl.limits import MAX_ERRORS
 from azdsl.syntax.tree import Node
-
-MAX_ERRORS = 1000
-"""Errors after which the rest of a text is not looked at."""
 
 LONGEST_NAME = 40
 """Characters of a user's word that a message repeats."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.limits import MAX_FEATURES
 from azdsl.settings import FileTask
 from azdsl.tasks.roles import SPLIT_STREAM, STREAMS, Role, first_given, generator
 from azdsl.tasks.scaling import scaling
@@ -61,6 +62,16 @@ def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
     if (y == y[0]).all():
         raise TaskError(
             f"{table.source}: the target {task.target!r} is {y[0]:g} in every row: there is nothing to learn"
+        )
+    if task.metric != "rmse" and y.max() >= MAX_FEATURES:
+        row = int(np.argmax(y))
+        raise TaskError(
+            f"{table.source}: {task.target!r} is {y[row]:.15g} in row {row + 1}, but {task.metric} has at most {MAX_FEATURES} classes, "
+            "numbered from 0; number them anew"
+        )
+    if len(names) > MAX_FEATURES:
+        raise TaskError(
+            f"{table.source}: {len(names):,} columns to predict from, but at most {MAX_FEATURES} features; choose some with columns=…"
         )
     if task.metric != "rmse" and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))

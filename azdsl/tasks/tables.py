@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import difflib
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.limits import MAX_DATA_VALUE
 from azdsl.settings import BUNDLED
+from azdsl.tasks.archives import check_size, read_arrays
 from azdsl.taskset import TaskError
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """What stands for a missing value in a text file, in lower case."""
-
-LARGEST = 1e150
-"""Numbers above this have squares that overflow."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ class Table:
             row = int(np.argmax(~np.isfinite(numbers)))
             what = "is missing" if math.isnan(numbers[row]) else f"is {numbers[row]}"
             raise TaskError(f"{self.source}: column {name!r} {what} in row {row + 1}; remove or fill such rows first")
-        if (abs(numbers) > LARGEST).any():
-            row = int(np.argmax(abs(numbers) > LARGEST))
+        if (abs(numbers) > MAX_DATA_VALUE).any():
+            row = int(np.argmax(abs(numbers) > MAX_DATA_VALUE))
             raise TaskError(
                 f"{self.source}: column {name!r} is {numbers[row]:g} in row {row + 1}: too large to compute with"
             )
@@ -91,6 +88,7 @@ def read(path: str, base_dir: Path | None = None) -> Table:
     if file.suffix.lower() not in readers:
         raise TaskError(f"{file}: unknown kind of file {file.suffix!r}; use .npz, .csv or .parquet")
     try:
+        check_size(file, file.stat().st_size)
         columns = readers[file.suffix.lower()](file)
     except FileNotFoundError:
         raise TaskError(f"{file}: no such file") from None
@@ -107,15 +105,8 @@ def read(path: str, base_dir: Path | None = None) -> Table:
 
 def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
     """Arrays [rows] are columns of their name; an array X [rows, n] is columns X0 … X(n-1)."""
-    try:
-        # Opened here: NumPy leaves a file that is no archive open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = "arrays of Python objects are not read" if "pickle" in str(error).lower() else str(error)
-        raise TaskError(f"{file}: not a readable .npz file: {reason}") from None
     columns: dict[str, Any] = {}
-    for name, array in arrays.items():
+    for name, array in read_arrays(file).items():
         if array.ndim == 2 and array.shape[1] > 1:
             columns |= {f"{name}{at}": array[:, at] for at in range(array.shape[1])}
         elif array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1):
@@ -164,9 +155,10 @@ def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
         raise TaskError(f"{file}: reading .parquet needs pyarrow: pip install 'azdsl[parquet]'") from None
     try:
         table = parquet.read_table(file)
-    except ArrowException as error:
+        names = table.column_names
+    except (ArrowException, UnicodeDecodeError) as error:
         raise TaskError(f"{file}: not a readable .parquet file: {error}") from None
-    return {name: _plain(column) for name, column in zip(table.column_names, table.columns, strict=True)}
+    return {name: _plain(column) for name, column in zip(names, table.columns, strict=True)}
 
 
 def _plain(column: Any) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from azdsl.interp import Machine
-from azdsl.interp.evaluate import _Rules, _train, sigmoid, softmax
+from azdsl.interp.evaluate import Rules, _train, sigmoid, softmax
 from azdsl.interp.machine import PRECISIONS
 from azdsl.ir import Address, Program, remove_dead_code
 
@@ -30,7 +30,7 @@ class Expected:
         multiclass = metric == "multiclass"
         self.metric, self.classes = metric, classes
         live = remove_dead_code(program, multiclass)
-        self.rules = _Rules(metric, classes, PRECISIONS[precision](100.0))  # type: ignore[arg-type]
+        self.rules = Rules(metric, classes, PRECISIONS[precision](100.0))  # type: ignore[arg-type]
         self.visit = 0
         with quiet():
             self.machine = Machine(live, features, seed=seed, multiclass=multiclass, precision=precision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 2.0, (50, 3))
 Y = X @ [1.0, 2.0, 3.0] + 7.0
 RAW = {"standardize": False}
+HEADER = b"\x93NUMPY\x01\x00\x80\x00%-127s\n"
 
 
 def write_csv(path, columns, separator=","):
@@ -157,6 +159,8 @@ def test_classes_pad_the_features(csv_task):
         ({"y": [2.5] * 40}, {}, "'y' is 2.5 in every row"),
         ({"y": [0.5, 1.0] * 20}, {"metric_name": "multiclass"}, "needs class numbers, but 'y' is 0.5 in row 1"),
         ({"y": [1, 2] * 20}, {"metric_name": "accuracy"}, "labels 0 and 1"),
+        ({"y": [1] * 39 + [4096]}, {"metric_name": "multiclass"}, "'y' is 4096 in row 40, but multiclass has at most 4096 classes"),
+        ({f"x{i}": [1] * 40 for i in range(4096)}, {}, "4,098 columns to predict from, but at most 4096 features; choose some"),
     ],
 )
 def test_bad_columns(csv_task, change, settings, message):
@@ -234,6 +238,38 @@ def test_npz_array_that_is_no_archive(tmp_path):
         np.save(file, np.zeros(3))
     with pytest.raises(TaskError, match="not a readable"):
         build(FileTask(path="d.npz"), 0, "search", tmp_path)
+
+
+def archive(tmp_path, **members):
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a text", "'a' in it is no array; write it with numpy.savez"),
+        (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 3), } )", "not a readable .npz file"),
+        (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999,), }", "not a readable .npz file"),
+        (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\xff" * 4, "not a readable .npz file"),
+    ],
+)
+def test_archives_of_what_is_no_array(tmp_path, content, message):
+    archive(tmp_path, a=content)
+    with pytest.raises(TaskError, match=message):
+        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+
+
+def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "d.npz", X=np.zeros((2000, 2)), y=np.zeros(2000))
+    assert (tmp_path / "d.npz").stat().st_size < 10_000
+    monkeypatch.setattr("azdsl.tasks.archives.MAX_DATA_BYTES", 10_000)
+    with pytest.raises(TaskError, match=r"too large: .* GiB are read; keep fewer rows or columns"):
+        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+    (tmp_path / "d.csv").write_bytes(b"a,y\n" + b"1,2\n" * 3000)
+    with pytest.raises(TaskError, match="too large"):
+        build(FileTask(path="d.csv"), 0, "search", tmp_path)
 
 
 def test_npz_integers_booleans_and_column_vectors(tmp_path):

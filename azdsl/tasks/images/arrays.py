@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.tasks.archives import read_arrays
 from azdsl.tasks.images.sets import ImageSet, Source, pictures
 from azdsl.taskset import TaskError
 
@@ -33,21 +33,18 @@ def npz(file: Path) -> Source:
 
 
 def _read_npz(file: Path) -> ImageSet:
+    def wanted(there: Sequence[str]) -> Sequence[str]:
+        names = next((n for n in NAMES if set(n) <= set(there)), None)
+        if names is None:
+            listed = ", ".join(there) or "nothing"
+            raise TaskError(f"{file}: holds {listed}; name the arrays images and labels, or x_train, y_train, x_test, y_test")
+        return names
+
     try:
-        # Opened here: NumPy leaves a file that is no archive open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            names = next((n for n in NAMES if set(n) <= set(stored.files)), None)
-            if names is None:
-                there = ", ".join(stored.files) or "nothing"
-                raise TaskError(f"{file}: holds {there}; name the arrays images and labels, or x_train, y_train, x_test, y_test")
-            arrays = [stored[name] for name in names]
-    except TaskError:
-        raise
+        stored = read_arrays(file, wanted)
     except OSError as error:
         raise TaskError(f"{file}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = "arrays of Python objects are not read" if "pickle" in str(error).lower() else str(error)
-        raise TaskError(f"{file}: not a readable .npz file: {reason}") from None
+    names, arrays = list(stored), list(stored.values())
     train = pictures(str(file), arrays[:1], _flat(arrays[1]))
     if len(arrays) == 2:
         return ImageSet(train)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.limits import MAX_DATA_BYTES
+from azdsl.tasks.archives import check_size
 from azdsl.tasks.images.sets import ImageSet, Pictures, Source, content, pictures, within
 from azdsl.taskset import TaskError
 
@@ -95,6 +98,9 @@ def _unpacked(file: Path, data: bytes) -> bytes:
     if not data.startswith(_GZIP):
         return data
     try:
-        return gzip.decompress(data)
+        with gzip.open(io.BytesIO(data)) as packed:
+            whole = packed.read(MAX_DATA_BYTES + 1)
+        check_size(file, len(whole))
+        return whole
     except (OSError, EOFError, zlib.error) as error:
         raise TaskError(f"{file}: a damaged gzip file: {error}") from None

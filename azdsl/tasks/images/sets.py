@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.tasks.archives import check_size
 from azdsl.taskset import TaskError
 
 Pixels = NDArray[np.uint8]
@@ -108,6 +109,7 @@ def within(source: str, labels: NDArray[Any], classes: int) -> None:
 def content(file: Path) -> bytes:
     """All bytes of a file. Raises ``TaskError``."""
     try:
+        check_size(file, file.stat().st_size)
         return file.read_bytes()
     except FileNotFoundError:
         raise TaskError(f"{file}: no such file") from None

@@ -1,0 +1,30 @@
+"""Every limit on what is read and run, once. ``docs/limits.md`` says what each is for and what to do at it."""
+
+from __future__ import annotations
+
+MAX_INSTRUCTIONS = 4096
+"""Instructions that one component function may hold."""
+
+MAX_REGISTERS = 64
+"""Registers of each kind that a program may name: 0 … 63. In a search, of all kinds together: a set of them is one word."""
+
+MAX_FEATURES = 4096
+"""Features of an example (F); so many classes there may be at most, too."""
+
+MAX_FILE_BYTES = 1_000_000
+"""Bytes of the largest program text that is read."""
+
+MAX_STATEMENT = 10_000
+"""Characters of the longest statement, its comments included."""
+
+MAX_NESTING = 100
+"""Levels of brackets or operators that an expression may have."""
+
+MAX_ERRORS = 1000
+"""Errors after which the rest of a text is not looked at."""
+
+MAX_DATA_BYTES = 2**32
+"""Bytes of the largest data file, unpacked: an archive can claim any size."""
+
+MAX_DATA_VALUE = 1e150
+"""The largest magnitude of a number in a data file: squares of larger ones overflow."""

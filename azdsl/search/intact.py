@@ -1,0 +1,60 @@
+"""Whether an island's arrays are such that compiled code can run on them: it looks at none of this again.
+
+A checkpoint's checksum tells a torn file, not one that was written by something else than azdsl.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OP_SHIFT, OUT_SHIFT
+from azdsl.ops import OPS, Role
+from azdsl.search.cache import Cache
+from azdsl.search.population import Island, Members
+from azdsl.search.space import ROLES, Space
+
+
+def problem(space: Space, island: Island) -> str | None:
+    """What makes an island's arrays unusable, or None."""
+    if (island.clock < 0).any() or (island.counts < 0).any():
+        return "it counts candidates below 0"
+    if not island.rng.any():
+        return "its random numbers are all 0"
+    hurdles = island.hurdles
+    if ((hurdles.filled < 0) | (hurdles.filled > hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
+        return "it counts more scores than its hurdles keep"
+    found = [_members(space, members) for members in (island.members, island.finalists)]
+    found += [_cache(cache) for cache in (island.programs, island.errors)]
+    return next((text for text in found if text), None)
+
+
+def _members(space: Space, members: Members) -> str | None:
+    """What is wrong with programs: lengths, ops, registers or constants."""
+    lengths, functions, table = members.about["lengths"], space.functions, space.table
+    empty = (lengths == 0).all(axis=1) & (members.fitness < 0.0)
+    if ((lengths < 0) | (lengths > functions["most"]) | ((lengths < functions["least"]) & ~empty[:, None])).any():
+        return "it holds a program of impossible length"
+    if not (members.fitness <= 1.0).all():
+        return "it holds an impossible fitness"
+    places = [np.arange(most) < lengths[:, [f]] for f, most in enumerate(functions["most"])]
+    rows, columns = np.nonzero(np.hstack(places))
+    code = members.code[rows, columns]
+    op, a, b, out = ((code >> np.uint64(shift) & np.uint64(FIELD)).astype(np.int64) for shift in (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT))
+    if (op >= len(OPS)).any():
+        return "it holds an unknown op"
+    facts = table[op]
+    least, most = facts["out_first"], facts["out_first"] + facts["out_count"]
+    if ((a >= facts["a_count"]) | (b >= facts["b_count"]) | (out < least) | (out >= most)).any():
+        return "it holds a register that the search has not"
+    constants = members.constants.reshape(len(lengths), -1, CONSTANTS)[rows, columns]
+    wanted = np.arange(CONSTANTS) < facts["constants"][:, None]
+    index = wanted & (facts["roles"] == ROLES.index(Role.INDEX))
+    if not np.isfinite(constants[wanted]).all() or ((constants[index] < 0.0) | (constants[index] >= 1.0)).any():
+        return "it holds a constant that no program can have"
+    return None
+
+
+def _cache(cache: Cache) -> str | None:
+    """What is wrong with a cache: it keeps fitness."""
+    values = cache.sets["values"]
+    return None if ((values >= 0.0) & (values <= 1.0)).all() else "it holds an impossible fitness"

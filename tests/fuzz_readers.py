@@ -1,0 +1,348 @@
+"""Everything that reads what comes from outside, each as a function of bytes: what a fuzzer calls and its corpus tests.
+
+A reader's function returns for input that is read or refused with the documented error. Anything else that it
+raises is a finding. ``tools/fuzz.py`` looks for some.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from azdsl.diagnostics import SyntaxError as AzSyntaxError
+from azdsl.settings import FileTask, SettingsError
+from azdsl.syntax import format_source, load_experiment, parse_experiment
+from azdsl.tasks.rows import split
+from azdsl.tasks.tables import read
+from azdsl.taskset import Metric, TaskError
+
+ROOT = Path(__file__).parents[1]
+CORPUS = ROOT / "tests" / "fuzz" / "corpus"
+
+Target = Callable[[bytes], None]
+
+MOST_ROWS = 2000
+"""Rows of the longest table that is also split into tasks: longer ones find nothing more."""
+
+METRICS: tuple[Metric, ...] = ("rmse", "accuracy", "multiclass")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """``make`` gives the function, which may use a directory; ``seeds`` are inputs to start from."""
+
+    summary: str
+    make: Callable[[Path], Target]
+    seeds: Callable[[], Iterable[bytes]]
+
+
+def _parser(folder: Path) -> Target:
+    file = folder / "program.az"
+
+    def one(data: bytes) -> None:
+        file.write_bytes(data)
+        try:
+            experiment = load_experiment(file)
+        except AzSyntaxError as error:
+            assert error.diagnostics and str(error)
+            return
+        assert parse_experiment(str(experiment)) == experiment
+
+    return one
+
+
+def check_layout(text: str) -> None:
+    """Layout is settled at once and keeps the meaning; a text that has none is refused."""
+    try:
+        formatted = format_source(text)
+    except AzSyntaxError as error:
+        assert error.diagnostics and str(error)
+        return
+    assert format_source(formatted) == formatted
+    try:
+        experiment = parse_experiment(text)
+    except AzSyntaxError as error:
+        assert error.diagnostics and str(error)
+        return
+    assert parse_experiment(formatted) == experiment
+
+
+def _formatter(_: Path) -> Target:
+    return lambda data: check_layout(data.decode("utf-8", "replace"))
+
+
+def _programs() -> Iterator[bytes]:
+    for file in sorted((ROOT / "examples").glob("*.az")):
+        yield file.read_bytes()
+
+
+def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Path], Target]:
+    """The reader of data files with an ending, and what follows: rows dealt out, columns scaled."""
+
+    def make(folder: Path) -> Target:
+        file = folder / f"data{ending}"
+
+        def one(data: bytes) -> None:
+            file.write_bytes(wrap(data))
+            try:
+                table = read(file.name, folder)
+                if table.rows <= MOST_ROWS:
+                    target, metric = list(table.columns)[-1], METRICS[len(data) % 3]
+                    split(table, FileTask(path=file.name, target=target, metric_name=metric), 0, "search")
+            except TaskError as error:
+                assert str(error)
+
+        return one
+
+    return make
+
+
+SEPARATOR = b"\xffnext\xff"
+"""Stands between the arrays of an input that is to be packed."""
+
+
+def packed(data: bytes) -> bytes:
+    """An archive: as it is after a 0, else the ``.npy`` texts after it, packed with the right checksums."""
+    if data[:1] in (b"", b"\0"):
+        return data[1:]
+    return archive({f"a{at}": part for at, part in enumerate(data[1:].split(SEPARATOR)[:8])})
+
+
+def archive(members: Mapping[str, bytes]) -> bytes:
+    """An ``.npz`` file of ``.npy`` texts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return buffer.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    """An array as ``.npy`` text."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def _columns() -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    return {"a": draw.normal(size=12), "b": draw.integers(0, 3, 12), "y": draw.integers(0, 2, 12)}
+
+
+def _npz() -> Iterator[bytes]:
+    columns = _columns()
+    yield b"\1" + SEPARATOR.join(npy(column) for column in columns.values())
+    yield b"\1" + npy(np.stack(list(columns.values()), axis=1))
+    yield b"\1" + npy(np.array(["x", "1"])) + SEPARATOR + npy(np.array([True, False]))
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, **columns)
+        yield b"\0" + buffer.getvalue()
+
+
+def _csv() -> Iterator[bytes]:
+    for separator in ",;\t":
+        rows = zip(*_columns().values(), strict=True)
+        yield "\n".join([separator.join("aby"), *(separator.join(map(str, row)) for row in rows)]).encode()
+    yield b'\xef\xbb\xbf"a, b","y"\r\n"1\n2",n/a\r\n'
+
+
+def _parquet() -> Iterator[bytes]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = _columns()
+    for table in (pa.table(columns), pa.table({"t": ["a", None], "y": [1.5, None], "n": [[1], []]})):
+        for compression in ("none", "snappy"):
+            buffer = io.BytesIO()
+            parquet.write_table(table, buffer, compression=compression)
+            yield buffer.getvalue()
+
+
+IMAGES, BATCH, ARRAYS = range(3)
+"""What the first byte of an input for the image readers says it is: two IDX files, a pickled batch, packed arrays."""
+
+
+def _images(folder: Path) -> Target:
+    from azdsl.tasks.images import arrays, cifar, idx
+
+    images = folder / "train-images-idx3-ubyte"
+    labels, batch, packed_arrays = idx.labels_of(images), folder / "data_batch_1", folder / "images.npz"
+
+    def one(data: bytes) -> None:
+        kind, rest = (data[0] if data else 0) % 3, data[1:]
+        try:
+            if kind == IMAGES:
+                first, _, second = rest.partition(SEPARATOR)
+                images.write_bytes(first)
+                labels.write_bytes(second)
+                idx.find("mnist", images).read()
+            elif kind == BATCH:
+                batch.write_bytes(rest)
+                cifar._python(batch)
+            else:
+                members = dict(zip(("images", "labels"), rest.split(SEPARATOR), strict=False))
+                packed_arrays.write_bytes(archive(members))
+                arrays.npz(packed_arrays).read()
+        except TaskError as error:
+            assert str(error)
+
+    return one
+
+
+def _image_seeds() -> Iterator[bytes]:
+    import gzip
+    import pickle
+
+    pixels, labels = np.arange(12, dtype=np.uint8), np.array([3, 1, 2], np.uint8)
+    idx = (bytes([0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2]) + pixels.tobytes(), bytes([0, 0, 8, 1, 0, 0, 0, 3]) + labels.tobytes())
+    yield bytes([IMAGES]) + SEPARATOR.join(idx)
+    yield bytes([IMAGES]) + SEPARATOR.join(gzip.compress(part, mtime=0) for part in idx)
+    for protocol in (0, 2, 4, 5):
+        yield bytes([BATCH]) + pickle.dumps({b"data": pixels.reshape(3, 4), b"labels": labels.tolist()}, protocol)
+    for images in (pixels.reshape(3, 2, 2), pixels.reshape(3, 4) / 255.0):
+        yield bytes([ARRAYS]) + npy(images) + SEPARATOR + npy(labels)
+
+
+RUN_FILES = ("config.toml", "events.jsonl", "result.json", "hall_of_fame.csv", "seed.az", "best.az")
+
+
+def small_run(folder: Path) -> Path:
+    """A finished run to damage."""
+    from search_runs import small
+
+    from azdsl.search.evolve import run
+
+    path = folder / "run"
+    run(small(max_evals=800), out=path, quiet=True)
+    return path
+
+
+def _run(folder: Path) -> Target:
+    """A run directory of which one file, named by the first byte, holds the rest of the input."""
+    from azdsl.report.page import Details, page
+    from azdsl.search.record import read_run
+
+    path = small_run(folder)
+    whole = {name: (path / name).read_bytes() for name in RUN_FILES}
+
+    def one(data: bytes) -> None:
+        name = RUN_FILES[(data[0] if data else 0) % len(RUN_FILES)]
+        (path / name).write_bytes(data[1:])
+        try:
+            page(read_run(path), Details())
+        except (SettingsError, AzSyntaxError) as error:
+            assert str(error)
+        finally:
+            (path / name).write_bytes(whole[name])
+
+    return one
+
+
+def _run_seeds() -> Iterator[bytes]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = small_run(Path(folder))
+        for at, name in enumerate(RUN_FILES):
+            yield bytes([at]) + (path / name).read_bytes()
+
+
+RAW, SEALED, REPLACED, PATCHED = range(4)
+"""What the first byte of an input for the checkpoint reader says: a file; an archive to seal; a member and its new
+``.npy`` text; a member, a place in it and the bytes to write there.
+"""
+
+
+def _members_of(data: bytes) -> dict[str, bytes]:
+    from azdsl.search import checkpoint
+
+    content = data.partition(b"\n")[2][checkpoint._DIGEST_BYTES :]
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        return {name.removesuffix(".npy"): file.read(name) for name in file.namelist()}
+
+
+def _checkpoint(folder: Path) -> Target:
+    """A checkpoint read, taken up by a search, and gone on with for some candidates."""
+    from search_runs import small
+
+    from azdsl.search import checkpoint
+    from azdsl.search.evolve import run
+    from azdsl.search.loop import run_epoch
+    from azdsl.search.session import Session
+
+    path = small_run(folder)
+    whole = _members_of((path / checkpoint.NAME).read_bytes())
+    names = sorted(whole)
+    sessions: list[Session] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Session, "go", lambda self, *_: sessions.append(self) or "caught")
+        run(small(max_evals=800), quiet=True)
+    session = sessions[0]
+
+    def one(data: bytes) -> None:
+        kind, rest = (data[0] if data else 0) % 4, data[1:]
+        if kind >= REPLACED:
+            name = names[(rest[0] if rest else 0) % len(names)]
+            at = int.from_bytes(rest[1:3], "big") % len(whole[name])
+            changed = whole[name][:at] + rest[3:] + whole[name][at + len(rest[3:]) :]
+            sealed = checkpoint.seal(archive(whole | {name: rest[1:] if kind == REPLACED else changed}))
+        else:
+            sealed = rest if kind == RAW else checkpoint.seal(rest)
+        try:
+            session.resume(checkpoint.decode(sealed))
+        except (checkpoint.Damaged, checkpoint.OtherSchema) as error:
+            assert str(error)
+            return
+        bench = session._executor.benches[0]
+        for island in session.islands:
+            run_epoch(session.plan.space, island, bench.scratch, bench.engines.engines, 20)
+
+    return one
+
+
+def _checkpoints() -> Iterator[bytes]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = (small_run(Path(folder)) / "checkpoint").read_bytes()
+    yield bytes([RAW]) + data
+    for at, (_, member) in enumerate(sorted(_members_of(data).items())):
+        yield bytes([REPLACED, at]) + member[:2000]
+        yield bytes([PATCHED, at, 0, 128]) + b"\1\0\0\0"
+
+
+READERS: Mapping[str, Reader] = {
+    "parser": Reader("programs and experiments (.az)", _parser, _programs),
+    "formatter": Reader("the layout of programs (azdsl fmt)", _formatter, _programs),
+    "csv": Reader("data in .csv files", _tables(".csv"), _csv),
+    "npz": Reader("data in .npz files", _tables(".npz", packed), _npz),
+    "parquet": Reader("data in .parquet files", _tables(".parquet"), _parquet),
+    "images": Reader("image sets: IDX, CIFAR-10's pickles, .npz", _images, _image_seeds),
+    "checkpoint": Reader("checkpoints of a search", _checkpoint, _checkpoints),
+    "run": Reader("run directories", _run, _run_seeds),
+}
+"""Every reader by name."""
+
+
+def kept(reader: str) -> dict[str, bytes]:
+    """The kept corpus of a reader by the inputs' names; empty when there is none."""
+    path = CORPUS / f"{reader}.zip"
+    if not path.exists():
+        return {}
+    with zipfile.ZipFile(path) as file:
+        return {name: file.read(name) for name in sorted(file.namelist())}
+
+
+def keep(reader: str, inputs: Mapping[str, bytes]) -> None:
+    """Write a reader's corpus; the same inputs give the same file."""
+    CORPUS.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(CORPUS / f"{reader}.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for name in sorted(inputs):
+            file.writestr(zipfile.ZipInfo(name), inputs[name], zipfile.ZIP_DEFLATED)

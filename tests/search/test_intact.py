@@ -1,0 +1,44 @@
+"""A checkpoint that azdsl did not write is refused before compiled code runs on it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from search_runs import small
+
+from azdsl.search import checkpoint
+from azdsl.search.evolve import run
+from azdsl.settings import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("member", "change", "message"),
+    [
+        ("0.members.fields", lambda a: np.full_like(a, 255), "of another kind of run"),
+        ("0.members.fields", lambda a: a | np.array([0, 63, 63, 63], np.uint8), "a register that the search has not"),
+        ("0.members.constants", lambda a: np.full_like(a, np.nan), "a constant that no program can have"),
+        ("0.members.fitness", lambda a: a + 7, "an impossible fitness"),
+        ("1.clock", lambda a: a - 10_000, "candidates below 0"),
+        ("1.rng", lambda a: a * 0, "random numbers are all 0"),
+        ("1.members.fitness", lambda a: a[1:], "of another kind of run"),
+        ("facts", lambda a: np.frombuffer(b"[]", np.uint8), "starting from the beginning"),
+    ],
+)
+def test_a_checkpoint_of_another_make(tmp_path, capsys, member, change, message):
+    path = tmp_path / "run"
+    run(small(max_evals=800), out=path, quiet=True)
+    sealed = (path / checkpoint.NAME).read_bytes()
+    with np.load(io.BytesIO(sealed[len(checkpoint.seal(b"")) :])) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    content = io.BytesIO()
+    np.savez(content, **(arrays | {member: change(arrays[member])}))
+    (path / checkpoint.NAME).write_bytes(checkpoint.seal(content.getvalue()))
+    (path / checkpoint.BEFORE).unlink(missing_ok=True)
+    if member == "facts":
+        run(small(max_evals=1600), resume=path, quiet=True)
+        assert message in capsys.readouterr().err
+    else:
+        with pytest.raises(SettingsError, match=message):
+            run(small(max_evals=1600), resume=path, quiet=True)

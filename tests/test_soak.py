@@ -1,0 +1,84 @@
+"""The soak counts what it compares, finds a planted fault, makes it small and repeats it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+TOOLS = Path(__file__).parents[1] / "tools"
+SMALL = ["--size", "40", "12", "2", "2", "--seed", "3"]
+
+
+@pytest.fixture
+def soak(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import soak
+
+    return soak
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    return tmp_path / "soak.jsonl"
+
+
+def test_a_round_is_counted_and_gone_on_with(soak: Any, record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*SMALL, "--rounds", "1", "--record", str(record), "--json"]
+    assert soak.main(command) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert soak.main(command) == 0
+    lines = soak.read_record(record)
+    assert [facts["round"] for facts in lines] == [0, 1]
+    assert first["checks"]["vm=jit"] == 2 * 12 and first["checks"]["interp=vm"] >= 40
+    assert first["checks"].get("vm=aot", 0) + first["checks"].get("vm=library", 0) == 2 * 12
+    assert first["all_checks"] == sum(first["checks"].values()) and sum(first["fitness"].values()) == 40 * 12
+    assert sum(lines[1]["fitness"].values()) == 40 * 12 and lines[1]["ops"]
+    assert soak.main(["--record", str(record), "--report"]) == 0
+    assert "in 2 rounds of seeds [3]" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_every_pair_at_every_kind_of_task(soak: Any) -> None:
+    from equivalence import Size, run_round
+
+    outcomes = [run_round(11, number * 4, Size(40, 12, 2, 2)) for number in range(20)]
+    assert not [outcome.failure for outcome in outcomes if outcome.failure]
+    assert {outcome.facts["shape"]["metric"] for outcome in outcomes} == {"rmse", "accuracy", "multiclass"}
+    assert {outcome.facts["shape"]["precision"] for outcome in outcomes} == {32, 64}
+    assert len(soak.totals([outcome.facts for outcome in outcomes])["checks"]) >= 3
+
+
+def test_a_fault_is_found_made_small_and_repeated(
+    soak: Any, record: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azdsl import codegen
+
+    whole = codegen.evaluate
+
+    def faulty(programs: Any, tasks: Any, *, backend: str, **settings: Any) -> Any:
+        """A compiler that gets programs with a live vector_add wrong in one bit."""
+        fitness = whole(programs, tasks, backend=backend, **settings)
+        if backend == "jit":
+            from azdsl.ir import remove_dead_code
+
+            live = [remove_dead_code(program, tasks.multiclass) for program in programs]
+            wrong = [any(i.op.name == "vector_add" for i in program.instructions) for program in live]
+            fitness[wrong] = np.nextafter(fitness[wrong], 2.0)
+        return fitness
+
+    monkeypatch.setattr(codegen, "evaluate", faulty)
+    command = ["--size", "40", "12", "40", "2", "--seed", "3", "--rounds", "4", "--record", str(record)]
+    assert soak.main(command) == 1
+    case = next(record.parent.glob("soak-3-*.json"))
+    written = json.loads(case.read_text())
+    assert written["pair"] == "vm=jit" and written["program"].count("=") <= 4
+    assert np.shape(written["tasks"]["train_X"])[:2] == (1, 1)
+    capsys.readouterr()
+    assert soak.main(["--repeat", str(case)]) == 1
+    assert "vm " in capsys.readouterr().out
+    monkeypatch.setattr(codegen, "evaluate", whole)
+    assert soak.main(["--repeat", str(case)]) == 0

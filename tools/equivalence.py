@@ -1,0 +1,220 @@
+"""Random programs on random tasks by every backend: do all give the same fitness, bit for bit?
+
+A round is a number: programs of one kind, many task sets of one shape, and which backends are compared on what. All
+of it follows from the soak's seed and the round's number.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from soak_case import Case, Fitness, standalone
+from strategies import METRICS, random_program, random_tasks
+
+from azdsl import codegen, interp
+from azdsl.export.errors import ExportError
+from azdsl.export.shared import linker
+from azdsl.interp import Machine
+from azdsl.ir import Program
+from azdsl.ops import OPS
+from azdsl.settings import Registers
+from azdsl.taskset import Metric, TaskSet
+
+PAIRS = ("interp=vm", "vm=jit", "vm=aot", "vm=library")
+"""The backends that are compared; both sides of each see the same program and the same task set."""
+
+FEATURES = (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 9, 16, 17, 33)
+TASKS = (1, 1, 1, 1, 2, 2, 2, 3, 5, 9, 17)
+EPOCHS = (1, 1, 1, 2, 3)
+LONGEST = (2, 4, 8, 8, 16)
+BANKS = (Registers(5, 4, 2), Registers(5, 4, 2), Registers(20, 20, 20), Registers(3, 3, 1))
+LIMITS = (100.0, 100.0, 1.0, 1e9, float("inf"))
+
+INTERPRETED = 150.0
+"""Work of the interpreter on one program of a round, in about hundredths of a millisecond."""
+
+GROUP = 4
+"""Rounds with one shape: the virtual machine is compiled once for them."""
+
+SAMPLED = 10
+"""One program in so many is looked at in the interpreter's memory for NaN and infinity."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a round does."""
+
+    programs: int = 800
+    task_sets: int = 192
+    compiled: int = 16
+    standalone: int = 8
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the programs and task sets of a round share."""
+
+    features: int
+    tasks: int
+    metric: Metric
+    classes: int
+    precision: int
+    max_abs_error: float
+    longest: int
+    banks: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a round did, and the first case in which backends differed."""
+
+    facts: Mapping[str, Any]
+    failure: Case | None
+
+
+def make_shape(rng: np.random.Generator) -> Shape:
+    """What a round is about."""
+    metric = METRICS[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
+    features = max(int(rng.choice(FEATURES)), 2 if metric == "multiclass" else 1)
+    classes = int(rng.integers(2, min(features, 11) + 1)) if metric == "multiclass" else 0
+    banks = int(rng.integers(len(BANKS)))
+    precision = 64 if rng.random() < 0.7 else 32
+    limit, longest = float(rng.choice(LIMITS)), int(rng.choice(LONGEST))
+    return Shape(features, int(rng.choice(TASKS)), metric, classes, precision, limit, longest, banks)
+
+
+def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
+    """A small task set of a shape; the numbers of examples and epochs vary."""
+    tasks: TaskSet = random_tasks(rng, shape.features, shape.tasks, shape.metric, int(rng.choice(EPOCHS)), 3)
+    if shape.metric != "multiclass":
+        return tasks
+    labels: dict[str, Any] = {
+        name: rng.integers(0, shape.classes, getattr(tasks, name).shape).astype(float) for name in ("train_y", "valid_y")
+    }
+    return replace(tasks, classes=shape.classes, **labels)
+
+
+def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
+    """Compare the backends on a round's programs and task sets."""
+    started = time.process_time()
+    shape, rng = make_shape(np.random.default_rng([seed, number // GROUP])), np.random.default_rng([seed, 0, number])
+    multiclass = shape.metric == "multiclass"
+    options: dict[str, Any] = {"max_abs_error": shape.max_abs_error, "precision": shape.precision}
+    drawn: dict[str, Any] = {"registers": BANKS[shape.banks], "max_length": shape.longest, "multiclass": multiclass}
+    programs = [random_program(rng, **drawn) for _ in range(size.programs)]
+    task_sets = [make_task_set(rng, shape) for _ in range(size.task_sets)]
+    seeds = [int(s) for s in rng.integers(0, 2**64, size.task_sets, np.uint64)]
+    library = bool(rng.random() < 0.5) and _can_link()
+    by_vm = [codegen.evaluate(programs, t, backend="vm", seed=s, **options) for t, s in zip(task_sets, seeds, strict=True)]
+    checks: Counter[str] = Counter()
+    seen: dict[str, set[int]] = {}
+
+    def compare(pair: str, p: int, first: Fitness, second: Fitness) -> bool:
+        checks[pair] += 1
+        seen.setdefault(pair, set()).add(p)
+        return first.tobytes() == second.tobytes()
+
+    def differing() -> Iterator[tuple[str, int, int]]:
+        """Every comparison of the round; those that fail."""
+        for p, k in _interpreted_pairs(shape, task_sets, size):
+            interpreted = np.array(interp.evaluate(programs[p], task_sets[k], seed=seeds[k], **options))
+            if not compare(PAIRS[0], p, interpreted, by_vm[k][p]):
+                yield PAIRS[0], k, p
+        chosen = programs[: size.compiled]
+        for k, tasks in enumerate(task_sets):
+            for p, found in enumerate(codegen.evaluate(chosen, tasks, backend="jit", seed=seeds[k], **options)):
+                if not compare(PAIRS[1], p, by_vm[k][p], found):
+                    yield PAIRS[1], k, p
+        pair, last = PAIRS[3 if library else 2], programs[-size.standalone :]
+        facts = (shape.features, shape.metric, shape.precision, shape.classes, shape.max_abs_error)
+        with standalone(last, facts, library) as models:
+            for at, model in enumerate(models):
+                p = len(programs) - len(models) + at
+                for k, tasks in enumerate(task_sets):
+                    if not compare(pair, p, by_vm[k][p][:1], np.array([model.fitness(tasks, seeds[k])])):
+                        yield pair, k, p
+
+    found = next(differing(), None)
+    failure = None
+    if found:
+        pair, k, p = found
+        failure = Case(pair, programs[p], task_sets[k], seeds[k], shape.max_abs_error, shape.precision)
+    facts = {
+        "seed": seed,
+        "round": number,
+        "shape": asdict(shape) | {"max_abs_error": repr(shape.max_abs_error)},
+        "checks": dict(checks),
+        "programs": {pair: len(places) for pair, places in seen.items()},
+        "task_sets": len(task_sets),
+        **_exercised(programs, task_sets[0], np.array(by_vm), shape),
+        "cpu_seconds": round(time.process_time() - started, 3),
+    }
+    return Outcome(facts, failure)
+
+
+def _can_link() -> bool:
+    try:
+        return bool(linker())
+    except ExportError:
+        return False
+
+
+def _interpreted_pairs(shape: Shape, task_sets: Sequence[TaskSet], size: Size) -> Iterator[tuple[int, int]]:
+    """Which programs the interpreter runs on which task sets: fewer where that takes long."""
+    visits = float(np.mean([t.steps + t.steps // t.epoch_length * t.valid_X.shape[1] for t in task_sets]))
+    work = shape.tasks * (8.0 + visits * shape.longest * (1.0 + shape.features**2 / 40.0) * (1.0 if shape.precision == 64 else 2.0) / 3.0)
+    each = INTERPRETED / work
+    for p in range(size.programs):
+        # a fraction of a task set for each program is a task set for some
+        for at in range(int((p + 1) * each) - int(p * each) if each < 1 else min(int(each), 8)):
+            yield p, (7 * p + at) % size.task_sets
+
+
+def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, shape: Shape) -> dict[str, Any]:
+    """What was met: live ops, live lengths, fitness of programs on task sets, values in a sample's memory."""
+    ops, lengths, values = np.zeros(len(OPS), np.int64), Counter[str](), Counter[str]()
+    for program in programs:
+        code = program.packed(tasks.multiclass).code
+        ops += np.bincount((code & np.uint64(0xFFFF)).astype(np.int64), minlength=len(OPS))
+        lengths[next(name for name, most in _LENGTHS if len(code) <= most)] += 1
+    for program in programs[::SAMPLED]:
+        values[_values(program, tasks, shape)] += 1
+    positive = (fitness > 0).sum(axis=2)
+    whole = fitness.shape[2]
+    return {
+        "ops": {OPS[code].name: int(count) for code, count in enumerate(ops) if count},
+        "live_lengths": dict(lengths),
+        "fitness": {
+            "0 on every task": int((positive == 0).sum()),
+            "above 0 on some": int(((positive > 0) & (positive < whole)).sum()),
+            "above 0 on all": int((positive == whole).sum()),
+        },
+        "values": dict(values),
+    }
+
+
+_LENGTHS = (("0", 0), ("1-2", 2), ("3-5", 5), ("6-10", 10), ("11-20", 20), ("21-", 10_000))
+
+
+def _values(program: Program, tasks: TaskSet, shape: Shape) -> str:
+    """Whether a register held NaN or an infinity after three examples: ``nan``, ``infinite`` or ``finite``."""
+    with np.errstate(all="ignore"):
+        machine = Machine(program, tasks.features, multiclass=tasks.multiclass, precision=shape.precision)
+        machine.run_setup()
+        for visit, (x, y) in enumerate(zip(tasks.train_X[0].tolist(), tasks.train_y[0].tolist(), strict=True)):
+            machine.predict(x, 1 + visit)
+            machine.learn(x, y, 1 + visit)
+        written = {i.output for i in program.instructions if i.output}
+        numbers = np.concatenate([[0.0], *(np.ravel(machine[address]) for address in written)]).astype(float)
+    return "nan" if np.isnan(numbers).any() else "infinite" if np.isinf(numbers).any() else "finite"
