@@ -59,6 +59,9 @@ class Registers:
         check(self)
 
 
+ALGORITHMS = ("regularized_evolution", "nonregularized_evolution", "hill_climbing", "random_search", "reinforce")
+"""The search algorithms, in the order in which the search numbers them."""
+
 MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
 """The kinds of mutation, in the order in which the search numbers them."""
 
@@ -70,6 +73,7 @@ class Search:
     population: int = _key(1000, "programs alive in each island", 2, 10_000_000)
     tournament: int = _key(10, "programs drawn to choose a parent", 1)
     mutation: float = _key(0.9, "probability that a child is mutated rather than copied", 0.0, 1.0)
+    algorithm: str = _key("regularized_evolution", "where candidates come from and which members they replace", choices=ALGORITHMS)
     init: str = _key("seed", "initial population: the file's program, random programs or empty ones", choices=("seed", "random", "empty"))
     setup: Range = _key(Range(1, 21), "instructions in Setup: a number or a range such as 1..21", 0, MAX_INSTRUCTIONS)
     predict: Range = _key(Range(1, 21), "instructions in Predict", 0, MAX_INSTRUCTIONS)
@@ -92,6 +96,8 @@ class Search:
     hurdle_every: int = _key(1000, "programs that come to a hurdle before it is set anew by their scores", 1, 10_000_000)
     proxy: bool = _key(False, "go by a prediction of the final fitness at hurdles, learned during the search")
     cache: int = _key(20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30)
+    policy_rate: float = _key(0.1, "learning rate of the policy that algorithm=reinforce draws programs from", 0.0)
+    policy_entropy: float = _key(0.01, "weight of the policy's entropy in what algorithm=reinforce maximises", 0.0)
     budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
     max_abs_error: float = _key(100.0, "training stops where a prediction is off by more than this", 0.0)
     combine: str = _key("mean", "fitness over tasks", choices=("mean", "median"))

@@ -138,6 +138,8 @@ def _island(space: Space, island: Island) -> Arrays:
         arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, members).items()}
     for name, cache in (("programs", island.programs), ("errors", island.errors)):
         arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
+    if island.policy.factors.size:
+        arrays |= {f"policy.{part}": array for part, array in island.policy._asdict().items()}
     return arrays
 
 
@@ -150,6 +152,8 @@ def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -
         restore_members(space, getattr(island, name), _part(arrays, name))
     for name in ("programs", "errors"):
         refill(getattr(island, name), InOrder(**_part(arrays, name)))
+    for part, array in _part(arrays, "policy").items():
+        getattr(island.policy, part)[...] = array
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:

@@ -16,13 +16,15 @@ from numba.extending import intrinsic
 
 from azdsl.codegen.compiled import inline, jit
 from azdsl.ir.packing import CONSTANTS
+from azdsl.search.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals
 from azdsl.search.cache import Cache, find, put, replace
 from azdsl.search.canonical import Scratch, fingerprint, liveness
 from azdsl.search.evaluation import full, functional_hash
 from azdsl.search.fitness import combined
 from azdsl.search.hurdles import learn_from, would_pass
 from azdsl.search.mutate import mutate
-from azdsl.search.population import LAYERS, Island, Members
+from azdsl.search.population import LAYERS, Island, Members, randomize
+from azdsl.search.reinforce import compose, learn
 from azdsl.search.rng import Words, digit, next_word, uniform
 from azdsl.search.space import Space
 from azdsl.search.stages import run_stages
@@ -167,19 +169,25 @@ def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any
 
 @jit
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
-    """Breed and settle that many children, each in place of the oldest member.
+    """Make and settle that many candidates, each in place of a member: ``algorithms`` says whose.
 
-    The first candidates of an island are its initial population. The result depends on the island's state
+    The first candidates of an island are its initial programs. The result depends on the island's state
     alone: two epochs of n are one of 2n.
     """
     members, state = island.members, island.rng
     fitness, clock = members.fitness, island.clock
     worst = max(lowest(island.finalists.fitness), space.floor)
     for _ in range(candidates):
-        row = clock[0] % fitness.size
-        changed = fitness[row] < 0.0
-        if not changed:
-            parent = tournament(fitness, space.tournament, state)
+        row, changed = clock[0] % fitness.size, True
+        if space.algorithm == RANDOM:
+            randomize(space, members, row, state)
+        elif space.algorithm == REINFORCE:
+            compose(space, island.policy, state, members, row)
+        elif clock[0] >= space.founders:
+            if space.algorithm == REGULARIZED:
+                parent = tournament(fitness, space.tournament, state)
+            else:
+                parent, row = rivals(space, members, state)
             if parent != row:
                 copy_row(space, members, parent, members, row)
             changed = uniform(state) < space.mutation and mutate(
@@ -187,6 +195,8 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
             )
         layer = settle(space, island, scratch, engine, row) if changed else _COPY
         members.about[row].birth = clock[1]
+        if space.algorithm == REINFORCE:
+            learn(space, island.policy, members, row)
         clock[0] += 1
         clock[1] += 1
         island.counts[layer] += 1

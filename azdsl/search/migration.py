@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from azdsl.search.population import Island, Members, adopt, select
+from azdsl.search.population import Island, Members, adopt, select, supplant
 from azdsl.settings import Search
 
 _PAIRS = 0
 """The stream of random numbers that pairs islands; those of the islands have one number, this one two."""
+
+ARRIVALS = {"regularized_evolution": adopt, "nonregularized_evolution": supplant}
+"""How migrants come in, for the algorithms that have a population."""
 
 
 def sources(search: Search, meeting: int) -> list[int]:
@@ -32,18 +35,20 @@ def sources(search: Search, meeting: int) -> list[int]:
     return found
 
 
-def migrate(islands: Sequence[Island], share: float, taken_from: Sequence[int]) -> bool:
-    """Island i adopts copies of the best ``share`` of island ``taken_from[i]``, if that is another; whether any went.
+def migrate(islands: Sequence[Island], share: float, taken_from: Sequence[int], algorithm: str) -> bool:
+    """Island i takes in copies of the best ``share`` of island ``taken_from[i]``, if that is another; whether any went.
 
-    Nobody goes while an island's initial population is not yet evaluated. Copies are taken before the first
-    one arrives anywhere, so the order of the islands is of no matter.
+    They replace the members that the algorithm lets die: the oldest, or the worst. Nobody goes where the
+    algorithm has no population, or while an island's initial population is not yet evaluated. Copies are taken
+    before the first one arrives anywhere, so the order of the islands is of no matter.
     """
-    if len(islands) < 2 or share <= 0.0 or any((island.members.fitness < 0.0).any() for island in islands):
+    arrive = ARRIVALS.get(algorithm)
+    if arrive is None or len(islands) < 2 or share <= 0.0 or any((island.members.fitness < 0.0).any() for island in islands):
         return False
     leaving = [best_members(island, share) for island in islands]
     for at, island in enumerate(islands):
         if taken_from[at] != at:
-            adopt(island, leaving[taken_from[at]])
+            arrive(island, leaving[taken_from[at]])
     return True
 
 

@@ -15,6 +15,7 @@ from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import Cache, make_cache
 from azdsl.search.hurdles import Hurdles, make_hurdles
 from azdsl.search.mutate import write_random
+from azdsl.search.reinforce import Policy, forget, make_policy
 from azdsl.search.rng import Words, below, seeded
 from azdsl.search.space import Space
 
@@ -41,7 +42,8 @@ class Island(NamedTuple):
     """``members`` is a ring: the next child replaces row ``clock[0] % P``, the oldest. ``clock[1]`` counts candidates.
 
     ``finalists`` are the best programs so far with different hashes. ``counts`` int64[8] counts candidates by
-    ``LAYERS``. ``programs`` maps canonical hashes to fitness, ``errors`` hashes of early errors.
+    ``LAYERS``. ``programs`` maps canonical hashes to fitness, ``errors`` hashes of early errors. ``policy`` is what
+    ``algorithm=reinforce`` draws programs from; it is empty otherwise.
     """
 
     members: Members
@@ -52,6 +54,7 @@ class Island(NamedTuple):
     programs: Cache
     errors: Cache
     hurdles: Hurdles
+    policy: Policy
 
 
 def make_island(space: Space, experiment: Experiment, island: int) -> Island:
@@ -66,6 +69,7 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
         programs=make_cache(search.cache),
         errors=make_cache(search.cache if space.fec else 1),
         hurdles=make_hurdles(search),
+        policy=make_policy(space, search.algorithm == "reinforce"),
     )
 
 
@@ -83,19 +87,26 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
     members.code[:], members.constants[:], members.about["lengths"] = start
     members.fitness[:] = -1.0
     island.clock[0] = 0
+    forget(island.policy)
     if experiment.search.init == "random":
         randomize_all(space, members, island.rng)
 
 
 @jit
 def randomize_all(space: Space, members: Members, state: Words) -> None:
-    """Fill every function that can evolve with random instructions."""
+    """Fill every row with a random program."""
     for row in range(members.code.shape[0]):
-        for f in space.evolvable:
-            limits = space.functions[f]
-            length = limits.least + below(state, limits.most - limits.least + 1)
-            members.about[row].lengths[f] = length
-            write_random(space, state, members.code[row], members.constants[row], f, limits.offset, length)
+        randomize(space, members, row, state)
+
+
+@jit
+def randomize(space: Space, members: Members, row: Any, state: Words) -> None:
+    """Fill every function of a row that can evolve with random instructions, their number random within the limits."""
+    for f in space.evolvable:
+        limits = space.functions[f]
+        length = limits.least + below(state, limits.most - limits.least + 1)
+        members.about[row].lengths[f] = length
+        write_random(space, state, members.code[row], members.constants[row], f, limits.offset, length)
 
 
 def genotype(space: Space, members: Members, row: int) -> Program:
@@ -117,6 +128,13 @@ def adopt(island: Island, others: Members) -> None:
     for mine, theirs in zip(island.members, others, strict=True):
         mine[rows] = theirs
     island.clock[0] += len(rows)
+
+
+def supplant(island: Island, others: Members) -> None:
+    """Put programs with known fitness in place of the worst ones, the oldest of equals first."""
+    rows = np.lexsort((island.members.about["birth"], island.members.fitness))[: len(others.fitness)]
+    for mine, theirs in zip(island.members, others, strict=True):
+        mine[rows] = theirs
 
 
 def select(members: Members, rows: Any) -> Members:

@@ -197,7 +197,7 @@ class Session:
             state = replace(state, finalists=plan.judge.compare(state.finalists, found))
         state = replace(state, front=self._front(state.front), epoch=state.epoch + 1)
         snapshot = self._snapshot(state)
-        migrate(self.islands, search.migrants, sources(search, snapshot.epoch))
+        migrate(self.islands, search.migrants, sources(search, snapshot.epoch), search.algorithm)
         if search.restart is not None and clock - state.started >= search.restart:
             for space, island in zip(plan.spaces, self.islands, strict=True):
                 write_initial(space, plan.experiment, island)

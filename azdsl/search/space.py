@@ -19,7 +19,7 @@ from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
 from azdsl.search.hurdles import STOPPED_BELOW
 from azdsl.search.salts import salts
-from azdsl.settings import MUTATIONS, Range, Registers, SettingsError
+from azdsl.settings import ALGORITHMS, MUTATIONS, Range, Registers, Search, SettingsError
 from azdsl.taskset import TaskSet
 
 ROLES = tuple(Role)
@@ -95,6 +95,7 @@ class Space(NamedTuple):
     mutation by their place in ``settings.MUTATIONS``. ``given`` has a bit for each register that the evaluation
     writes, ``prediction`` for the one that it reads; ``budget`` is the most that a program may cost. ``hurdles``
     is how many there are; a fitness up to ``floor`` is none to remember.
+    ``algorithm`` is its place in ``settings.ALGORITHMS``; the first ``founders`` candidates of an island have no parent.
     """
 
     table: NDArray[np.void]
@@ -115,6 +116,10 @@ class Space(NamedTuple):
     percentile: float
     proxy: bool
     floor: float
+    algorithm: int
+    founders: int
+    policy_rate: float
+    policy_entropy: float
 
     @property
     def capacity(self) -> int:
@@ -158,6 +163,10 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         percentile=float(search.hurdle_percentile),
         proxy=search.proxy,
         floor=STOPPED_BELOW if search.stages else -1.0,
+        algorithm=ALGORITHMS.index(search.algorithm),
+        founders=_founders(search),
+        policy_rate=float(search.policy_rate),
+        policy_entropy=float(search.policy_entropy),
     )
 
 
@@ -261,6 +270,11 @@ def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64
             "mutations", "no mutation is possible: insert and remove need lengths that may vary, such as setup=1..21"
         )
     return np.array([MUTATIONS.index(name) for name in possible], np.int64)
+
+
+def _founders(search: Search) -> int:
+    """How many of an island's candidates are its initial programs; where no candidate has a parent there is none."""
+    return {"random_search": 0, "reinforce": 0, "hill_climbing": 1}.get(search.algorithm, search.population)
 
 
 def _functions(lengths: list[Range], op_counts: list[int]) -> NDArray[np.void]:
