@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azdsl.api import Evaluation, compile, evaluate, evolve, load, parse
+    from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, parse
     from azdsl.diagnostics import SyntaxError
     from azdsl.experiment import Experiment
     from azdsl.ir import InvalidProgram, Program
@@ -30,6 +30,7 @@ __all__ = [
     "TaskSet",
     "Tuned",
     "__version__",
+    "compare",
     "compile",
     "evaluate",
     "evolve",

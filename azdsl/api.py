@@ -1,11 +1,11 @@
-"""The public functions of azdsl: ``parse``, ``load``, ``evaluate``, ``evolve`` and ``compile``.
+"""The public functions of azdsl: ``parse``, ``load``, ``evaluate``, ``evolve``, ``compare`` and ``compile``.
 
 What each needs is imported when it is called: parsing does not load the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from azdsl.ir import Program
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
+    from azdsl.comparison.result import Comparison
     from azdsl.export.model import Model
     from azdsl.search.evolve import Result
     from azdsl.search.executor import Site
@@ -104,8 +105,31 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     ``population=500``, ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a
     ``distributed.Client``.
     """
-    from azdsl.overrides import known_settings, override
     from azdsl.search.evolve import run
+
+    experiment, base_dir, driver = _experiment(seed, settings)
+    with connected(driver.pop("cluster", None)) as site:
+        return run(experiment, base_dir=base_dir, tasks=tasks, site=site, **driver)
+
+
+def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:
+    """Compare search algorithms on an experiment: the same budget and the same seeds for all.
+
+    ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare``, with underscores; ``algorithms`` is a
+    list of names, ``seeds`` of numbers: ``compare("seed.az", seeds=range(20), max_evals=100_000, out="runs/a")``.
+    Without ``out`` nothing is written.
+    """
+    from azdsl.comparison.compare import compare as run
+
+    experiment, base_dir, driver = _experiment(seed, settings)
+    return run(experiment, base_dir=base_dir, **driver)
+
+
+def _experiment(
+    seed: Program | Experiment | str | Path, settings: Mapping[str, Any]
+) -> tuple[Experiment, Path, dict[str, Any]]:
+    """The experiment of ``seed`` with those settings that it has, where its paths count from, and the other settings."""
+    from azdsl.overrides import known_settings, override
 
     base_dir = Path()
     if isinstance(seed, str | Path):
@@ -118,10 +142,7 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     known = known_settings()
     own = {name: value for name, value in settings.items() if name in known}
     driver = {name: value for name, value in settings.items() if name not in known}
-    cluster = driver.pop("cluster", None)
-    chosen = override(experiment, own, base_dir)
-    with connected(cluster) as site:
-        return run(chosen, base_dir=base_dir, tasks=tasks, site=site, **driver)
+    return override(experiment, own, base_dir), base_dir, driver
 
 
 def connected(cluster: Any) -> AbstractContextManager[Site | None]:

@@ -97,7 +97,7 @@ class Search:
     proxy: bool = _key(False, "go by a prediction of the final fitness at hurdles, learned during the search")
     cache: int = _key(20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30)
     policy_rate: float = _key(0.1, "learning rate of the policy that algorithm=reinforce draws programs from", 0.0)
-    policy_entropy: float = _key(0.01, "weight of the policy's entropy in what algorithm=reinforce maximises", 0.0)
+    policy_entropy: float = _key(0.1, "weight of the policy's entropy in what algorithm=reinforce maximises", 0.0)
     budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
     max_abs_error: float = _key(100.0, "training stops where a prediction is off by more than this", 0.0)
     combine: str = _key("mean", "fitness over tasks", choices=("mean", "median"))

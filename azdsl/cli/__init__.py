@@ -18,6 +18,7 @@ COMMANDS = {
     "bench": "Measure how fast this azdsl is on this machine.",
     "cache": "Say what is kept on disk to start faster; remove it.",
     "check": "Say whether .az files are valid, with every error.",
+    "compare": "Compare search algorithms: success ratios, table, curves.",
     "compile": "Make a library of a program, for C and Python.",
     "completion": "Print a script for completion in bash, zsh or fish.",
     "evolve": "Search for a better program.",

@@ -1,0 +1,1 @@
+"""Controlled comparison of search algorithms: the same budget, several seeds, success ratios and curves."""

@@ -1,0 +1,144 @@
+"""What a comparison gives back: a table, the runs, curves, a figure."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from azdsl.comparison import statistics
+from azdsl.comparison.runs import MEETINGS, Run
+from azdsl.comparison.statistics import Row
+from azdsl.settings import ALGORITHMS
+
+BASELINE = "random_search"
+"""What the others are compared with."""
+
+TABLE, CURVES = "table.csv", "curves.csv"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Finished runs of several algorithms with the same seeds and the same ``budget`` of candidates.
+
+    ``target`` is None where there was none. ``planned`` counts the runs that were asked for; fewer are there
+    after an interruption.
+    """
+
+    title: str
+    budget: int
+    target: float | None
+    runs: tuple[Run, ...]
+    planned: int
+    directory: Path | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether runs are missing."""
+        return len(self.runs) < self.planned
+
+    @cached_property
+    def by_algorithm(self) -> Mapping[str, list[Run]]:
+        """The runs of each algorithm, by seed."""
+        names = [name for name in ALGORITHMS if any(run.algorithm == name for run in self.runs)]
+        return {n: sorted((r for r in self.runs if r.algorithm == n), key=lambda r: r.seed) for n in names}
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The table: a line for each algorithm."""
+        other = self.by_algorithm.get(BASELINE, [])
+        with_target = self.target is not None
+        return [statistics.row(runs, other if n != BASELINE else [], with_target) for n, runs in self.by_algorithm.items()]
+
+    @cached_property
+    def places(self) -> list[int]:
+        """The numbers of candidates that curves are given for."""
+        return [int(place) for place in statistics.grid(self.budget, max(1, self.budget // MEETINGS))]
+
+    @cached_property
+    def curves(self) -> Mapping[str, Mapping[str, Any]]:
+        """Best fitness and successes at ``places`` by algorithm: see ``statistics.curves``."""
+        return {name: statistics.curves(runs, self.places) for name, runs in self.by_algorithm.items()}
+
+    def frame(self) -> Any:
+        """The runs as a pandas data frame, without their curves."""
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("frame needs pandas: pip install pandas; comparison.runs is the same as records") from None
+        return pandas.DataFrame([{k: v for k, v in run.as_dict().items() if k != "curve"} for run in self.runs])
+
+    def plot(self) -> Any:
+        """A matplotlib figure (extra ``plot``)."""
+        from azdsl.comparison.plot import figure
+
+        return figure(self.title, self.places, self.curves, self.target)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The table and the runs as JSON values."""
+        return {
+            "title": self.title,
+            "budget": self.budget,
+            "target": self.target,
+            "interrupted": self.interrupted,
+            "directory": self.directory and str(self.directory),
+            "rows": [dataclasses.asdict(row) for row in self.rows],
+            "runs": [{k: v for k, v in run.as_dict().items() if k != "curve"} for run in self.runs],
+        }
+
+    def files(self) -> dict[str, str]:
+        """The table and the curves as CSV, by file name."""
+        points = [
+            {"algorithm": name, "evaluations": place} | {key: float(array[at]) for key, array in values.items()}
+            for name, values in self.curves.items()
+            for at, place in enumerate(self.places)
+        ]
+        return {TABLE: _csv([dataclasses.asdict(row) for row in self.rows]), CURVES: _csv(points)}
+
+    def __str__(self) -> str:
+        """The table as a person reads it."""
+        if not self.rows:
+            return "no run is finished"
+        head = ["algorithm", "runs", "best fitness: median [quartiles]"]
+        lines = [[_words(r.algorithm), str(r.runs), f"{r.median:.4f} [{r.low_quartile:.4f}, {r.high_quartile:.4f}]"] for r in self.rows]
+        if self.target is not None:
+            head += [f"reached {self.target:g}", "95 % interval", "evaluations per success", "times as fast as random search"]
+            for line, row in zip(lines, self.rows, strict=True):
+                line += [f"{row.successes} of {row.runs}", _interval(row), _needed(row), _times(row)]
+        widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in [head, *lines])
+
+
+def _words(algorithm: str) -> str:
+    return algorithm.replace("_", " ").replace("nonregularized", "non-regularized").replace("reinforce", "REINFORCE")
+
+
+def _interval(row: Row) -> str:
+    return f"{100 * (row.success_low or 0.0):.0f}-{100 * (row.success_high or 0.0):.0f} %"
+
+
+def _needed(row: Row) -> str:
+    return f"{row.needed:,.0f}" if row.needed is not None else f"none in {row.evaluations:,}"
+
+
+def _times(row: Row) -> str:
+    """The speed-up with its interval; a bound where the other algorithm never succeeded."""
+    if row.times is None:
+        return "-" if row.times_low is None else f"> {row.times_low:.2g}"
+    high = "" if row.times_high is None else f"{row.times_high:.2g}"
+    return f"{row.times:.2g} [{row.times_low or 0.0:.2g}, {high}]"
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    if not records:
+        return ""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return buffer.getvalue()

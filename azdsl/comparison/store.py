@@ -1,0 +1,89 @@
+"""A comparison's directory: finished runs, one a line, added whole; what is there is not run again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from azdsl import __version__
+from azdsl.comparison.runs import Run
+from azdsl.experiment import Experiment
+from azdsl.search.rundir import write_text
+from azdsl.settings import FileTask, Search, SettingsError, SklearnTask
+
+SETTINGS, RUNS = "comparison.json", "runs.jsonl"
+SCHEMA = 1
+
+
+def identity(experiment: Experiment, base_dir: Path) -> str:
+    """A digest of all that the runs of a comparison share: the experiment but for algorithm and seed, and its data."""
+    default = Search()
+    shared = replace(experiment, search=replace(experiment.search, algorithm=default.algorithm, seed=default.seed))
+    digest = hashlib.blake2b(f"{__version__}\n{shared}".encode(), digest_size=16)
+    task = experiment.task
+    if isinstance(task, FileTask) and not isinstance(task, SklearnTask):
+        digest.update((base_dir / task.path).read_bytes())
+    return digest.hexdigest()
+
+
+def find(parent: Path, stem: str, digest: str) -> Path:
+    """The directory ``parent/stem-n`` that holds this comparison, or the first that does not exist."""
+    number = 1
+    while (path := parent / f"{stem}-{number}").exists():
+        if (path / SETTINGS).exists() and _stored(path) == digest:
+            break
+        number += 1
+    return path
+
+
+def begin(path: Path, digest: str, experiment: Experiment) -> list[Run]:
+    """Make the directory, or take it up: gives the runs that it holds.
+
+    Raises ``SettingsError`` where the directory holds something else, ``OSError`` where it cannot be made.
+    """
+    if (path / SETTINGS).exists():
+        if _stored(path) != digest:
+            raise SettingsError("out", f"{path} is a comparison with other settings; name another directory with --out")
+        return _read(path / RUNS)
+    if path.is_dir() and any(path.iterdir()):
+        raise SettingsError("out", f"{path} is not empty, and no comparison; name another directory with --out")
+    path.mkdir(parents=True, exist_ok=True)
+    facts = {"schema": SCHEMA, "azdsl": __version__, "identity": digest, "experiment": str(experiment)}
+    write_text(path / SETTINGS, json.dumps(facts, indent=1) + "\n")
+    return []
+
+
+def add(path: Path, run: Run) -> None:
+    """Add a finished run. Raises ``OSError``."""
+    with (path / RUNS).open("ab") as file:
+        file.write(json.dumps(run.as_dict()).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _stored(path: Path) -> str:
+    """The identity of the comparison in a directory."""
+    file = path / SETTINGS
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        schema, digest = facts["schema"], str(facts["identity"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError("out", f"{file} is damaged: {error}; name another directory with --out") from None
+    if schema != SCHEMA:
+        raise SettingsError("out", f"{file} has schema version {schema}, this azdsl reads version {SCHEMA}")
+    return digest
+
+
+def _read(file: Path) -> list[Run]:
+    """The finished runs. A line that was cut off while it was written is removed: that run starts again."""
+    data = file.read_bytes() if file.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        os.truncate(file, len(whole))
+    try:
+        return [Run.from_dict(json.loads(line)) for line in whole.splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError("out", f"{file} is damaged: {error}; name another directory with --out") from None

@@ -1,0 +1,140 @@
+"""Whole comparisons: repeatable, resumable, and clear about what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from search_runs import small
+
+import azdsl
+from azdsl.cli import main
+from azdsl.comparison.compare import compare
+from azdsl.comparison.runs import one_run, settings_of
+from azdsl.search.evolve import run
+from azdsl.settings import ALGORITHMS, SettingsError
+
+TWO = ["random_search", "regularized_evolution"]
+BUDGET = {"max_evals": 400, "epoch": 100, "islands": 1}
+
+
+def facts(comparison):
+    """What must not depend on how a comparison went."""
+    return [replace(run, seconds=0.0) for run in comparison.runs]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "c"
+    return azdsl.compare(small(target=0.4, **BUDGET), algorithms=TWO, seeds=range(2), out=path, workers=1)
+
+
+def test_runs_are_those_of_evolve(whole):
+    assert [run.key for run in whole.runs] == [(name, seed) for seed in range(2) for name in TWO]
+    for kept in whole.runs:
+        alone = run(small(target=0.4, **BUDGET, seed=kept.seed, algorithm=kept.algorithm), quiet=True)
+        assert (kept.program, kept.fitness, kept.test) == (str(alone.best), alone.history[-1]["best"], alone.test_fitness)
+        assert (kept.evaluations, kept.reached) == (alone.evaluations, alone.reached)
+        steps = [fitness for _, fitness in kept.curve]
+        assert steps == sorted(steps) and steps[-1] == kept.fitness and kept.at(kept.evaluations) == kept.fitness
+
+
+def test_workers_do_not_matter(whole):
+    again = compare(small(target=0.4, **BUDGET), base_dir=None, algorithms=TWO, seeds=range(2), workers=3)
+    assert facts(again) == facts(whole) and again.directory is None
+
+
+def test_a_second_start_runs_only_what_is_missing(whole, monkeypatch):
+    path, told, asked = whole.directory, [], []
+    runs = path / "runs.jsonl"
+    lines = runs.read_bytes().splitlines(keepends=True)
+    runs.write_bytes(b"".join(lines[:2]) + lines[2][:40])
+
+    def counted(experiment, algorithm, seed, *rest):
+        asked.append((algorithm, seed))
+        return one_run(experiment, algorithm, seed, *rest)
+
+    monkeypatch.setattr("azdsl.comparison.compare.one_run", counted)
+    settings = {"base_dir": None, "out": path, "workers": 1}
+    again = compare(
+        small(target=0.4, **BUDGET), algorithms=TWO, seeds=range(2), report=lambda run, done, _: told.append(done), **settings
+    )
+    assert len(asked) == 2 and told == [2, 3, 4] and facts(again) == facts(whole)
+    more = compare(small(target=0.4, **BUDGET), algorithms=TWO, seeds=[1], **settings)
+    assert len(asked) == 2 and [run.seed for run in more.runs] == [1, 1]
+    with pytest.raises(SettingsError, match="other settings"):
+        compare(small(target=0.5, **BUDGET), algorithms=TWO, seeds=range(2), **settings)
+
+
+def test_the_files_hold_what_the_result_does(whole):
+    files = whole.files()
+    assert set(files) <= {path.name for path in whole.directory.iterdir()}
+    table = list(csv.DictReader(io.StringIO(files["table.csv"])))
+    assert [row["algorithm"] for row in table] == [row.algorithm for row in whole.rows]
+    assert [float(row["median"]) for row in table] == [row.median for row in whole.rows]
+    points = list(csv.DictReader(io.StringIO(files["curves.csv"])))
+    assert len(points) == 2 * len(whole.places) and points[-1]["evaluations"] == "400"
+    assert len(whole.frame()) == 4
+    json.dumps(whole.as_dict())
+
+
+def test_the_table_and_the_figure(whole, tmp_path):
+    text = str(whole)
+    assert "reached 0.4" in text and "random search" in text and len(text.splitlines()) == 3
+    whole.plot().savefig(tmp_path / "a.svg")
+    without = replace(whole, target=None)
+    assert "reached" not in str(without) and len(without.plot().axes) == 1
+
+
+def test_a_run_that_is_halted_is_not_kept():
+    experiment = replace(small(), search=settings_of(small().search, 3000))
+    assert one_run(experiment, "random_search", 0, None, lambda: True) is None
+
+
+def test_every_algorithm_by_default(tmp_path):
+    result = azdsl.compare(small(**BUDGET), seeds=[3])
+    assert [run.algorithm for run in result.runs] == list(ALGORITHMS) and not result.interrupted
+
+
+def test_the_command(tmp_path, capsys):
+    file, out, plot = tmp_path / "seed.az", tmp_path / "out", tmp_path / "a.png"
+    file.write_text(str(small(**BUDGET)))
+    arguments = ["compare", file, "--algorithms", "random_search, hill_climbing", "--seeds", "4,5", "--out", out, "--plot", plot, "--json"]
+    assert main([str(a) for a in arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["runs"] for row in found["rows"]] == [2, 2] and {run["seed"] for run in found["runs"]} == {4, 5}
+    assert plot.read_bytes().startswith(b"\x89PNG") and found["target"] is None
+    assert main([str(a) for a in [*arguments[:-1], "--quiet"]]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "5:5"], "names no seed"),
+        (["--seeds", "a"], "neither a range such as 0:20"),
+        (["--seeds", "0:2", "--repetitions", "3"], "exclude each other"),
+        (["--algorithm", "reinforce"], "--algorithms NAMES"),
+        (["--algorithms", "annealing"], "unknown algorithm 'annealing'"),
+        (["--plot", "a.txt"], "must end in .png"),
+        (["--plot", "nowhere/a.png"], "no directory nowhere"),
+        (["--out", "."], "is not empty, and no comparison"),
+    ],
+)
+def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seed.az").write_text(str(small()))
+    assert main(["compare", "seed.az", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in " ".join(error.split()) and "Traceback" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["seed.az"]
+
+
+def test_a_damaged_directory(whole, capsys):
+    with (whole.directory / "runs.jsonl").open("ab") as file:
+        file.write(b"nonsense\n")
+    with pytest.raises(SettingsError, match="damaged"):
+        compare(small(target=0.4, **BUDGET), base_dir=None, algorithms=TWO, seeds=[0], out=whole.directory)
