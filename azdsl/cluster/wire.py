@@ -22,6 +22,7 @@ from azdsl.search import checkpoint
 from azdsl.search.cache import FRESH, Cache
 from azdsl.search.hurdles import Hurdles
 from azdsl.search.population import Island, Members
+from azdsl.search.reinforce import Policy
 from azdsl.search.space import Space
 from azdsl.syntax import parse_experiment
 from azdsl.taskset import TaskSet
@@ -66,7 +67,7 @@ def encode_island(space: Space, island: Island) -> bytes:
         elif isinstance(part, Cache):
             if part.sets["tags"].any():
                 arrays[name] = part.sets
-        elif isinstance(part, Hurdles):
+        elif isinstance(part, Hurdles | Policy):
             arrays |= {f"{name}.{key}": array for key, array in part._asdict().items()}
         else:
             arrays[name] = part
@@ -86,7 +87,7 @@ def decode_island(space: Space, island: Island, data: bytes) -> None:
                 part.sets[:] = arrays[name]
             else:
                 part.sets["tags"], part.sets["ranks"] = 0, FRESH
-        elif isinstance(part, Hurdles):
+        elif isinstance(part, Hurdles | Policy):
             for key, array in part._asdict().items():
                 array[...] = arrays[f"{name}.{key}"]
         else:

@@ -11,6 +11,7 @@ from azdsl.cluster.facts import arithmetic, differences, facts
 from azdsl.search.population import make_island, to_arrays, write_initial
 from azdsl.search.space import make_space
 from azdsl.search.workers import make_bench, run_slices
+from azdsl.settings import ALGORITHMS
 from azdsl.tasks import build
 
 
@@ -23,9 +24,9 @@ def setup(**settings):
     return experiment, tasks, space, island
 
 
-@pytest.mark.parametrize("before", [0, 30, 700])
-def test_an_island_goes_on_as_if_it_had_stayed(before):
-    experiment, tasks, space, island = setup(hurdles="4, 8", hurdle_every=30, proxy=True)
+@pytest.mark.parametrize(("before", "algorithm"), [(0, ALGORITHMS[0]), (30, ALGORITHMS[0]), (700, ALGORITHMS[0]), (700, "reinforce")])
+def test_an_island_goes_on_as_if_it_had_stayed(before, algorithm):
+    experiment, tasks, space, island = setup(hurdles="4, 8", hurdle_every=30, proxy=True, algorithm=algorithm)
     bench = make_bench(experiment, space, tasks)
     run_slices(space, island, bench, before, lambda: False)
     data = wire.encode_island(space, island)
