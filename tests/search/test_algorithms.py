@@ -249,8 +249,8 @@ def test_runs_resume_and_workers_do_not_matter(tmp_path, algorithm):
 def test_migrants_replace_the_worst_where_the_worst_die():
     islands = [Island(demo(population=30, algorithm="nonregularized_evolution"), n).go(60).island for n in range(2)]
     fitness = [island.members.fitness.copy() for island in islands]
-    assert migrate(islands, 0.1, "nonregularized_evolution")
+    assert migrate(islands, 0.1, [1, 0], "nonregularized_evolution")
     for mine, theirs, island in zip(fitness, fitness[::-1], islands, strict=True):
         expected = np.sort(np.concatenate([np.sort(mine)[3:], np.sort(theirs)[-3:]]))
         assert (np.sort(island.members.fitness) == expected).all()
-    assert not migrate(islands, 0.1, "random_search")
+    assert not migrate(islands, 0.1, [1, 0], "random_search")
