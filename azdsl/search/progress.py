@@ -58,7 +58,8 @@ class Snapshot:
     def as_event(self) -> dict[str, Any]:
         """A line of ``events.jsonl``."""
         unsaid = {"program", "front", "stops", *(() if self.hurdles else ("hurdles",))}
-        return {name: value for name, value in vars(self).items() if name not in unsaid}
+        event = {name: value for name, value in vars(self).items() if name not in unsaid}
+        return event | {"islands": list(self.islands)}  # as it is read back
 
     def __str__(self) -> str:
         selected = "" if self.selected is None else f"  selection {self.selected:.6f}"
