@@ -58,7 +58,9 @@ def killing(cluster: LocalCluster, every: float, seed: int) -> Iterator[list[int
 
     def kill() -> None:
         while not over.wait(every):
-            pids = sorted(worker.pid for worker in cluster.workers.values() if worker.pid)
+            # One that is killed while it starts is not started again by its nanny: that is another fault.
+            known = cluster.scheduler.workers if cluster.scheduler else {}
+            pids = sorted(worker.pid for worker in cluster.workers.values() if worker.worker_address in known and worker.pid)
             if pids:
                 killed.append(choose.choice(pids))
                 os.kill(killed[-1], signal.SIGKILL)

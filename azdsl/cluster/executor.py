@@ -31,6 +31,9 @@ from azdsl.search.space import Space
 TICK_SECONDS = 0.1
 """How often the display is refreshed while islands run."""
 
+FETCH_SECONDS = 30.0
+"""How long a result is waited for at a time: when its worker dies before it was fetched, Dask has the epoch run again."""
+
 GRACE_SECONDS = 5.0
 """How long after the deadline an island is waited for."""
 
@@ -112,19 +115,19 @@ class _Epochs:
             future = self.done.get(timeout=seconds)
         except Empty:
             return
-        number, _ = self.running.pop(str(future.key))
-        if future.cancelled():
-            self._find_scheduler()
-            self._again(number, "was cancelled")
-            return
+        number, _ = self.running[str(future.key)]
         try:
-            worker, state = future.result()
+            worker, state = future.result(timeout=FETCH_SECONDS)
+        except TimeoutError:
+            future.add_done_callback(self.done.put)
+            return
         except KilledWorker:
-            self._again(number, "ended the workers that it ran on: they crashed, hung or were killed")
+            self._again(number, future, "ended the workers that it ran on: they crashed, hung or were killed")
         except CancelledError:
             self._find_scheduler()
-            self._again(number, "was lost with its worker")
+            self._again(number, future, "was cancelled")
         else:
+            del self.running[str(future.key)]
             if state:
                 decode_island(self.executor.spaces[number], self.islands[number], state)
             else:
@@ -137,8 +140,9 @@ class _Epochs:
         if futures and self.executor.client.status == "running":
             self.executor.client.cancel(futures, force=True)
 
-    def _again(self, number: int, why: str) -> None:
+    def _again(self, number: int, future: Future[Any], why: str) -> None:
         """Have a failed epoch run again, unless it failed too often."""
+        del self.running[str(future.key)]
         self.failures[number] += 1
         if self.failures[number] >= self.executor.patience.attempts:
             times = f"{self.failures[number]} times" if self.failures[number] > 1 else "once"

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import dask
 import pytest
+from distributed import Future
 from search_runs import files, small
 
 from azdsl.cluster import remote
@@ -99,6 +100,22 @@ def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeyp
 def test_a_native_call_that_fails_costs_one_epoch(tmp_path, whole):
     """A crash, then a worker of other versions in place of the one that crashed."""
     fail_in_a_process(tmp_path, whole, crash, Patience())
+
+
+def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(tmp_path, whole, client, monkeypatch):
+    """Dask computes it again; meanwhile the search goes on with the others and heeds Ctrl-C."""
+    fetch, late = Future.result, []
+
+    def result(future, timeout=None):
+        if len(late) < 5:
+            late.append(timeout)
+            raise TimeoutError
+        return fetch(future, timeout)
+
+    monkeypatch.setattr(Future, "result", result)
+    with connect(client) as site:
+        found = run(experiment(), out=tmp_path / "run", quiet=True, site=site)
+    assert same(found, whole) and len(late) == 5 and None not in late
 
 
 @pytest.mark.slow

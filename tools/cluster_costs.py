@@ -1,0 +1,139 @@
+"""What an epoch on a cluster costs beside the search itself: bytes, processor time, time on the clock.
+
+Islands with full caches go to one worker process and come back unchanged (an epoch without candidates), so all that is
+measured is overhead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, LocalCluster
+
+from azdsl.cluster.connect import Cluster, connect
+from azdsl.cluster.wire import decode_island, encode_island
+from azdsl.search import session
+from azdsl.search.evolve import run
+from azdsl.search.executor import Stretch
+from azdsl.search.migration import migrate, sources
+from azdsl.search.session import Session
+from azdsl.syntax import load_experiment
+
+SEED = Path(__file__).parent.parent / "examples" / "linear.az"
+
+
+def ended_session(islands: int, evaluations: int) -> Session:
+    """A search on threads that has filled its caches."""
+    ended: list[Session] = []
+    finish = session.Session.finish
+
+    def keep(self: Session) -> Any:
+        ended.append(self)
+        return finish(self)
+
+    experiment = load_experiment(SEED)
+    search = replace(experiment.search, islands=islands, max_evals=islands * evaluations, target=2.0)
+    session.Session.finish = keep  # type: ignore[method-assign]  # only to get at the islands
+    try:
+        run(replace(experiment, search=search), quiet=True)
+    finally:
+        session.Session.finish = finish  # type: ignore[method-assign]  # as it was
+    return ended[0]
+
+
+@contextmanager
+def one_worker() -> Iterator[Client]:
+    """A client of a cluster of one worker process."""
+    quiet: dict[str, Any] = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL, "threads_per_worker": 1}
+    with (
+        LocalCluster(n_workers=1, **quiet) as cluster,  # type: ignore[no-untyped-call]  # Dask is typed in part
+        Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]  # as above
+    ):
+        yield client
+
+
+def processor_seconds() -> float:
+    """This process's processor time."""
+    return time.process_time()
+
+
+def per_epoch(client: Client, ended: Session, tasks: Any, rounds: int) -> dict[str, float]:
+    """Milliseconds an island's empty epoch takes here, at the worker and on the clock."""
+    with connect(client) as cluster:
+        assert isinstance(cluster, Cluster)
+        executor = cluster.start(ended.plan, tasks)
+        ends = [int(island.clock[1]) for island in ended.islands]
+        before = [end - 1 for end in ends]  # one candidate, so that there is something to do
+        clocks: list[float] = []
+        here, there = 0.0, 0.0
+        for turn in range(rounds + 1):
+            for island, clock in zip(ended.islands, before, strict=True):
+                island.clock[1] = clock
+            mine, theirs = time.process_time(), next(iter(client.run(processor_seconds).values()))
+            started = time.monotonic()
+            executor.advance(ended.islands, Stretch(ends, float("inf")), threading.Event(), lambda: None)
+            passed = time.monotonic() - started
+            after = next(iter(client.run(processor_seconds).values()))
+            if turn:  # the first one builds the engine
+                clocks.append(passed)
+                here, there = here + time.process_time() - mine, there + after - theirs
+    epochs = rounds * len(ended.islands)
+    return {
+        "search_cpu_ms": 1e3 * here / epochs,
+        "worker_cpu_ms": 1e3 * there / epochs,
+        "clock_ms": 1e3 * statistics.median(clocks) / len(ended.islands),
+    }
+
+
+def timed(action: Any, repeats: int) -> float:
+    """Milliseconds of processor time."""
+    started = time.process_time()
+    for _ in range(repeats):
+        action()
+    return 1e3 * (time.process_time() - started) / repeats
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--islands", type=int, default=4, help="islands that travel (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="epochs of each (default: %(default)s)")
+    parser.add_argument("--candidates", type=int, default=400_000, help="candidates that fill each island's caches (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    ended = ended_session(arguments.islands, arguments.candidates)
+    from azdsl import tasks as make
+
+    assert ended.plan.experiment.task
+    tasks = make.build(ended.plan.experiment.task, ended.plan.search.seed, "search", None)
+    island, space, search = ended.islands[0], ended.plan.space, ended.plan.search
+    state = encode_island(space, island)
+    memory = sum(part.nbytes for part in (island.programs.sets, island.errors.sets, island.members.code, island.members.constants))
+    facts: dict[str, float] = {
+        "state_bytes": len(state),
+        "caches_bytes": island.programs.sets.nbytes + island.errors.sets.nbytes,
+        "memory_bytes": memory,
+        "encode_ms": timed(lambda: encode_island(space, island), 20),
+        "decode_ms": timed(lambda: decode_island(space, island, state), 20),
+        "migrate_ms": timed(lambda: migrate(ended.islands, search.migrants, sources(search, 1)), 20) / len(ended.islands),
+        "meet_ms": timed(lambda: ended._meet(), 5) / len(ended.islands),
+    }
+    with one_worker() as client:
+        facts |= per_epoch(client, ended, tasks, arguments.rounds)
+    facts["overhead_at_one_second_%"] = 0.1 * (facts["search_cpu_ms"] + facts["worker_cpu_ms"])
+    print(json.dumps(facts) if arguments.json else "\n".join(f"{name:26}{value:,.2f}" for name, value in facts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
