@@ -125,7 +125,7 @@ def main() -> int:
         "memory_bytes": memory,
         "encode_ms": timed(lambda: encode_island(space, island), 20),
         "decode_ms": timed(lambda: decode_island(space, island, state), 20),
-        "migrate_ms": timed(lambda: migrate(ended.islands, search.migrants, sources(search, 1)), 20) / len(ended.islands),
+        "migrate_ms": timed(lambda: migrate(ended.islands, search.migrants, sources(search, 1), search.algorithm), 20) / len(ended.islands),
         "meet_ms": timed(lambda: ended._meet(), 5) / len(ended.islands),
     }
     with one_worker() as client:
