@@ -98,11 +98,11 @@ def shortest(outcomes: Iterable[Outcome], workers: int, throughput: float) -> fl
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value, meaning in (
-        ("before-ms", 6.0, "milliseconds to encode and submit an island"),
-        ("after-ms", 8.0, "milliseconds to receive and decode one"),
-        ("worker-ms", 15.0, "milliseconds at the worker besides the epoch"),
-        ("scheduler-ms", 1.0, "milliseconds of the scheduler for a task each way"),
-        ("meet-ms", 2.5, "milliseconds of a meeting for each island"),
+        ("before-ms", 10.0, "milliseconds to encode and submit an island"),
+        ("after-ms", 14.0, "milliseconds to receive and decode one"),
+        ("worker-ms", 25.0, "milliseconds at the worker besides the epoch"),
+        ("scheduler-ms", 2.0, "milliseconds of the scheduler for a task each way"),
+        ("meet-ms", 2.8, "milliseconds of a meeting for each island"),
         ("state-bytes", 874_414.0, "bytes of an island's state"),
         ("link", 1.25e9, "bytes a second of the link to the search"),
         ("latency", 0.0005, "seconds that a packet takes"),
