@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import dask
 from distributed import LocalCluster
 
 from azdsl.cluster.connect import connect
@@ -45,7 +46,10 @@ class Outcome:
 @contextmanager
 def processes(count: int) -> Iterator[LocalCluster]:
     quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    with LocalCluster(n_workers=count, threads_per_worker=1, **quiet) as cluster:  # type: ignore[no-untyped-call]  # Dask is typed in part
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1000 days"}),  # as ``--cluster local:N`` has it
+        LocalCluster(n_workers=count, threads_per_worker=1, **quiet) as cluster,  # type: ignore[no-untyped-call]  # Dask is typed in part
+    ):
         yield cluster
 
 
@@ -74,11 +78,11 @@ def killing(cluster: LocalCluster, every: float, seed: int) -> Iterator[list[int
         thread.join()
 
 
-def search(experiment: Experiment, out: Path, cluster: LocalCluster | None = None, seconds: float = float("inf")) -> Outcome:
-    """A run that stops at the first epoch's end after so many seconds."""
+def search(experiment: Experiment, out: Path, cluster: LocalCluster | None = None, seconds: float = float("inf"), most: float = float("inf")) -> Outcome:
+    """A run that stops at the first epoch's end after so many seconds or candidates."""
 
     def late(snapshot: Snapshot) -> bool:
-        return snapshot.seconds >= seconds
+        return snapshot.seconds >= seconds or snapshot.evaluations >= most
 
     if cluster is None:
         result = run(experiment, out=out, quiet=True, on_epoch=late)
@@ -106,10 +110,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         with processes(arguments.workers) as cluster, killing(cluster, arguments.every, arguments.seed) as killed:
             faulty = search(experiment, Path(folder) / "killed", cluster, arguments.seconds)
-        limited = replace(experiment, search=replace(experiment.search, max_evals=faulty.evaluations))
         with processes(arguments.workers) as cluster:
-            calm = search(limited, Path(folder) / "calm", cluster)
-        threads = search(limited, Path(folder) / "threads")
+            calm = search(experiment, Path(folder) / "calm", cluster, most=faulty.evaluations)
+        threads = search(experiment, Path(folder) / "threads", most=faulty.evaluations)
     identical = faulty.files == calm.files == threads.files
     facts = {
         "identical": identical,

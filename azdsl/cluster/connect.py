@@ -70,6 +70,7 @@ def connect(cluster: Any, patience: Patience | None = None) -> Iterator[Cluster]
 @contextmanager
 def _client(cluster: Any) -> Iterator[Client]:
     """A client of our own."""
+    import dask
     from distributed import Client, LocalCluster
 
     with ExitStack() as stack:
@@ -78,6 +79,8 @@ def _client(cluster: Any) -> Iterator[Client]:
             count = cluster.removeprefix(LOCAL)
             if not count.isdecimal() or int(count) < 1:
                 raise SettingsError("cluster", f"cluster {cluster!r}: write local:N with N processes, such as local:4")
+            # Dask forgets a process for good when its successor is not there by then, or died as well.
+            stack.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1000 days"}))
             address = stack.enter_context(
                 LocalCluster(
                     n_workers=int(count),
