@@ -130,14 +130,20 @@ def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
     names = [name.strip() for name in lines[0]] if lines else []
     if not names or "" in names or any(_is_number(name) for name in names):
         raise TaskError(f"{file}: the first line must name the columns")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise TaskError(f"{file}: two columns are named {twice!r}")
+    _distinct(file, names)
     rows = [row for row in lines[1:] if row]
     for at, row in enumerate(rows, 1):
         if len(row) != len(names):
             raise TaskError(f"{file}: row {at} has {len(row)} values for {len(names)} columns")
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
+
+
+def _distinct(file: Path, names: list[str]) -> list[str]:
+    """The names of columns, each there once. Raises ``TaskError``."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TaskError(f"{file}: two columns are named {twice!r}")
+    return names
 
 
 def _is_number(text: str) -> bool:
@@ -149,22 +155,51 @@ def _is_number(text: str) -> bool:
 
 
 def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
+    """Flat columns as they are; one that is nested has an empty list in every row, which is no number either."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise TaskError(f"{file}: reading .parquet needs pyarrow: pip install 'azdsl[parquet]'") from None
     try:
-        table = parquet.read_table(file)
-        names = table.column_names
+        metadata = parquet.read_metadata(file)
+        check_size(file, _unpacked_bytes(metadata))
+        leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
+        flat = {leaf.path: leaf for leaf in leaves if leaf.path == leaf.name and not leaf.max_repetition_level}
+        # Words stay numbered: a page can repeat a long one at a byte for thousands of rows.
+        words = [name for name, leaf in flat.items() if leaf.physical_type == "BYTE_ARRAY"]
+        with parquet.ParquetFile(file, metadata=metadata, read_dictionary=words) as opened:
+            names = _distinct(file, opened.schema_arrow.names)
+            table = opened.read(columns=[name for name in names if name in flat])
+            return {name: _plain(table[name]) if name in flat else [[]] * table.num_rows for name in names}
     except (ArrowException, UnicodeDecodeError) as error:
         raise TaskError(f"{file}: not a readable .parquet file: {error}") from None
-    return {name: _plain(column) for name, column in zip(names, table.columns, strict=True)}
+
+
+def _unpacked_bytes(metadata: Any) -> int:
+    """What the columns unpack to as the metadata say: their pages, or eight bytes a row or the type's own if that is more."""
+    widths = [max(8, metadata.schema.column(at).length) for at in range(metadata.num_columns)]
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return sum(
+        max(group.column(at).total_uncompressed_size, width * max(group.num_rows, group.column(at).num_values))
+        for group in groups
+        for at, width in enumerate(widths)
+    )
 
 
 def _plain(column: Any) -> Sequence[Any]:
     """A pyarrow column as an array of numbers, or as a list where it is something else or has gaps."""
+    from pyarrow import DictionaryArray
+
+    if any(isinstance(chunk, DictionaryArray) for chunk in column.chunks):
+        return [value for chunk in column.chunks for value in _shared(chunk)]
     values: Sequence[Any] = column.to_numpy() if column.null_count == 0 else column.to_pylist()
     return values
+
+
+def _shared(chunk: Any) -> list[Any]:
+    """The values of a pyarrow ``DictionaryArray``; equal ones are the same object."""
+    known = chunk.dictionary.to_pylist()
+    return [None if at is None else known[at] for at in chunk.indices.to_pylist()]
 
 
 def bundled(name: str) -> Table:
