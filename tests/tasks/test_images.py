@@ -212,6 +212,9 @@ def plain(**changes: object) -> dict[bytes, object]:
     return {b"data": images, b"labels": labels.tolist()} | {name.encode(): value for name, value in changes.items()}
 
 
+DEEP = b")" + b"\x85" * 300_000
+"""Opcodes that make a tuple in a tuple in a tuple …: Python's ``hash`` of it would end the process."""
+
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "a function": (pickle.dumps(plain(more=Hostile(trap, "a")), 4), r"asks Python to run .*trap, which data need not"),
     "a function for data": (pickle.dumps(plain(data=Hostile(trap, "b")), 2), "asks Python to run .*trap"),
@@ -238,7 +241,14 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a wrong shape": (pickle.dumps(plain(data=np.zeros((3, 5), np.uint8)), 4), r"data of shape \(3, 5\), where a batch has \(30, 3072\)"),
     "a label too few": (pickle.dumps(plain(labels=[1] * 29), 4), "30 images but 29 labels"),
     "a label too large": (pickle.dumps(plain(labels=[1] * 29 + [10]), 4), "picture 30 has the label 10, but labels are 0 to 9"),
-    "a label below 0": (pickle.dumps(plain(labels=[1] * 29 + [-1]), 4), "picture 30 has the label -1"),
+    "a label below 0": (pickle.dumps(plain(labels=[1] * 29 + [-1]), 4), "picture 30 has the label -1, but labels are 0 to 9"),
+    "a label that fits nothing": (pickle.dumps(plain(labels=[1] * 29 + [10**5000]), 4), "a number of more than 64 bits"),
+    "a deep key": (b"\x80\x02}" + DEEP + b"K\x01s.", "a key that is no text"),
+    "a deep name": (b"\x80\x04" + DEEP + b"X\x01\x00\x00\x00a\x93.", "names a function by what is no text"),
+    "a deep type": (
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)R(K\x01)cnumpy\ndtype\n" + DEEP + b"\x85R\x89T\x00\x00\x00\x00tb.",
+        "an array whose type is no text",
+    ),
 }
 
 
@@ -353,11 +363,21 @@ def test_digits() -> None:
 
 def test_openml(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("sklearn.datasets")
+    from scipy.sparse import csr_array
+
     images, labels = numbered(20)
     data = SimpleNamespace(data=images.reshape(20, -1).astype(float), target=np.array([str(label) for label in labels], object))
     monkeypatch.setattr(datasets, "fetch_openml", lambda name, **_: data)
     found = read("openml", dataset="mnist_784")
     assert (found.train.labels == labels).all()
+    words = ["-1", "nan", "10", "²", "-2.5", "2", "a"]  # in their order: -2.5, -1, 2, 10, a, nan, ²
+    data.target = np.array((words * 3)[:20], object)
+    assert read("openml", dataset="mnist_784").train.labels[:7].tolist() == [1, 5, 3, 6, 0, 2, 4]
+    for unfit in ({"target": None}, {"target": np.zeros((20, 2))}, {"data": csr_array(data.data)}):
+        other = SimpleNamespace(**{**vars(data), **unfit})
+        monkeypatch.setattr(datasets, "fetch_openml", lambda name, other=other, **_: other)
+        with pytest.raises(TaskError, match="is no set of pictures with one class each"):
+            read("openml", dataset="mnist_784")
     monkeypatch.setattr(datasets, "fetch_openml", lambda name, **_: Path("/nonexistent/x").read_text())
     with pytest.raises(TaskError, match="OpenML's mnist_784 cannot be had"):
         read("openml", dataset="mnist_784")

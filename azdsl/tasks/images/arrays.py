@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def _read_openml(name: str) -> ImageSet:
         data = fetch_openml(name, version=1, as_frame=False, parser="liac-arff")
     except (OSError, ValueError) as error:
         raise TaskError(f"OpenML's {name} cannot be had: {error}") from None
+    if not isinstance(data.data, np.ndarray) or not isinstance(data.target, np.ndarray) or data.target.ndim != 1:
+        raise TaskError(f"OpenML's {name} is no set of pictures with one class each: its values are sparse, or it has not one target")
     classes = {label: number for number, label in enumerate(sorted(set(data.target.tolist()), key=_numeric))}
     labels = np.array([classes[label] for label in data.target.tolist()])
     return ImageSet(pictures(f"OpenML's {name}", [data.data], labels))
@@ -95,4 +98,8 @@ def _read_openml(name: str) -> ImageSet:
 def _numeric(label: Any) -> tuple[bool, float, str]:
     """Numbers in their order, then words."""
     text = str(label)
-    return (False, float(text), text) if text.replace(".", "", 1).isdigit() else (True, 0.0, text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    return (False, number, text) if math.isfinite(number) else (True, 0.0, text)

@@ -79,6 +79,4 @@ def _python(file: Path) -> Batch:
         raise TaskError(f"{file}: data of shape {data.shape}, where a batch has ({RECORDS}, {PIXELS})")
     if len(labels) != RECORDS:
         raise TaskError(f"{file}: {len(data)} images but {len(labels)} labels")
-    if min(labels) < 0:
-        raise TaskError(f"{file}: picture {labels.index(min(labels)) + 1} has the label {min(labels)}")
     return data, np.array(labels, np.int64)

@@ -120,6 +120,8 @@ class _Machine:
     def stack_global(self) -> None:
         """The same with module and name on the stack."""
         name, module = self.pop(), self.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise UnsafePickleError("it names a function by what is no text")
         self.name_global(f"{module} {name}")
 
     def reduce(self) -> None:
@@ -159,11 +161,21 @@ class _Machine:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(flat) % 2:
             raise UnsafePickleError("it fills what is not a dictionary")
+        # Python looks into a key without a limit: tuples nested deeply enough would end the process.
+        if not all(isinstance(key, str | bytes) for key in flat[::2]):
+            raise UnsafePickleError("it has a key that is no text")
         target.update(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _integer(value: int) -> int:
+    """A number that fits an array. Raises ``UnsafePickleError`` for others, which can be too long even to show."""
+    if not -(2**63) <= value < 2**63:
+        raise UnsafePickleError("it holds a number of more than 64 bits")
+    return value
+
+
 _LITERALS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"), lambda value: value),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"), _integer),
     **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "UNICODE"), lambda value: value),
     # Python 2's text: genops gives its bytes as Latin-1.
     **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), lambda value: value.encode("latin-1")),
@@ -203,6 +215,8 @@ def _array(call: Call) -> NDArray[np.uint8]:
     _, shape, dtype, fortran, data = state
     kind = dtype.arguments[0] if isinstance(dtype, Call) and dtype.function == "numpy dtype" and dtype.arguments else None
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else kind
+    if not isinstance(kind, str):
+        raise UnsafePickleError("damaged: an array whose type is no text")
     if kind not in BYTE_TYPES:
         raise UnsafePickleError(f"it holds an array of {kind!r}, not of bytes (uint8)")
     if not isinstance(data, bytes) or not isinstance(shape, tuple) or not all(type(size) is int for size in shape):

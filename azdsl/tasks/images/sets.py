@@ -101,8 +101,9 @@ def as_bytes(source: str, block: NDArray[Any]) -> Pixels:
 
 def within(source: str, labels: NDArray[Any], classes: int) -> None:
     """Raise ``TaskError`` for the first label that a format's classes do not have."""
-    if len(labels) and labels.max() >= classes:
-        at = int(np.argmax(labels >= classes))
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        at = int(np.argmax(wrong))
         raise TaskError(f"{source}: picture {at + 1} has the label {labels[at]}, but labels are 0 to {classes - 1}")
 
 
