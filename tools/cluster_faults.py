@@ -78,7 +78,7 @@ def killing(cluster: LocalCluster, every: float, seed: int) -> Iterator[list[int
         thread.join()
 
 
-def search(experiment: Experiment, out: Path, cluster: LocalCluster | None = None, seconds: float = float("inf"), most: float = float("inf")) -> Outcome:
+def search(experiment: Experiment, out: Path, cluster: LocalCluster | None = None, seconds: float = 1e9, most: float = 1e18) -> Outcome:
     """A run that stops at the first epoch's end after so many seconds or candidates."""
 
     def late(snapshot: Snapshot) -> bool:
