@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,7 +84,8 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
         if experiment.search.init == "seed" or name in experiment.frozen:
             _write(space, start, program, f)
     members.code[:], members.constants[:], members.about["lengths"] = start
-    members.fitness[:] = -1.0
+    # A child that keeps its row's hash keeps its fitness too, and there is none any more.
+    members.fitness[:], members.about["key"] = -1.0, 0
     island.clock[0] = 0
     forget(island.policy)
     if experiment.search.init == "random":
@@ -140,23 +140,6 @@ def supplant(island: Island, others: Members) -> None:
 def select(members: Members, rows: Any) -> Members:
     """A copy of some rows."""
     return Members(*(array[rows] for array in members))
-
-
-def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
-    """The island's state by name, for a checkpoint: ``members.code`` and so on."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, value in island._asdict().items():
-        parts = (
-            {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
-        )
-        arrays |= parts
-    return arrays
-
-
-def restore(island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set the state of ``island`` from what ``to_arrays`` gave of one of the same space."""
-    for name, array in to_arrays(island).items():
-        array[...] = arrays[name]
 
 
 def _empty(rows: int, capacity: int) -> Members:

@@ -8,7 +8,7 @@ from search_runs import small
 
 from azdsl.cluster import wire
 from azdsl.cluster.facts import arithmetic, differences, facts
-from azdsl.search.population import make_island, to_arrays, write_initial
+from azdsl.search.population import make_island, write_initial
 from azdsl.search.space import make_space
 from azdsl.search.workers import make_bench, run_slices
 from azdsl.settings import ALGORITHMS
@@ -42,7 +42,7 @@ def test_an_island_goes_on_as_if_it_had_stayed(before, algorithm):
 
 def test_empty_caches_weigh_nothing():
     _, _, space, island = setup(cache=100_000)
-    assert len(wire.encode_island(space, island)) < 20_000 < to_arrays(island)["programs.sets"].nbytes
+    assert len(wire.encode_island(space, island)) < 20_000 < island.programs.sets.nbytes
 
 
 def test_a_job():

@@ -1,9 +1,10 @@
-"""What the search's tests share: a fake engine, task sets and experiments."""
+"""What the search's tests share: a fake engine, islands that it evaluates, task sets and experiments."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numba.core.caching import NullCache
@@ -14,7 +15,10 @@ from azdsl.codegen.compiled import jit
 from azdsl.experiment import Experiment
 from azdsl.ops import BY_NAME
 from azdsl.search import loop, stages
+from azdsl.search.canonical import make_scratch
 from azdsl.search.evaluation import full, functional_hash, hurdle
+from azdsl.search.population import LAYERS, Island, make_island, write_initial
+from azdsl.search.space import make_space
 from azdsl.settings import Range, Registers, Search
 from azdsl.taskset import TaskSet
 
@@ -134,3 +138,43 @@ def task_set(tasks: int = 4, features: int = 3, metric: Any = "rmse", train: int
     classes = 2 if metric == "accuracy" else min(3, features)
     y, Vy = draw.integers(classes, size=X.shape[:2]), draw.integers(classes, size=VX.shape[:2])
     return TaskSet.from_arrays(X, y, VX, Vy, metric, classes=classes if metric == "multiclass" else None)
+
+
+def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
+    """All of an island's state by name: ``members.code`` and so on."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, value in island._asdict().items():
+        parts = {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
+        arrays |= parts
+    return arrays
+
+
+def restore(island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the state of an island to what ``to_arrays`` gave of one of the same space."""
+    for name, array in to_arrays(island).items():
+        array[...] = arrays[name]
+
+
+class Run:
+    """An island with a fake engine, which keeps a record of ``log`` calls at hurdles."""
+
+    def __init__(self, experiment: Experiment, number: int = 0, log: int = 0) -> None:
+        tasks = task_set(3)
+        self.experiment, self.space, self.engine = experiment, make_space(experiment, tasks), fake_engine(log)
+        self.island, self.scratch = make_island(self.space, experiment, number), make_scratch(self.space, tasks.tasks)
+        self.start()
+
+    def start(self) -> None:
+        """Begin with the initial population, as at a restart."""
+        write_initial(self.space, self.experiment, self.island)
+
+    def go(self, candidates: int) -> Self:
+        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
+        return self
+
+    def state(self) -> dict[str, bytes]:
+        return {name: array.tobytes() for name, array in to_arrays(self.island).items()}
+
+    def counts(self) -> dict[str, int]:
+        """Candidates by layer."""
+        return dict(zip(LAYERS, self.island.counts.tolist(), strict=True))

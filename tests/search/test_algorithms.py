@@ -6,35 +6,24 @@ import hashlib
 
 import numpy as np
 import pytest
-from search.helpers import demo, everything, fake_engine, task_set
+from search.helpers import Run, demo, everything, task_set
 from search_runs import files, small
 
 from azdsl.search.algorithms import extremes
-from azdsl.search.canonical import make_scratch
 from azdsl.search.evolve import run
-from azdsl.search.loop import run_epoch
 from azdsl.search.migration import migrate
-from azdsl.search.population import genotype, make_island, to_arrays, write_initial
+from azdsl.search.population import genotype
 from azdsl.search.reinforce import BATCH, KEPT, climb, make_policy
 from azdsl.search.rng import seeded
 from azdsl.search.space import make_space
-from azdsl.settings import ALGORITHMS
+from azdsl.settings import ALGORITHMS, Range
 
 TASKS = task_set(3)
 OTHERS = ALGORITHMS[1:]
 
 
-class Island:
+class Island(Run):
     """An island with a fake engine, for any algorithm."""
-
-    def __init__(self, experiment, number=0):
-        self.experiment, self.space = experiment, make_space(experiment, TASKS)
-        self.island, self.scratch, self.engine = make_island(self.space, experiment, number), make_scratch(self.space, 3), fake_engine()
-        write_initial(self.space, experiment, self.island)
-
-    def go(self, candidates):
-        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
-        return self
 
     @property
     def fitness(self):
@@ -47,9 +36,6 @@ class Island:
     def rows(self):
         members = self.island.members
         return [members.code[i].tobytes() + members.constants[i].tobytes() for i in range(len(self.fitness))]
-
-    def state(self):
-        return {name: array.tobytes() for name, array in to_arrays(self.island).items()}
 
 
 def digits(word, n, count):
@@ -147,7 +133,7 @@ def test_random_search_makes_every_program_afresh():
     run.go(40)
     other = Island(everything(population=40))
     other.island.rng[:] = state
-    write_initial(other.space, other.experiment, other.island)
+    other.start()
     for row in range(40):
         assert genotype(run.space, run.island.members, row) == genotype(other.space, other.island.members, row)
     before = run.rows()
@@ -225,6 +211,22 @@ def test_other_algorithms_hold_no_policy():
     for name in ALGORITHMS:
         size = make_policy(make_space(demo(algorithm=name), TASKS), name == "reinforce").logits.size
         assert (size > 0) == (name == "reinforce")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("init", ["empty", "random"])
+def test_after_a_restart_every_fitness_is_known(algorithm, init):
+    """Though the programs that were there before may mean the same, and their rows still say so."""
+    run, same = Island(everything(population=12, tournament=3, predict=Range(1, 1), algorithm=algorithm, init=init)), 0
+    for _ in range(20):
+        run.go(12)
+        keys = run.island.members.about["key"].copy()
+        run.start()
+        run.go(12)
+        same += int((run.island.members.about["key"] == keys).sum())
+        evaluated = run.fitness[:2] if algorithm == "hill_climbing" else run.fitness
+        assert (evaluated >= 0.0).all()
+    assert same > 3
 
 
 @pytest.mark.parametrize("algorithm", OTHERS)

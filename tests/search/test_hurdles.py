@@ -6,10 +6,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from search.helpers import demo, everything, fake_engine, run_epoch, task_set
+from search import helpers
+from search.helpers import demo, everything, restore, task_set, to_arrays
 
 from azdsl.search import proxy
-from azdsl.search.canonical import make_scratch
 from azdsl.search.front import update
 from azdsl.search.hurdles import (
     SAMPLED,
@@ -21,32 +21,21 @@ from azdsl.search.hurdles import (
     stopped_fitness,
     would_pass,
 )
-from azdsl.search.population import LAYERS, make_island, restore, to_arrays, write_initial
 from azdsl.search.session import without_stops
-from azdsl.search.space import make_space
 from azdsl.settings import Search, SettingsError, Stage
 
 TASKS = task_set(3)
 HURDLES = {"hurdles": "4, 8", "hurdle_every": 60, "hurdle_percentile": 60.0, "population": 100}
 
 
-class Run:
+class Run(helpers.Run):
     """An island with a fake engine that keeps a record of its hurdles."""
 
     def __init__(self, experiment):
-        self.space, self.engine = make_space(experiment, TASKS), fake_engine(100_000)
-        self.island, self.scratch = make_island(self.space, experiment, 0), make_scratch(self.space, TASKS.tasks)
-        write_initial(self.space, experiment, self.island)
-
-    def go(self, candidates):
-        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
-        return self
-
-    def state(self):
-        return {name: array.tobytes() for name, array in to_arrays(self.island).items()}
+        super().__init__(experiment, log=100_000)
 
     def layer(self, name):
-        return int(self.island.counts[LAYERS.index(name)])
+        return self.counts()[name]
 
     def log(self):
         return self.engine.log[: self.engine.calls[2]].tolist()

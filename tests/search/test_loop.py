@@ -2,46 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search.helpers import demo, everything, fake_engine, run_epoch, task_set
+from search.helpers import Run, demo, everything, restore, to_arrays
 
 from azdsl.codegen.compiled import jit
-from azdsl.search.canonical import make_scratch
 from azdsl.search.fitness import upper_median
 from azdsl.search.loop import tournament
-from azdsl.search.population import (
-    LAYERS,
-    adopt,
-    best,
-    genotype,
-    make_island,
-    restore,
-    select,
-    to_arrays,
-    write_initial,
-)
+from azdsl.search.population import adopt, best, genotype, select
 from azdsl.search.rng import seeded
-from azdsl.search.space import make_space
-
-TASKS = task_set(3)
-
-
-class Run:
-    """An island with a fake engine."""
-
-    def __init__(self, experiment, number=0):
-        self.experiment, self.space, self.engine = experiment, make_space(experiment, TASKS), fake_engine()
-        self.island, self.scratch = make_island(self.space, experiment, number), make_scratch(self.space, TASKS.tasks)
-        write_initial(self.space, experiment, self.island)
-
-    def go(self, candidates):
-        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
-        return self
-
-    def state(self):
-        return {name: array.tobytes() for name, array in to_arrays(self.island).items()}
-
-    def counts(self):
-        return dict(zip(LAYERS, self.island.counts.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("make", [demo, everything])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.helpers import demo, task_set
+from search.helpers import demo, task_set, to_arrays
 
-from azdsl.search.population import make_island, to_arrays, write_initial
+from azdsl.search.population import make_island, write_initial
 from azdsl.search.space import make_space
 from azdsl.search.workers import make_bench, run_slices
 
