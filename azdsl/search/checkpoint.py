@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import InOrder, in_order, refill
 from azdsl.search.population import Island, Members
+from azdsl.search.reinforce import LEARNED
 from azdsl.search.space import Space
 
 SCHEMA = 2
@@ -139,7 +140,7 @@ def _island(space: Space, island: Island) -> Arrays:
     for name, cache in (("programs", island.programs), ("errors", island.errors)):
         arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
     if island.policy.factors.size:
-        arrays |= {f"policy.{part}": array for part, array in island.policy._asdict().items()}
+        arrays |= {f"policy.{part}": getattr(island.policy, part) for part in LEARNED}
     return arrays
 
 
@@ -152,8 +153,9 @@ def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -
         restore_members(space, getattr(island, name), _part(arrays, name))
     for name in ("programs", "errors"):
         refill(getattr(island, name), InOrder(**_part(arrays, name)))
-    for part, array in _part(arrays, "policy").items():
-        getattr(island.policy, part)[...] = array
+    if island.policy.factors.size:
+        for part in LEARNED:
+            getattr(island.policy, part)[...] = arrays[f"policy.{part}"]
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:

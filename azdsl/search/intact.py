@@ -10,6 +10,7 @@ import numpy as np
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OP_SHIFT, OUT_SHIFT
 from azdsl.ops import OPS, Role
 from azdsl.search.cache import Cache
+from azdsl.search.hurdles import STOPPED_BELOW
 from azdsl.search.population import Island, Members
 from azdsl.search.space import ROLES, Space
 
@@ -21,10 +22,10 @@ def problem(space: Space, island: Island) -> str | None:
     if not island.rng.any():
         return "its random numbers are all 0"
     hurdles = island.hurdles
-    if ((hurdles.filled < 0) | (hurdles.filled > hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
+    if ((hurdles.filled < 0) | (hurdles.filled >= hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
         return "it counts more scores than its hurdles keep"
     found = [_members(space, members) for members in (island.members, island.finalists)]
-    found += [_cache(cache) for cache in (island.programs, island.errors)]
+    found += [_cache(space, cache) for cache in (island.programs, island.errors)]
     return next((text for text in found if text), None)
 
 
@@ -54,7 +55,8 @@ def _members(space: Space, members: Members) -> str | None:
     return None
 
 
-def _cache(cache: Cache) -> str | None:
-    """What is wrong with a cache: it keeps fitness."""
+def _cache(space: Space, cache: Cache) -> str | None:
+    """What is wrong with a cache: it keeps fitness, from which the hurdle is read that stopped a program."""
     values = cache.sets["values"]
-    return None if ((values >= 0.0) & (values <= 1.0)).all() else "it holds an impossible fitness"
+    least = STOPPED_BELOW ** (space.hurdles + 1) if space.hurdles else 0.0
+    return None if (((values >= least) | (values == 0.0)) & (values <= 1.0)).all() else "it holds an impossible fitness"

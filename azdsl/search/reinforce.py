@@ -55,6 +55,10 @@ class Policy(NamedTuple):
     pace: NDArray[np.float64]
 
 
+LEARNED = ("logits", "probabilities", "gains", "pace")
+"""What a policy has learned. The space gives ``factors``, and ``drawn`` is read only by the candidate that wrote it."""
+
+
 def make_policy(space: Space, learns: bool) -> Policy:
     """A policy that draws everything with the same probability; an empty one if it is not to learn."""
     factors = np.array(sorted(_factors(space)) if learns else [], np.int64).reshape(-1, 3)
@@ -149,12 +153,12 @@ def learn(space: Space, policy: Policy, members: Any, row: Any) -> None:
     if pace[2] >= BATCH:
         pace[2] = 0.0
         for i in range(policy.factors.shape[0]):
-            row, first, count = policy.factors[i]
+            place, first, count = policy.factors[i]
             end = first + count
             climb(
-                policy.logits[row, first:end],
-                policy.probabilities[row, first:end],
-                policy.gains[row, first:end],
+                policy.logits[place, first:end],
+                policy.probabilities[place, first:end],
+                policy.gains[place, first:end],
                 space.policy_rate,
                 BATCH * space.policy_entropy,
             )

@@ -12,6 +12,8 @@ from azdsl.search import checkpoint
 from azdsl.search.evolve import run
 from azdsl.settings import SettingsError
 
+HURDLES = {"hurdles": "4", "hurdle_every": 50}
+
 
 @pytest.mark.parametrize(
     ("member", "change", "message"),
@@ -20,6 +22,8 @@ from azdsl.settings import SettingsError
         ("0.members.fields", lambda a: a | np.array([0, 63, 63, 63], np.uint8), "a register that the search has not"),
         ("0.members.constants", lambda a: np.full_like(a, np.nan), "a constant that no program can have"),
         ("0.members.fitness", lambda a: a + 7, "an impossible fitness"),
+        ("0.programs.values", lambda a: np.full_like(a, 1e-300), "an impossible fitness"),
+        ("0.hurdles.filled", lambda a: np.full_like(a, 50), "more scores than its hurdles keep"),
         ("1.clock", lambda a: a - 10_000, "candidates below 0"),
         ("1.rng", lambda a: a * 0, "random numbers are all 0"),
         ("1.members.fitness", lambda a: a[1:], "of another kind of run"),
@@ -28,7 +32,7 @@ from azdsl.settings import SettingsError
 )
 def test_a_checkpoint_of_another_make(tmp_path, capsys, member, change, message):
     path = tmp_path / "run"
-    run(small(max_evals=800), out=path, quiet=True)
+    run(small(max_evals=800, **HURDLES), out=path, quiet=True)
     sealed = (path / checkpoint.NAME).read_bytes()
     with np.load(io.BytesIO(sealed[len(checkpoint.seal(b"")) :])) as stored:
         arrays = {name: stored[name] for name in stored.files}
@@ -37,8 +41,8 @@ def test_a_checkpoint_of_another_make(tmp_path, capsys, member, change, message)
     (path / checkpoint.NAME).write_bytes(checkpoint.seal(content.getvalue()))
     (path / checkpoint.BEFORE).unlink(missing_ok=True)
     if member == "facts":
-        run(small(max_evals=1600), resume=path, quiet=True)
+        run(small(max_evals=1600, **HURDLES), resume=path, quiet=True)
         assert message in capsys.readouterr().err
     else:
         with pytest.raises(SettingsError, match=message):
-            run(small(max_evals=1600), resume=path, quiet=True)
+            run(small(max_evals=1600, **HURDLES), resume=path, quiet=True)
