@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from azdsl.diagnostics import SyntaxError
 from azdsl.experiment import Experiment
@@ -218,8 +219,7 @@ class Session:
 
     def _snapshot(self, state: State) -> Snapshot:
         """The figures of this moment."""
-        fitness = np.concatenate([island.members.fitness for island in self.islands])
-        known, chosen = fitness[fitness >= max(self.plan.space.floor, 0.0)], answer(state.finalists)
+        fitness, chosen = [island.members.fitness for island in self.islands], answer(state.finalists)
         evaluations, seconds = self.evaluations, self.seconds
         passed = seconds - self._last[1]
         rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
@@ -230,15 +230,20 @@ class Session:
             seconds=seconds,
             rate=rate,
             best=max(state.best, 0.0),
-            mean=float(known.mean()) if known.size else 0.0,
+            mean=self._mean(np.concatenate(fitness)),
             selected=chosen.fitness if chosen else None,
-            islands=tuple(_mean_fitness(island) for island in self.islands),
+            islands=tuple(map(self._mean, fitness)),
             layers=self.layers(),
             program=chosen.found.program if chosen else None,
             hurdles=self.hurdles(),
             front=tuple((entry.size, entry.fitness) for entry in state.front),
             stops=tuple(self._stops(state, rate)),
         )
+
+    def _mean(self, fitness: NDArray[np.float64]) -> float:
+        """The mean of members whose fitness is known, without those that a hurdle stopped; 0 when there is none."""
+        known = fitness[fitness >= max(self.plan.space.floor, 0.0)]
+        return float(known.mean()) if known.size else 0.0
 
     def _stops(self, state: State, rate: float) -> Iterator[Stop]:
         """How far the run is on the way to the stopping conditions that are set."""
@@ -308,9 +313,3 @@ class Session:
         """Save when the last time is long enough ago."""
         if time.monotonic() >= self._save_at:
             self.save()
-
-
-def _mean_fitness(island: Island) -> float:
-    """The mean of an island's members whose fitness is known; 0 when none is."""
-    known = island.members.fitness[island.members.fitness >= 0.0]
-    return float(known.mean()) if known.size else 0.0
