@@ -45,6 +45,7 @@ class Stage:
 
 
 MOST_HURDLES = 8
+"""Hurdles that a search may have."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,11 @@ class Search:
         if len(self.stages) > MOST_HURDLES:
             raise SettingsError("hurdles", f"hurdles={self.hurdles}: there can be {MOST_HURDLES} at most")
         if self.proxy and not self.stages:
-            raise SettingsError("proxy", "proxy=true needs hurdles to predict at, such as hurdles=\"100\"")
+            raise SettingsError("proxy", "proxy=true needs hurdles to predict at, such as hurdles='100'")
         if self.tournament > self.population:
             raise SettingsError(
                 "tournament", f"tournament={self.tournament} is larger than population={self.population}; make it smaller"
             )
-
 
     @property
     def stages(self) -> tuple[Stage, ...]:

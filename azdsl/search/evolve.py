@@ -3,8 +3,8 @@
 How data flows: the settings give T_search, T_select and T_test (other tasks, with other seeds of the programs'
 own draws), a search space and S islands. All islands run an epoch of the same number of candidates, on as
 many threads as there are workers. Then they meet, in one thread and in fixed order: the best programs are
-compared on T_select in float64, the hall of fame takes in what is new, the best migrate around a ring, a
-line of events and perhaps a checkpoint are written, and stopping conditions are looked at. At the end all
+compared on T_select in float64, the hall of fame takes in what is new, the best migrate, a line
+of events and perhaps a checkpoint are written, and stopping conditions are looked at. At the end all
 finalists are compared on T_select, the best is the answer, and it is scored once on T_test. The result for
 a seed does not depend on the number of workers, on where time slices ended or on interruptions.
 """
