@@ -37,7 +37,7 @@ class Snapshot:
     """A run at the end of an epoch. ``best`` and ``mean`` are fitness in the search, ``selected`` on the selection tasks.
 
     ``rate`` is candidates a second in this epoch, ``islands`` the mean fitness of each island, ``layers`` how
-    candidates were settled in the whole run. With hurdles ``mean`` is of the programs that passed them, and ``hurdles`` as
+    candidates were settled in the whole run. With hurdles all means are of the programs that passed them, and ``hurdles`` is as
     ``proxy.summary`` says.
     """
 

@@ -21,6 +21,7 @@ SNAPSHOT = Snapshot(
     best=0.9,
     mean=0.4,
     selected=0.91,
+    islands=(0.35, 0.45),
     layers={"copies": 200_000, "full": 1_034_567},
     program=PROGRAM,
     front=((2, 0.25), (7, 0.5), (9, 0.9)),
