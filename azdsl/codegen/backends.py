@@ -70,7 +70,7 @@ def compile_program(program: Program, scheme: Scheme) -> Loaded:
     return load_object(compile_object(module, _LEVEL))
 
 
-_compiled = lru_cache(maxsize=32)(compile_program)
+compiled_program = lru_cache(maxsize=32)(compile_program)
 """Code has no state: evaluations of the same program share it."""
 
 
@@ -103,7 +103,7 @@ def evaluate_jit(
         live = remove_dead_code(program, tasks.multiclass)
         size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
         memory = aligned(size * lanes * precision // 8, np.dtype(np.uint8))
-        code = _compiled(live, scheme)
+        code = compiled_program(live, scheme)
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
         for row, block in enumerate(blocks):
             block.arguments[Field.MEMORY] = memory.ctypes.data
