@@ -61,10 +61,12 @@ def compare(
     shared = replace(experiment, task=experiment.task or tasks.DEFAULT_TASK, search=settings_of(experiment.search, budget))
     digest = store.identity(shared, base_dir)
     path = Path(out) if out is not None else store.find(RUNS, name, digest) if name is not None else None
-    before = store.begin(path, digest, shared) if path else []
+    if path:
+        store.begin(path, digest, shared)
     planned = [(algorithm, seed) for seed in asked_seeds for algorithm in chosen]
     with rundir.locked(path):
-        done = {run.key: run for run in before if run.key in set(planned)}
+        wanted = set(planned)
+        done = {run.key: run for run in (store.finished(path) if path else []) if run.key in wanted}
         report(None, len(done), len(planned))
 
         def keep(run: Run) -> None:

@@ -12,21 +12,33 @@ from azdsl import __version__
 from azdsl.comparison.runs import Run
 from azdsl.experiment import Experiment
 from azdsl.search.rundir import write_text
-from azdsl.settings import FileTask, Search, SettingsError, SklearnTask
+from azdsl.settings import FileTask, ImageTask, Search, SettingsError, SklearnTask, Task
+from azdsl.tasks.images import find as find_images
+from azdsl.tasks.projected import digest_of_files
 
 SETTINGS, RUNS = "comparison.json", "runs.jsonl"
 SCHEMA = 1
 
 
 def identity(experiment: Experiment, base_dir: Path) -> str:
-    """A digest of all that the runs of a comparison share: the experiment but for algorithm and seed, and its data."""
+    """A digest of all that the runs of a comparison share: the experiment but for algorithm and seed, and its data.
+
+    Raises ``TaskError`` where the data cannot be read.
+    """
     default = Search()
     shared = replace(experiment, search=replace(experiment.search, algorithm=default.algorithm, seed=default.seed))
     digest = hashlib.blake2b(f"{__version__}\n{shared}".encode(), digest_size=16)
-    task = experiment.task
-    if isinstance(task, FileTask) and not isinstance(task, SklearnTask):
-        digest.update((base_dir / task.path).read_bytes())
+    digest.update(digest_of_files(_data_files(experiment.task, base_dir)).encode())
     return digest.hexdigest()
+
+
+def _data_files(task: Task | None, base_dir: Path) -> tuple[Path, ...]:
+    """The files that the tasks are made of. Raises ``TaskError``."""
+    if isinstance(task, ImageTask):
+        return find_images(task, base_dir).files
+    if isinstance(task, FileTask) and not isinstance(task, SklearnTask):
+        return (base_dir / task.path,)
+    return ()
 
 
 def find(parent: Path, stem: str, digest: str) -> Path:
@@ -39,21 +51,20 @@ def find(parent: Path, stem: str, digest: str) -> Path:
     return path
 
 
-def begin(path: Path, digest: str, experiment: Experiment) -> list[Run]:
-    """Make the directory, or take it up: gives the runs that it holds.
+def begin(path: Path, digest: str, experiment: Experiment) -> None:
+    """Make the directory, or see that it holds this comparison.
 
     Raises ``SettingsError`` where the directory holds something else, ``OSError`` where it cannot be made.
     """
     if (path / SETTINGS).exists():
         if _stored(path) != digest:
             raise SettingsError("out", f"{path} is a comparison with other settings; name another directory with --out")
-        return _read(path / RUNS)
+        return
     if path.is_dir() and any(path.iterdir()):
         raise SettingsError("out", f"{path} is not empty, and no comparison; name another directory with --out")
     path.mkdir(parents=True, exist_ok=True)
     facts = {"schema": SCHEMA, "azdsl": __version__, "identity": digest, "experiment": str(experiment)}
     write_text(path / SETTINGS, json.dumps(facts, indent=1) + "\n")
-    return []
 
 
 def add(path: Path, run: Run) -> None:
@@ -77,8 +88,12 @@ def _stored(path: Path) -> str:
     return digest
 
 
-def _read(file: Path) -> list[Run]:
-    """The finished runs. A line that was cut off while it was written is removed: that run starts again."""
+def finished(path: Path) -> list[Run]:
+    """The finished runs in a directory that this process has locked. Raises ``SettingsError``.
+
+    A line that was cut off while it was written is removed: that run starts again.
+    """
+    file = path / RUNS
     data = file.read_bytes() if file.exists() else b""
     whole = data[: data.rfind(b"\n") + 1]
     if len(whole) < len(data):

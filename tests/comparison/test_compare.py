@@ -7,15 +7,20 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from search_runs import small
 
 import azdsl
 from azdsl.cli import main
+from azdsl.comparison import store
 from azdsl.comparison.compare import compare
 from azdsl.comparison.runs import one_run, settings_of
+from azdsl.experiment import Experiment
+from azdsl.search import rundir
 from azdsl.search.evolve import run
-from azdsl.settings import ALGORITHMS, SettingsError
+from azdsl.settings import ALGORITHMS, FileTask, Projected, SettingsError
+from azdsl.taskset import TaskError
 
 TWO = ["random_search", "regularized_evolution"]
 BUDGET = {"max_evals": 400, "epoch": 100, "islands": 1}
@@ -67,6 +72,33 @@ def test_a_second_start_runs_only_what_is_missing(whole, monkeypatch):
     assert len(asked) == 2 and [run.seed for run in more.runs] == [1, 1]
     with pytest.raises(SettingsError, match="other settings"):
         compare(small(target=0.5, **BUDGET), algorithms=TWO, seeds=range(2), **settings)
+
+
+def test_a_directory_in_use_is_left_as_it_is(whole):
+    runs = whole.directory / "runs.jsonl"
+    with rundir.locked(whole.directory), runs.open("ab") as file:
+        before = runs.read_bytes()
+        file.write(b'{"algorithm": ')
+        file.flush()
+        with pytest.raises(SettingsError, match="in use by process"):
+            compare(small(target=0.4, **BUDGET), base_dir=None, algorithms=TWO, seeds=range(2), out=whole.directory)
+        assert runs.read_bytes() == before + b'{"algorithm": '
+        file.truncate(len(before))
+
+
+def test_other_data_are_another_comparison(tmp_path):
+    columns = {"x": np.arange(40.0), "y": np.arange(40.0) % 7}
+    np.savez(tmp_path / "d.npz", **columns)
+    np.savez(tmp_path / "p.npz", images=np.zeros((40, 2, 2), np.uint8), labels=np.arange(40) % 2)
+    for task in (FileTask(path="d.npz"), Projected(images="npz", path="p.npz")):
+        experiment = Experiment(task=task)
+        before = store.identity(experiment, tmp_path)
+        assert store.identity(experiment, tmp_path) == before
+        np.savez(tmp_path / task.path, images=np.ones((40, 2, 2), np.uint8), labels=np.arange(40) % 2)
+        assert store.identity(experiment, tmp_path) != before
+        (tmp_path / task.path).unlink()
+        with pytest.raises(TaskError, match=task.path):
+            store.identity(experiment, tmp_path)
 
 
 def test_the_files_hold_what_the_result_does(whole):
