@@ -11,6 +11,12 @@ MAX_REGISTERS = 64
 MAX_FEATURES = 4096
 """Features of an example (F); so many classes there may be at most, too."""
 
+MAX_CLASS_NUMBER = 9999
+"""The largest class number of a picture: larger ones are taken for a mistake."""
+
+MAX_PIXELS = 2**18
+"""Numbers in a picture that is projected: the sums of 18 + 8 bits, 3 for an entry's whole part and 24 for its fraction are exact."""
+
 MAX_FILE_BYTES = 1_000_000
 """Bytes of the largest program text that is read."""
 

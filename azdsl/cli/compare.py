@@ -111,7 +111,9 @@ def _check_plot(path: Path) -> None:
     if not path.parent.is_dir():
         raise click.UsageError(f"--plot {path}: there is no directory {path.parent}")
     if find_spec("matplotlib") is None:
-        raise click.ClickException('plots need matplotlib: pip install "azdsl[plot]"')
+        from azdsl.report.plots import NoMatplotlib
+
+        raise click.ClickException(str(NoMatplotlib()))
 
 
 class _Progress:

@@ -29,7 +29,7 @@ def figure(title: str, places: Sequence[int], curves: Mapping[str, Curves], targ
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise NoMatplotlib('plots need matplotlib: pip install "azdsl[plot]"') from None
+        raise NoMatplotlib from None
     panels = ["mean"] if target is None else ["mean", "success"]
     drawn = Figure(figsize=(4.6 * len(panels) + 0.2, 3.9), layout="constrained")
     for axes, what in zip(drawn.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):

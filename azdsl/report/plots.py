@@ -15,7 +15,10 @@ PANEL = 3.4
 
 
 class NoMatplotlib(ImportError):
-    """The extra is not installed."""
+    """The extra is not installed; the message says how to get it."""
+
+    def __init__(self) -> None:
+        super().__init__('plots need matplotlib: pip install "azdsl[plot]"')
 
 
 def figure(run: Run, what: Sequence[str]) -> Any:
@@ -29,7 +32,7 @@ def figure(run: Run, what: Sequence[str]) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise NoMatplotlib('plots need matplotlib: pip install "azdsl[plot]"') from None
+        raise NoMatplotlib from None
     drawn = Figure(figsize=(7.2, PANEL * len(what)), layout="constrained")
     for axes, name in zip(drawn.subplots(len(what), squeeze=False)[:, 0], what, strict=True):
         PANELS[name](axes, run)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.limits import MAX_PIXELS
 from azdsl.settings import ImageTask, keys
 from azdsl.tasks import store
 from azdsl.tasks.dealing import Classes, Places, Pools, choices, deal, sample, sizes
@@ -25,9 +26,6 @@ SCHEMA = 1
 
 FRACTION_BITS = 24
 """Entries of a projection are multiples of 2**-24: then sums of them times bytes are exact, and the same in any order."""
-
-MOST_PIXELS = 2**18
-"""So many at most, for the sums to be exact: 18 + 8 bits, 3 for an entry's whole part and 24 for its fraction."""
 
 CHUNK_BYTES = 4 << 20
 """Pictures are projected so much at a time."""
@@ -88,8 +86,8 @@ def digest_of_pictures(images: ImageSet) -> str:
 def _recipe(name: str, images: ImageSet, task: ImageTask, seed: int, role: Role) -> store.Recipe:
     """How the tasks of ``role`` are made."""
     pixels, wanted = images.train.pixels, sizes(task, role)
-    if pixels > MOST_PIXELS:
-        raise TaskError(f"{name}: {pixels} pixels; at most {MOST_PIXELS} can be projected")
+    if pixels > MAX_PIXELS:
+        raise TaskError(f"{name}: {pixels:,} pixels; at most {MAX_PIXELS:,} can be projected: make the pictures smaller")
     chosen = choices(name, images, task, seed, role)
     together, features = len(chosen[0]), task.features or pixels
     if task.metric == "multiclass" and together > features:

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.limits import MAX_CLASS_NUMBER
 from azdsl.tasks.archives import check_size
 from azdsl.taskset import TaskError
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
-
-MOST_CLASSES = 10_000
-"""More class numbers than this are taken for a mistake."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +72,10 @@ def pictures(source: str, blocks: Sequence[NDArray[Any]], labels: NDArray[Any]) 
         raise TaskError(f"{source}: {count} images but {len(labels)} labels")
     if not count or not flat[0].shape[1]:
         raise TaskError(f"{source}: holds no pictures")
-    wrong = (labels < 0) | (labels >= MOST_CLASSES)
+    wrong = (labels < 0) | (labels > MAX_CLASS_NUMBER)
     if wrong.any():
         at = int(np.argmax(wrong))
-        raise TaskError(f"{source}: picture {at + 1} has the label {labels[at]}; class numbers are 0 to {MOST_CLASSES - 1}")
+        raise TaskError(f"{source}: picture {at + 1} has the label {labels[at]}; class numbers are 0 to {MAX_CLASS_NUMBER}; number them anew")
     return Pictures(flat, labels.astype(np.int64))
 
 
