@@ -57,6 +57,8 @@ def digest_of_files(files: Sequence[Path]) -> str:
     """A digest of the files' content. Raises ``TaskError``."""
     try:
         return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    except FileNotFoundError as error:
+        raise TaskError(f"{error.filename}: no such file") from None
     except OSError as error:
         raise TaskError(f"{error.filename}: cannot be read: {error.strerror or error}") from None
 
