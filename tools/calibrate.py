@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
 from azdsl.api import load
 from azdsl.codegen.backends import compiled_program, evaluate_jit, evaluate_vm, vm_trial
@@ -27,7 +26,7 @@ LENGTHS = ((5, 10), (11, 25), (26, 50), (51, 100))
 FEATURES = (2, 4, 8, 16, 32, 64)
 EXAMPLES = (100, 1000, 10_000, 100_000)
 ALLOWED = 0.2
-EXAMPLES_FOLDER = ROOT / "examples"
+EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
 WRITTEN, WRITTEN_SHARE = ("linear.az", "network.az"), 0.5
 LONGEST_SECONDS = 5.0
 """Evaluations that are predicted to take longer on the VM are left out."""
