@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
 from azdsl.api import load
 from azdsl.codegen.backends import compiled_program, evaluate_jit, evaluate_vm, vm_trial
