@@ -58,6 +58,7 @@ def command(
     """
     from azdsl.export import bundle
     from azdsl.export.header import check_prefix, default_prefix
+    from azdsl.export.shared import ZIG, linker
 
     experiment = load_experiment(file)
     output = output or Path(("stdin" if file == "-" else Path(file).stem) + ".so")
@@ -68,12 +69,15 @@ def command(
     try:
         kinds = bundle.parse_kinds(emit)
         if not output.parent.is_dir():
-            raise click.ClickException(f"{output.parent}: no such directory")
+            problem = "is not a directory" if output.parent.exists() else "no such directory"
+            raise click.ClickException(f"{output.parent}: {problem}")
         name = check_prefix(prefix if prefix is not None else default_prefix(output.stem))
         metric, sizes, classes = _shape(experiment, base_dir(file), data, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)
         if data is not None:
             specs = [_trained(specs, experiment, data, options)]
+        if "shared" in kinds and tuple(linker()) == ZIG:
+            click.echo("linking with zig, which may take a minute the first time", err=True)
         files = bundle.write(specs, output, kinds, cpu)
     except ValueError as error:
         raise click.ClickException(str(error)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,10 +25,15 @@ own code: beyond, compiling takes too long."""
 
 @dataclass(frozen=True)
 class Compiled:
-    """Models as optimised LLVM IR in which C library functions have their own names, for one processor."""
+    """Models, optimised for one processor, as LLVM bitcode in which C library functions have their own names."""
 
-    llvm: str
+    bitcode: bytes
     machine: Host
+
+    @property
+    def llvm(self) -> str:
+        """The LLVM IR as text."""
+        return str(self._parsed())
 
     def object_code(self) -> bytes:
         """The object file."""
@@ -42,14 +46,16 @@ class Compiled:
         return text
 
     def _parsed(self) -> Any:
-        return llvm.parse_assembly(self.llvm)
+        """A module of its own for each use: making code changes it."""
+        return llvm.parse_bitcode(self.bitcode)
 
 
 def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
     """Compile models into one module. ``cpu`` is one of ``processor_names()``, else ``ValueError``."""
     machine = processor(cpu)
     parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
-    return Compiled(_with_real_names(str(parsed)), machine)
+    _give_real_names(parsed)
+    return Compiled(parsed.as_bitcode(), machine)
 
 
 def load_model(spec: Spec, version: str) -> Loaded:
@@ -67,16 +73,17 @@ def _short(specs: Sequence[Spec]) -> bool:
 def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
     module = ir.Module("azdsl")
     for spec in specs:
-        Writer(module, spec, machine.vector_bytes, version, sharing=not _short(specs)).write()
+        Writer(module, spec, machine.vector_bytes, version, long=not _short(specs)).write()
     return module
 
 
-def _with_real_names(text: str) -> str:
+def _give_real_names(module: llvm.ModuleRef) -> None:
     """Call C library functions by their names, after optimisation: LLVM never knew them, so it has folded none.
 
     What is left to it, code generation, must not know them either: they are no built-ins.
     """
-    for name in LIBRARY:
-        text = re.sub(rf"@{library_symbol(name)}\b", f"@{name}", text)
-        text = re.sub(rf"^(declare double @{name}\(double\)).*$", r"\1 nobuiltin nounwind", text, flags=re.MULTILINE)
-    return text
+    names = {library_symbol(name): name for name in LIBRARY}
+    for function in module.functions:
+        if function.name in names:
+            function.name = names[function.name]
+            function.add_function_attribute("nobuiltin")

@@ -37,15 +37,16 @@ class Code(enum.IntEnum):
 class Writer:
     """Writes all functions of one model into a module; ``vector_bytes`` is the width of the processor's vectors.
 
-    With ``sharing`` training and predicting run the same copy of Predict where that costs predictions nothing much:
-    most of a long program's compile time goes by the number of copies.
+    For a ``long`` program what saves compile time at little cost is done: training and predicting run the same copy
+    of Predict where predictions hardly suffer, and Setup is made without vectors.
     """
 
-    def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str, sharing: bool = False) -> None:
+    def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str, long: bool = False) -> None:
         self.module = module
         self.spec = spec
         self.rows = rows_at_once(spec, vector_bytes)
-        self.sharing = sharing and (self.rows > 1 or all(spec.predicting))
+        self.long = long
+        self.sharing = long and (self.rows > 1 or all(spec.predicting))
         self.version = version
         self.model_bytes = spec.state_bytes
 
@@ -152,6 +153,9 @@ class Writer:
     def _setup(self) -> ir.Function:
         frame = self._open("setup", I32, [POINTER, I64])
         b = frame.builder
+        if self.long:
+            # It runs once: vectors would save it less than they cost to make. The attribute keeps LLVM from them.
+            b.function.attributes.add("noimplicitfloat")
         model, seed = b.function.args
         self._refuse_null(frame)
         frame.clear(model, self.spec.state_bytes)

@@ -67,14 +67,15 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = 
         texts |= _native(compiled)
     try:
         staging = Path(tempfile.mkdtemp(prefix=".azdsl-", dir=output.parent))
+        try:
+            staged = _stage(staging, files, texts, kinds)
+            for kind, file in files.items():
+                os.replace(staged[kind], file)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
+        # Not a name that was only for the while of writing.
         raise OSError(error.errno, error.strerror, str(output.parent)) from None
-    try:
-        staged = _stage(staging, files, texts, kinds)
-        for kind, file in files.items():
-            os.replace(staged[kind], file)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return files
 
 

@@ -15,6 +15,9 @@ from azdsl.export.errors import ExportError
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 """How this platform's shared libraries end."""
 
+ZIG = (sys.executable, "-m", "ziglang", "cc")
+"""The ziglang wheel's compiler. The first time it makes what it links with, which may take a minute."""
+
 _SHOWN = 400
 """Characters of a linker's complaint that are passed on."""
 
@@ -34,7 +37,7 @@ def linker() -> list[str]:
         if shutil.which(name):
             return [name]
     if find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc"]
+        return list(ZIG)
     raise ExportError(
         "linking a shared library needs a C compiler: install one (cc), or pip install 'azdsl[zig]'; "
         "--emit object,header needs none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import azdsl
 from azdsl.cli import main
 
 LINEAR = """\
@@ -107,6 +109,22 @@ def test_hostile_file_names(run: Any, tmp_path: Path) -> None:
     assert header.count("/*") == header.count("*/")
 
 
+def test_hostile_text_in_the_program_is_in_no_file(run: Any, tmp_path: Path) -> None:
+    """Comments, wherever they may stand, and names of variables."""
+    attack = "# */ int stolen; /* ??/ \\\\ \"\"\" ''' ; import stolen"
+    clean = LINEAR.replace("s4", "stolen").replace("task linear", "task  linear")
+    hostile = attack + "\n" + clean.replace("\n", f"  {attack}\n")
+    written = {}
+    for name, text in (("clean", clean), ("hostile", hostile)):
+        (tmp_path / name).mkdir()
+        status, _, err = run("-o", f"{name}/m.so", "--emit", "object,header,numpy,llvm,asm", text=text)
+        assert (status, err) == (0, "")
+        written[name] = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+    assert written["hostile"] == written["clean"]
+    assert len(written["clean"]) == 5
+    assert not any(b"stolen" in content for content in written["clean"].values())
+
+
 TEXT_COLUMN = "error: d.csv: column 'a' holds text ('red' in row 1); leave it out with columns=… or turn it into numbers"
 STOPPED = (
     "error: d.csv: training stopped: a prediction was no number or off by more than 100; "
@@ -123,6 +141,7 @@ BAD: list[tuple[list[str], str, str, str]] = [
     (["--emit", ","], LINEAR, "", "error: nothing to emit; choose from shared, object, header, python, numpy, llvm, asm"),
     (["--prefix", "1a"], LINEAR, "", "error: '1a' is no C identifier of at most 48 letters, digits and underscores: choose another --prefix"),
     (["-o", "no/where.so"], LINEAR, "", "error: no: no such directory"),
+    (["-o", "d.csv/a.so"], LINEAR, "", "error: d.csv: is not a directory"),
     (["-o", "folder.so"], LINEAR, "", "error: folder.so: is a directory"),
     (["--epochs", "2"], LINEAR, "", "error: --epochs needs --train"),
     (["--target-column", "y"], LINEAR, "", "error: --target-column needs --train"),
@@ -153,6 +172,33 @@ def test_unknown_processor(run: Any) -> None:
     assert err.startswith("error: unknown processor 'z80'; known are native, generic")
 
 
+@pytest.mark.parametrize("emit", ["header", "shared,header,python"])
+def test_disk_that_is_full(run: Any, tmp_path: Path, emit: str) -> None:
+    """No file may grow beyond some bytes; what was there before stays as it was."""
+    for name in ("a.so", "a.h", "a_model.py"):
+        (tmp_path / name).write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    run("--help")  # writes the program, which the limit would not allow
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        status, out, err = run("--emit", emit)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (status, out, err) == (2, "", "error: .: File too large\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.az", "a.so", "a.h", "a_model.py"}
+    assert all(path.read_text() == "old" for path in tmp_path.iterdir() if path.name != "a.az")
+
+
+def test_disk_that_is_full_for_the_linker(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cc").write_text("#!/bin/sh\necho 'ld: final link failed: No space left on device' >&2\nexit 1\n")
+    (tmp_path / "cc").chmod(0o755)
+    monkeypatch.setenv("CC", str(tmp_path / "cc"))
+    status, _, err = run()
+    assert status == 2
+    assert err.endswith("(exit status 1): ld: final link failed: No space left on device\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.az", "cc"}
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_directory_that_cannot_be_written(run: Any, tmp_path: Path) -> None:
     (tmp_path / "ro").mkdir(mode=0o500)
@@ -173,6 +219,19 @@ def test_no_compiler(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert run("--emit", "object,header")[0] == 0
     monkeypatch.setenv("CC", "no-such-compiler")
     assert run()[2] == "error: CC='no-such-compiler': no such program; set CC to a C compiler or unset it\n"
+
+
+@pytest.mark.slow
+def test_zig_links_where_there_is_no_compiler(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ziglang")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.delenv("CC", raising=False)
+    status, _, err = run()
+    assert (status, err) == (0, "linking with zig, which may take a minute the first time\n")
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) / 30
+    model = azdsl.compile(azdsl.parse(BARE), features=3).fit(X, y)
+    assert np.array_equal(imported(tmp_path / "a_model.py").Model().fit(X, y).predict(X), model.predict(X))
+    assert {path.name for path in tmp_path.iterdir()} == {"a.az", "a.so", "a.h", "a_model.py"}
 
 
 def test_compiler_that_fails(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
