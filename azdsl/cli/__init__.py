@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -58,13 +59,17 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
-        """As click does, but for a closed pipe, to which click gives the status of a missed target."""
+        """As click does, but for a closed pipe, to which click gives the status of a missed target, and a lost terminal."""
         try:
             result: object = super().invoke(ctx)
             sys.stdout.flush()
             return result
         except BrokenPipeError:
             raise ReaderGone from None
+        except OSError as error:
+            if error.errno == errno.EIO and _terminal_gone():
+                raise ReaderGone from None
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -122,6 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if message is None:
             raise
         return _fail(message)
+
+
+def _terminal_gone() -> bool:
+    """Whether standard output is a terminal that was closed."""
+    try:
+        os.get_terminal_size(sys.stdout.fileno())
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
 
 
 def _fail(message: str, context: click.Context | None = None, status: int = BAD_INPUT) -> int:

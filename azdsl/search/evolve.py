@@ -136,15 +136,20 @@ def run(
 
 
 def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path | None) -> Result:
-    """Run to the end, choose the answer, score it, write everything."""
-    try:
-        with interruptible() as asked:
+    """Run to the end, choose the answer, score it, write everything; what stops a search does not stop the writing."""
+    with interruptible() as asked:
+        try:
             reason = session.go(asked, on_epoch)
-    except ExecutorError as error:
-        if path is None:
-            raise
-        session.save()
-        raise ExecutorError(f"{error}\nwhat was found is kept; to go on: azdsl evolve --resume {path}") from error
+        except ExecutorError as error:
+            if path is None:
+                raise
+            session.save()
+            raise ExecutorError(f"{error}\nwhat was found is kept; to go on: azdsl evolve --resume {path}") from error
+        return _conclude(session, data, reason, path)
+
+
+def _conclude(session: Session, data: _Tasks, reason: str, path: Path | None) -> Result:
+    """Choose the answer, score it, write everything. ``reason`` says why the search stopped."""
     plan, seconds = session.plan, session.seconds
     chosen, hall = session.finish()
     test_fitness, by_task = plan.judge.final(chosen.found.program)

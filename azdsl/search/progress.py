@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
@@ -131,6 +132,37 @@ class Plain:
             self.say(str(self._waiting))
 
 
+class Enduring:
+    """Another reporter on a terminal that may go away: from then on nothing is said, and the run is not disturbed."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def say(self, message: str) -> None:
+        """A message that stays."""
+        self._attempt(lambda: self._reporter.say(message))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """The state after an epoch."""
+        self._attempt(lambda: self._reporter.show(snapshot))
+
+    def tick(self) -> None:
+        """Called several times a second."""
+        self._attempt(self._reporter.tick)
+
+    def close(self) -> None:
+        """The run is over."""
+        self._attempt(self._reporter.close)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._reporter = Silent()
+
+
 def make_reporter(quiet: bool) -> Reporter:
     """A display on a terminal (on standard error) or in a notebook, lines elsewhere, nothing when quiet."""
     if quiet:
@@ -143,7 +175,7 @@ def make_reporter(quiet: bool) -> Reporter:
     if sys.stderr.isatty():
         from azdsl.search.display import Display
 
-        return Display()
+        return Enduring(Display())
     return Plain(sys.stderr)
 
 

@@ -121,19 +121,25 @@ def run_slices(space: Space, island: Island, bench: Bench, end: int, halt: Calla
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the second one acts as it did before.
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a second SIGINT or SIGTERM acts as it did before.
 
-    Outside the main thread, where Python delivers no signals, the event stays clear.
+    A SIGHUP that is ignored, as under ``nohup``, stays so. Outside the main thread, where Python delivers no
+    signals, the event stays clear.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        before[hang_up] = signal.getsignal(hang_up)
 
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
         restore()
+        if hang_up in before:  # the kernel and the shell may both say that the terminal is gone
+            signal.signal(hang_up, signal.SIG_IGN)
 
     def restore() -> None:
         for number, handler in before.items():

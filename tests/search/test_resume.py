@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from search_runs import files, small
 
 from azdsl.search import checkpoint, session
 from azdsl.search.evolve import run
+from azdsl.search.workers import interruptible
 from azdsl.settings import SettingsError
 
 
@@ -144,7 +146,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_stop_a_run_and_keep_the_result(tmp_path, number):
     seed = tmp_path / "seed.az"
     seed.write_text(str(small(max_evals=None)))
@@ -153,8 +155,52 @@ def test_signals_stop_a_run_and_keep_the_result(tmp_path, number):
         for line in process.stderr:
             if "candidates" in line:
                 break
-        process.send_signal(number)
+        process.send_signal(signal.Signals[number])
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "def Predict():" in out and "interrupted" in out
     assert "# test fitness" in (tmp_path / "run" / "best.az").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals as POSIX has them")
+def test_a_terminal_that_goes_away_stops_a_run_and_keeps_the_result(tmp_path):
+    """As when a connection over ssh breaks: the display can no longer write, and the signal may come twice."""
+    import fcntl
+    import termios
+
+    seed = tmp_path / "seed.az"
+    seed.write_text(str(small(max_evals=None)))
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "azdsl", "evolve", str(seed), "--out", str(tmp_path / "run")],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    said = b""
+    while b"Ctrl-C" not in said:
+        said += os.read(ours, 65536)
+    os.close(ours)
+    process.wait(timeout=60)
+    facts = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert facts["interrupted"] and "# test fitness" in (tmp_path / "run" / "best.az").read_text()
+    assert process.returncode == 141  # nobody reads what is printed, as behind a pipe that is closed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_a_second_hang_up_and_nohup():
+    with interruptible() as asked:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert asked.is_set()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible() as asked:
+            signal.raise_signal(signal.SIGHUP)
+            assert not asked.is_set()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
