@@ -63,6 +63,8 @@ class Flow:
         self.taught = self.made_of(self.label)
         self.data = self.made_of(features)
         self.forward = self.needed_for(graph.root)
+        self.updated = {graph.exits[PREDICT][a].number: v for a, v in self.states.items()}
+        self.learned = self._learned()
 
     def made_of(self, sources: Iterable[int]) -> set[int]:
         """``sources`` and all that is computed from them within one example."""
@@ -83,13 +85,73 @@ class Flow:
                     todo.append(source)
         return found
 
+    def next(self, state: Value) -> Value:
+        """What a state is for the next example."""
+        return self.graph.exits[LEARN][self.addresses[state.number]]
+
+    def _learned(self) -> set[int]:
+        """States that are made from the label, at once or through other states."""
+        found: set[int] = set()
+        while True:
+            more = {s.number for s in self.states.values() if self.needed_for(self.next(s)) & (self.label | found)}
+            if more <= found:
+                return found
+            found |= more
+
+    def set_once(self, state: Value) -> bool:
+        """Whether a state is the same for all examples but the first."""
+        return self.next(state).place == SETUP
+
+    def terms(self, value: Value) -> set[int]:
+        """``value`` and what it is a sum of; numbers that come from no example are looked through as factors."""
+        found: set[int] = set()
+        todo = [value]
+        while todo:
+            value = todo.pop()
+            if value.number in found:
+                continue
+            found.add(value.number)
+            if family(value.op) in ("add", "subtract"):
+                todo += value.inputs
+            elif family(value.op) in ("multiply", "scale"):
+                for factor, part in (value.inputs, value.inputs[::-1]):
+                    if factor.kind is Kind.SCALAR and factor.number not in self.data | self.taught:
+                        todo.append(part)
+        return found
+
     def is_prediction(self, value: Value) -> bool:
         """Whether ``value`` is what Predict said."""
         return value is self.graph.after or value is self.graph.root
 
+    def again(self, value: Value, before: Value) -> bool:
+        """Whether ``value`` is ``before`` computed once more, with what states have become since."""
+        todo, seen = [(value, before)], set()
+        while todo:
+            new, old = todo.pop()
+            pair = new.number, old.number
+            if new is old or pair in seen or (old.number in self.addresses and new is self.next(old)):
+                continue
+            seen.add(pair)
+            if new.op is None or new.op.random or (new.op, new.constants) != (old.op, old.constants):
+                return False
+            todo += zip(new.inputs, old.inputs, strict=True)
+        return True
+
     def parameter(self, value: Value) -> bool:
         """Whether ``value`` is kept from example to example, or set in Setup."""
         return value.number in self.addresses or value.place == SETUP
+
+    def carrier(self, value: Value) -> Value | None:
+        """The parameter that ``value`` is, but for a factor, a transpose or what Predict adds to it."""
+        if value.number not in self.data and value.number in self.updated:
+            value = self.updated[value.number]
+        if value.kind is Kind.SCALAR:
+            return None
+        if self.parameter(value):
+            return value
+        if family(value.op) == "transpose" or (family(value.op) == "scale" and value.inputs[0].number not in self.data):
+            return self.carrier(value.inputs[-1])
+        return None
 
     def layers(self) -> Iterator[tuple[Value, Value, bool]]:
         """(product, parameter, last) of each product of data and a parameter on the way to the prediction."""
@@ -97,7 +159,7 @@ class Flow:
         for value in self.values:
             if value.number in self.forward and family(value.op) in PRODUCTS:
                 data = [v for v in value.inputs if v.number in self.data]
-                parameters = [v for v in value.inputs if self.parameter(v) and v.kind is not Kind.SCALAR]
+                parameters = [parameter for v in value.inputs if (parameter := self.carrier(v))]
                 if data and parameters:
                     found.append((value, parameters[0]))
         for value, parameter in found:
@@ -131,6 +193,10 @@ def _errors(flow: Flow, roles: Roles) -> Found:
                 yield value, "error", "label minus prediction"
             elif flow.is_prediction(first) and second.number in flow.label:
                 yield value, "error", "prediction minus label"
+            elif first.number in flow.label and flow.again(second, flow.graph.root):
+                yield value, "error", "label minus what is predicted after this step's updates"
+            elif second.number in flow.label and flow.again(first, flow.graph.root):
+                yield value, "error", "what is predicted after this step's updates minus label"
 
 
 def _noise(flow: Flow, roles: Roles) -> Found:
@@ -152,6 +218,8 @@ def _weights(flow: Flow, roles: Roles) -> Found:
     for _, parameter, last in layers:
         if parameter.number not in flow.addresses:
             yield parameter, "fixed_weights", "multiplied with what comes from the features, and never updated"
+        elif parameter.number not in flow.learned:
+            continue
         elif last:
             name = "output_weights" if len(layers) > 1 else "weights"
             what = "the hidden units" if len(layers) > 1 else "the features"
@@ -161,7 +229,7 @@ def _weights(flow: Flow, roles: Roles) -> Found:
     for value in flow.values:
         if value.number in flow.forward and family(value.op) in ("multiply", "scale"):
             for this, other in (value.inputs, value.inputs[::-1]):
-                if this.kind is Kind.SCALAR and this.number in flow.addresses and other.number in flow.data:
+                if this.kind is Kind.SCALAR and this.number in flow.learned and other.number in flow.data:
                     yield this, "scale", "learned, and multiplies on the way to the prediction"
 
 
@@ -197,7 +265,11 @@ def _biases(flow: Flow, roles: Roles) -> Found:
         if value.number not in flow.forward or family(value.op) not in ("add", "subtract"):
             continue
         for this, other in (value.inputs, value.inputs[::-1]):
-            if this.number in flow.addresses and other.number in flow.data:
+            if this.number not in flow.learned or other.number not in flow.data:
+                continue
+            if family(value.op) == "subtract" and other.number in flow.features:
+                yield this, "center", "learned, and subtracted from the features"
+            else:
                 below = any(value.number in flow.needed_for(product) for product, _, _ in layers)
                 name = "hidden_bias" if below else "output_bias" if len(layers) > 1 else "bias"
                 yield this, name, "learned, and added on the way to the prediction"
@@ -210,27 +282,18 @@ def _rates(flow: Flow, roles: Roles) -> Found:
         for this, other in (value.inputs, value.inputs[::-1]):
             if this.kind is not Kind.SCALAR or not flow.parameter(this):
                 continue
-            if this.op and other.number in flow.addresses and _adds_up(flow, other, value):
+            if this.op and other.number in flow.addresses and value.number in flow.terms(flow.next(other)):
                 yield this, "decay", "multiplies what is kept from the last example"
             elif other.number in flow.taught and this.op and not this.op.random:
                 yield this, "learning_rate", "scales what is learned from the error"
                 if other.kind is Kind.SCALAR:
                     yield value, "step", "the error times learning_rate"
-            elif other.number in flow.taught and this.number in flow.addresses and this.number not in flow.forward:
+            elif other.number not in flow.taught or this.number not in flow.addresses or this.number in flow.forward:
+                continue
+            elif flow.set_once(this):
+                yield this, "learning_rate", "scales what is learned from the error; the same for all examples but the first"
+            else:
                 yield this, "adaptive_rate", "kept from example to example; scales what is learned from the error"
-
-
-def _adds_up(flow: Flow, state: Value, product: Value) -> bool:
-    """Whether ``product`` becomes the state's next value, alone or with something added."""
-    address = flow.addresses[state.number]
-    todo = [exits[address] for exits in flow.graph.exits[PREDICT:]]
-    while todo:
-        value = todo.pop()
-        if value is product:
-            return True
-        if family(value.op) in ("add", "subtract"):
-            todo += value.inputs
-    return False
 
 
 def _gradients(flow: Flow, roles: Roles) -> Found:
@@ -284,17 +347,40 @@ def _length_of(value: Value) -> Value | None:
 
 
 def _memories(flow: Flow, roles: Roles) -> Found:
+    predicted = flow.made_of({flow.graph.after.number, flow.graph.root.number})
     for address, state in flow.states.items():
-        new = flow.graph.exits[LEARN][address]
-        used_to_learn = any(user.number in flow.taught or user.place == LEARN for user in flow.users[state.number])
-        grows = family(new.op) in ("add", "subtract") and state in new.inputs
         if address == flow.graph.prediction:
             continue
-        if state.number not in flow.forward and new.number in flow.taught and used_to_learn:
-            yield state, "momentum", "carries what was learned from one example to the next"
+        new = flow.next(state)
+        sources = flow.needed_for(new)
+        grows = family(new.op) in ("add", "subtract") and state in new.inputs
+        if flow.set_once(state):
+            yield state, "setting", "the same for all examples but the first"
+        elif new.number in flow.taught and (target := _taught_by(flow, state, roles)):
+            if state.number in flow.terms(new):
+                yield state, "momentum", "carries what was learned from one example to the next"
+            elif state.number in flow.terms(flow.next(target)):
+                yield state, "delayed_gradient", f"made from the error, and added to {roles[target.number].name} with the next example"
+            else:
+                yield state, "gradient", f"made from the error, added to {roles[target.number].name}, and kept for the next example"
         elif grows and all(v is state or v.op is CONST for v in new.inputs):
             yield state, "counter", "grows by the same amount with every example"
+        elif grows and new.number in flow.taught and not sources & (flow.features | predicted):
+            yield state, "label_total", "adds up what is made from the labels"
         elif new.number in flow.data and new.number not in flow.taught:
-            yield state, "running_average", "gathers the features over the examples"
+            if state.number in sources:
+                yield state, "running_average", "gathers the features over the examples"
+            else:
+                yield state, "last_features", "made from the features of the last example"
         else:
             yield state, "memory", "kept from example to example"
+
+
+def _taught_by(flow: Flow, state: Value, roles: Roles) -> Value | None:
+    """The parameter that ``state``, or what becomes of it, is added to."""
+    for other in flow.states.values():
+        if other is not state and other.number in roles and other.number in flow.learned & flow.forward:
+            parts = flow.terms(flow.next(other))
+            if other.number in parts and parts & {state.number, flow.next(state).number}:
+                return other
+    return None
