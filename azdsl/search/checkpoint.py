@@ -12,6 +12,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,23 @@ def decode(data: bytes) -> Checkpoint:
 def write(directory: Path, data: bytes) -> None:
     """Put a new checkpoint beside the one before it; at no moment is there none. Raises ``OSError``."""
     aside, path = directory / f"{NAME}.new", directory / NAME
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    write_aside(aside, data)
     if path.exists():
         os.replace(path, directory / BEFORE)
     os.replace(aside, path)
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a file that is to take another's place, down to the disk. Without room none is left. Raises ``OSError``."""
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:

@@ -106,10 +106,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all. Raises ``OSError``."""
     aside = path.with_name(path.name + ASIDE)
-    with aside.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    checkpoint.write_aside(aside, text.encode())
     os.replace(aside, path)
 
 
@@ -120,23 +117,23 @@ class RunDirectory:
         self.path = path
         self.events_bytes = 0
         self._warn = warn
-        self._failing = False
+        self._failing: set[str] = set()
 
     def save_checkpoint(self, data: bytes) -> bool:
         """Write a checkpoint; whether that went well."""
-        return self._attempt(lambda: checkpoint.write(self.path, data))
+        return self._attempt("checkpoint", lambda: checkpoint.write(self.path, data))
 
     def save_texts(self, files: Mapping[str, str], front: Mapping[str, str]) -> bool:
         """Write texts by their names and the hall of fame's files; whether all went well."""
-        return self._attempt(lambda: self._save_texts(files, front))
+        return self._attempt("texts", lambda: self._save_texts(files, front))
 
     def save_result(self, facts: Mapping[str, Any]) -> bool:
         """Write how the run ended; whether that went well."""
-        return self._attempt(lambda: write_text(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
+        return self._attempt("result", lambda: write_text(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
 
     def add_event(self, event: Mapping[str, Any]) -> bool:
         """Append a line to the events; what a failed write left behind is cut off first."""
-        return self._attempt(lambda: self._add_event(event))
+        return self._attempt("events", lambda: self._add_event(event))
 
     def rewind(self, events_bytes: int) -> list[dict[str, Any]]:
         """Cut the events off where a checkpoint was written, and give those before. Raises ``OSError``."""
@@ -164,18 +161,19 @@ class RunDirectory:
             file.write(json.dumps(event).encode() + b"\n")
         self.events_bytes = (self.path / EVENTS).stat().st_size
 
-    def _attempt(self, action: Callable[[], None]) -> bool:
+    def _attempt(self, what: str, action: Callable[[], None]) -> bool:
+        """Write; whether that went well. A disk without room for a checkpoint may have some for a line."""
         try:
             action()
         except OSError as error:
             if not self._failing:
                 reason = error.strerror or str(error)
                 self._warn(f"cannot write to {self.path}: {reason}; the search goes on and writes again when it can")
-            self._failing = True
+            self._failing.add(what)
             return False
-        if self._failing:
+        if self._failing == {what}:
             self._warn(f"writing to {self.path} works again")
-        self._failing = False
+        self._failing.discard(what)
         return True
 
 

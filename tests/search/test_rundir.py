@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tomllib
 
 import pytest
@@ -108,6 +109,27 @@ def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     message = capsys.readouterr().err
     assert "No space left on device; the search goes on" in message and "works again" in message
     assert (tmp_path / "run" / "best.az").exists() and checkpoint.read(tmp_path / "run")[0] is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
+def test_what_has_no_room_is_reported_once_and_leaves_nothing(tmp_path):
+    """A disk with room for lines but not for a checkpoint: here files of at most 1000 bytes."""
+    import resource
+
+    said: list[str] = []
+    directory = RunDirectory(tmp_path, said.append)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        for number in range(3):
+            assert directory.add_event({"number": number})
+            assert not directory.save_checkpoint(bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [path.name for path in tmp_path.iterdir()] == [rundir.EVENTS] and len(said) == 1
+    assert directory.save_checkpoint(bytes(2000)) and len(said) == 2 and "works again" in said[1]
 
 
 def test_a_torn_event_is_cut_off(tmp_path):
