@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from azdsl.experiment import Group
 from azdsl.ops import Op
-from azdsl.settings import IslandSettings, Range
+from azdsl.settings import IslandSettings, Range, Search, keys
 from azdsl.syntax import settings, tree
 from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.report import Line, Report, brief
 from azdsl.syntax.tree import Argument
+
+_SHARED = {f.name for f in keys(Search)} - {f.name for f in keys(IslandSettings)}
+"""Settings of a search that no island has for itself."""
 
 
 def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: Line, report: Report) -> Group | None:
@@ -34,6 +37,9 @@ def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: 
             ops[word] = op_list(inner, line, report)
         elif word == "mutations":
             mutations = settings.mutations(inner, line, report)
+        elif isinstance(argument.key, tree.Name) and argument.key.text in _SHARED:
+            key = argument.key.text
+            report.add("unknown-key", f"{key} is the same for all islands", line, argument.key, f"set it in search({key}=…)")
         else:
             rest.append(argument)
     own = settings.settings(IslandSettings, "island", tuple(rest), line, report)
