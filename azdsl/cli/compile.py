@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.cli import DONE
-from azdsl.cli.files import base_dir, load_experiment
+from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.experiment import Experiment
 from azdsl.settings import FileTask, ImageTask, Linear, Metric
 
@@ -41,9 +41,10 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.option("--target-column", metavar="NAME", help="Column or array of --train to predict [y].")
 @click.option("--columns", metavar="NAMES", help="Columns of --train to predict from, with commas between (default: all others).")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the rows of --train [1].")
+@path_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    file: str, output: Path | None, emit: str, cpu: str, prefix: str | None, data: str | None, as_json: bool, **options: Any
+    file: str, output: Path | None, emit: str, cpu: str, prefix: str | None, data: str | None, path: str | None, as_json: bool, **options: Any
 ) -> int:
     """Compile a program into a library that needs no azdsl: for C, and for Python through one small file.
 
@@ -60,7 +61,7 @@ def command(
     from azdsl.export.header import check_prefix, default_prefix
     from azdsl.export.shared import ZIG, linker
 
-    experiment = load_experiment(file)
+    experiment, directory = located(load_experiment(file), file, path)
     output = output or Path(("stdin" if file == "-" else Path(file).stem) + ".so")
     if data is None:
         for option in TRAINING_OPTIONS:
@@ -72,7 +73,7 @@ def command(
             problem = "is not a directory" if output.parent.exists() else "no such directory"
             raise click.ClickException(f"{output.parent}: {problem}")
         name = check_prefix(prefix if prefix is not None else default_prefix(output.stem))
-        metric, sizes, classes = _shape(experiment, base_dir(file), data, options)
+        metric, sizes, classes = _shape(experiment, directory, data, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)
         if data is not None:
             specs = [_trained(specs, experiment, data, options)]
@@ -82,7 +83,7 @@ def command(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     facts = {
-        "files": {kind: str(path) for kind, path in files.items()},
+        "files": {kind: str(made) for kind, made in files.items()},
         "prefix": name,
         "features": [spec.features for spec in specs],
         "metric": metric,
@@ -93,8 +94,8 @@ def command(
     if as_json:
         click.echo(json.dumps(facts))
     else:
-        for path in files.values():
-            click.echo(f"{path}  {path.stat().st_size / 1024:.1f} KB")
+        for made in files.values():
+            click.echo(f"{made}  {made.stat().st_size / 1024:.1f} KB")
     return DONE
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import base_dir, load_experiment
+from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.export.explain import Explanation, Scores
 from azdsl.ir import Program
 
@@ -22,8 +22,9 @@ TASKS = 100
     "--tasks", type=click.IntRange(1, 100_000), default=TASKS, help=f"How many fresh tasks to measure on [{TASKS}]."
 )
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, help="How many seeds of the program's own draws [5].")
+@path_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: str, tasks: int, seeds: int, as_json: bool) -> int:
+def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) -> int:
     """Say what each line of a program does, and what the program is worth without it.
 
     The program is simplified and its values named from the data flow first. The cost of a line is the
@@ -40,10 +41,10 @@ def command(file: str, tasks: int, seeds: int, as_json: bool) -> int:
     from azdsl.export.explain import explain
     from azdsl.export.statements import TooManyRegisters
 
-    experiment = load_experiment(file)
+    experiment, directory = located(load_experiment(file), file, path)
     task = experiment.task or make.DEFAULT_TASK
     search = experiment.search
-    task_set = make.build(dataclasses.replace(task, test_tasks=tasks), search.seed, "test", base_dir(file))
+    task_set = make.build(dataclasses.replace(task, test_tasks=tasks), search.seed, "test", directory)
 
     def scores(programs: Sequence[Program]) -> Scores:
         runs = [evaluate(list(programs), task_set, "vm", search.seed + n, search.max_abs_error) for n in range(seeds)]

@@ -45,6 +45,19 @@ def base_dir(file: str) -> Path:
     return Path() if file == STANDARD_INPUT else Path(file).parent
 
 
+path_option = click.option("--path", type=click.Path(), help="Where the data of the file's own task are, in place of its path.")
+"""For commands that evaluate on a file's own tasks; ``located`` heeds it."""
+
+
+def located(experiment: Experiment, file: str, path: str | None) -> tuple[Experiment, Path]:
+    """The experiment in ``file`` with its task's data at ``path``, if that is given; and where its paths count from."""
+    if path is None:
+        return experiment, base_dir(file)
+    from azdsl.overrides import override
+
+    return override(experiment, {"path": path}), Path()
+
+
 def each_file(files: Iterable[str], work: Callable[[str], None]) -> bool:
     """Do ``work`` on every file, reporting bad ones on stderr; whether all were good."""
     good = True

@@ -13,9 +13,8 @@ import click
 
 from azdsl.api import BACKENDS, Evaluation, evaluate
 from azdsl.cli import DONE, NOT_REACHED
-from azdsl.cli.files import base_dir, load_experiment
+from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.experiment import Experiment
-from azdsl.overrides import override
 from azdsl.settings import FileTask, Task
 from azdsl.taskset import TaskSet
 
@@ -29,7 +28,7 @@ ROLES = ("search", "select", "test")
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--data", type=click.Path(), help="A .npz, .csv or .parquet file to train and test on.")
-@click.option("--path", type=click.Path(), help="Where the data of the file's own task are, in place of its path.")
+@path_option
 @click.option("--target-column", metavar="NAME", help="Column or array of --data to predict [y].")
 @click.option("--columns", metavar="NAMES", help="Columns to predict from, separated by commas (default: all others).")
 @click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
@@ -126,9 +125,8 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
         for option in ("target_column", "columns", "metric_name"):
             if data[option] is not None:
                 raise click.UsageError(f"--{option.removesuffix('_name').replace('_', '-')} needs --data")
-        if data["path"] is None:
-            return experiment.task, base_dir(file)
-        return override(experiment, {"path": data["path"]}).task, Path()
+        experiment, directory = located(experiment, file, data["path"])
+        return experiment.task, directory
     if data["path"] is not None:
         raise click.UsageError("--path is for the file's own task: not with --data")
     keys = {"path": data["data"], "target": data["target_column"], "columns": data["columns"], "metric_name": data["metric_name"]}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import base_dir, load_experiment
+from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.experiment import Experiment
 from azdsl.ir import MAX_REGISTERS, Program
-from azdsl.settings import Registers
+from azdsl.settings import Registers, Task
 
 if TYPE_CHECKING:
     from azdsl.tasks.roles import Role
@@ -27,8 +27,9 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 @click.option("--raw", is_flag=True, help="Canonical: keep dead code and register numbers as they are.")
 @click.option("--exact", is_flag=True, help="Named, latex: keep all instructions and all digits of constants.")
 @click.option("--standalone", is_flag=True, help="Latex: a whole document.")
+@path_option
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
-def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None) -> int:
+def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, path: str | None, output: str | None) -> int:
     """Print a program: as instructions, with names, as NumPy, as equations or as a picture (SVG).
 
     canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
@@ -47,10 +48,13 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, out
         (raw, "--raw", ("canonical",)),
         (exact, "--exact", ("named", "latex")),
         (standalone, "--standalone", ("latex",)),
+        (path, "--path", ("named", "latex")),
     ):
         if given and style not in styles:
             raise click.UsageError(f"{option} goes with --style {' or '.join(styles)}")
-    text = _text(load_experiment(file), style, raw, exact, standalone, base_dir(file))
+    own = load_experiment(file)
+    experiment, directory = located(own, file, path)
+    text = _text(experiment, own.task, style, raw, exact, standalone, directory)
     if output:
         Path(output).write_text(text, encoding="utf-8")
     else:
@@ -58,8 +62,8 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, out
     return DONE
 
 
-def _text(experiment: Experiment, style: str, raw: bool, exact: bool, standalone: bool, directory: Path) -> str:
-    """The program in ``style``."""
+def _text(experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path) -> str:
+    """The program in ``style``, with the task statement that it has of its ``own``."""
     from azdsl.export.statements import TooManyRegisters
 
     multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
@@ -72,7 +76,7 @@ def _text(experiment: Experiment, style: str, raw: bool, exact: bool, standalone
             experiment = _rounded(experiment, multiclass, directory)
         match style:
             case "named":
-                return (f"# {comment}\n" if comment else "") + _named(experiment, multiclass)
+                return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), multiclass)
             case "numpy":
                 from azdsl.export.numpy import numpy_source
 
