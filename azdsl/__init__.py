@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from azdsl.ir import InvalidProgram, Program
     from azdsl.settings import SettingsError
     from azdsl.taskset import TaskError, TaskSet
-    from azdsl.tuning import Tuned, tune
+    from azdsl.tuning.run import Tuned, tune
 
 __version__ = "0.1.0"
 
@@ -47,8 +47,8 @@ _HOMES = {
     "SettingsError": "azdsl.settings",
     "TaskError": "azdsl.taskset",
     "TaskSet": "azdsl.taskset",
-    "Tuned": "azdsl.tuning",
-    "tune": "azdsl.tuning",
+    "Tuned": "azdsl.tuning.run",
+    "tune": "azdsl.tuning.run",
 }
 """Where a public name is defined, if not in ``azdsl.api``."""
 

@@ -12,6 +12,7 @@ import click
 from azdsl.cli import DONE, INTERRUPTED
 from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
 from azdsl.cli.options import apply_options, experiment_options
+from azdsl.comparison import REPETITIONS
 from azdsl.settings import ALGORITHMS
 
 LINE_SECONDS = 5.0
@@ -36,7 +37,7 @@ def seed_list(text: str) -> list[int]:
 @click.argument("seed_file", metavar="SEED.az", type=click.Path(allow_dash=True))
 @click.option("--algorithms", metavar="NAMES", help=f"Some of {', '.join(ALGORITHMS)} [all].")
 @click.option("--seeds", type=seed_list, metavar="RANGE", help="Seeds: 0:20 are 0 to 19, or a list such as 1,2,5.")
-@click.option("--repetitions", type=click.IntRange(1), help="Instead of --seeds: so many, from the file's seed on [20].")
+@click.option("--repetitions", type=click.IntRange(1), help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory to write, or to go on with (default: one in runs/).")
 @click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves: a .png, .svg or .pdf (extra plot).")
 @click.option("--workers", type=click.IntRange(1), help="Runs at the same time (default: one a core); no effect on the result.")
@@ -57,7 +58,8 @@ def command(
 ) -> int:
     """Compare search algorithms on the tasks of SEED.az: the same budget and the same seeds for all.
 
-    A run has --max-evals candidates [1000000] and ends early when its answer reaches --target on the selection tasks.
+    A run has --max-evals candidates (a million unless told otherwise) and ends early when its answer reaches --target on
+    the selection tasks.
     Printed are the best fitness in the search, the share of runs that reached the target with Wilson's 95 %
     interval, evaluations spent per success, and by how much that is less than random search's. The runs,
     the table and the curves are written to a directory; the same command goes on where it was stopped.

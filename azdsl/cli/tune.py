@@ -11,17 +11,20 @@ import click
 from azdsl.cli import DONE
 from azdsl.cli.files import base_dir, read_text
 from azdsl.cli.options import apply_options, experiment_options
+from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 
 if TYPE_CHECKING:
     from azdsl.settings import Task
-    from azdsl.tuning import Tuned
+    from azdsl.tuning.run import Tuned
+
+_METHODS = ",".join(DEFAULT_METHODS)
 
 
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the tuned program here.")
-@click.option("--evals", type=click.IntRange(1), default=300, help="How many programs to try [300].")
-@click.option("--method", default="random,local", metavar="NAMES", help="Some of random, local, gradient, in order [random,local].")
+@click.option("--evals", type=click.IntRange(1), default=EVALUATIONS, help=f"How many programs to try [{EVALUATIONS}].")
+@click.option("--method", default=_METHODS, metavar="NAMES", help=f"Some of {', '.join(METHODS)}, in order [{_METHODS}].")
 @click.option("--only", metavar="NAMES", multiple=True, help="Tune these numbers only: variables, registers or lines.")
 @click.option("--data", metavar="FILE", help="Tune on this table: short for --task file --path FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from azdsl import tasks
-from azdsl.comparison import store
+from azdsl.comparison import BUDGET, REPETITIONS, store
 from azdsl.comparison.result import Comparison
 from azdsl.comparison.runs import Run, one_run, settings_of
 from azdsl.experiment import Experiment
@@ -21,12 +21,6 @@ from azdsl.search import rundir
 from azdsl.search.evolve import RUNS
 from azdsl.search.workers import default_workers, interruptible
 from azdsl.settings import ALGORITHMS, SettingsError
-
-BUDGET = 1_000_000
-"""Candidates of each run when the file does not say."""
-
-REPETITIONS = 20
-"""Seeds when none are named: the file's and those after it."""
 
 Report = Callable[[Run | None, int, int], None]
 """Told of a finished run, and of how many of how many are finished now; None for those that were there before."""
@@ -47,7 +41,7 @@ def compare(
 ) -> Comparison:
     """Run every algorithm with every seed on the experiment, or what is missing of that.
 
-    Every run stops after ``max_evals`` candidates (default 1,000,000), or at the ``target``. ``out`` is the directory
+    Every run stops after ``max_evals`` candidates (default ``BUDGET``), or at the ``target``. ``out`` is the directory
     to write, or to go on with; with ``name`` it is the ``runs/<name>-<n>`` with these settings, or the next free one;
     with neither nothing is written. Raises ``SettingsError``, ``TaskError`` and ``OSError``.
     """

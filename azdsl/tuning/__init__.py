@@ -1,5 +1,12 @@
-"""Tuning: better constants for a program as it stands, by random search, local search and gradients."""
+"""Tuning: better constants for a program as it stands, by random search, local search and gradients.
 
-from azdsl.tuning.run import METHODS, Score, Tuned, tune
+What the command line says about it is here, where nothing heavy is imported.
+"""
 
-__all__ = ["METHODS", "Score", "Tuned", "tune"]
+METHODS = ("random", "local", "gradient")
+"""The ways to search, in ``azdsl.tuning.search``."""
+
+DEFAULT_METHODS = ("random", "local")
+
+EVALUATIONS = 300
+"""Programs that are evaluated on the search tasks unless told otherwise."""

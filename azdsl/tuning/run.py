@@ -21,17 +21,10 @@ from azdsl.syntax import parse, parse_experiment, read_source
 from azdsl.syntax.literals import with_values
 from azdsl.tasks import DEFAULT_TASK, Role, build
 from azdsl.taskset import TaskSet
+from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 from azdsl.tuning.constants import Point, Tunable, start, tunables, with_point
 from azdsl.tuning.search import Trials, gradient_search, local_search, random_search
 from azdsl.tuning.slopes import slope_of
-
-METHODS = ("random", "local", "gradient")
-"""The ways to search, in ``azdsl.tuning.search``."""
-
-DEFAULT_METHODS = ("random", "local")
-
-EVALUATIONS = 300
-"""Programs that are evaluated on the search tasks unless told otherwise."""
 
 FINALISTS = 32
 """So many of the best on the search tasks are compared on the selection tasks."""
@@ -217,9 +210,10 @@ def tune_text(
     selected = dict(zip(finalists, bench.fitness(programs(finalists), "select"), strict=True))
     chosen = max(finalists, key=lambda point: (selected[point], point == first))
     answer = with_values(text, {i.literal: v for i, v, old in zip(items, chosen, first, strict=True) if v != old})
-    before, after = _scores(bench, [experiment.program, parse(answer)])
+    tuned = parse(answer)
+    before, after = _scores(bench, [experiment.program, tuned])
     return Tuned(
-        parse(answer),
+        tuned,
         answer,
         tuple(_constant(*row) for row in zip(items, first, chosen, strict=True)),
         before,

@@ -155,8 +155,9 @@ def test_classification_by_gradient_on_given_tasks():
     X = rng.normal(size=(2, 60, 3))
     y = (X.sum(axis=2) > 0).astype(float)
     tasks = azdsl.TaskSet.from_arrays(X[:, :40], y[:, :40], X[:, 40:], y[:, 40:], metric="accuracy")
-    slow = azdsl.parse(LINEAR.replace("s2 = 0.01", "s2 = -0.01"))
-    assert azdsl.tune(slow, tasks, method="gradient").constants[0].after < 0.0
+    misled = azdsl.parse(LINEAR.replace("s2 = 0.01", "s2 = 0.01\n  v1[0.1] = 3"))
+    found = azdsl.tune(misled, tasks, method="gradient", evals=60, only="s2")
+    assert found.before.search < 0.8 and found.after.search > 0.95 and found.constants[0].after > 0.1
 
 
 def test_tasks_must_be_a_task_set():
