@@ -1,0 +1,52 @@
+"""Settings that meet in one run: it is the same for any number of workers and after any interruption."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from search_runs import OPS, files, small
+
+from azdsl.experiment import Group
+from azdsl.search.evolve import run
+from azdsl.settings import ALGORITHMS, IslandSettings, Range
+
+STAGES = {"hurdles": "4x2, 8", "hurdle_every": 40}
+PROXY = STAGES | {"proxy": True}
+OWN = Group(Range(0, 0), IslandSettings(tournament=20, mutation=0.5), (OPS[1:4],) * 3)
+
+ROWS = [
+    # algorithm, hurdles, exchange, restart, precision, fec, init, combine, islands, an island's own settings
+    (ALGORITHMS[0], PROXY, "both", 700, 32, True, "random", "median", 3, True),
+    (ALGORITHMS[0], STAGES, "pairs", None, 64, False, "empty", "mean", 4, True),
+    (ALGORITHMS[0], {}, "both", 300, 32, True, "seed", "mean", 3, False),
+    (ALGORITHMS[1], PROXY, "pairs", 300, 32, False, "random", "mean", 4, False),
+    (ALGORITHMS[1], {}, "both", None, 64, True, "empty", "median", 3, True),
+    (ALGORITHMS[2], STAGES, "both", 700, 32, True, "seed", "median", 2, True),
+    (ALGORITHMS[3], PROXY, "ring", 300, 64, True, "random", "mean", 3, True),
+    (ALGORITHMS[4], STAGES, "pairs", 700, 32, False, "empty", "median", 3, True),
+]
+
+
+def told(result):
+    """What a run says of itself, but for the time that it took."""
+    events = [{name: value for name, value in event.items() if name not in ("seconds", "rate")} for event in result.history]
+    return result.layers, result.hurdles, events
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_workers_and_interruptions_do_not_matter(tmp_path, row):
+    algorithm, hurdles, exchange, restart, precision, fec, init, combine, islands, own = row
+    settings = {"algorithm": algorithm, "exchange": exchange, "restart": restart, "precision": precision, **hurdles}
+    settings |= {"fec": fec, "init": init, "combine": combine, "islands": islands}
+
+    def asked(candidates):
+        return replace(small(max_evals=candidates, **settings), groups=(OWN,) if own else ())
+
+    whole = run(asked(3000), out=tmp_path / "a", quiet=True, workers=1)
+    run(asked(77), out=tmp_path / "b", quiet=True, workers=3)
+    run(asked(1313), resume=tmp_path / "b", quiet=True, workers=1)
+    parts = run(asked(3000), resume=tmp_path / "b", quiet=True, workers=2)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert told(whole) == told(parts) and len(whole.history) >= 3
+    assert sum(whole.layers.values()) == 3000 and (whole.layers["hurdle"] > 0) == bool(hurdles)
