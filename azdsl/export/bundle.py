@@ -10,6 +10,7 @@ from pathlib import Path
 
 from azdsl import __version__
 from azdsl.codegen.aot import Compiled, Spec, compile_models
+from azdsl.codegen.target import processor
 from azdsl.export.errors import ExportError
 from azdsl.export.header import header
 from azdsl.export.shared import SUFFIX, link
@@ -39,6 +40,8 @@ def parse_kinds(text: str) -> tuple[str, ...]:
 
 def targets(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
     """The file of each kind: ``output`` without its ending, with the kind's own."""
+    if output.is_dir():
+        raise ExportError(f"{output}: is a directory; name the library in it, such as {output / 'model'}{SUFFIX}")
     base = output.with_suffix("") if output.suffix in _OWN else output
     if not base.name:
         raise ExportError(f"{str(output)!r} names no file to write")
@@ -47,7 +50,7 @@ def targets(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
 
 
 def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native") -> dict[str, Path]:
-    """Compile models and write files of these kinds; the files. Raises ``ExportError`` or ``OSError``.
+    """Compile models and write files of these kinds; the files. Raises ``ValueError`` or ``OSError``.
 
     Nothing is written when anything fails.
     """
@@ -57,6 +60,7 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = 
             raise ExportError(f"{file}: is a directory")
     if "numpy" in kinds:
         _check_numpy(specs[0])
+    processor(cpu)
     compiled = compile_models(specs, __version__, cpu) if set(kinds) - {"header", "numpy"} else None
     texts: dict[str, Callable[[], str | bytes]] = {
         "header": lambda: header(specs, __version__),

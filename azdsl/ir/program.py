@@ -149,6 +149,10 @@ class Program:
     def __len__(self) -> int:
         return sum(map(len, self.functions))
 
+    def __repr__(self) -> str:
+        """Short enough to stand in an estimator's, which the ops' own fields are not."""
+        return f"azdsl.parse({str(self)!r})"
+
     @cached_property
     def _packed(self) -> dict[bool, Packed]:
         return {}

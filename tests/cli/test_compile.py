@@ -142,7 +142,8 @@ BAD: list[tuple[list[str], str, str, str]] = [
     (["--prefix", "1a"], LINEAR, "", "error: '1a' is no C identifier of at most 48 letters, digits and underscores: choose another --prefix"),
     (["-o", "no/where.so"], LINEAR, "", "error: no: no such directory"),
     (["-o", "d.csv/a.so"], LINEAR, "", "error: d.csv: is not a directory"),
-    (["-o", "folder.so"], LINEAR, "", "error: folder.so: is a directory"),
+    (["-o", "folder.so"], LINEAR, "", "error: folder.so: is a directory; name the library in it, such as folder.so/model.so"),
+    (["-o", "."], LINEAR, "", "error: .: is a directory; name the library in it, such as model.so"),
     (["--epochs", "2"], LINEAR, "", "error: --epochs needs --train"),
     (["--target-column", "y"], LINEAR, "", "error: --target-column needs --train"),
     (["--train", "no.csv"], LINEAR, "", "error: no.csv: no such file"),
@@ -167,9 +168,10 @@ def test_bad_input(run: Any, tmp_path: Path, arguments: list[str], text: str, da
 
 
 def test_unknown_processor(run: Any) -> None:
-    status, _, err = run("--cpu", "z80")
-    assert status == 2
-    assert err.startswith("error: unknown processor 'z80'; known are native, generic")
+    for emit in ("shared", "header"):
+        status, _, err = run("--cpu", "z80", "--emit", emit)
+        assert status == 2
+        assert err.startswith("error: unknown processor 'z80'; known are native, generic")
 
 
 @pytest.mark.parametrize("emit", ["header", "shared,header,python"])

@@ -205,3 +205,10 @@ def test_without_scikit_learn_the_message_says_what_to_do(tmp_path: Path) -> Non
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\ntry:\n  import azdsl.sklearn\nexcept ImportError as e:\n  print(e)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert done.stdout.strip() == "azdsl.sklearn needs scikit-learn 1.6 or later: pip install 'azdsl[sklearn]'"
+
+
+def test_an_estimator_shows_its_program_as_text() -> None:
+    program = azdsl.parse("def Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n")
+    text = repr(AZRegressor(program))
+    assert text.startswith("AZRegressor(program=azdsl.parse(") and "s1 = dot(v0, v1)" in text
+    assert eval(text).program == program
