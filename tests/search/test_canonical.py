@@ -1,8 +1,10 @@
 from collections import Counter, defaultdict
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numba import typeof
 from search.helpers import task_set
 from strategies import random_program
 
@@ -38,14 +40,19 @@ class Canon:
         )
         self.space = make_space(self.base, self.tasks)
         self.island, self.scratch = make_island(self.space, self.base, 0), make_scratch(self.space, 1)
+        # Compiled for these types once: to look at those of a whole space takes longer than the call.
+        self.run = _canonical.compile(tuple(map(typeof, self._arguments())))
+
+    def _arguments(self) -> tuple[Any, ...]:
+        members = self.island.members
+        return self.space, self.scratch, members.code[0], members.constants[0], members.about[0]["lengths"]
 
     def __call__(self, program: Program) -> tuple[int, Program, float]:
         """Hash, live program and cost."""
         write_initial(self.space, replace(self.base, program=program), self.island)
-        members = self.island.members
-        assert genotype(self.space, members, 0) == program
+        assert genotype(self.space, self.island.members, 0) == program
         scratch = self.scratch
-        price, key = _canonical(self.space, scratch, members.code[0], members.constants[0], members.about[0]["lengths"])
+        price, key = self.run(*self._arguments())
         count = int(scratch.lengths.sum())
         return key, unpack(scratch.lengths, scratch.code[:count], scratch.constants[:count]), price
 
