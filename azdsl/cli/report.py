@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,18 +51,18 @@ def _details(run: Run, directory: Path, count: int) -> Details:
     from azdsl import tasks as make
     from azdsl.api import evaluate
     from azdsl.export.explain import explain
+    from azdsl.export.pruning import prune
     from azdsl.export.rounding import round_constants
     from azdsl.export.statements import TooManyRegisters
-    from azdsl.ir.simplify import simplify
     from azdsl.report.page import Details
-    from azdsl.taskset import TaskError
+    from azdsl.taskset import TaskError, TaskSet
 
     task, search = run.experiment.task, run.experiment.search
     if task is None:
         return Details(why_not="The tasks were given from Python: lines cannot be weighed here.")
     try:
         fresh = make.build(replace(task, test_tasks=count), search.seed, "test", directory)
-        seen = make.build(task, search.seed, "search", directory)
+        seen, selection = (make.build(task, search.seed, role, directory) for role in ("search", "select"))
     except (OSError, TaskError) as error:
         return Details(why_not=f"The data cannot be read, so lines were not weighed: {error}")
 
@@ -69,13 +70,14 @@ def _details(run: Run, directory: Path, count: int) -> Details:
         rounds = [evaluate(list(programs), fresh, "vm", search.seed + n, search.max_abs_error) for n in range(SEEDS)]
         return [[float(value) for one in rounds for value in one.task_fitness[p]] for p in range(len(programs))]
 
-    def fitness(programs: Sequence[Program]) -> Sequence[float]:
-        result = evaluate(list(programs), seen, "vm", search.seed, search.max_abs_error, combine=search.combine)
+    def fitness(tasks: TaskSet, programs: Sequence[Program]) -> Sequence[float]:
+        result = evaluate(list(programs), tasks, "vm", search.seed, search.max_abs_error, combine=search.combine)
         return [float(value) for value in result.fitness]
 
-    rounded = round_constants(simplify(run.best, run.multiclass), fitness).program
+    pruned = prune(run.best, partial(fitness, selection), run.multiclass)
+    rounded = round_constants(pruned.program, partial(fitness, seen)).program
     try:
         found = explain(rounded, scores, run.multiclass)
     except TooManyRegisters as error:
         return Details(why_not=str(error))
-    return Details(found, rounded, fresh.tasks, SEEDS)
+    return Details(found, rounded, fresh.tasks, SEEDS, pruned=pruned.words)

@@ -119,10 +119,7 @@ def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[
     if not len(simplify(experiment.program, multiclass)):
         return experiment, ""
     found = prune(experiment.program, _fitness(experiment, "select", directory), multiclass)
-    if not found.removed:
-        return replace(experiment, program=found.program), ""
-    instructions = "1 instruction" if found.removed == 1 else f"{found.removed} instructions"
-    return replace(experiment, program=found.program), f"{instructions} without effect on the fitness pruned; --exact shows all"
+    return replace(experiment, program=found.program), f"{found.words}; --exact shows all" if found.words else ""
 
 
 def _fitness(experiment: Experiment, role: Role, directory: Path) -> Callable[[Sequence[Program]], list[float]]:

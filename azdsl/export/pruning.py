@@ -23,6 +23,12 @@ class Pruned:
     fitness: float
     original: float
 
+    @property
+    def words(self) -> str:
+        """What was done, to be said where the program is shown; empty for nothing."""
+        what = "1 instruction" if self.removed == 1 else f"{self.removed} instructions"
+        return f"{what} without effect on the fitness pruned" if self.removed else ""
+
 
 def prune(program: Program, evaluate: Evaluate, multiclass: bool = False, tolerance: float = TOLERANCE) -> Pruned:
     """Remove what changes the fitness by at most ``tolerance``, the most instructions at once first.

@@ -19,6 +19,9 @@ LAYERS = {
 }
 """How a candidate was settled, in words."""
 
+LONG = 20
+"""A run this many times as long as its first epoch is shown on a logarithmic scale."""
+
 _LEAST_ERROR = 1e-12
 
 
@@ -106,7 +109,7 @@ def layers(run: Run, width: float) -> str:
         return ""
     rows = rows[:: max(1, len(rows) // 150)]
     chart = Chart(width, min(240.0, 0.45 * width + 50), "How candidates were settled, by candidates")
-    x, y = chart.x(rows[0][0], rows[-1][0], log=rows[-1][0] > 20 * rows[0][0]), chart.y(0.0, 1.0)
+    x, y = chart.x(rows[0][0], rows[-1][0], log=rows[-1][0] > LONG * rows[0][0]), chart.y(0.0, 1.0)
     lower = [(x(at), y(0.0)) for at, _ in rows]
     for n, name in enumerate(names):
         upper = [(x(at), y(sum(shares[: n + 1]))) for at, shares in rows]

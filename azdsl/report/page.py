@@ -31,6 +31,7 @@ class Details:
     """What is measured for a page by running the program: its lines' worth, and itself with short constants.
 
     ``tasks`` and ``seeds`` say on how much; ``explanation`` is None where it cannot be had, for ``why_not``.
+    ``pruned`` says what was left out of ``rounded``.
     """
 
     explanation: Explanation | None = None
@@ -38,6 +39,7 @@ class Details:
     tasks: int = 0
     seeds: int = 0
     why_not: str = ""
+    pruned: str = ""
 
 
 def page(run: Run, details: Details) -> str:
@@ -183,7 +185,8 @@ def _program(run: Run, details: Details) -> str:
     program = details.rounded or run.best
     text = highlighted(text_of(program, run.multiclass) if details.rounded else shortened(text_of(program, run.multiclass)))
     exact = f"<details><summary>As evolved, with all digits</summary>{highlighted(str(run.best))}</details>"
-    return text + exact + _explanation(details)
+    pruned = f"<p>{escape(details.pruned)}; as evolved it stands below.</p>" if details.pruned else ""
+    return pruned + text + exact + _explanation(details)
 
 
 def _explanation(details: Details) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from azdsl.report.charts import LAYERS
+from azdsl.report.charts import LAYERS, LONG
 from azdsl.report.data import Run, best_curve
 
 BLUE, GREY, ORANGE = "#1f6fb5", "#9aa3af", "#c26a12"
@@ -72,6 +72,9 @@ def _layers(axes: Any, run: Run) -> None:
         axes.stackplot(at, list(zip(*shares, strict=True)), labels=[LAYERS[n] for n in names], colors=colours)
         axes.legend(frameon=False, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4)
         axes.margins(x=0)
+        axes.set_xscale("log" if at[-1] > LONG * at[0] else "linear")
+        if axes.get_xscale() == "linear":
+            axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")
     axes.set(xlabel="candidates", ylabel="share", ylim=(0.0, 1.0), title="How candidates were settled")
 
 

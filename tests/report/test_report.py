@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import io
 import json
 import re
 from dataclasses import replace
@@ -16,6 +17,7 @@ from azdsl.report import charts
 from azdsl.report.code import highlighted, shortened
 from azdsl.report.data import best_curve, main_milestones
 from azdsl.report.page import Details, page
+from azdsl.report.plots import figure
 from azdsl.report.svg import Scale, labelled
 from azdsl.report.tensorboard import TensorBoardLogger
 from azdsl.search.evolve import run
@@ -85,6 +87,21 @@ def test_what_a_run_says_is_escaped(shown):
     bad = '<script>alert("&")</script>'
     text = page(replace(shown, name=bad, stopped=bad, seed_text=bad, settings={bad: {bad: bad}}), Details(why_not=bad))
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
+
+
+def test_what_was_pruned_is_said(shown):
+    text = page(shown, Details(rounded=shown.best, pruned="2 instructions without effect on the fitness pruned"))
+    assert "2 instructions without effect on the fitness pruned; as evolved it stands below." in text
+    assert "as evolved it stands below" not in page(shown, Details(rounded=shown.best))
+
+
+def test_the_plots_axis_has_whole_numbers(shown):
+    pytest.importorskip("matplotlib")
+    drawn = figure(shown, ["layers"])
+    drawn.savefig(io.BytesIO())
+    axis = drawn.axes[0].xaxis
+    labels = [label.get_text() for label in axis.get_ticklabels()]
+    assert drawn.axes[0].get_xscale() == "linear" and "1,000" in labels and not axis.get_offset_text().get_text()
 
 
 def test_a_run_cut_off_and_one_without_epochs(tmp_path, result):
