@@ -87,6 +87,14 @@ def test_another_place_of_the_data(folder: Path, capsys: pytest.CaptureFixture[s
     (folder / "deep").mkdir()
     (folder / "pairs.az").rename(folder / "deep" / "pairs.az")
     assert facts(capsys, "score", "deep/pairs.az", "--path", "moved")["task_fitness"] == there["task_fitness"]
+    (folder / "deep" / "best.az").write_text((folder / "runs" / "b" / BEST).read_text().replace("../../moved", "gone"))
+    assert main(["show", "--style", "named", "deep/best.az"]) == main(["explain", "deep/best.az"]) == 2
+    capsys.readouterr()
+    assert facts(capsys, "explain", "deep/best.az", "--path", "moved", "--tasks", 2, "--seeds", 1)["lines"]
+    assert main(["show", "--style", "named", "--path", "moved", "deep/best.az"]) == 0
+    assert "path=gone" in capsys.readouterr().out, "the file's own task is printed"
+    assert main(["show", "--path", "moved", "deep/best.az"]) == 2
+    assert "--path goes with --style named or latex" in capsys.readouterr().err
     assert main(["score", "deep/pairs.az", "--path", "moved", "--data", "x.csv"]) == 2
     assert "--path is for the file's own task" in capsys.readouterr().err
     (folder / "linear.az").write_text("task linear()\ndef Setup():\n")

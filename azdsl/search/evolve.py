@@ -243,7 +243,8 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
     try:
         saved, problems = checkpoint.read(directory.path)
     except checkpoint.OtherSchema as error:
-        raise SettingsError("resume", str(error)) from None
+        way = f"go on with the azdsl that wrote it, which {rundir.CONFIG} names, or start anew from its {rundir.SEED}"
+        raise SettingsError("resume", f"{error}; {way}") from None
     for problem in problems:
         warn(problem + ("; going on from the one before" if saved else "; starting from the beginning"))
     if saved is None:

@@ -111,6 +111,11 @@ def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "run" / "best.az").exists() and checkpoint.read(tmp_path / "run")[0] is not None
 
 
+def test_a_directory_that_is_no_run_is_not_resumed(tmp_path, capsys):
+    assert main(["evolve", "--resume", str(tmp_path)]) == 2
+    assert f"{tmp_path} is no run directory" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
 def test_what_has_no_room_is_reported_once_and_leaves_nothing(tmp_path):
     """A disk with room for lines but not for a checkpoint: here files of at most 1000 bytes."""
