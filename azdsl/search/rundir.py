@@ -118,6 +118,7 @@ class RunDirectory:
         self.events_bytes = 0
         self._warn = warn
         self._failing: set[str] = set()
+        self._waiting = b""
 
     def save_checkpoint(self, data: bytes) -> bool:
         """Write a checkpoint; whether that went well."""
@@ -132,8 +133,9 @@ class RunDirectory:
         return self._attempt("result", lambda: write_text(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
 
     def add_event(self, event: Mapping[str, Any]) -> bool:
-        """Append a line to the events; what a failed write left behind is cut off first."""
-        return self._attempt("events", lambda: self._add_event(event))
+        """Append a line to the events, after those that could not be written before."""
+        self._waiting += json.dumps(event).encode() + b"\n"
+        return self._attempt("events", self._add_events)
 
     def rewind(self, events_bytes: int) -> list[dict[str, Any]]:
         """Cut the events off where a checkpoint was written, and give those before. Raises ``OSError``."""
@@ -155,10 +157,12 @@ class RunDirectory:
         for old in set(os.listdir(folder)) - front.keys():
             (folder / old).unlink()
 
-    def _add_event(self, event: Mapping[str, Any]) -> None:
+    def _add_events(self) -> None:
+        """Write the events that wait; what a failed write left behind is cut off first."""
         with (self.path / EVENTS).open("ab") as file:
             file.truncate(self.events_bytes)
-            file.write(json.dumps(event).encode() + b"\n")
+            file.write(self._waiting)
+        self._waiting = b""
         self.events_bytes = (self.path / EVENTS).stat().st_size
 
     def _attempt(self, what: str, action: Callable[[], None]) -> bool:

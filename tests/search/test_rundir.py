@@ -137,6 +137,15 @@ def test_what_has_no_room_is_reported_once_and_leaves_nothing(tmp_path):
     assert directory.save_checkpoint(bytes(2000)) and len(said) == 2 and "works again" in said[1]
 
 
+def test_events_that_had_no_room_are_written_later(tmp_path):
+    directory = RunDirectory(tmp_path, lambda message: None)
+    (tmp_path / rundir.EVENTS).mkdir()
+    assert not directory.add_event({"a": 1}) and not directory.add_event({"b": 2})
+    (tmp_path / rundir.EVENTS).rmdir()
+    assert directory.add_event({"c": 3})
+    assert (tmp_path / rundir.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n{"c": 3}\n'
+
+
 def test_a_torn_event_is_cut_off(tmp_path):
     directory = RunDirectory(tmp_path, print)
     directory.add_event({"a": 1})
