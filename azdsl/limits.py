@@ -29,6 +29,12 @@ MAX_NESTING = 100
 MAX_ERRORS = 1000
 """Errors after which the rest of a text is not looked at."""
 
+MAX_RUNS = 10_000
+"""Runs of each algorithm in a comparison."""
+
+MAX_SEED = 2**63 - 1
+"""The largest seed of a search."""
+
 MAX_DATA_BYTES = 2**32
 """Bytes of the largest data file, unpacked: an archive can claim any size."""
 

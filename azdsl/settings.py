@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, cast
 
-from azdsl.limits import MAX_FEATURES, MAX_INSTRUCTIONS, MAX_REGISTERS
+from azdsl.limits import MAX_FEATURES, MAX_INSTRUCTIONS, MAX_REGISTERS, MAX_SEED
 from azdsl.schema import Range as Range
 from azdsl.schema import SettingsError as SettingsError
 from azdsl.schema import check
@@ -79,7 +79,7 @@ class Search:
     setup: Range = _key(Range(1, 21), "instructions in Setup: a number or a range such as 1..21", 0, MAX_INSTRUCTIONS)
     predict: Range = _key(Range(1, 21), "instructions in Predict", 0, MAX_INSTRUCTIONS)
     learn: Range = _key(Range(1, 45), "instructions in Learn", 0, MAX_INSTRUCTIONS)
-    seed: int = _key(0, "seed of everything random", 0, 2**63 - 1)
+    seed: int = _key(0, "seed of everything random", 0, MAX_SEED)
     islands: int = _key(2, "separate populations that exchange programs; results depend on it", 1, 4096)
     migrants: float = _key(0.01, "share of each island replaced from another one after every epoch", 0.0, 1.0)
     exchange: str = _key(

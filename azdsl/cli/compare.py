@@ -13,6 +13,7 @@ from azdsl.cli import DONE, INTERRUPTED
 from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
 from azdsl.cli.options import apply_options, experiment_options
 from azdsl.comparison import REPETITIONS
+from azdsl.limits import MAX_RUNS, MAX_SEED
 from azdsl.settings import ALGORITHMS
 
 LINE_SECONDS = 5.0
@@ -25,19 +26,23 @@ def seed_list(text: str) -> list[int]:
     """The seeds that ``0:20`` (the end excluded) or ``1,2,5`` mean."""
     first, colon, end = text.partition(":")
     try:
-        seeds = list(range(int(first), int(end))) if colon else [int(part) for part in text.split(",")]
+        parts = [int(first), int(end)] if colon else [int(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"{text!r} is neither a range such as 0:20 nor a list such as 1,2,5") from None
-    if not seeds or min(seeds) < 0:
+    if min(parts) < 0 or (colon and parts[0] >= parts[1]):
         raise click.BadParameter(f"{text!r} names no seed, or one below 0")
-    return seeds
+    if max(parts) > MAX_SEED + bool(colon):
+        raise click.BadParameter(f"{text!r} names a seed above {MAX_SEED}, which is the largest")
+    if (parts[1] - parts[0] if colon else len(parts)) > MAX_RUNS:
+        raise click.BadParameter(f"{text!r} names more than {MAX_RUNS:,} seeds")
+    return list(range(*parts)) if colon else parts
 
 
 @click.command()
 @click.argument("seed_file", metavar="SEED.az", type=click.Path(allow_dash=True))
 @click.option("--algorithms", metavar="NAMES", help=f"Some of {', '.join(ALGORITHMS)} [all].")
 @click.option("--seeds", type=seed_list, metavar="RANGE", help="Seeds: 0:20 are 0 to 19, or a list such as 1,2,5.")
-@click.option("--repetitions", type=click.IntRange(1), help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].")
+@click.option("--repetitions", type=click.IntRange(1, MAX_RUNS), help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory to write, or to go on with (default: one in runs/).")
 @click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves: a .png, .svg or .pdf (extra plot).")
 @click.option("--workers", type=click.IntRange(1), help="Runs at the same time (default: one a core); no effect on the result.")

@@ -147,6 +147,11 @@ def test_the_command(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--seeds", "5:5"], "names no seed"),
+        (["--seeds", "-1,2"], "below 0"),
+        (["--seeds", f"0:{10**20}"], "names a seed above"),
+        (["--seeds", "9223372036854775808"], "names a seed above"),
+        (["--seeds", "0:10001"], "more than 10,000 seeds"),
+        (["--repetitions", "10001"], "10001 is not in the range"),
         (["--seeds", "a"], "neither a range such as 0:20"),
         (["--seeds", "0:2", "--repetitions", "3"], "exclude each other"),
         (["--algorithm", "reinforce"], "--algorithms NAMES"),
