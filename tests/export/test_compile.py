@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import ctypes
 import importlib.util
 import json
@@ -19,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import LINEAR
 from strategies import METRICS, random_program, random_tasks
@@ -27,10 +25,7 @@ from strategies import METRICS, random_program, random_tasks
 import azdsl
 from azdsl.codegen.aot import SHORT, Spec
 from azdsl.export import bundle
-from azdsl.export.errors import ExportError
-from azdsl.export.header import check_prefix, comment, default_prefix, header
 from azdsl.export.model import make_spec
-from azdsl.export.wrapper import wrapper
 from azdsl.ir import Program
 from azdsl.ops import OPS
 
@@ -364,68 +359,3 @@ def test_large_intermediate_values_live_in_the_model() -> None:
     )
     X = np.random.default_rng(4).normal(size=(3, 80)) / 10
     assert same(azdsl.compile(program, features=80).predict(X), Expected(program, 80).predict(X))
-
-
-names = st.text(st.sampled_from("*/\\\"'\n\r\0 ?%{}#;$`abé—Z9_.-") | st.characters(codec="utf-8"), max_size=60)
-
-ATTACKS = [
-    "*/ int stolen; /*",
-    "x\n#define AZ_OK 1\n",
-    "x??/\n*/ int stolen;",
-    "\\",
-    'x"; stolen = 1 #',
-    "x'; stolen = 1 #",
-    "x\nstolen = 1\n",
-    '""" ; stolen = 1 #',
-    "é\u2028stolen = 1",
-]
-"""Names that would be code if they stood in a file as they are: in C, in Python between quotes of either kind, or both."""
-
-
-def without_library(module: str) -> tuple[str, str]:
-    """What Python reads in a module, and the library's name that it reads there."""
-    tree = ast.parse(module)
-    (name,) = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LIBRARY"]
-    assert isinstance(name.value, ast.Constant)
-    library, name.value.value = name.value.value, ""
-    return ast.dump(tree), library
-
-
-def examples(function: Any) -> Any:
-    """The property, tried on every attack too."""
-    for attack in ATTACKS:
-        function = example(attack)(function)
-    return function
-
-
-@examples
-@given(name=names)
-def test_hostile_names_cannot_put_code_into_files(name: str) -> None:
-    spec = make_spec(azdsl.parse(LINEAR), 2)
-    module = wrapper([spec], name, "0")
-    assert without_library(module) == (without_library(wrapper([spec], "plain", "0"))[0], name)
-    assert f"LIBRARY = {name!a}\n" in module  # it was there to be escaped
-    prefix = default_prefix(name)
-    assert check_prefix(prefix) == prefix
-    text = header([make_spec(azdsl.parse(LINEAR), 2, prefix=f"{prefix}_")], "0")
-    assert text.count("/*") == text.count("*/")
-    inside = comment(name)
-    assert not any(mark in inside for mark in ("*/", "/*", "\\", "??"))
-
-
-def test_hostile_names_would_be_code_without_escaping() -> None:
-    """The test above means something: between plain quotes, or in a comment, these names are code."""
-    works = set()
-    for attack in ATTACKS:
-        for quote in ("'", '"', '"""'):
-            with contextlib.suppress(SyntaxError):
-                if len(ast.parse(f"LIBRARY = {quote}{attack}{quote}\n").body) > 1:
-                    works.add(attack)
-    assert len(works) >= 3
-    assert sum("*/" in attack or "??/" in attack for attack in ATTACKS) >= 2
-
-
-@pytest.mark.parametrize("prefix", ["", "1a", "a b", "a-b", "é", "a\n", 'a"', "*/", "a" * 49])
-def test_prefixes_that_are_no_identifiers(prefix: str) -> None:
-    with pytest.raises(ExportError, match="is no C identifier"):
-        check_prefix(prefix)
