@@ -123,8 +123,9 @@ def test_scaling_uses_the_training_rows_of_each_task(tmp_path):
     assert tasks.mean_rmse() == pytest.approx(raw.mean_rmse())
 
 
-def test_constant_feature_becomes_zero(csv_task):
-    tasks = csv_task(ordinary() | {"b": [0.1] * 40})
+@pytest.mark.parametrize("column", [[0.1] * 40, [0.0, 5e-324] * 20, [1e-170, -1e-170] * 20])
+def test_feature_without_spread_becomes_zero(csv_task, column):
+    tasks = csv_task(ordinary() | {"b": column})
     assert (tasks.train_X[..., 1] == 0).all()
     assert (tasks.valid_X[..., 1] == 0).all()
 
