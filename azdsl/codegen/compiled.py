@@ -113,6 +113,14 @@ def inline(function: Function) -> Function:
     return _compile(function, forceinline=True)
 
 
+def merged(function: Function) -> Function:
+    """The same for a step with a single caller: it becomes part of the caller before types are inferred.
+
+    A layer of ``inline`` functions is compiled once more in every layer above it; that of the largest takes seconds.
+    """
+    return _compile(function, inline="always")
+
+
 def _compile(function: Function, **options: Any) -> Function:
     options |= {"nogil": True, "error_model": "numpy", "_nrt": False}
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_directory())

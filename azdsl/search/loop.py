@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from azdsl.codegen.compiled import inline, jit
+from azdsl.codegen.compiled import inline, jit, merged
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals
 from azdsl.search.cache import Cache, find, put, replace
@@ -91,7 +91,7 @@ def store(cache: Cache, known: Any, key: Any, fitness: Any) -> None:
         put(cache, key, fitness)
 
 
-@inline
+@merged
 def measure(space: Space, island: Island, scratch: Scratch, engine: Any, key: Any) -> Any:
     """Fitness of the live program in ``scratch``, whose hash is ``key``, by FEC, hurdles or in full; how it was found."""
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
