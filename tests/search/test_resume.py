@@ -140,6 +140,14 @@ def test_a_finished_run_has_nothing_to_do(tmp_path, whole):
 
 
 
+@pytest.fixture
+def heeded():
+    """Hang-ups are heeded, here and in processes started from here, even if the tests were started with ``nohup``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "azdsl", "evolve", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -147,6 +155,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.usefixtures("heeded")
 def test_signals_stop_a_run_and_keep_the_result(tmp_path, number):
     seed = tmp_path / "seed.az"
     seed.write_text(str(small(max_evals=None)))
@@ -163,6 +172,7 @@ def test_signals_stop_a_run_and_keep_the_result(tmp_path, number):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals as POSIX has them")
+@pytest.mark.usefixtures("heeded")
 def test_a_terminal_that_goes_away_stops_a_run_and_keeps_the_result(tmp_path):
     """As when a connection over ssh breaks: the display can no longer write, and the signal may come twice."""
     import fcntl
@@ -191,6 +201,7 @@ def test_a_terminal_that_goes_away_stops_a_run_and_keeps_the_result(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.usefixtures("heeded")
 def test_a_second_hang_up_and_nohup():
     with interruptible() as asked:
         signal.raise_signal(signal.SIGHUP)
