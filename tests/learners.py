@@ -10,3 +10,14 @@ def Learn():
   v2 = s4 * v0
   v1 = v1 + v2
 """
+
+SOFTMAX = """def Setup():
+  s2 = 0.1
+def Predict():
+  v2 = dot(m1, v0)
+def Learn():
+  v3 = v1 - v2
+  v3 = s2 * v3
+  m2 = outer(v3, v0)
+  m1 = m1 + m2
+"""

@@ -8,21 +8,10 @@ import pickle
 
 import numpy as np
 import pytest
+from learners import LINEAR as TEXT
 
 import azdsl
 from azdsl.api import combined
-
-TEXT = """\
-def Setup():
-  s2 = 0.01
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
 
 
 @pytest.fixture

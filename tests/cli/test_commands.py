@@ -9,25 +9,14 @@ import stat
 from pathlib import Path
 
 import pytest
+from learners import LINEAR as LEARNER
 
 from azdsl.cli import COMMANDS, main
 from azdsl.ops import OPS
 
 ROOT = Path(__file__).parents[2]
 
-LINEAR = """\
-# stochastic gradient descent
-task linear(features=4, tasks=10)
-def Setup():
-  s2 = 0.01
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
+LINEAR = f"# stochastic gradient descent\ntask linear(features=4, tasks=10)\n{LEARNER}"
 
 DEAD = """\
 def Setup():

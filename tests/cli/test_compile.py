@@ -12,22 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from learners import LINEAR as LEARNER
 
 import azdsl
 from azdsl.cli import main
 
-LINEAR = """\
-task linear(features=3)
-def Setup():
-  s2 = 0.01
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
+LINEAR = f"task linear(features=3)\n{LEARNER}"
 BARE = LINEAR.split("\n", 1)[1]
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 

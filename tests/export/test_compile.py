@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learners import LINEAR
+from learners import LINEAR, SOFTMAX
 from strategies import METRICS, random_program, random_tasks
 
 import azdsl
@@ -35,17 +35,6 @@ from machine import Expected, same
 warnings.filterwarnings("ignore", message="training stopped")
 pytestmark = pytest.mark.filterwarnings("ignore:training stopped:RuntimeWarning")
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
-
-SOFTMAX = """def Setup():
-  s2 = 0.1
-def Predict():
-  v2 = dot(m1, v0)
-def Learn():
-  v3 = v1 - v2
-  v3 = s2 * v3
-  m2 = outer(v3, v0)
-  m1 = m1 + m2
-"""
 
 
 def write(tmp_path: Path, specs: list[Spec], kinds: str = "shared,header,python") -> dict[str, Path]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from learners import SOFTMAX
 
 import azdsl
 from azdsl import tasks as make
@@ -39,16 +40,6 @@ def Learn():
   s4 = s3 * s2
   v2 = s4 * v0
   v1 = v1 + v2
-"""
-SOFTMAX = """def Setup():
-  s2 = 0.1
-def Predict():
-  v2 = dot(m1, v0)
-def Learn():
-  v3 = v1 - v2
-  v3 = s2 * v3
-  m2 = outer(v3, v0)
-  m1 = m1 + m2
 """
 RANDOM = LINEAR.replace("0.02\n", "0.02\n  v1 = gaussian(0.0, 0.1)\n")
 SEEDS = {"linear": LINEAR, "rmse": RANDOM, "accuracy": LINEAR, "multiclass": SOFTMAX}
