@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
+from azdsl.schema import check_names
 from azdsl.settings import TASKS, Range, Registers, Search, SettingsError, Task, keys, located, location_key
 
 RANGES = ("setup", "predict", "learn")
@@ -156,11 +157,7 @@ def _mutations(mutations: tuple[str, ...] | None, given: Mapping[str, Any]) -> t
     from azdsl.settings import MUTATIONS
 
     names = tuple(name.strip() for name in _list_text(given["mutations"]).split(",") if name.strip())
-    for name in names:
-        if name not in MUTATIONS:
-            raise SettingsError("mutations", f"unknown mutation {name!r}: use some of {', '.join(MUTATIONS)}")
-    if not names:
-        raise SettingsError("mutations", f"no mutation is named: use some of {', '.join(MUTATIONS)}")
+    check_names("mutations", "mutation", names, MUTATIONS)
     return names
 
 

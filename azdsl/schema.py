@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,15 @@ class Range:
 def keys(schema: Any) -> Iterator[dataclasses.Field[Any]]:
     """The fields of a schema class that a file may set."""
     return (f for f in dataclasses.fields(schema) if "help" in f.metadata)
+
+
+def check_names(key: str, noun: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """Raise ``SettingsError`` for a name of what ``noun`` says that is not known, or if there is no name at all."""
+    for name in names:
+        if name not in known:
+            raise SettingsError(key, f"unknown {noun} {name!r}: use some of {', '.join(known)}")
+    if not names:
+        raise SettingsError(key, f"no {noun} is named: use some of {', '.join(known)}")
 
 
 def check(settings: Any) -> None:

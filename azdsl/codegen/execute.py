@@ -189,26 +189,14 @@ def evaluate(
     constants: NDArray[np.float64],
     task_fitness: NDArray[np.float64],
     linked: bool,
-) -> bool:
-    """Write a live packed program's fitness per task (float64[T]); whether every task stopped early.
-
-    ``linked``: the program is the one that an engine with the same memory ran last.
-    """
-    return evaluate_blocks(engine, lengths, code, constants, task_fitness, linked, 0, engine.arguments.shape[0])
-
-
-@inline
-def evaluate_blocks(
-    engine: Engine,
-    lengths: NDArray[np.int64],
-    code: NDArray[np.uint64],
-    constants: NDArray[np.float64],
-    task_fitness: NDArray[np.float64],
-    linked: bool,
     first: int,
     end: int,
 ) -> bool:
-    """``evaluate`` on the blocks from ``first`` to before ``end``, and on their tasks alone."""
+    """Write a live packed program's fitness for each task of the blocks from ``first`` to before ``end`` (float64[T]);
+    whether every one of them stopped early.
+
+    ``linked``: the program is the one that an engine with the same memory ran last.
+    """
     stopped = _run(engine, lengths, code, constants, linked, first, end)
     for block in range(first, end):
         for lane in range(engine.tasks[block]):
@@ -243,4 +231,5 @@ def evaluate_many(
     """``evaluate`` for P programs that follow each other in ``code``; ``task_fitness`` is float64[P, T]."""
     for p in range(starts.shape[0]):
         end = starts[p] + lengths[p].sum()
-        evaluate(engine, lengths[p], code[starts[p] : end], constants[starts[p] : end], task_fitness[p], False)
+        live, values = code[starts[p] : end], constants[starts[p] : end]
+        evaluate(engine, lengths[p], live, values, task_fitness[p], False, 0, engine.arguments.shape[0])

@@ -17,6 +17,7 @@ from azdsl.comparison import BUDGET, REPETITIONS, store
 from azdsl.comparison.result import Comparison
 from azdsl.comparison.runs import Run, one_run, settings_of
 from azdsl.experiment import Experiment
+from azdsl.schema import check_names
 from azdsl.search import rundir
 from azdsl.search.evolve import RUNS
 from azdsl.search.workers import default_workers, interruptible
@@ -82,11 +83,7 @@ def compare(
 def _algorithms(names: Sequence[str] | None) -> list[str]:
     """The algorithms asked for, each once. Raises ``SettingsError`` for one that does not exist."""
     chosen = list(dict.fromkeys(ALGORITHMS if names is None else names))
-    for name in chosen:
-        if name not in ALGORITHMS:
-            raise SettingsError("algorithms", f"unknown algorithm {name!r}: use some of {', '.join(ALGORITHMS)}")
-    if not chosen:
-        raise SettingsError("algorithms", f"no algorithm is named: use some of {', '.join(ALGORITHMS)}")
+    check_names("algorithms", "algorithm", chosen, ALGORITHMS)
     return chosen
 
 

@@ -10,7 +10,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from azdsl.codegen.engine import Engine, EngineHandle, build_engine
-from azdsl.codegen.execute import evaluate, evaluate_blocks, trace
+from azdsl.codegen.execute import evaluate, trace
 from azdsl.codegen.protocol import Field
 from azdsl.experiment import Experiment
 from azdsl.ops import OPS
@@ -106,7 +106,8 @@ def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: An
         return None
 
     def implementation(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
-        return evaluate(engine.full, lengths, code, constants, task_fitness, engine.linked)
+        blocks = engine.full.arguments.shape[0]
+        return evaluate(engine.full, lengths, code, constants, task_fitness, engine.linked, 0, blocks)
 
     return implementation
 
@@ -130,7 +131,7 @@ def _hurdle(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, t
     def implementation(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
         first, end = engine.spans[number], engine.spans[number + 1]
         linked = engine.linked or number > 0
-        evaluate_blocks(engine.stages, lengths, code, constants, task_fitness, linked, first, end)
+        evaluate(engine.stages, lengths, code, constants, task_fitness, linked, first, end)
         return engine.stages.first[end - 1] + engine.stages.tasks[end - 1]
 
     return implementation

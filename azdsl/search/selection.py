@@ -60,7 +60,7 @@ class Judge:
         engine, found = self._engines.engines.full, []
         for program in programs:
             packed, task_fitness = program.packed(self.select.multiclass), np.zeros(self.select.tasks)
-            run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness, False)
+            run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments))
             found.append(float(combined(self.space, task_fitness)))
         return found
 

@@ -15,6 +15,7 @@ from azdsl.api import combined, evaluate
 from azdsl.experiment import Experiment
 from azdsl.ir import Program
 from azdsl.overrides import override
+from azdsl.schema import check_names
 from azdsl.search.draws import draw_seed
 from azdsl.settings import SettingsError
 from azdsl.syntax import parse, parse_experiment, read_source
@@ -182,11 +183,7 @@ def tune_text(
 ) -> Tuned:
     """``tune`` on a file's text and what it says, settings applied; paths count from ``base_dir``."""
     began = time.monotonic()
-    for name in methods:
-        if name not in METHODS:
-            raise SettingsError("method", f"unknown method {name!r}: use some of {', '.join(METHODS)}")
-    if not methods:
-        raise SettingsError("method", f"no method is named: use some of {', '.join(METHODS)}")
+    check_names("method", "method", methods, METHODS)
     if evals < 1:
         raise SettingsError("evals", f"evals={evals}: at least one evaluation is needed")
     task, seed = experiment.task or DEFAULT_TASK, experiment.search.seed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import resource
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from learners import LINEAR as LEARNER
+from modules import imported
 
 import azdsl
 from azdsl.cli import main
@@ -34,14 +34,6 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
         return status, out, err
 
     return call
-
-
-def imported(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @needs_cc

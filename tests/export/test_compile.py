@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import json
 import pickle
 import re
@@ -20,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import LINEAR, SOFTMAX
+from modules import imported
 from strategies import METRICS, random_program, random_tasks
 
 import azdsl
@@ -39,14 +39,6 @@ needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 
 def write(tmp_path: Path, specs: list[Spec], kinds: str = "shared,header,python") -> dict[str, Path]:
     return bundle.write(specs, tmp_path / "lib.so", bundle.parse_kinds(kinds))
-
-
-def imported(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def case(number: int, max_length: int = 8) -> tuple[Program, Any, dict[str, Any], np.ndarray]:

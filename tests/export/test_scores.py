@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 import shutil
@@ -11,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from learners import LINEAR as LEARNER
 from learners import SOFTMAX
+from modules import imported
 
 import azdsl
 from azdsl import tasks as make
@@ -31,16 +32,7 @@ SEARCH = Search(
     islands=1, epoch=200, cache=500, max_evals=600,
 )  # fmt: skip
 
-LINEAR = """def Setup():
-  s2 = 0.02
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
+LINEAR = LEARNER.replace("0.01", "0.02")
 RANDOM = LINEAR.replace("0.02\n", "0.02\n  v1 = gaussian(0.0, 0.1)\n")
 SEEDS = {"linear": LINEAR, "rmse": RANDOM, "accuracy": LINEAR, "multiclass": SOFTMAX}
 
@@ -119,14 +111,6 @@ def of_numpy(metric: str) -> Any:
     """The NumPy file's scores, before anything is made of them."""
     squash = {"accuracy": lambda s: 1.0 / (1.0 + np.exp(-s))}.get(metric, lambda s: s)
     return lambda model, X: squash(model.scores(X))
-
-
-def imported(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("export", ["memory", "python", "numpy"])
