@@ -6,23 +6,32 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from azdsl.api import BACKENDS, Evaluation, evaluate
+from azdsl.api import BACKENDS, evaluate
 from azdsl.cli import DONE, NOT_REACHED
-from azdsl.cli.files import load_experiment, located, path_option
+from azdsl.cli import rivals as compared
+from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text
 from azdsl.experiment import Experiment
 from azdsl.settings import FileTask, Task
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from azdsl.tasks import Role
 
 METRICS = ("rmse", "accuracy", "multiclass")
 ROLES = ("search", "select", "test")
+
+
+def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[tuple[int, ...]]:
+    return list(map(compared.lines, values))
 
 
 @click.command()
@@ -36,6 +45,8 @@ ROLES = ("search", "select", "test")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of tasks and random draws (default: what the file says).")
 @click.option("--on", "role", type=click.Choice(ROLES), default="test", help="Tasks of the search, of selection or of the test [test].")
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs the program [auto].")
+@click.option("--against", multiple=True, type=click.Path(), metavar="OTHER", help="Compare with the program in OTHER on the same tasks.")
+@click.option("--without", multiple=True, callback=_groups, metavar="LINES", help="Compare with FILE without these lines: 12 or 12,15..17.")
 @click.option("--target", type=float, help="Exit with 1 when the fitness is below this.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 def command(files: Sequence[str], **options: Any) -> int:
@@ -45,12 +56,18 @@ def command(files: Sequence[str], **options: Any) -> int:
     without one is scored on the built-in default, and the output says so. FILE may be - for standard input.
     --on search and --on select give the scores that a run stored, to the last bit.
 
+    A comparison is paired: every program is scored on the same tasks, those of FILE, with the same settings. Printed is
+    FILE's mean fitness minus the other's, and the mean's 95 % interval (Student's t over tasks).
+
     \b
     Example:
       azdsl score best.az --tasks 1000
+      azdsl score best.az --against seed.az --without 14 --without 15,17..18
       azdsl score best.az --data prices.csv --target-column price
       azdsl score --on search runs/linear-1/hall_of_fame/*.az
     """
+    if options["without"] and len(files) > 1:
+        raise click.UsageError("--without takes one FILE: its numbers are lines of that file")
     statuses = []
     for file in files:
         if len(files) > 1 and not options["as_json"]:
@@ -60,12 +77,25 @@ def command(files: Sequence[str], **options: Any) -> int:
 
 
 def _score(
-    file: str, role: Role, tasks: int | None, seed: int | None, backend: str, target: float | None, as_json: bool, **data: Any
+    file: str,
+    role: Role,
+    tasks: int | None,
+    seed: int | None,
+    backend: str,
+    against: Sequence[str],
+    without: Sequence[Sequence[int]],
+    target: float | None,
+    as_json: bool,
+    **data: Any,
 ) -> int:
     """Score one file and print it; the exit status."""
     from azdsl import tasks as make
+    from azdsl.comparison.paired import difference
+    from azdsl.syntax import parse_experiment
 
-    experiment = load_experiment(file)
+    text = read_text(file)
+    experiment = parse_experiment(text, "<stdin>" if file == STANDARD_INPUT else file)
+    others = compared.rivals(text, file, against, without)
     task, directory = _task(experiment, file, data)
     default = task is None
     task = task or make.DEFAULT_TASK
@@ -75,7 +105,7 @@ def _score(
     task_set = make.build(task, seed, role, directory)
     search = experiment.search
     result = evaluate(
-        experiment.program,
+        [experiment.program, *(other.program for other in others)],
         task_set,
         backend,
         seed=_draws(seed, role),
@@ -84,16 +114,19 @@ def _score(
         combine=search.combine,
         announce=_announce,
     )
-    reached = None if target is None else result.fitness >= target
+    fitness, task_fitness = result.fitness.tolist(), result.task_fitness
+    reached = None if target is None else fitness[0] >= target
+    differences = [difference(task_fitness[0], scores) for scores in task_fitness[1:]]
     facts = {
         "file": file,
-        **_facts(result, task_set),
+        **_facts(fitness[0], task_fitness[0], task_set),
         "combine": search.combine,
         "seed": seed,
         "on": role,
         "backend": backend,
         "target": target,
         "reached": reached,
+        "compared": list(map(compared.facts, others, fitness[1:], differences)),
     }
     if as_json:
         click.echo(json.dumps(facts))
@@ -103,6 +136,8 @@ def _score(
         sizes = {"tasks": task_set.tasks, "train": task_set.train_X.shape[1], "valid": task_set.valid_X.shape[1]}
         click.echo(f"{make.describe(replace(task, **sizes))}, seed {seed}")
         click.echo(_summary(facts))
+        for other in map(partial(compared.told, accuracy=task_set.metric != "rmse"), others, fitness[1:], differences):
+            click.echo(other)
     return NOT_REACHED if reached is False else DONE
 
 
@@ -133,11 +168,10 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
     return FileTask(**{key: value for key, value in keys.items() if value is not None}), Path()
 
 
-def _facts(result: Evaluation, tasks: TaskSet) -> dict[str, Any]:
+def _facts(together: float, fitness: NDArray[np.float64], tasks: TaskSet) -> dict[str, Any]:
     """All figures of a score. The error is in the target's own units, over the tasks that did not fail."""
-    fitness = result.task_fitness
     facts: dict[str, Any] = {
-        "fitness": result.fitness,
+        "fitness": together,
         "tasks": len(fitness),
         "std": float(fitness.std()),
         "min": float(fitness.min()),

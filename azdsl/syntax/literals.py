@@ -1,15 +1,15 @@
-"""The numbers written in a file's functions: where they stand, and the text with others in their places."""
+"""The numbers and statements in a file's functions: where they stand, and the text with others in their places or without."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from azdsl.diagnostics import Source, SyntaxError
 from azdsl.ir import format_constant
 from azdsl.syntax.reader import read
-from azdsl.syntax.report import Report
+from azdsl.syntax.report import Line, Report
 from azdsl.syntax.tree import Assign, Bare, Declare, Entry, Function, Name, Node, Number
 
 
@@ -26,19 +26,17 @@ class Literal:
 
 def literals(text: str) -> tuple[Literal, ...]:
     """The numbers in the functions of ``text``, in order. Raises ``SyntaxError`` if a statement has no valid shape."""
-    report = Report(Source(text, "<text>"))
     found = []
-    inside = False
-    for line, statement in read(report):
-        inside = inside or isinstance(statement, Function)
-        if inside and isinstance(statement, Assign | Declare | Bare):
-            for node in _numbers(statement):
-                start = line.start + node.start
-                number = text.count("\n", 0, start) + 1
-                found.append(Literal(start, line.start + node.end, node.value, number, _target(statement)))
-    if report.found:
-        raise SyntaxError(report.found, report.source)
+    for line, statement in _statements(text):
+        for node in _numbers(statement):
+            start = line.start + node.start
+            found.append(Literal(start, line.start + node.end, node.value, _number(text, start), _target(statement)))
     return tuple(found)
+
+
+def statement_lines(text: str) -> tuple[int, ...]:
+    """The 1-based lines of the statements in the functions of ``text``. Raises ``SyntaxError`` if one has no valid shape."""
+    return tuple(_number(text, line.start) for line, _ in _statements(text))
 
 
 def with_values(text: str, values: Mapping[Literal, float]) -> str:
@@ -46,6 +44,30 @@ def with_values(text: str, values: Mapping[Literal, float]) -> str:
     for literal in sorted(values, key=lambda literal: -literal.start):
         text = text[: literal.start] + format_constant(values[literal]) + text[literal.end :]
     return text
+
+
+def without_lines(text: str, numbers: Collection[int]) -> str:
+    """``text`` with blank lines in the places of some, so that the others keep their numbers."""
+    return "\n".join("" if at in numbers else row for at, row in enumerate(text.split("\n"), 1))
+
+
+def _statements(text: str) -> list[tuple[Line, Assign | Declare | Bare]]:
+    """The statements in the functions. Raises ``SyntaxError``."""
+    report = Report(Source(text, "<text>"))
+    found = []
+    inside = False
+    for line, statement in read(report):
+        inside = inside or isinstance(statement, Function)
+        if inside and isinstance(statement, Assign | Declare | Bare):
+            found.append((line, statement))
+    if report.found:
+        raise SyntaxError(report.found, report.source)
+    return found
+
+
+def _number(text: str, start: int) -> int:
+    """The line that an offset is in, from 1."""
+    return text.count("\n", 0, start) + 1
 
 
 def _target(statement: Assign | Declare | Bare) -> str:

@@ -180,6 +180,64 @@ def test_score_on_fresh_tasks(run, linear):
     assert other["fitness"] != again["fitness"]
 
 
+def test_score_compares_on_the_same_tasks(run, linear, tmp_path):
+    slow = tmp_path / "slow.az"
+    slow.write_text(LINEAR.replace("0.01", "0.001").replace("tasks=10", "tasks=3, test_tasks=2"))
+    options = ("--backend", "reference", "--tasks", 4)
+    facts = json.loads(run("score", linear, *options, "--against", slow, "--without", "8,10..11", "--without", 11, "--json")[1])
+    alone = [json.loads(run("score", file, *options, "--json")[1]) for file in (linear, slow)]
+    against, unlearned, third = facts["compared"]
+    assert facts["task_fitness"] == alone[0]["task_fitness"]
+    assert against["name"] == f"against {slow}" and against["fitness"] == alone[1]["fitness"]
+    pairs = zip(alone[0]["task_fitness"], alone[1]["task_fitness"], strict=True)
+    assert against["difference"]["tasks"] == [a - b for a, b in pairs]
+    assert against["difference"]["low"] < against["difference"]["mean"] < against["difference"]["high"]
+    assert (unlearned["name"], third["name"]) == ("without lines 8, 10, 11", "without line 11")
+    cut = tmp_path / "cut.az"
+    cut.write_text("".join(line for at, line in enumerate(LINEAR.splitlines(True), 1) if at not in (8, 10, 11)))
+    assert json.loads(run("score", cut, *options, "--json")[1])["fitness"] == unlearned["fitness"]
+    status, out, _ = run("score", linear, *options, "--without", 8)
+    assert status == 0 and "without line 8: 0." in out and "better on 4 of 4 tasks, worse on 0" in out
+    assert "%" not in run("score", linear, "--backend", "reference", "--tasks", 1, "--without", 8)[1], "no interval of one task"
+
+
+def test_score_compares_accuracy_in_points(run):
+    pytest.importorskip("sklearn")
+    example = ROOT / "examples" / "logistic.az"
+    status, out, _ = run("score", example, "--against", ROOT / "examples" / "nearest_mean.az", "--backend", "vm")
+    assert status == 0 and " %, difference +" in out and " points (95 %: " in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--without", "1"], "line 1 of"),
+        (["--without", "99"], "they are in lines 4 to 11"),
+        (["--without", "3"], "line 3 of"),
+        (["--without", "9..7"], "'9..7' names no lines"),
+        (["--without", "rate"], "'rate' names no lines"),
+        (["--without", "0"], "'0' names no lines"),
+        (["--against", "nowhere.az"], "nowhere.az"),
+        (["--without", "8", "--without", ""], "'' names no lines"),
+    ],
+)
+def test_score_refuses_to_compare_with_nothing(run, linear, options, message):
+    status, out, err = run("score", linear, "--backend", "reference", *options)
+    assert (status, out) == (2, "") and message in err
+
+
+def test_score_without_lines_of_several_files(run, linear):
+    status, _, err = run("score", linear, linear, "--without", 8)
+    assert status == 2 and "--without takes one FILE" in err
+
+
+def test_score_without_the_only_line_of_a_name(run, tmp_path):
+    path = tmp_path / "named.az"
+    path.write_text("def Predict():\n  a = norm(features)\n  prediction = a + a\n")
+    status, _, err = run("score", path, "--without", 2)
+    assert status == 2 and err.startswith(f"{path} without line 2:3:16: error: a is read but never assigned")
+
+
 def test_score_target(run, linear):
     options = (linear, "--backend", "reference", "--tasks", 2)
     assert run("score", *options, "--target", 0.01)[0] == 0
