@@ -29,6 +29,9 @@ MAX_NESTING = 100
 MAX_ERRORS = 1000
 """Errors after which the rest of a text is not looked at."""
 
+MAX_HURDLES = 8
+"""Hurdles that a search may have."""
+
 MAX_RUNS = 10_000
 """Runs of each algorithm in a comparison."""
 

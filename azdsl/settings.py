@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, cast
 
-from azdsl.limits import MAX_FEATURES, MAX_INSTRUCTIONS, MAX_REGISTERS, MAX_SEED
+from azdsl.limits import MAX_FEATURES, MAX_HURDLES, MAX_INSTRUCTIONS, MAX_REGISTERS, MAX_SEED
 from azdsl.schema import Range as Range
 from azdsl.schema import SettingsError as SettingsError
 from azdsl.schema import check
@@ -42,10 +42,6 @@ class Stage:
         if stage.train < 1 or (stage.tasks is not None and stage.tasks < 1):
             raise ValueError("a hurdle needs an example and a task")
         return stage
-
-
-MOST_HURDLES = 8
-"""Hurdles that a search may have."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +84,8 @@ class Search:
     )
     epoch: int | None = _key(None, "candidates of each island between exchanges (default: about a second's work)", 1)
     restart: int | None = _key(None, "candidates after which an island that has not reached the target starts afresh", 1)
+    tasks_per_evaluation: int | None = _key(None, "tasks that a program is evaluated on, others from time to time (default: all)", 1)
+    redraw: int | None = _key(None, "candidates of each island between draws of other tasks (default: ten populations)", 1)
     fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
     fec_examples: int = _key(10, "training and validation examples that functional equivalence looks at", 1)
     hurdles: str | None = _key(
@@ -115,10 +113,12 @@ class Search:
             lengths: Range = getattr(self, name)
             if lengths.least > lengths.most:
                 raise SettingsError(name, f"{name}={lengths}: the range is empty; write it as least..most")
-        if len(self.stages) > MOST_HURDLES:
-            raise SettingsError("hurdles", f"hurdles={self.hurdles}: there can be {MOST_HURDLES} at most")
+        if len(self.stages) > MAX_HURDLES:
+            raise SettingsError("hurdles", f"hurdles={self.hurdles}: there can be {MAX_HURDLES} at most")
         if self.proxy and not self.stages:
             raise SettingsError("proxy", "proxy=true needs hurdles to predict at, such as hurdles='100'")
+        if self.redraw is not None and self.tasks_per_evaluation is None:
+            raise SettingsError("redraw", "redraw needs tasks_per_evaluation: all tasks are evaluated on")
         if self.tournament > self.population:
             raise SettingsError(
                 "tournament", f"tournament={self.tournament} is larger than population={self.population}; make it smaller"

@@ -112,6 +112,13 @@ class TaskSet:
     def _scales(self) -> list[float]:
         return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]
 
+    def part(self, first: int, count: int) -> TaskSet:
+        """``count`` of the tasks, from number ``first`` on."""
+        chosen = slice(first, first + count)
+        scale = None if self.target_scale is None else self.target_scale[chosen]
+        X, y, VX, Vy = self.train_X[chosen], self.train_y[chosen], self.valid_X[chosen], self.valid_y[chosen]
+        return TaskSet(X, y, VX, Vy, self.metric, self.epoch_length, self.epochs, self.classes, scale)
+
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first examples, once through: what FEC looks at.
 

@@ -302,7 +302,7 @@ def _checkpoint(folder: Path) -> Target:
             return
         bench = session._executor.benches[0]
         for island in session.islands:
-            run_epoch(session.plan.space, island, bench.scratch, bench.engines.engines, 20)
+            run_epoch(session.plan.space, island, bench.scratch, bench.groups[0].engines, 20)
 
     return one
 

@@ -60,9 +60,9 @@ def _lanes(array: NDArray[np.float64], first: int, count: int, lanes: int, dtype
 
 
 def make_blocks(
-    tasks: TaskSet, widest: int, *, seed: int, max_abs_error: float, precision: int = 64
+    tasks: TaskSet, widest: int, *, seed: int, max_abs_error: float, precision: int = 64, first_task: int = 0
 ) -> list[Block]:
-    """Lay a task set out in blocks of at most ``widest`` lanes."""
+    """Lay a task set out in blocks of at most ``widest`` lanes. ``first_task`` is the first one's number where programs draw."""
     dtype = np.dtype(np.float64 if precision == 64 else np.float32)
     blocks = []
     for first, lanes in plan(tasks.tasks, widest):
@@ -78,7 +78,7 @@ def make_blocks(
         arguments[Field.EPOCHS] = tasks.steps // tasks.epoch_length
         arguments[Field.MAX_ABS_ERROR : Field.MAX_ABS_ERROR + 1].view(np.float64)[0] = max_abs_error
         arguments[Field.SEED] = np.uint64(seed).astype(np.int64)
-        arguments[Field.TASK] = first
+        arguments[Field.TASK] = first_task + first
         arguments[Field.LANES] = (1 << count) - 1
         blocks.append(Block(first, count, lanes, data, arguments))
     return blocks

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -154,11 +154,12 @@ def build_engine(
     seed: int = 0,
     max_abs_error: float = 100.0,
     precision: int = 64,
+    first_task: int = 0,
     trace: bool = False,
     beside: EngineHandle | None = None,
     like: EngineHandle | None = None,
 ) -> EngineHandle:
-    """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
+    """Prepare to evaluate packed programs that use ``ops`` on ``tasks``, the first of which draws as number ``first_task``.
 
     ``max_instructions`` is the most a live program may have in all, ``max_registers`` how many matrices,
     vectors and scalars together it may name. With ``beside``, an engine for the same programs on tasks of the
@@ -169,7 +170,8 @@ def build_engine(
     features = tasks.features
     matrices = any(_uses_matrix(op) for op in ops)
     widest = widest_block(features, precision, matrices)
-    blocks = like.blocks if like else make_blocks(tasks, widest, seed=seed, max_abs_error=max_abs_error, precision=precision)
+    layout: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision, "first_task": first_task}
+    blocks = like.blocks if like else make_blocks(tasks, widest, **layout)
     widths = sorted({block.lanes for block in blocks})
     code = {w: load_vm(Scheme(features, w, tasks.metric, tasks.classes, precision), ops) for w in widths}
     most = min(max_instructions * 3, max_registers, MAX_REGISTERS) if matrices else 0

@@ -46,6 +46,11 @@ def make_cache(entries: int) -> Cache:
     return Cache(sets)
 
 
+def clear(cache: Cache) -> None:
+    """Forget all entries."""
+    cache.sets["tags"], cache.sets["ranks"] = _NONE, FRESH
+
+
 class InOrder(NamedTuple):
     """The entries of a cache: ``counts`` uint8[S] a set; their keys and values, each set's most recently used first."""
 

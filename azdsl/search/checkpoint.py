@@ -26,7 +26,7 @@ from azdsl.search.population import Island, Members
 from azdsl.search.reinforce import LEARNED
 from azdsl.search.space import Space
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the format."""
 
 NAME, BEFORE = "checkpoint", "checkpoint.before"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from azdsl.experiment import Experiment
 from azdsl.ops import OPS
 from azdsl.search.evaluation import full, functional_hash, hurdle
 from azdsl.search.hurdles import stage_tasks
+from azdsl.search.rotation import group_size
 from azdsl.settings import Search
 from azdsl.taskset import TaskSet
 
@@ -42,10 +44,29 @@ class EnginesHandle:
     parts: tuple[EngineHandle, ...]
 
 
-def make_engines(experiment: Experiment, tasks: TaskSet, like: EnginesHandle | None = None) -> EnginesHandle:
-    """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk.
+def group_engines(experiment: Experiment, tasks: TaskSet, like: Sequence[EnginesHandle] = ()) -> tuple[EnginesHandle, ...]:
+    """For one thread the engines of every group of tasks: ``rotation`` says what these are. They share their memory.
 
     With ``like``, the engines of another thread for the same, all use the same examples in memory.
+    """
+    size, made = group_size(experiment.search, tasks), list[EnginesHandle]()
+    for first in range(0, tasks.tasks, size):
+        other = like[len(made)] if like else None
+        made.append(make_engines(experiment, tasks.part(first, size), other, first, made[0] if made else None))
+    return tuple(made)
+
+
+def make_engines(
+    experiment: Experiment,
+    tasks: TaskSet,
+    like: EnginesHandle | None = None,
+    first_task: int = 0,
+    beside: EnginesHandle | None = None,
+) -> EnginesHandle:
+    """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk.
+
+    ``first_task`` is the first task's number where programs draw. With ``like``, the engines of another thread for the
+    same, all use the same examples in memory; with ``beside``, other engines of this thread, the same room to work in.
     """
     search, registers = experiment.search, experiment.registers
     # frozen functions and the seed may use ops that others may not, and so may islands
@@ -57,10 +78,11 @@ def make_engines(experiment: Experiment, tasks: TaskSet, like: EnginesHandle | N
         "seed": search.seed,
         "max_abs_error": search.max_abs_error,
         "precision": search.precision,
+        "first_task": first_task,
     }
     sets = [tasks, tasks.first(search.fec_examples, search.fec_examples), *(stage_tasks(tasks, stage) for stage in search.stages)]
     others = like.parts if like else (None,) * len(sets)
-    whole = build_engine(sets[0], chosen, like=others[0], **settings)
+    whole = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)
     early = build_engine(sets[1], chosen, trace=True, beside=whole, like=others[1], **settings)
     parts = [build_engine(a, chosen, beside=whole, like=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
     spans = np.cumsum([0, *(len(part.blocks) for part in parts)])

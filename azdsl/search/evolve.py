@@ -24,7 +24,7 @@ import numpy as np
 from azdsl import tasks as make
 from azdsl.experiment import EVOLVABLE, Experiment
 from azdsl.ir import FUNCTIONS
-from azdsl.search import checkpoint, front, rundir, texts
+from azdsl.search import checkpoint, front, rotation, rundir, texts
 from azdsl.search.canonical import Scratch, make_scratch
 from azdsl.search.executor import Executor, ExecutorError, Site
 from azdsl.search.hurdles import costs
@@ -106,21 +106,23 @@ def run(
         experiment = replace(experiment, task=make.DEFAULT_TASK)
     with explained(reporter, "making the tasks (kept for the next start; azdsl cache shows them) …"):
         data = _tasks(experiment, tasks, base_dir)
-    space, spaces = make_space(experiment, data.search), island_spaces(experiment, data.search)
-    shares = costs(data.search, experiment.search)
+    group = rotation.first_group(experiment.search, data.search)
+    space, spaces = make_space(experiment, group), island_spaces(experiment, group)
+    shares = costs(group, experiment.search)
     if path is None and (out is not None or name is not None):
         path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
         experiment = _localized(experiment, base_dir, path)
     with rundir.locked(path):
         if path:
             _write_settings(path, experiment, data, new=resume is None)
-        judge, schedule = Judge(experiment, space, data.select, data.test), make_schedule(experiment.search, space, data.search)
-        plan = Plan(experiment, space, spaces, judge, schedule, shares)
+        judge = Judge(experiment, space, data.search, data.select, data.test)
+        schedule = make_schedule(experiment.search, space, group)
+        plan = Plan(experiment, space, spaces, judge, schedule, shares, data.search.tasks // group.tasks)
         workers = min(workers or default_workers(), experiment.search.islands)
         busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
         _introduce(reporter, experiment, busy, path, default_task)
         with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
-            scratch = _scratch(plan, data.search)
+            scratch = _scratch(plan, group)
             executor = site.start(plan, data.search) if site else _threads(plan, data.search, workers)
         islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
         for own, island in zip(spaces, islands, strict=True):
@@ -282,6 +284,7 @@ def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path
     """What will be searched, with what, and where results go."""
     search, task = experiment.search, experiment.task
     described = make.describe(task) if task else "given from Python"
+    described += f", {search.tasks_per_evaluation} tasks at a time" if search.tasks_per_evaluation else ""
     reporter.say(f"task      {described}" + (" (the file names no task: this is the built-in one)" if default_task else ""))
     reporter.say(f"ops       {_ops(experiment)}")
     several = "s" if search.islands > 1 else ""

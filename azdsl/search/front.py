@@ -12,7 +12,7 @@ from azdsl.codegen.compiled import jit
 from azdsl.ir import Program
 from azdsl.search.canonical import Scratch, bounds, liveness
 from azdsl.search.population import Island, Members, genotype
-from azdsl.search.selection import canonical
+from azdsl.search.selection import Found, canonical
 from azdsl.search.space import Space
 
 LINEAGE = 12
@@ -75,6 +75,21 @@ def update(front: Front, space: Space, islands: Sequence[Island], scratch: Scrat
     return front
 
 
+def include(front: Front, found: Iterable[Found]) -> Front:
+    """The front with what programs that were measured by themselves add to it."""
+    for item in found:
+        before = _before(front, len(item.program))
+        if item.search_fitness > (before.fitness if before else 0.0):
+            entry = Entry(item.program, item.search_fitness, item.island, item.birth, _lineage(before))
+            front = _merge([*front, entry])
+    return front
+
+
+def _before(front: Front, size: int) -> Entry | None:
+    """The best entry of at most a size."""
+    return max((entry for entry in front if entry.size <= size), key=lambda e: e.fitness, default=None)
+
+
 def _better(
     front: Front, space: Space, members: Members, scratch: Scratch, number: int, multiclass: bool
 ) -> Iterable[Entry]:
@@ -85,7 +100,7 @@ def _better(
     firsts = order[np.flatnonzero(np.diff(sizes[order], prepend=-1))]
     for row in firsts.tolist():
         fitness = float(members.fitness[row])
-        before = max((entry for entry in front if entry.size <= sizes[row]), key=lambda e: e.fitness, default=None)
+        before = _before(front, sizes[row])
         if fitness > (before.fitness if before else max(space.floor, 0.0)):
             program = canonical(genotype(space, members, row), multiclass)
             yield Entry(program, fitness, number, int(members.about["birth"][row]), _lineage(before))

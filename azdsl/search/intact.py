@@ -15,10 +15,12 @@ from azdsl.search.population import Island, Members
 from azdsl.search.space import ROLES, Space
 
 
-def problem(space: Space, island: Island) -> str | None:
-    """What makes an island's arrays unusable, or None."""
+def problem(space: Space, groups: int, island: Island) -> str | None:
+    """What makes an island's arrays unusable for a search whose tasks are in so many groups, or None."""
     if (island.clock < 0).any() or (island.counts < 0).any():
         return "it counts candidates below 0"
+    if island.clock[2] >= groups:
+        return "it is evaluated on tasks that the search has not"
     if not island.rng.any():
         return "its random numbers are all 0"
     hurdles = island.hurdles

@@ -11,8 +11,9 @@ from azdsl.codegen.compiled import jit
 from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.cache import Cache, make_cache
-from azdsl.search.hurdles import Hurdles, make_hurdles
+from azdsl.search.algorithms import CLIMBING, REGULARIZED, climber
+from azdsl.search.cache import Cache, clear, make_cache
+from azdsl.search.hurdles import Hurdles, lower, make_hurdles
 from azdsl.search.mutate import write_random
 from azdsl.search.reinforce import Policy, forget, make_policy
 from azdsl.search.rng import Words, below, seeded
@@ -38,7 +39,8 @@ class Members(NamedTuple):
 
 
 class Island(NamedTuple):
-    """``members`` is a ring: the next child replaces row ``clock[0] % P``, the oldest. ``clock[1]`` counts candidates.
+    """``members`` is a ring: the next child replaces row ``clock[0] % P``, the oldest. ``clock[1]`` counts candidates,
+    ``clock[2]`` is the group of tasks that they are evaluated on.
 
     ``finalists`` are the best programs so far with different hashes. ``counts`` int64[8] counts candidates by
     ``LAYERS``. ``programs`` maps canonical hashes to fitness, ``errors`` hashes of early errors. ``policy`` is what
@@ -63,7 +65,7 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
         members=_empty(search.population, capacity),
         finalists=_empty(search.finalists, capacity),
         rng=seeded(search.seed, island),
-        clock=np.zeros(2, np.int64),
+        clock=np.zeros(3, np.int64),
         counts=np.zeros(len(LAYERS), np.int64),
         programs=make_cache(search.cache),
         errors=make_cache(search.cache if space.fec else 1),
@@ -84,12 +86,33 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
         if experiment.search.init == "seed" or name in experiment.frozen:
             _write(space, start, program, f)
     members.code[:], members.constants[:], members.about["lengths"] = start
-    # A child that keeps its row's hash keeps its fitness too, and there is none any more.
-    members.fitness[:], members.about["key"] = -1.0, 0
-    island.clock[0] = 0
+    _unmeasured(island)
     forget(island.policy)
     if experiment.search.init == "random":
         randomize_all(space, members, island.rng)
+
+
+def forget_fitness(space: Space, island: Island) -> None:
+    """Have the members measured again, the oldest first: they are the initial programs of what follows."""
+    members = island.members
+    first = 0
+    if space.algorithm == REGULARIZED:
+        first = island.clock[0] % len(members.fitness)
+    elif space.algorithm == CLIMBING:
+        first, _ = climber(members)  # the only one that is measured
+    for array in members:
+        array[:] = np.roll(array, -first, axis=0)
+    _unmeasured(island)
+    island.finalists.fitness[:] = -1.0
+    clear(island.programs)
+    clear(island.errors)
+    lower(island.hurdles)
+
+
+def _unmeasured(island: Island) -> None:
+    # A child that keeps its row's hash keeps its fitness too, and there is none any more.
+    island.members.fitness[:], island.members.about["key"] = -1.0, 0
+    island.clock[0] = 0
 
 
 @jit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -41,28 +42,44 @@ class Finalist:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """The tasks that the search does not see, and how programs are scored on them."""
+    """The tasks that the search sees in part or not at all, and how programs are scored on them."""
 
     experiment: Experiment
     space: Space
+    search: TaskSet
     select: TaskSet
     test: TaskSet
 
     @cached_property
-    def _engines(self) -> EnginesHandle:
+    def _selection(self) -> EnginesHandle:
         """The VM on the selection tasks, in float64: many programs pass it, each once."""
-        search = self.experiment.search
-        judged = replace(search, seed=draw_seed(search.seed, "select"), precision=64, hurdles=None, proxy=False)
-        return make_engines(replace(self.experiment, search=judged), self.select)
+        return self._engines(self.select, seed=draw_seed(self.experiment.search.seed, "select"), precision=64)
+
+    @cached_property
+    def _on_all(self) -> EnginesHandle:
+        """The VM on all tasks of the search, for searches that evaluate on some of them."""
+        return self._engines(self.search, seed=draw_seed(self.experiment.search.seed, "search"))
+
+    def _engines(self, tasks: TaskSet, **settings: Any) -> EnginesHandle:
+        search = replace(self.experiment.search, hurdles=None, proxy=False, **settings)
+        return make_engines(replace(self.experiment, search=search), tasks)
 
     def fitness(self, programs: Iterable[Program]) -> list[float]:
         """Each program's fitness on the selection tasks."""
-        engine, found = self._engines.engines.full, []
+        return self._scores(self._selection, self.select, programs)
+
+    def _scores(self, engines: EnginesHandle, tasks: TaskSet, programs: Iterable[Program]) -> list[float]:
+        engine, found = engines.engines.full, []
         for program in programs:
-            packed, task_fitness = program.packed(self.select.multiclass), np.zeros(self.select.tasks)
+            packed, task_fitness = program.packed(tasks.multiclass), np.zeros(tasks.tasks)
             run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments))
             found.append(float(combined(self.space, task_fitness)))
         return found
+
+    def on_all(self, found: Sequence[Found]) -> list[Found]:
+        """What was found on a part of the search's tasks, with its fitness on all of them."""
+        scores = self._scores(self._on_all, self.search, (item.program for item in found))
+        return [replace(item, search_fitness=score) for item, score in zip(found, scores, strict=True)]
 
     def final(self, program: Program) -> tuple[float, list[float]]:
         """The fitness of the answer on the test tasks, together and one by one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from azdsl.diagnostics import SyntaxError
 from azdsl.experiment import Experiment
-from azdsl.search import checkpoint, proxy
+from azdsl.search import checkpoint, proxy, rotation
 from azdsl.search import state as states
 from azdsl.search.canonical import Scratch
 from azdsl.search.executor import Executor, Stretch
-from azdsl.search.front import Front, update
+from azdsl.search.front import Front, include, update
 from azdsl.search.hurdles import lower
 from azdsl.search.intact import problem
 from azdsl.search.lineage import milestones
@@ -54,7 +54,7 @@ class Plan:
     """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it.
 
     ``spaces`` are the islands' own: ``space`` with what an island has for itself.
-    ``costs`` are those of the hurdles, as shares of a full evaluation.
+    ``costs`` are those of the hurdles, as shares of a full evaluation; ``groups`` is how many the tasks are dealt into.
     """
 
     experiment: Experiment
@@ -63,6 +63,7 @@ class Plan:
     judge: Judge
     schedule: Schedule
     costs: Sequence[float] = ()
+    groups: int = 1
 
     @property
     def search(self) -> Search:
@@ -115,6 +116,7 @@ class Session:
         self._started = time.monotonic()
         self._save_at = self._started
         self._last = (0, 0.0)
+        self._take_group(self.state.draws)
 
     @property
     def evaluations(self) -> int:
@@ -135,7 +137,7 @@ class Session:
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
             raise checkpoint.Damaged(f"it is of another kind of run ({type(error).__name__}: {error})") from None
         for island in self.islands:
-            if reason := problem(self.plan.space, island):
+            if reason := problem(self.plan.space, self.plan.groups, island):
                 raise checkpoint.Damaged(reason)
         self._last = (self.evaluations, self._before)
 
@@ -189,14 +191,15 @@ class Session:
         """What happens at the end of an epoch: compare, remember, exchange, perhaps start afresh."""
         plan, state, search = self.plan, self.state, self.plan.search
         clock = plan.schedule.end(state.epoch)
-        found = [f for n, island in enumerate(self.islands) if (f := island_best(plan.space, island, n, plan.multiclass))]
+        drawing = plan.groups > 1 and clock - state.drawn >= rotation.draw_after(search)
+        found = self._all_found() if drawing else self._bests()
         best = max((f.search_fitness for f in found), default=-1.0)
-        steps = milestones(all_found(plan.space, self.islands, plan.multiclass), state.best, search.islands) if best > state.best else []
+        steps = milestones(found if drawing else self._all_found(), state.best, search.islands) if best > state.best else []
         if best > state.best:
             state = replace(state, best=best, best_at=self.evaluations, finalists=plan.judge.compare(state.finalists, found))
         elif best >= search.target:
             state = replace(state, finalists=plan.judge.compare(state.finalists, found))
-        state = replace(state, front=self._front(state.front), epoch=state.epoch + 1)
+        state = replace(state, front=self._front(state.front, found), epoch=state.epoch + 1)
         snapshot = self._snapshot(state)
         migrate(self.islands, search.migrants, sources(search, snapshot.epoch), search.algorithm)
         if search.restart is not None and clock - state.started >= search.restart:
@@ -204,6 +207,9 @@ class Session:
                 write_initial(space, plan.experiment, island)
                 lower(island.hurdles)
             state = replace(state, started=clock)
+        if drawing:
+            state = replace(state, drawn=clock, draws=state.draws + 1)
+            self._take_group(state.draws)
         if search.proxy:
             for island in self.islands:
                 proxy.fit(island.hurdles)
@@ -214,8 +220,26 @@ class Session:
             self._directory.add_event(event)
         return snapshot
 
-    def _front(self, front: Front) -> Front:
+    def _bests(self) -> list[Found]:
+        """The best of every island; none where they are evaluated on a part of the tasks and not yet on the others."""
+        if self.plan.groups > 1:
+            return []
+        found = (island_best(self.plan.space, island, n, self.plan.multiclass) for n, island in enumerate(self.islands))
+        return [item for item in found if item]
+
+    def _all_found(self) -> list[Found]:
+        """All finalists, with their fitness on all tasks of the search."""
+        found = all_found(self.plan.space, self.islands, self.plan.multiclass)
+        return self.plan.judge.on_all(found) if self.plan.groups > 1 else found
+
+    def _front(self, front: Front, found: Iterable[Found]) -> Front:
+        if self.plan.groups > 1:
+            return include(front, found)
         return update(front, self.plan.space, self.islands, self._scratch, self.plan.multiclass)
+
+    def _take_group(self, draw: int) -> None:
+        plan = self.plan
+        rotation.take(plan.spaces, self.islands, rotation.group(plan.search, plan.groups, draw))
 
     def _snapshot(self, state: State) -> Snapshot:
         """The figures of this moment."""
@@ -269,12 +293,13 @@ class Session:
         """The answer, chosen among all finalists, and the hall of fame; what a resumed run knows stays as it was."""
         plan = self.plan
         self.save()
-        finalists = plan.judge.compare(self.state.finalists, all_found(plan.space, self.islands, plan.multiclass))
+        found = self._all_found()
+        finalists = plan.judge.compare(self.state.finalists, found)
         chosen = answer(finalists)
         if chosen is None:  # stopped before anything was evaluated: the seed itself
             seed = Found(canonical(plan.experiment.program, plan.multiclass), 0, 0.0, 0, 0)
             chosen = plan.judge.compare((), [seed])[0]
-        return chosen, self._front(self.state.front)
+        return chosen, self._front(self.state.front, found)
 
     def save(self) -> None:
         """Write a checkpoint, and the texts of the last meeting."""

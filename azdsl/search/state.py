@@ -17,13 +17,16 @@ class State:
     """``epoch`` is the one that is running. ``best`` is the highest fitness of the search, reached after ``best_at`` candidates.
 
     ``finalists`` were compared on the selection tasks. ``started`` is the number of candidates of an
-    island when its population last started afresh: the same for all.
+    island when its population last started afresh, ``drawn`` when its tasks were last drawn, ``draws`` how often they
+    were: the same for all.
     """
 
     epoch: int = 0
     best: float = -1.0
     best_at: int = 0
     started: int = 0
+    drawn: int = 0
+    draws: int = 0
     finalists: tuple[Finalist, ...] = ()
     front: Front = ()
 

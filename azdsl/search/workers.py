@@ -21,10 +21,11 @@ from types import FrameType
 from azdsl.experiment import Experiment
 from azdsl.search.canonical import Scratch, make_scratch
 from azdsl.search.draws import draw_seed
-from azdsl.search.engines import EnginesHandle, make_engines
+from azdsl.search.engines import EnginesHandle, group_engines
 from azdsl.search.executor import Stretch
 from azdsl.search.loop import run_epoch
 from azdsl.search.population import Island, make_island
+from azdsl.search.rotation import group_size
 from azdsl.search.space import Space
 from azdsl.taskset import TaskSet
 
@@ -37,9 +38,9 @@ TICK_SECONDS = 0.1
 
 @dataclass(eq=False)
 class Bench:
-    """What a thread works with. ``pace`` is how many candidates it does in a slice."""
+    """What a thread works with: engines for every group of tasks. ``pace`` is how many candidates it does in a slice."""
 
-    engines: EnginesHandle
+    groups: tuple[EnginesHandle, ...]
     scratch: Scratch
     pace: int = 16
 
@@ -58,14 +59,14 @@ def default_workers() -> int:
 def make_bench(experiment: Experiment, space: Space, tasks: TaskSet, like: Bench | None = None) -> Bench:
     """Engines and working memory for one thread of a search of ``experiment`` on ``tasks``; examples are those of ``like``."""
     search = replace(experiment.search, seed=draw_seed(experiment.search.seed, "search"))
-    engines = make_engines(replace(experiment, search=search), tasks, like.engines if like else None)
-    return Bench(engines, make_scratch(space, tasks.tasks))
+    groups = group_engines(replace(experiment, search=search), tasks, like.groups if like else ())
+    return Bench(groups, make_scratch(space, group_size(search, tasks)))
 
 
 def warm_up(experiment: Experiment, space: Space, bench: Bench) -> None:
     """Have the loop compiled, or taken from the cache on disk."""
     smallest = replace(experiment, search=replace(experiment.search, cache=16))
-    run_epoch(space, make_island(space, smallest, 0), bench.scratch, bench.engines.engines, 0)
+    run_epoch(space, make_island(space, smallest, 0), bench.scratch, bench.groups[0].engines, 0)
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,11 @@ class Threads:
 
 def run_slices(space: Space, island: Island, bench: Bench, end: int, halt: Callable[[], bool]) -> None:
     """Let an island go on to its number of candidates ``end``, or until ``halt``, slice by slice of adapted length."""
+    engines = bench.groups[island.clock[2]].engines
     while island.clock[1] < end and not halt():
         count = min(bench.pace, end - int(island.clock[1]))
         started = time.monotonic()
-        run_epoch(space, island, bench.scratch, bench.engines.engines, count)
+        run_epoch(space, island, bench.scratch, engines, count)
         seconds = time.monotonic() - started
         if seconds > SLICE_SECONDS:
             bench.pace = max(1, bench.pace // 2)

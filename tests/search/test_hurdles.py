@@ -98,7 +98,7 @@ def test_without_hurdles_nothing_changed(make, digest):
     run, found = Run(make(population=100)).go(5000), hashlib.blake2b(digest_size=8)
     for name, array in sorted(to_arrays(run.island).items()):
         if name.split(".")[0] in ("members", "finalists", "rng", "clock"):
-            found.update(name.encode() + array.tobytes())
+            found.update(name.encode() + (array[:2] if name == "clock" else array).tobytes())  # the third came with groups of tasks
     assert found.hexdigest() == digest and run.layer("hurdle") == 0 == run.engine.calls[2]
 
 

@@ -25,6 +25,7 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
         ("0.programs.values", lambda a: np.full_like(a, 1e-300), "an impossible fitness"),
         ("0.hurdles.filled", lambda a: np.full_like(a, 50), "more scores than its hurdles keep"),
         ("1.clock", lambda a: a - 10_000, "candidates below 0"),
+        ("1.clock", lambda a: a + np.array([0, 0, 1]), "tasks that the search has not"),
         ("1.rng", lambda a: a * 0, "random numbers are all 0"),
         ("1.members.fitness", lambda a: a[1:], "of another kind of run"),
         ("facts", lambda a: np.frombuffer(b"[]", np.uint8), "starting from the beginning"),

@@ -21,7 +21,7 @@ def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
         run_slices(space, island, bench, 2000, lambda: False)
         found.append({name: array.tobytes() for name, array in to_arrays(island).items()})
     assert found[0] == found[1] == found[2]
-    for ours, theirs in zip(first.engines.parts, second.engines.parts, strict=True):
+    for ours, theirs in zip(first.groups[0].parts, second.groups[0].parts, strict=True):
         assert len(ours.blocks) == len(theirs.blocks)
         for a, b in zip(ours.blocks, theirs.blocks, strict=True):
             assert all(x is y for x, y in zip(a.data, b.data, strict=True))
