@@ -156,6 +156,7 @@ class Task:
     train: int | None = _key(100, "training examples of each task", 1, 100_000_000)
     valid: int | None = _key(100, "validation examples of each task", 1, 100_000_000)
     epochs: int = _key(1, "passes over the training examples, each followed by validation", 1, 1_000_000)
+    validations: int | None = _key(None, "validations, evenly spaced; the best one counts (default: one after each pass)", 1, 1_000_000)
     select_tasks: int = _key(100, "fresh tasks on which the finalists are compared", 1, 100_000)
     select_train: int | None = _key(None, "their training examples (default: as train)", 1)
     select_valid: int | None = _key(None, "their validation examples (default: as valid)", 1)
@@ -170,6 +171,13 @@ class Task:
     def metric(self) -> Metric:
         """How the task is scored."""
         return "rmse"
+
+    def epoch_length(self, train: int) -> int:
+        """Training steps before each validation, with so many training examples. Raises ``SettingsError``."""
+        steps, count = train * self.epochs, self.validations or self.epochs
+        if steps % count:
+            raise SettingsError("validations", f"validations={count} does not divide the {steps} training steps ({train} examples × {self.epochs})")
+        return steps // count
 
 
 @dataclass(frozen=True)

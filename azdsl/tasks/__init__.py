@@ -53,6 +53,7 @@ def describe(task: Task) -> str:
     """One line in plain words: ``10 linear tasks, 4 features, 100 + 100 examples``."""
     several = "s" if task.tasks > 1 else ""
     epochs = f", {task.epochs} epochs" if task.epochs > 1 else ""
+    epochs += f", {task.validations} validation{'s' if task.validations > 1 else ''}" if task.validations else ""
     if isinstance(task, FileTask):
         source = f"scikit-learn's {task.path}" if isinstance(task, SklearnTask) else task.path
         sizes = [str(size) if size else "all" for size in (task.train, task.valid)]

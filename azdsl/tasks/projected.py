@@ -43,12 +43,12 @@ def build(task: ImageTask, seed: int, role: Role, base_dir: Path | None) -> Task
     found = store.stored(repr((SCHEMA, digest, _identity(task, role), seed, role)), make)
     classes = found.facts["classes"] if task.metric == "multiclass" else None
     X, y, VX, Vy = found.arrays
-    return TaskSet.from_arrays(X, y, VX, Vy, task.metric, epochs=task.epochs, classes=classes)
+    return TaskSet.from_arrays(X, y, VX, Vy, task.metric, task.epoch_length(X.shape[1]), task.epochs, classes)
 
 
 def _identity(task: ImageTask, role: Role) -> list[tuple[str, object]]:
     """The settings that decide what the tasks of ``role`` are."""
-    others = {"path", "epochs", "tasks", "select_tasks", "test_tasks"}
+    others = {"path", "epochs", "validations", "tasks", "select_tasks", "test_tasks"}
     values = [(f.name, getattr(task, f.name)) for f in keys(task) if f.name not in others]
     return [*values, ("kind", task.kind), ("tasks", sizes(task, role).tasks)]
 

@@ -42,7 +42,8 @@ def split(table: Table, task: FileTask, seed: int, role: Role) -> TaskSet:
     classes = int(y.max()) + 1 if task.metric == "multiclass" else None
     train_X, train_y, valid_X, valid_y = (np.stack(arrays) for arrays in zip(*pieces, strict=True))
     train_X, valid_X = (_padded(array, task.features, classes, table) for array in (train_X, valid_X))
-    tasks = TaskSet.from_arrays(train_X, train_y, valid_X, valid_y, task.metric, epochs=task.epochs, classes=classes)
+    length = task.epoch_length(train_X.shape[1])
+    tasks = TaskSet.from_arrays(train_X, train_y, valid_X, valid_y, task.metric, length, task.epochs, classes)
     return replace(tasks, target_scale=np.array(scales)) if regression else tasks
 
 

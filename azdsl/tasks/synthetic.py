@@ -25,7 +25,8 @@ def generate(task: Linear, seed: int, role: Role) -> TaskSet:
         teacher = _teacher(task, rng)
         X[t] = rng.standard_normal(shape[1:])
         y[t] = teacher(X[t])
-    return TaskSet.from_arrays(X[:, :train], y[:, :train], X[:, train:], y[:, train:], "rmse", epochs=task.epochs)
+    arrays = (X[:, :train], y[:, :train], X[:, train:], y[:, train:])
+    return TaskSet.from_arrays(*arrays, "rmse", task.epoch_length(train), task.epochs)
 
 
 def _sizes(task: Linear, role: Role) -> tuple[int, int, int]:

@@ -148,5 +148,6 @@ def test_other_files_and_other_settings_are_other_tasks(tmp_path: Path, cache: P
     build(task, 0, "search", tmp_path)
     build(Projected(images="mnist", path=".", features=5, train=40, valid=12, tasks=2), 0, "search", tmp_path)
     assert len(list(cache.iterdir())) == 3
-    build(Projected(images="mnist", path=".", features=5, train=40, valid=10, tasks=2, test_tasks=9, epochs=3), 0, "search", tmp_path)
-    assert len(list(cache.iterdir())) == 3, "how often to train, and settings of the test, change nothing for the search"
+    task = Projected(images="mnist", path=".", features=5, train=40, valid=10, tasks=2, test_tasks=9, epochs=3, validations=1)
+    assert build(task, 0, "search", tmp_path).epoch_length == 120
+    assert len(list(cache.iterdir())) == 3, "how often to train and validate, and settings of the test, change nothing for the search"

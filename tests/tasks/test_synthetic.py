@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from azdsl.settings import Affine, Linear, Task, TwoLayer
+from azdsl.settings import Affine, Linear, SettingsError, Task, TwoLayer
 from azdsl.tasks import DEFAULT_TASK, TaskError, build, describe
 
 KINDS = [Linear, Affine, TwoLayer]
@@ -44,6 +44,18 @@ def test_sizes():
     assert build(task, 0, "search").epochs == 2
 
 
+@pytest.mark.parametrize(("validations", "length"), [(None, 6), (1, 18), (3, 6), (9, 2)])
+def test_validations(validations, length):
+    tasks = build(Linear(train=6, epochs=3, validations=validations), 0, "search")
+    assert (tasks.epoch_length, tasks.steps) == (length, 18)
+
+
+@pytest.mark.parametrize("validations", [4, 36])
+def test_validations_that_do_not_fit(validations):
+    with pytest.raises(SettingsError, match=f"validations={validations} does not divide the 18 training steps"):
+        build(Linear(train=6, epochs=3, validations=validations), 0, "search")
+
+
 def solve(X, y):
     return np.linalg.lstsq(X, y, rcond=None)[0]
 
@@ -78,6 +90,7 @@ def test_large_seeds():
 def test_describe():
     assert describe(DEFAULT_TASK) == "10 linear tasks, 4 features, 100 + 100 examples"
     assert describe(TwoLayer(tasks=1, epochs=3)) == "1 two-layer task, 4 features, 100 + 100 examples, 3 epochs"
+    assert describe(TwoLayer(tasks=1, validations=1)) == "1 two-layer task, 4 features, 100 + 100 examples, 1 validation"
 
 
 def test_unknown_kind():
