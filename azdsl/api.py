@@ -113,10 +113,11 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
 
 
 def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:
-    """Compare search algorithms on an experiment: the same budget and the same seeds for all.
+    """Compare search algorithms, or settings, on an experiment: the same budget and the same seeds for all.
 
     ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare``, with underscores; ``algorithms`` is a
     list of names, ``seeds`` of numbers: ``compare("seed.az", seeds=range(20), max_evals=100_000, out="runs/a")``.
+    With ``variants``, a list of settings, these are compared: ``variants=[{"migrants": 0.0}, {"migrants": 0.05}]``.
     Without ``out`` nothing is written.
     """
     from azdsl.comparison.compare import compare as run

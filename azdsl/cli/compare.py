@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,24 @@ def seed_list(text: str) -> list[int]:
     return list(range(*parts)) if colon else parts
 
 
+def variant_settings(text: str) -> dict[str, Any]:
+    """The settings that ``--islands 4 --migrants 0`` means: the options of an experiment, as one text."""
+    reader = click.command(add_help_option=False)(experiment_options(lambda **settings: settings))
+    try:
+        values = reader.make_context("variant", shlex.split(text)).params
+    except (click.UsageError, ValueError) as error:
+        reason = error.format_message() if isinstance(error, click.UsageError) else error
+        raise click.BadParameter(f"{text!r} are no options such as '--islands 4 --migrants 0': {reason}") from None
+    return {name: value for name, value in values.items() if value is not None}
+
+
 @click.command()
 @click.argument("seed_file", metavar="SEED.az", type=click.Path(allow_dash=True))
 @click.option("--algorithms", metavar="NAMES", help=f"Some of {', '.join(ALGORITHMS)} [all].")
+@click.option(
+    "--variant", "variants", type=variant_settings, multiple=True, metavar="OPTIONS",
+    help="Compare settings in place of algorithms: the options of one variant, in quotes; once for each variant.",
+)
 @click.option("--seeds", type=seed_list, metavar="RANGE", help="Seeds: 0:20 are 0 to 19, or a list such as 1,2,5.")
 @click.option("--repetitions", type=click.IntRange(1, MAX_RUNS), help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory to write, or to go on with (default: one in runs/).")
@@ -52,6 +68,7 @@ def seed_list(text: str) -> list[int]:
 def command(
     seed_file: str,
     algorithms: str | None,
+    variants: tuple[dict[str, Any], ...],
     seeds: list[int] | None,
     repetitions: int | None,
     out: Path | None,
@@ -61,25 +78,29 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    """Compare search algorithms on the tasks of SEED.az: the same budget and the same seeds for all.
+    """Compare search algorithms, or settings, on the tasks of SEED.az: the same budget and the same seeds for all.
 
     A run has --max-evals candidates (a million unless told otherwise) and ends early when its answer reaches --target on
     the selection tasks.
     Printed are the best fitness in the search, the share of runs that reached the target with Wilson's 95 %
-    interval, evaluations spent per success, and by how much that is less than random search's. The runs,
-    the table and the curves are written to a directory; the same command goes on where it was stopped.
+    interval, evaluations spent per success, and by how much that is less than random search's (where that is
+    not among those compared: the first one's). The runs, the table and the curves are written to a directory; the
+    same command goes on where it was stopped.
 
     \b
     Example:
       azdsl compare examples/compare/linear.az --plot linear.svg
       azdsl compare seed.az --algorithms regularized_evolution,random_search --seeds 0:20 --max-evals 200000
+      azdsl compare seed.az --islands 4 --variant "--migrants 0" --variant "--migrants 0.05"
 
     Exit status: 0 done, 2 bad input, 130 interrupted (finished runs are kept).
     """
     if seeds is not None and repetitions is not None:
         raise click.UsageError("--seeds and --repetitions exclude each other: give one of them")
-    if settings.get("algorithm") is not None:
+    if settings.get("algorithm") is not None and not variants:
         raise click.UsageError("a comparison takes --algorithms NAMES, several of them, in place of --algorithm")
+    if algorithms is not None and variants:
+        raise click.UsageError("--algorithms and --variant exclude each other; a variant may have an --algorithm of its own")
     if picture is not None:
         _check_plot(picture)
     experiment = apply_options(load_experiment(seed_file), settings, base_dir(seed_file))
@@ -93,6 +114,7 @@ def command(
         experiment,
         base_dir=base_dir(seed_file),
         algorithms=[name.strip() for name in algorithms.split(",")] if algorithms is not None else None,
+        variants=variants or None,
         seeds=seeds,
         out=out,
         name=f"{stem}-compare",
@@ -139,4 +161,4 @@ class _Progress:
         elif time.monotonic() - self._at >= LINE_SECONDS or done == planned:
             self._at = time.monotonic()
             how = f"reached the target after {run.needed:,}" if run.needed is not None else f"best {run.fitness:.6f}"
-            click.echo(f"{done:>5} of {planned}  {run.algorithm}, seed {run.seed}: {how}, {run.seconds:.1f} s", err=True)
+            click.echo(f"{done:>5} of {planned}  {run.name}, seed {run.seed}: {how}, {run.seconds:.1f} s", err=True)

@@ -1,4 +1,4 @@
-"""Controlled comparison of search algorithms: the same budget, several seeds, success ratios and curves.
+"""Controlled comparison of search algorithms, or of settings: the same budget, several seeds, success ratios and curves.
 
 What the command line says about it is here, where nothing heavy is imported.
 """

@@ -1,30 +1,36 @@
-"""Runs all algorithms with all seeds, several at a time, each in a thread of its own, and keeps what is finished.
+"""Runs all algorithms, or variants of the settings, with all seeds, and keeps what is finished.
 
-Seeds decide the tasks and everything random, so all algorithms meet the same tasks. A run depends on its
-algorithm, seed and settings alone: not on the number of workers, nor on what was finished before.
+Several runs go at a time, each in a thread of its own.
+Seeds decide the tasks and everything random, so all contestants meet the same tasks. A run depends on its
+seed and settings alone: not on the number of workers, nor on what was finished before.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from azdsl import tasks
 from azdsl.comparison import BUDGET, REPETITIONS, store
 from azdsl.comparison.result import Comparison
 from azdsl.comparison.runs import Run, one_run, settings_of
 from azdsl.experiment import Experiment
+from azdsl.overrides import override
 from azdsl.schema import check_names
 from azdsl.search import rundir
 from azdsl.search.evolve import RUNS
 from azdsl.search.workers import default_workers, interruptible
-from azdsl.settings import ALGORITHMS, SettingsError
+from azdsl.settings import ALGORITHMS, Search, SettingsError
 
 Report = Callable[[Run | None, int, int], None]
 """Told of a finished run, and of how many of how many are finished now; None for those that were there before."""
+
+SHARED = ("seed", "max_evals", "target", "task", "images", "dataset", "path")
+"""Settings that variants have in common: the seeds, the budget, what a success is, and where the data come from."""
 
 _TICK_SECONDS = 0.2
 
@@ -34,6 +40,7 @@ def compare(
     *,
     base_dir: Path,
     algorithms: Sequence[str] | None = None,
+    variants: Sequence[Mapping[str, Any]] | None = None,
     seeds: Iterable[int] | None = None,
     out: str | Path | None = None,
     name: str | None = None,
@@ -42,23 +49,31 @@ def compare(
 ) -> Comparison:
     """Run every algorithm with every seed on the experiment, or what is missing of that.
 
+    With ``variants``, each of them settings laid over the experiment's as ``override`` does, run these and not algorithms.
     Every run stops after ``max_evals`` candidates (default ``BUDGET``), or at the ``target``. ``out`` is the directory
     to write, or to go on with; with ``name`` it is the ``runs/<name>-<n>`` with these settings, or the next free one;
     with neither nothing is written. Raises ``SettingsError``, ``TaskError`` and ``OSError``.
     """
-    chosen = _algorithms(algorithms)
     asked_seeds = list(dict.fromkeys(range(experiment.search.seed, experiment.search.seed + REPETITIONS) if seeds is None else seeds))
     if not asked_seeds or min(asked_seeds) < 0:
         raise SettingsError("seeds", "seeds must be one or more numbers from 0 on")
     if workers is not None and workers < 1:
         raise SettingsError("workers", f"workers must be at least 1, not {workers}")
     budget = experiment.search.max_evals or BUDGET
-    shared = replace(experiment, task=experiment.task or tasks.DEFAULT_TASK, search=settings_of(experiment.search, budget))
+    shared = replace(experiment, task=experiment.task or tasks.DEFAULT_TASK, search=replace(experiment.search, max_evals=budget))
+    if variants is None:
+        shared = replace(shared, search=replace(shared.search, algorithm=Search().algorithm))
+        chosen = _algorithms(shared, algorithms)
+    elif algorithms is None:
+        chosen = _variants(shared, variants, base_dir)
+    else:
+        raise SettingsError("variants", "algorithms and variants exclude each other; a variant may have an algorithm of its own")
+    contestants = {name: replace(one, search=settings_of(one.search, budget)) for name, one in chosen.items()}
     digest = store.identity(shared, base_dir)
     path = Path(out) if out is not None else store.find(RUNS, name, digest) if name is not None else None
     if path:
         store.begin(path, digest, shared)
-    planned = [(algorithm, seed) for seed in asked_seeds for algorithm in chosen]
+    planned = [(name, seed) for seed in asked_seeds for name in contestants]
     with rundir.locked(path):
         wanted = set(planned)
         done = {run.key: run for run in (store.finished(path) if path else []) if run.key in wanted}
@@ -70,7 +85,7 @@ def compare(
                 store.add(path, run)
             report(run, len(done), len(planned))
 
-        _run_all(shared, base_dir, [key for key in planned if key not in done], workers or default_workers(), keep)
+        _run_all(contestants, base_dir, [key for key in planned if key not in done], workers or default_workers(), keep)
         target = shared.search.target if shared.search.target <= 1.0 else None
         title = f"{tasks.describe(shared.task or tasks.DEFAULT_TASK)}; {len(asked_seeds)} seeds"
         result = Comparison(title, budget, target, tuple(done[key] for key in planned if key in done), len(planned), path)
@@ -80,14 +95,30 @@ def compare(
     return result
 
 
-def _algorithms(names: Sequence[str] | None) -> list[str]:
-    """The algorithms asked for, each once. Raises ``SettingsError`` for one that does not exist."""
-    chosen = list(dict.fromkeys(ALGORITHMS if names is None else names))
+def _algorithms(shared: Experiment, names: Sequence[str] | None) -> dict[str, Experiment]:
+    """The experiment with each algorithm asked for, by its name. Raises ``SettingsError`` for one that does not exist."""
+    chosen = ALGORITHMS if names is None else names
     check_names("algorithms", "algorithm", chosen, ALGORITHMS)
-    return chosen
+    return {name: replace(shared, search=replace(shared.search, algorithm=name)) for name in chosen}
 
 
-def _run_all(experiment: Experiment, base_dir: Path, keys: Sequence[tuple[str, int]], workers: int, keep: Callable[[Run], None]) -> None:
+def _variants(shared: Experiment, variants: Sequence[Mapping[str, Any]], base_dir: Path) -> dict[str, Experiment]:
+    """The experiment with each variant's settings, by what they are. Raises ``SettingsError``."""
+    if not variants:
+        raise SettingsError("variants", "no variant is named")
+    if fixed := [key for variant in variants for key in SHARED if key in variant]:
+        raise SettingsError(fixed[0], f"variants cannot differ in {fixed[0]}: give it once, for all of them")
+    return {_name(variant): override(shared, variant, base_dir) for variant in variants}
+
+
+def _name(variant: Mapping[str, Any]) -> str:
+    """What a variant is called: the settings that it has of its own."""
+    return ", ".join(f"{key}={value}" for key, value in variant.items()) or "as given"
+
+
+def _run_all(
+    contestants: Mapping[str, Experiment], base_dir: Path, keys: Sequence[tuple[str, int]], workers: int, keep: Callable[[Run], None]
+) -> None:
     """Do all runs, ``workers`` at a time. Ctrl-C stops those that are going on; nothing of them is kept."""
     halted = threading.Event()
     with interruptible() as asked, ThreadPoolExecutor(workers) as pool:
@@ -96,7 +127,7 @@ def _run_all(experiment: Experiment, base_dir: Path, keys: Sequence[tuple[str, i
             return asked.is_set() or halted.is_set()
 
         def work(key: tuple[str, int]) -> Run | None:
-            return None if halt() else one_run(experiment, *key, base_dir, halt)
+            return None if halt() else one_run(contestants[key[0]], *key, base_dir, halt)
 
         waiting = {pool.submit(work, key) for key in keys}
         try:

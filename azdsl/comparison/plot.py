@@ -18,6 +18,9 @@ STYLES = {
 }
 """Colour, line and name of each algorithm: dark enough for paper, told apart without colour too."""
 
+PLAIN = [(colour, line) for colour, line, _ in STYLES.values()]
+"""Colour and line of variants, which go by their own names, in turn."""
+
 Curves = Mapping[str, NDArray[Any]]
 
 
@@ -33,8 +36,8 @@ def figure(title: str, places: Sequence[int], curves: Mapping[str, Curves], targ
     panels = ["mean"] if target is None else ["mean", "success"]
     drawn = Figure(figsize=(4.6 * len(panels) + 0.2, 3.9), layout="constrained")
     for axes, what in zip(drawn.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name, values in curves.items():
-            colour, line, label = STYLES[name]
+        for at, (name, values) in enumerate(curves.items()):
+            colour, line, label = STYLES.get(name) or (*PLAIN[at % len(PLAIN)], name)
             low, high = ("low", "high") if what == "mean" else ("success_low", "success_high")
             axes.fill_between(places, values[low], values[high], color=colour, alpha=0.12, linewidth=0)
             axes.plot(places, values[what], color=colour, linestyle=line, linewidth=1.8, label=label)

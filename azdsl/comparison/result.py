@@ -17,14 +17,14 @@ from azdsl.comparison.statistics import Row
 from azdsl.settings import ALGORITHMS
 
 BASELINE = "random_search"
-"""What the others are compared with."""
+"""What the others are compared with; where it is not among them, the first is."""
 
 TABLE, CURVES = "table.csv", "curves.csv"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Finished runs of several algorithms with the same seeds and the same ``budget`` of candidates.
+    """Finished runs of several algorithms, or variants of the settings, with the same seeds and ``budget`` of candidates.
 
     ``target`` is None where there was none. ``planned`` counts the runs that were asked for; fewer are there
     after an interruption.
@@ -43,17 +43,22 @@ class Comparison:
         return len(self.runs) < self.planned
 
     @cached_property
-    def by_algorithm(self) -> Mapping[str, list[Run]]:
-        """The runs of each algorithm, by seed."""
-        names = [name for name in ALGORITHMS if any(run.algorithm == name for run in self.runs)]
-        return {n: sorted((r for r in self.runs if r.algorithm == n), key=lambda r: r.seed) for n in names}
+    def by_name(self) -> Mapping[str, list[Run]]:
+        """The runs of each algorithm or variant, by seed."""
+        names = dict.fromkeys(run.name for run in self.runs)
+        return {n: sorted((r for r in self.runs if r.name == n), key=lambda r: r.seed) for n in names}
+
+    @property
+    def baseline(self) -> str | None:
+        """The algorithm or variant that the others are compared with; None when no run is finished."""
+        return BASELINE if BASELINE in self.by_name else next(iter(self.by_name), None)
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The table: a line for each algorithm."""
-        other = self.by_algorithm.get(BASELINE, [])
+        """The table: a line for each algorithm or variant."""
+        other = self.by_name[self.baseline] if self.baseline is not None else []
         with_target = self.target is not None
-        return [statistics.row(runs, other if n != BASELINE else [], with_target) for n, runs in self.by_algorithm.items()]
+        return [statistics.row(runs, other if n != self.baseline else [], with_target) for n, runs in self.by_name.items()]
 
     @cached_property
     def places(self) -> list[int]:
@@ -62,8 +67,8 @@ class Comparison:
 
     @cached_property
     def curves(self) -> Mapping[str, Mapping[str, Any]]:
-        """Best fitness and successes at ``places`` by algorithm: see ``statistics.curves``."""
-        return {name: statistics.curves(runs, self.places) for name, runs in self.by_algorithm.items()}
+        """Best fitness and successes at ``places`` by name: see ``statistics.curves``."""
+        return {name: statistics.curves(runs, self.places) for name, runs in self.by_name.items()}
 
     def frame(self) -> Any:
         """The runs as a pandas data frame, without their curves."""
@@ -94,7 +99,7 @@ class Comparison:
     def files(self) -> dict[str, str]:
         """The table and the curves as CSV, by file name."""
         points = [
-            {"algorithm": name, "evaluations": place} | {key: float(array[at]) for key, array in values.items()}
+            {"name": name, "evaluations": place} | {key: float(array[at]) for key, array in values.items()}
             for name, values in self.curves.items()
             for at, place in enumerate(self.places)
         ]
@@ -102,20 +107,23 @@ class Comparison:
 
     def __str__(self) -> str:
         """The table as a person reads it."""
-        if not self.rows:
+        if self.baseline is None:
             return "no run is finished"
-        head = ["algorithm", "runs", "best fitness: median [quartiles]"]
-        lines = [[_words(r.algorithm), str(r.runs), f"{r.median:.4f} [{r.low_quartile:.4f}, {r.high_quartile:.4f}]"] for r in self.rows]
+        head = ["algorithm" if self.baseline in ALGORITHMS else "variant", "runs", "best fitness: median [quartiles]"]
+        lines = [[_words(r.name), str(r.runs), f"{r.median:.4f} [{r.low_quartile:.4f}, {r.high_quartile:.4f}]"] for r in self.rows]
         if self.target is not None:
-            head += [f"reached {self.target:g}", "95 % interval", "evaluations per success", "times as fast as random search"]
+            head += [f"reached {self.target:g}", "95 % interval", "evaluations per success", f"times as fast as {_words(self.baseline)}"]
             for line, row in zip(lines, self.rows, strict=True):
                 line += [f"{row.successes} of {row.runs}", _interval(row), _needed(row), _times(row)]
         widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
         return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in [head, *lines])
 
 
-def _words(algorithm: str) -> str:
-    return algorithm.replace("_", " ").replace("nonregularized", "non-regularized").replace("reinforce", "REINFORCE")
+def _words(name: str) -> str:
+    """An algorithm's name in words; a variant's as it is."""
+    if name not in ALGORITHMS:
+        return name
+    return name.replace("_", " ").replace("nonregularized", "non-regularized").replace("reinforce", "REINFORCE")
 
 
 def _interval(row: Row) -> str:

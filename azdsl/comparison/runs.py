@@ -1,4 +1,4 @@
-"""One run of a comparison: a search with one algorithm and one seed, and what is kept of it."""
+"""One run of a comparison: a search with one algorithm or variant and one seed, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Curve = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. ``curve`` has (candidates, best fitness in the search) at each step up.
+    """A finished run. ``name`` is the algorithm, or the variant; ``curve`` has (candidates, best fitness in the search) at each step up.
 
     ``reached``: the answer's fitness on the selection tasks is the target or better; ``needed`` is how many
     candidates that took. ``evaluations`` counts all that were spent. ``fitness`` is the best in the search,
     ``selection`` and ``test`` are the answer's on the other tasks.
     """
 
-    algorithm: str
+    name: str
     seed: int
     evaluations: int
     fitness: float
@@ -46,7 +46,7 @@ class Run:
     @property
     def key(self) -> tuple[str, int]:
         """What tells it apart within a comparison."""
-        return self.algorithm, self.seed
+        return self.name, self.seed
 
     def at(self, evaluations: int) -> float:
         """The best fitness after that many candidates; 0 before the first is known."""
@@ -64,14 +64,14 @@ class Run:
 
 
 def settings_of(search: Search, budget: int) -> Search:
-    """The settings of every run but algorithm and seed: they stop after ``budget`` candidates."""
+    """The settings of every run but the seed: they stop after ``budget`` candidates."""
     shortest = max(1, min(MOST, budget // (MEETINGS * search.islands)))
     return replace(search, max_evals=budget, epoch=search.epoch or shortest)
 
 
-def one_run(experiment: Experiment, algorithm: str, seed: int, base_dir: Path, halt: Callable[[], bool]) -> Run | None:
-    """Search with that algorithm and seed in this thread; None if ``halt`` stopped it."""
-    settings = replace(experiment.search, algorithm=algorithm, seed=seed)
+def one_run(experiment: Experiment, name: str, seed: int, base_dir: Path, halt: Callable[[], bool]) -> Run | None:
+    """Search with that seed in this thread, for the contestant called ``name``; None if ``halt`` stopped it."""
+    settings = replace(experiment.search, seed=seed)
     halted = False
 
     def on_epoch(_: object) -> bool:
@@ -80,17 +80,17 @@ def one_run(experiment: Experiment, algorithm: str, seed: int, base_dir: Path, h
         return halted
 
     result = search(replace(experiment, search=settings), base_dir=base_dir, workers=1, quiet=True, on_epoch=on_epoch)
-    return None if halted or result.interrupted else _kept(result)
+    return None if halted or result.interrupted else _kept(name, result)
 
 
-def _kept(result: Result) -> Run:
+def _kept(name: str, result: Result) -> Run:
     """What a comparison keeps of a result."""
     settings = result.experiment.search
     steps = [step for event in result.history for step in event.get("milestones", ())]
     curve = tuple((_place(step, settings.islands), float(step["fitness"])) for step in steps)
     reached = result.fitness >= settings.target
     return Run(
-        algorithm=settings.algorithm,
+        name=name,
         seed=settings.seed,
         evaluations=result.evaluations,
         fitness=max((fitness for _, fitness in curve), default=0.0),

@@ -1,6 +1,6 @@
-"""Figures of a comparison: success ratios, evaluations per success, how much faster than another algorithm.
+"""Figures of a comparison: success ratios, evaluations per success, how much faster than another contestant.
 
-An algorithm's expected running time is the evaluations spent in all its runs over its successes (Auger and
+The expected running time is the evaluations spent in all runs over the successes (Auger and
 Hansen 2005, "Performance evaluation of an advanced local search evolutionary algorithm"): it counts the
 failures, which the mean over successful runs leaves out. Intervals are for 95 % confidence.
 """
@@ -26,13 +26,13 @@ GRID = 120
 
 @dataclass(frozen=True)
 class Row:
-    """One algorithm's line of the table. ``None`` where there is nothing to say.
+    """The line of the table for one algorithm or variant. ``None`` where there is nothing to say.
 
     ``needed`` is the expected running time: evaluations per success. ``times`` is by how much that is less than
-    the other algorithm's, with its interval: its upper end is None (no bound) where the other never succeeded.
+    the baseline's, with its interval: its upper end is None (no bound) where the other never succeeded.
     """
 
-    algorithm: str
+    name: str
     runs: int
     median: float
     low_quartile: float
@@ -74,10 +74,10 @@ def speedup(
 
 
 def row(runs: Sequence[Run], other: Sequence[Run], with_target: bool) -> Row:
-    """The line of the runs of one algorithm, compared with another's; ``other`` may be empty."""
+    """The line of the runs of one algorithm or variant, compared with another's; ``other`` may be empty."""
     low, median, high = (float(q) for q in np.quantile([r.fitness for r in runs], (0.25, 0.5, 0.75)))
     spent = sum(run.evaluations for run in runs)
-    line = Row(runs[0].algorithm, len(runs), median, low, high, float(np.median([r.test for r in runs])), spent)
+    line = Row(runs[0].name, len(runs), median, low, high, float(np.median([r.test for r in runs])), spent)
     if not with_target:
         return line
     successes = sum(run.reached for run in runs)
@@ -103,7 +103,7 @@ def grid(budget: int, first: int) -> NDArray[np.int64]:
 
 
 def curves(runs: Sequence[Run], places: Sequence[int]) -> dict[str, NDArray[np.float64]]:
-    """Best fitness and successes of one algorithm after each number of candidates: a float64[G] of each name.
+    """Best fitness and successes of one algorithm or variant after each number of candidates: a float64[G] of each name.
 
     ``mean`` with its bootstrap interval ``low``, ``high`` (percentiles, runs resampled); ``median`` with the
     quartiles; ``success`` (the share of runs) with Wilson's interval.

@@ -17,16 +17,15 @@ from azdsl.tasks.images import find as find_images
 from azdsl.tasks.projected import digest_of_files
 
 SETTINGS, RUNS = "comparison.json", "runs.jsonl"
-SCHEMA = 1
+SCHEMA = 2
 
 
 def identity(experiment: Experiment, base_dir: Path) -> str:
-    """A digest of all that the runs of a comparison share: the experiment but for algorithm and seed, and its data.
+    """A digest of all that the runs of a comparison share: the experiment but for the seed, and its data.
 
     Raises ``TaskError`` where the data cannot be read.
     """
-    default = Search()
-    shared = replace(experiment, search=replace(experiment.search, algorithm=default.algorithm, seed=default.seed))
+    shared = replace(experiment, search=replace(experiment.search, seed=Search().seed))
     digest = hashlib.blake2b(f"{__version__}\n{shared}".encode(), digest_size=16)
     digest.update(digest_of_files(_data_files(experiment.task, base_dir)).encode())
     return digest.hexdigest()

@@ -40,7 +40,7 @@ def whole(tmp_path_factory):
 def test_runs_are_those_of_evolve(whole):
     assert [run.key for run in whole.runs] == [(name, seed) for seed in range(2) for name in TWO]
     for kept in whole.runs:
-        alone = run(small(target=0.4, **BUDGET, seed=kept.seed, algorithm=kept.algorithm), quiet=True)
+        alone = run(small(target=0.4, **BUDGET, seed=kept.seed, algorithm=kept.name), quiet=True)
         assert (kept.program, kept.fitness, kept.test) == (str(alone.best), alone.history[-1]["best"], alone.test_fitness)
         assert (kept.evaluations, kept.reached) == (alone.evaluations, alone.reached)
         steps = [fitness for _, fitness in kept.curve]
@@ -58,9 +58,9 @@ def test_a_second_start_runs_only_what_is_missing(whole, monkeypatch):
     lines = runs.read_bytes().splitlines(keepends=True)
     runs.write_bytes(b"".join(lines[:2]) + lines[2][:40])
 
-    def counted(experiment, algorithm, seed, *rest):
-        asked.append((algorithm, seed))
-        return one_run(experiment, algorithm, seed, *rest)
+    def counted(experiment, name, seed, *rest):
+        asked.append((name, seed))
+        return one_run(experiment, name, seed, *rest)
 
     monkeypatch.setattr("azdsl.comparison.compare.one_run", counted)
     settings = {"base_dir": None, "out": path, "workers": 1}
@@ -105,7 +105,7 @@ def test_the_files_hold_what_the_result_does(whole):
     files = whole.files()
     assert set(files) <= {path.name for path in whole.directory.iterdir()}
     table = list(csv.DictReader(io.StringIO(files["table.csv"])))
-    assert [row["algorithm"] for row in table] == [row.algorithm for row in whole.rows]
+    assert [row["name"] for row in table] == [row.name for row in whole.rows]
     assert [float(row["median"]) for row in table] == [row.median for row in whole.rows]
     points = list(csv.DictReader(io.StringIO(files["curves.csv"])))
     assert len(points) == 2 * len(whole.places) and points[-1]["evaluations"] == "400"
@@ -128,7 +128,40 @@ def test_a_run_that_is_halted_is_not_kept():
 
 def test_every_algorithm_by_default(tmp_path):
     result = azdsl.compare(small(**BUDGET), seeds=[3])
-    assert [run.algorithm for run in result.runs] == list(ALGORITHMS) and not result.interrupted
+    assert [run.name for run in result.runs] == list(ALGORITHMS) and not result.interrupted
+
+
+def test_variants_are_runs_with_those_settings(tmp_path):
+    variants = [{"population": 5, "tournament": 2}, {"algorithm": "random_search"}, {}]
+    made = azdsl.compare(small(target=0.4, **BUDGET), variants=variants, seeds=[1, 2], out=tmp_path / "c", workers=1)
+    assert [row.name for row in made.rows] == ["population=5, tournament=2", "algorithm=random_search", "as given"]
+    found = [run.program for run in made.runs if run.seed == 2]
+    alone = [run(small(target=0.4, **BUDGET, **own, seed=2), quiet=True) for own in variants]
+    assert found == [str(result.best) for result in alone] and len(set(found)) > 1
+    assert made.baseline == "population=5, tournament=2" and "times as fast as population=5, tournament=2" in str(made)
+    again = compare(small(target=0.4, **BUDGET), base_dir=None, variants=variants[1:], seeds=[2], out=tmp_path / "c")
+    assert facts(again) == [kept for kept in facts(made) if kept.seed == 2][1:]
+    made.plot().savefig(tmp_path / "a.svg")
+
+
+def test_variants_have_epochs_of_their_own():
+    made = compare(small(max_evals=400, epoch=None), base_dir=None, variants=[{"islands": 1}, {"islands": 2}], seeds=[0])
+    alone = [run(small(max_evals=400, islands=n, epoch=4 // n), quiet=True) for n in (1, 2)]
+    assert [kept.program for kept in made.runs] == [str(result.best) for result in alone]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"variants": []}, "no variant"),
+        ({"variants": [{}], "algorithms": TWO}, "exclude each other"),
+        ({"variants": [{}, {"max_evals": 3}]}, "cannot differ in max_evals"),
+        ({"variants": [{"migrant": 0}]}, "did you mean 'migrants'"),
+    ],
+)
+def test_variants_that_cannot_be(settings, message):
+    with pytest.raises(SettingsError, match=message):
+        compare(small(**BUDGET), base_dir=None, seeds=[0], **settings)
 
 
 def test_the_command(tmp_path, capsys):
@@ -141,6 +174,15 @@ def test_the_command(tmp_path, capsys):
     assert plot.read_bytes().startswith(b"\x89PNG") and found["target"] is None
     assert main([str(a) for a in [*arguments[:-1], "--quiet"]]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_command_with_variants(tmp_path, capsys):
+    file = tmp_path / "seed.az"
+    file.write_text(str(small(**BUDGET)))
+    variants = ["--variant", "--islands 2 --migrants 0", "--variant", "--islands 2 --no-fec --ops 'dot, s - s'"]
+    assert main(["compare", str(file), "--seeds", "4", "--out", str(tmp_path / "out"), "--json", *variants]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["name"] for row in rows] == ["islands=2, migrants=0.0", "islands=2, fec=False, ops=dot, s - s"]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +198,10 @@ def test_the_command(tmp_path, capsys):
         (["--seeds", "0:2", "--repetitions", "3"], "exclude each other"),
         (["--algorithm", "reinforce"], "--algorithms NAMES"),
         (["--algorithms", "annealing"], "unknown algorithm 'annealing'"),
+        (["--variant", "--migrant 0"], "no options such as '--islands 4 --migrants 0': No such option"),
+        (["--variant", "--learn 'x"], "No closing quotation"),
+        (["--variant", "--seed 3"], "cannot differ in seed"),
+        (["--variant", "--islands 1", "--algorithms", "random_search"], "--algorithms and --variant exclude each other"),
         (["--plot", "a.txt"], "must end in .png"),
         (["--plot", "nowhere/a.png"], "no directory nowhere"),
         (["--out", "."], "is not empty, and no comparison"),

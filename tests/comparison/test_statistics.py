@@ -10,8 +10,8 @@ from azdsl.comparison.runs import Run
 from azdsl.comparison.statistics import speedup, wilson
 
 
-def make(algorithm="random_search", seed=0, evaluations=100, fitness=0.5, needed=None, curve=((1, 0.1), (50, 0.5))):
-    return Run(algorithm, seed, evaluations, fitness, fitness, fitness, needed is not None, needed, 1.0, "", curve)
+def make(name="random_search", seed=0, evaluations=100, fitness=0.5, needed=None, curve=((1, 0.1), (50, 0.5))):
+    return Run(name, seed, evaluations, fitness, fitness, fitness, needed is not None, needed, 1.0, "", curve)
 
 
 @pytest.mark.parametrize(
