@@ -16,9 +16,10 @@ from azdsl.bench.workloads import NETWORK_EXAMPLES, TASKS, demo_tasks, network, 
 from azdsl.bench.yardstick import SIZES
 from azdsl.codegen import jit
 from azdsl.codegen.backends import compile_program
-from azdsl.codegen.blocks import aligned, make_blocks
+from azdsl.codegen.blocks import make_blocks
 from azdsl.codegen.engine import build_engine
 from azdsl.codegen.execute import evaluate_many
+from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import host
 from azdsl.ir import Program, remove_dead_code
@@ -64,7 +65,7 @@ def jit_runner(program: Program, tasks: TaskSet) -> Runner:
     widest = host().vector_bytes // 8
     blocks = make_blocks(tasks, widest, seed=0, max_abs_error=100.0)
     size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
-    memory, results = aligned(size * widest, np.dtype(np.float64)), np.zeros((len(blocks), widest))
+    memory, results = aligned(size * widest, np.float64), np.zeros((len(blocks), widest))
     code = {
         lanes: compile_program(live, Scheme(tasks.features, lanes, tasks.metric, tasks.classes))
         for lanes in {block.lanes for block in blocks}

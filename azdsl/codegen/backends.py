@@ -15,8 +15,9 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import jit
-from azdsl.codegen.blocks import Block, aligned, make_blocks
+from azdsl.codegen.blocks import Block, make_blocks
 from azdsl.codegen.choice import Probe, choose, costs_for, jit_lanes
+from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import Loaded, compile_object, load_object
 from azdsl.ir import Packed, Program, remove_dead_code
@@ -102,7 +103,7 @@ def evaluate_jit(
     for at, program in enumerate(programs):
         live = remove_dead_code(program, tasks.multiclass)
         size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
-        memory = aligned(size * lanes * precision // 8, np.dtype(np.uint8))
+        memory = aligned(size * lanes * precision // 8, np.uint8)
         code = compiled_program(live, scheme)
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
         for row, block in enumerate(blocks):

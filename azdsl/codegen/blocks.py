@@ -7,18 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import FIELDS, Field
 from azdsl.taskset import TaskSet
-
-ALIGNMENT = 64
-"""Lane arrays start at multiples of this many bytes: a cache line, the widest vector."""
-
-
-def aligned(count: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    """A zeroed array that starts at a multiple of ``ALIGNMENT``."""
-    raw = np.zeros(count * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + count * dtype.itemsize].view(dtype)
 
 
 def plan(tasks: int, widest: int) -> list[tuple[int, int]]:
@@ -53,7 +44,7 @@ class Block:
 def _lanes(array: NDArray[np.float64], first: int, count: int, lanes: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
     """Tasks ``first`` … of [T, …] as [… , W], padded with zeros."""
     part = np.moveaxis(array[first : first + count], 0, -1)
-    out = aligned(part[..., 0].size * lanes, dtype).reshape(*part.shape[:-1], lanes)
+    out = aligned((*part.shape[:-1], lanes), dtype)
     with np.errstate(over="ignore"):  # beyond float32 is infinity, as everywhere
         out[..., :count] = part
     return out

@@ -13,10 +13,11 @@ import numpy as np
 
 from azdsl.codegen import jit
 from azdsl.codegen.backends import compile_program
-from azdsl.codegen.blocks import aligned, make_blocks
+from azdsl.codegen.blocks import make_blocks
 from azdsl.codegen.choice import Array, Costs, compile_work, fit, work
 from azdsl.codegen.engine import build_engine
 from azdsl.codegen.execute import evaluate_many
+from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import host
 from azdsl.ir import Address, Instruction, Program
@@ -103,7 +104,7 @@ def jit_seconds(program: Program, tasks: TaskSet, lanes: int) -> tuple[float, fl
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
     compiling = thread_time() - started
     size = sum(a.kind.size(tasks.features) for a in jit.registers(program, tasks.multiclass))
-    memory, fitness = aligned(size * lanes, np.dtype(np.float64)), np.zeros(lanes)
+    memory, fitness = aligned(size * lanes, np.float64), np.zeros(lanes)
     block.arguments[Field.MEMORY], block.arguments[Field.FITNESS] = memory.ctypes.data, fitness.ctypes.data
     return compiling, _shortest(lambda: function(block.arguments.ctypes.data))
 

@@ -18,8 +18,9 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import vm
-from azdsl.codegen.blocks import Block, aligned, make_blocks
-from azdsl.codegen.protocol import Field, Scheme
+from azdsl.codegen.blocks import Block, make_blocks
+from azdsl.codegen.memory import aligned
+from azdsl.codegen.protocol import FIELDS, Field, Scheme
 from azdsl.codegen.target import Loaded, cached_object, host, load_object
 from azdsl.ir.packing import CONSTANTS
 from azdsl.limits import MAX_REGISTERS
@@ -181,13 +182,14 @@ def build_engine(
         memory, work = beside.memory, beside.engine
         records, places, linked = work.records, work.places, work.linked
     else:
-        memory = aligned(lane_values * max(lane_bytes), np.dtype(np.uint8))
-        records = np.zeros(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
-        places = np.zeros((len(_KINDS) + 1, MAX_REGISTERS), np.int64)
-        linked = np.zeros(5, np.int64)
-    arguments = np.stack([block.arguments for block in blocks])
-    fitness = np.zeros((len(blocks), widths[-1]), np.float64)
-    traces = np.zeros((len(blocks), widths[-1]), np.uint64)
+        memory = aligned(lane_values * max(lane_bytes), np.uint8)
+        records = aligned(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
+        places = aligned((len(_KINDS) + 1, MAX_REGISTERS), np.int64)
+        linked = aligned(5, np.int64)
+    arguments = aligned((len(blocks), FIELDS), np.int64)
+    arguments[:] = [block.arguments for block in blocks]
+    fitness = aligned((len(blocks), widths[-1]), np.float64)
+    traces = aligned((len(blocks), widths[-1]), np.uint64)
     for row in range(len(blocks)):
         arguments[row, Field.FITNESS] = fitness[row].ctypes.data
         arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0

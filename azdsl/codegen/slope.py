@@ -14,10 +14,10 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen.backends import _even_blocks
-from azdsl.codegen.blocks import aligned
 from azdsl.codegen.choice import jit_lanes
 from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
 from azdsl.codegen.jit import Inline, registers
+from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import FIELDS, Evaluation, Field, Scheme, Visit
 from azdsl.codegen.squash import sigmoid, softmax
 from azdsl.codegen.target import compile_object, load_object
@@ -149,7 +149,7 @@ class Slopes:
         self._code = load_object(compile_object(module, _LEVEL))
         self._blocks = _even_blocks(tasks, lanes, seed=seed, max_abs_error=max_abs_error, precision=64)
         size = sum(address.kind.size(tasks.features) for address in registers(program, tasks.multiclass))
-        self._memory = aligned(size * lanes, np.dtype(np.float64))
+        self._memory = aligned(size * lanes, np.float64)
         self._lanes, self._tasks = lanes, tasks.tasks
 
     def __call__(self, presets: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen.compiled import inline, lowest_bit, multiply_high
+from azdsl.codegen.memory import aligned
 
 WAYS = 7
 """Places a key can be in: their tags and ranks fill a cache line."""
@@ -38,10 +39,7 @@ class Cache(NamedTuple):
 
 def make_cache(entries: int) -> Cache:
     """An empty table with room for ``entries`` values, rounded up to whole sets."""
-    size = -(-entries // WAYS) * SET.itemsize
-    room = np.zeros(size + SET.itemsize, np.uint8)
-    skip = -room.ctypes.data % SET.itemsize
-    sets = room[skip : skip + size].view(SET)
+    sets = aligned(-(-entries // WAYS), SET)
     sets["ranks"] = FRESH
     return Cache(sets)
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen.compiled import inline, multiply_high
+from azdsl.codegen.memory import aligned
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
 from azdsl.search.salts import salts
 from azdsl.search.space import Space
@@ -54,19 +55,21 @@ class Scratch(NamedTuple):
 
 def make_scratch(space: Space, tasks: int) -> Scratch:
     """Working memory for programs of ``space`` evaluated on that many tasks."""
-    capacity, constants = space.capacity, np.zeros((space.capacity, CONSTANTS))
+    capacity = space.capacity
+    code, writes, reads, order, left = (aligned(capacity, np.uint64) for _ in range(5))
+    constants = aligned((capacity, CONSTANTS), np.float64)
     return Scratch(
-        lengths=np.zeros(3, np.int64),
-        code=np.zeros(capacity, np.uint64),
+        lengths=aligned(3, np.int64),
+        code=code,
         constants=constants,
         bits=constants.view(np.uint64),
-        writes=np.zeros(capacity, np.uint64),
-        reads=np.zeros(capacity, np.uint64),
-        order=np.zeros(capacity, np.uint64),
-        left=np.zeros(capacity, np.uint64),
-        begins=np.zeros(3, np.uint64),
-        values=np.zeros(space.starts.shape[1], np.uint64),
-        task_fitness=np.zeros(tasks),
+        writes=writes,
+        reads=reads,
+        order=order,
+        left=left,
+        begins=aligned(3, np.uint64),
+        values=aligned(space.starts.shape[1], np.uint64),
+        task_fitness=aligned(tasks, np.float64),
     )
 
 

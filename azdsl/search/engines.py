@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from azdsl.codegen.engine import Engine, EngineHandle, build_engine
 from azdsl.codegen.execute import evaluate, trace
+from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field
 from azdsl.experiment import Experiment
 from azdsl.ops import OPS
@@ -96,8 +97,10 @@ def _joined(engines: list[Engine]) -> Engine:
     def together(name: str) -> NDArray[np.int64]:
         return np.concatenate([getattr(engine, name) for engine in engines])
 
-    arguments = together("arguments")
-    fitness = np.zeros((len(arguments), max(engine.fitness.shape[1] for engine in engines)))
+    rows = together("arguments")
+    arguments = aligned(rows.shape, np.int64)
+    arguments[:] = rows
+    fitness = aligned((len(arguments), max(engine.fitness.shape[1] for engine in engines)), np.float64)
     for row in range(len(arguments)):
         arguments[row, Field.FITNESS] = fitness[row].ctypes.data
     return engines[0]._replace(

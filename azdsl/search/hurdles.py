@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen.compiled import inline, jit
+from azdsl.codegen.memory import aligned
 from azdsl.settings import Search, SettingsError, Stage
 from azdsl.taskset import TaskSet
 
@@ -65,13 +66,13 @@ def make_hurdles(search: Search) -> Hurdles:
     count = len(search.stages)
     features = STAGES + PER_STAGE * count
     return Hurdles(
-        scores=np.zeros((count, search.hurdle_every)),
-        filled=np.zeros(count, np.int64),
-        thresholds=np.zeros(count),
-        reached=np.zeros(count + 1, np.int64),
-        samples=np.zeros((SAMPLES if search.proxy else 0, features + 2)),
-        sampled=np.zeros(1, np.int64),
-        coefficients=np.zeros((count, features)),
+        scores=aligned((count, search.hurdle_every), np.float64),
+        filled=aligned(count, np.int64),
+        thresholds=aligned(count, np.float64),
+        reached=aligned(count + 1, np.int64),
+        samples=aligned((SAMPLES if search.proxy else 0, features + 2), np.float64),
+        sampled=aligned(1, np.int64),
+        coefficients=aligned((count, features), np.float64),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen.compiled import jit
+from azdsl.codegen.memory import aligned
 from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
@@ -65,8 +66,8 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
         members=_empty(search.population, capacity),
         finalists=_empty(search.finalists, capacity),
         rng=seeded(search.seed, island),
-        clock=np.zeros(3, np.int64),
-        counts=np.zeros(len(LAYERS), np.int64),
+        clock=aligned(3, np.int64),
+        counts=aligned(len(LAYERS), np.int64),
         programs=make_cache(search.cache),
         errors=make_cache(search.cache if space.fec else 1),
         hurdles=make_hurdles(search),
@@ -166,8 +167,10 @@ def select(members: Members, rows: Any) -> Members:
 
 
 def _empty(rows: int, capacity: int) -> Members:
-    code, constants = np.zeros((rows, capacity), np.uint64), np.zeros((rows, CONSTANTS * capacity))
-    return Members(code, constants, np.zeros(rows, ABOUT), np.full(rows, -1.0))
+    code, constants = aligned((rows, capacity), np.uint64), aligned((rows, CONSTANTS * capacity), np.float64)
+    members = Members(code, constants, aligned(rows, ABOUT), aligned(rows, np.float64))
+    members.fitness[:] = -1.0
+    return members
 
 
 def _write(space: Space, row: tuple[Any, Any, Any], program: Program, function: int) -> None:

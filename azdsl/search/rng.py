@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen.compiled import inline, multiply_high
+from azdsl.codegen.memory import aligned
 
 Words = NDArray[np.uint64]
 
@@ -29,7 +30,9 @@ _ARTANH = tuple(1.0 / (2 * k + 1) for k in range(1, 12))
 
 def seeded(seed: int, island: int) -> Words:
     """The state that ``island`` of a search with ``seed`` starts from; islands' streams are independent."""
-    return np.array(np.random.SeedSequence(seed, spawn_key=(island,)).generate_state(4, np.uint64), np.uint64)
+    state = aligned(4, np.uint64)
+    state[:] = np.random.SeedSequence(seed, spawn_key=(island,)).generate_state(4, np.uint64)
+    return state
 
 
 @inline
