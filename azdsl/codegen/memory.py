@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-ALIGNMENT = 128
-"""Arrays start at multiples of this many bytes, and have them to themselves: two cache lines, which processors fetch together.
+ALIGNMENT = 64
+"""Arrays start at multiples of this many bytes, a cache line and the widest vector, and have them to themselves.
 
 What two threads write in one line moves between their cores at every write.
 """
