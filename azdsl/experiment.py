@@ -9,7 +9,8 @@ from typing import Any
 
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import OPS, Op
-from azdsl.settings import IslandSettings, Range, Registers, Search, Task, keys
+from azdsl.settings import IslandSettings, Range, Registers, Search, keys
+from azdsl.task_settings import Task
 
 EVOLVABLE: tuple[Op, ...] = OPS[1:]
 """The ops a function may use when the file does not say: all but NoOp."""

@@ -12,7 +12,8 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
 from azdsl.schema import check_names
-from azdsl.settings import TASKS, Range, Registers, Search, SettingsError, Task, keys, located, location_key
+from azdsl.settings import Range, Registers, Search, SettingsError, keys
+from azdsl.task_settings import TASKS, Task, located, location_key
 
 RANGES = ("setup", "predict", "learn")
 """Keys of ``search`` that hold a range."""

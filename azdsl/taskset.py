@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from azdsl.limits import MAX_FEATURES
-from azdsl.settings import Metric
+from azdsl.task_settings import Metric
 
 __all__ = ["Metric", "TaskError", "TaskSet"]
 

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from azdsl.diagnostics import SyntaxError as AzSyntaxError
-from azdsl.settings import FileTask, SettingsError
+from azdsl.settings import SettingsError
 from azdsl.syntax import format_source, load_experiment, parse_experiment
+from azdsl.task_settings import FileTask
 from azdsl.tasks.rows import split
 from azdsl.tasks.tables import read
 from azdsl.taskset import Metric, TaskError

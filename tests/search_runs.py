@@ -7,7 +7,8 @@ from typing import Any
 
 from azdsl.experiment import EVOLVABLE, Experiment
 from azdsl.ops import BY_NAME
-from azdsl.settings import Linear, Range, Registers, Search
+from azdsl.settings import Range, Registers, Search
+from azdsl.task_settings import Linear
 
 OPS = tuple(BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add", "vector_gaussian"))
 

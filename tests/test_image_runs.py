@@ -13,8 +13,8 @@ from tasks.image_files import numbered, write_mnist
 import azdsl
 from azdsl.cli import main
 from azdsl.search.rundir import BEST, FRONT_FILES
-from azdsl.settings import Images
 from azdsl.syntax import load_experiment
+from azdsl.task_settings import Images
 from azdsl.tasks import build
 
 SEARCH = "search(population=30, tournament=5, islands=2, setup=1..3, predict=1..4, learn=1..5, max_evals=600)\n"

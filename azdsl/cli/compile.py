@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.experiment import Experiment
-from azdsl.settings import FileTask, ImageTask, Linear, Metric
+from azdsl.task_settings import FileTask, ImageTask, Linear, Metric
 
 if TYPE_CHECKING:
     from azdsl.codegen.aot import Spec

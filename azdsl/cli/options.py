@@ -13,7 +13,8 @@ import click
 
 from azdsl.experiment import Experiment
 from azdsl.overrides import OPS_KEYS, known_settings, override, task_settings
-from azdsl.settings import MUTATIONS, TASKS, Range, Registers, Search, keys
+from azdsl.settings import MUTATIONS, Range, Registers, Search, keys
+from azdsl.task_settings import TASKS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -17,7 +17,7 @@ from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text
 from azdsl.experiment import Experiment
-from azdsl.settings import FileTask, Task
+from azdsl.task_settings import FileTask, Task
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.experiment import Experiment
 from azdsl.ir import MAX_REGISTERS, Program
-from azdsl.settings import Registers, Task
+from azdsl.settings import Registers
+from azdsl.task_settings import Task
 
 if TYPE_CHECKING:
     from azdsl.tasks.roles import Role

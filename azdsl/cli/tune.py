@@ -14,7 +14,7 @@ from azdsl.cli.options import apply_options, experiment_options
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 
 if TYPE_CHECKING:
-    from azdsl.settings import Task
+    from azdsl.task_settings import Task
     from azdsl.tuning.run import Tuned
 
 _METHODS = ",".join(DEFAULT_METHODS)

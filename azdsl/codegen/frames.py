@@ -18,7 +18,7 @@ from azdsl.codegen.protocol import Visit
 from azdsl.codegen.squash import sigmoid, softmax, too_far
 from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program, live_exits, remove_dead_code
 from azdsl.ops import Kind
-from azdsl.settings import Metric
+from azdsl.task_settings import Metric
 
 SEED, VISITS, HEADER = 0, 8, 16
 """Byte offsets of seed, visit count and first register in a model."""

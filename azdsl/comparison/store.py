@@ -12,7 +12,8 @@ from azdsl import __version__
 from azdsl.comparison.runs import Run
 from azdsl.experiment import Experiment
 from azdsl.search.rundir import write_text
-from azdsl.settings import FileTask, ImageTask, Search, SettingsError, SklearnTask, Task
+from azdsl.settings import Search, SettingsError
+from azdsl.task_settings import FileTask, ImageTask, SklearnTask, Task
 from azdsl.tasks.images import find as find_images
 from azdsl.tasks.projected import digest_of_files
 

@@ -15,7 +15,7 @@ from azdsl import __version__
 from azdsl.codegen.aot import Code, Loaded, Spec, load_model
 from azdsl.ir import Program
 from azdsl.limits import MAX_FEATURES
-from azdsl.settings import Metric
+from azdsl.task_settings import Metric
 
 STOPPED = "training stopped: a prediction was no number or off by more than {limit:g}; scale the data or train on less"
 _ALIGNMENT = 64

@@ -37,8 +37,9 @@ from azdsl.search.selection import Judge
 from azdsl.search.session import STOPS, OnEpoch, Plan, Session, without_stops
 from azdsl.search.space import island_spaces, make_space
 from azdsl.search.workers import Threads, default_workers, interruptible, make_bench, warm_up
-from azdsl.settings import FileTask, SettingsError, relocated
+from azdsl.settings import SettingsError
 from azdsl.syntax import load_experiment
+from azdsl.task_settings import FileTask, relocated
 from azdsl.taskset import TaskSet
 
 __all__ = ["Result", "run"]

@@ -15,7 +15,8 @@ from azdsl.experiment import Experiment
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.front import Entry, Front
 from azdsl.search.selection import Finalist
-from azdsl.settings import Range, keys, relocated
+from azdsl.settings import Range, keys
+from azdsl.task_settings import relocated
 from azdsl.tasks import describe
 
 CONFIG_SCHEMA = 1

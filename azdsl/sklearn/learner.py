@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from azdsl import api
 from azdsl.ir import Program
-from azdsl.settings import Metric
+from azdsl.task_settings import Metric
 
 ProgramLike: TypeAlias = Program | str | Path | None
 Array: TypeAlias = NDArray[np.float64]

@@ -8,7 +8,7 @@ from azdsl.diagnostics import Source, SyntaxError
 from azdsl.experiment import EVOLVABLE, Experiment, Group
 from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS
 from azdsl.ops import Kind, Op
-from azdsl.settings import Registers, Search, Task
+from azdsl.settings import Registers, Search
 from azdsl.syntax import islands, settings, tree
 from azdsl.syntax.allocation import allocate
 from azdsl.syntax.forms import callees
@@ -18,6 +18,7 @@ from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.reader import read
 from azdsl.syntax.report import Line, Report, brief, choice, nearest
 from azdsl.syntax.steps import Step
+from azdsl.task_settings import Task
 
 OPS_OF: dict[str, int | None] = {"ops": None, **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)}}
 """Statements that list ops, with the function that they are for (None: all)."""

@@ -6,10 +6,11 @@ import math
 from dataclasses import Field
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from azdsl.settings import MUTATIONS, TASKS, Range, SettingsError, Task, keys
+from azdsl.settings import MUTATIONS, Range, SettingsError, keys
 from azdsl.syntax import tree
 from azdsl.syntax.report import Line, Report, brief, choice, nearest
 from azdsl.syntax.tree import Argument, Name, Node
+from azdsl.task_settings import TASKS, Task
 
 Schema = TypeVar("Schema")
 

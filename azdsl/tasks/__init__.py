@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azdsl.settings import FileTask, ImageTask, Linear, SklearnTask, Task
+from azdsl.task_settings import FileTask, ImageTask, Linear, SklearnTask, Task
 from azdsl.tasks.roles import Role
 from azdsl.taskset import TaskError, TaskSet
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.settings import HELD_OUT, Images, ImageTask, Projected, classes_of, pairs_of
+from azdsl.task_settings import HELD_OUT, Images, ImageTask, Projected, classes_of, pairs_of
 from azdsl.tasks.images import ImageSet
 from azdsl.tasks.roles import SPLIT_STREAM, STREAMS, Role, first_given, generator
 from azdsl.taskset import TaskError

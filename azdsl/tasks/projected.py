@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.limits import MAX_PIXELS
-from azdsl.settings import ImageTask, keys
+from azdsl.settings import keys
+from azdsl.task_settings import ImageTask
 from azdsl.tasks import store
 from azdsl.tasks.dealing import Classes, Places, Pools, choices, deal, sample, sizes
 from azdsl.tasks.images import ImageSet, Pictures, find

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.limits import MAX_FEATURES
-from azdsl.settings import FileTask
+from azdsl.task_settings import FileTask
 from azdsl.tasks.roles import SPLIT_STREAM, STREAMS, Role, first_given, generator
 from azdsl.tasks.scaling import scaling
 from azdsl.tasks.tables import Table

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.settings import Affine, Linear, TwoLayer
+from azdsl.task_settings import Affine, Linear, TwoLayer
 from azdsl.tasks.roles import STREAMS, Role, generator
 from azdsl.taskset import TaskSet
 

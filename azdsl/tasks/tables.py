@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.limits import MAX_DATA_VALUE
-from azdsl.settings import BUNDLED
+from azdsl.task_settings import BUNDLED
 from azdsl.tasks.archives import check_size, read_arrays
 from azdsl.taskset import TaskError
 

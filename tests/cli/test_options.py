@@ -12,7 +12,8 @@ from azdsl.cli.options import apply_options
 from azdsl.experiment import Experiment
 from azdsl.ops import BY_NAME
 from azdsl.overrides import known_settings, override, setting_name
-from azdsl.settings import TASKS, Affine, FileTask, Linear, Range, Registers, Search, SettingsError, SklearnTask, keys
+from azdsl.settings import Range, Registers, Search, SettingsError, keys
+from azdsl.task_settings import TASKS, Affine, FileTask, Linear, SklearnTask
 
 
 def test_every_key_has_an_option():

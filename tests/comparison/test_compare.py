@@ -19,7 +19,8 @@ from azdsl.comparison.runs import one_run, settings_of
 from azdsl.experiment import Experiment
 from azdsl.search import rundir
 from azdsl.search.evolve import run
-from azdsl.settings import ALGORITHMS, FileTask, Projected, SettingsError
+from azdsl.settings import ALGORITHMS, SettingsError
+from azdsl.task_settings import FileTask, Projected
 from azdsl.taskset import TaskError
 
 TWO = ["random_search", "regularized_evolution"]

@@ -20,8 +20,9 @@ from azdsl.experiment import Experiment
 from azdsl.export import bundle
 from azdsl.export.model import make_spec
 from azdsl.search.draws import draw_seed
-from azdsl.settings import FileTask, Linear, Range, Registers, Search
+from azdsl.settings import Range, Registers, Search
 from azdsl.syntax import load_experiment
+from azdsl.task_settings import FileTask, Linear
 from azdsl.taskset import TaskSet
 
 NUMPY_BOUND = 1e-9

@@ -18,8 +18,9 @@ from azdsl import tasks
 from azdsl.search.draws import draw_seed
 from azdsl.search.evolve import run
 from azdsl.search.schedule import Schedule, shares
-from azdsl.settings import Range, SettingsError, SklearnTask
+from azdsl.settings import Range, SettingsError
 from azdsl.syntax import load_experiment
+from azdsl.task_settings import SklearnTask
 from azdsl.taskset import TaskSet
 
 

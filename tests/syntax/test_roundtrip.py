@@ -14,8 +14,9 @@ from strategies import programs, random_program
 from azdsl.experiment import EVOLVABLE, Experiment, Group
 from azdsl.ir import FUNCTIONS, Address, Instruction, Program
 from azdsl.ops import OPS, Op, Role
-from azdsl.settings import MUTATIONS, TASKS, IslandSettings, Range, Registers, Search, Task
+from azdsl.settings import MUTATIONS, IslandSettings, Range, Registers, Search
 from azdsl.syntax import format_source, parse, parse_experiment
+from azdsl.task_settings import TASKS, Task
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

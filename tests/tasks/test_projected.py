@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tasks.image_files import numbered, numbers, write_mnist
 
-from azdsl.settings import HELD_OUT, Images, Projected, SettingsError, pairs_of
+from azdsl.settings import SettingsError
+from azdsl.task_settings import HELD_OUT, Images, Projected, pairs_of
 from azdsl.tasks import TaskError, build, describe
 from azdsl.tasks.dealing import choices, deal, sample
 from azdsl.tasks.images import ImageSet, find

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tasks.image_files import write_mnist
 
-from azdsl.settings import Projected
+from azdsl.task_settings import Projected
 from azdsl.tasks import build, store
 from azdsl.tasks.store import Recipe, stored
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from azdsl.settings import Affine, Linear, SettingsError, Task, TwoLayer
+from azdsl.settings import SettingsError
+from azdsl.task_settings import Affine, Linear, Task, TwoLayer
 from azdsl.tasks import DEFAULT_TASK, TaskError, build, describe
 
 KINDS = [Linear, Affine, TwoLayer]

@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from azdsl.settings import FileTask, SettingsError
+from azdsl.settings import SettingsError
+from azdsl.task_settings import FileTask
 from azdsl.tasks import TaskError, build, describe
 from azdsl.tasks.rows import deal
 from azdsl.tasks.tables import read

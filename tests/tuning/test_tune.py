@@ -143,7 +143,7 @@ def test_a_learning_rate_is_found(tmp_path: Path, method: str):
 def test_scores_are_those_of_the_text():
     tuned = azdsl.tune(azdsl.parse(LINEAR), method="random", evals=20, features=2, test_tasks=3)
     from azdsl import tasks as make
-    from azdsl.settings import Linear
+    from azdsl.task_settings import Linear
 
     held_out = make.build(Linear(features=2, test_tasks=3), 0, "test")
     again = azdsl.evaluate(azdsl.parse(tuned.text), held_out, backend="vm")
