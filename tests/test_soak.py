@@ -35,8 +35,9 @@ def test_a_round_is_counted_and_gone_on_with(soak: Any, record: Path, capsys: py
     assert [facts["round"] for facts in lines] == [0, 1]
     assert first["checks"]["vm=jit"] == 2 * 12 and first["checks"]["interp=vm"] >= 40
     assert first["checks"].get("vm=aot", 0) + first["checks"].get("vm=library", 0) == 2 * 12
-    assert first["all_checks"] == sum(first["checks"].values()) and sum(first["fitness"].values()) == 40 * 12
-    assert sum(lines[1]["fitness"].values()) == 40 * 12 and lines[1]["ops"]
+    assert first["all_checks"] == sum(first["checks"].values())
+    for facts in lines:  # an evaluation by the virtual machine for each check, shared where two pairs meet
+        assert 4 * 12 + 36 <= sum(facts["fitness"].values()) <= sum(facts["checks"].values()) and facts["ops"]
     assert soak.main(["--record", str(record), "--report"]) == 0
     assert "in 2 rounds of seeds [3]" in capsys.readouterr().out
 

@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from soak_case import Case, Fitness, standalone
+from soak_case import Case, FirstTask, Fitness, standalone
 from strategies import METRICS, random_program, random_tasks
 
 from azdsl import codegen, interp
@@ -41,8 +41,17 @@ LONGEST = (2, 4, 8, 8, 16)
 BANKS = (Registers(5, 4, 2), Registers(5, 4, 2), Registers(20, 20, 20), Registers(3, 3, 1))
 LIMITS = (100.0, 100.0, 1.0, 1e9, float("inf"))
 
-INTERPRETED = 150.0
-"""Work of the interpreter on one program of a round, in about hundredths of a millisecond."""
+LONG_EXAMPLES, SHORT_EXAMPLES = 12, 3
+"""Most examples of a task, for training and for validation: of one task set in ``LONG_EVERY``, and of the others."""
+
+LONG_EVERY = 8
+
+INTERPRETED = 7000.0
+"""Microseconds, about, that the interpreter has for one program of a round: most of them go into a few cheap checks
+each, and an expensive check is paid for by the programs after it."""
+
+MOST_INTERPRETED = 20
+"""Task sets that the interpreter runs one program on, at most."""
 
 GROUP = 4
 """Rounds with one shape: the virtual machine is compiled once for them."""
@@ -53,12 +62,16 @@ SAMPLED = 10
 
 @dataclass(frozen=True)
 class Size:
-    """How much a round does."""
+    """How much a round does.
 
-    programs: int = 800
-    task_sets: int = 192
+    Compiling a program takes as long as thousands of evaluations of it: the first ``compiled`` programs, and the last
+    ``standalone`` ones as models, run on all task sets, and the interpreter runs any program on a few.
+    """
+
+    programs: int = 640
+    task_sets: int = 2400
     compiled: int = 16
-    standalone: int = 8
+    standalone: int = 12
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,8 @@ def make_shape(rng: np.random.Generator) -> Shape:
 
 def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
     """A small task set of a shape; the numbers of examples and epochs vary."""
-    tasks: TaskSet = random_tasks(rng, shape.features, shape.tasks, shape.metric, int(rng.choice(EPOCHS)), 3)
+    most = LONG_EXAMPLES if rng.integers(LONG_EVERY) == 0 else SHORT_EXAMPLES
+    tasks: TaskSet = random_tasks(rng, shape.features, shape.tasks, shape.metric, int(rng.choice(EPOCHS)), most)
     if shape.metric != "multiclass":
         return tasks
     labels: dict[str, Any] = {
@@ -116,7 +130,16 @@ def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
     task_sets = [make_task_set(rng, shape) for _ in range(size.task_sets)]
     seeds = [int(s) for s in rng.integers(0, 2**64, size.task_sets, np.uint64)]
     library = bool(rng.random() < 0.5) and _can_link()
-    by_vm = [codegen.evaluate(programs, t, backend="vm", seed=s, **options) for t, s in zip(task_sets, seeds, strict=True)]
+    chosen = range(min(size.compiled, len(programs)))
+    alone = range(max(0, len(programs) - size.standalone), len(programs))
+    interpreted = list(_interpreted_pairs(programs, task_sets, shape))
+    wanted: list[dict[int, Fitness]] = [dict.fromkeys((*chosen, *alone), _NONE) for _ in task_sets]
+    for p, k in interpreted:
+        wanted[k][p] = _NONE
+    by_vm = [
+        dict(zip(w, codegen.evaluate([programs[p] for p in w], t, backend="vm", seed=s, **options), strict=True))
+        for w, t, s in zip(wanted, task_sets, seeds, strict=True)
+    ]
     checks: Counter[str] = Counter()
     seen: dict[str, set[int]] = {}
 
@@ -127,22 +150,22 @@ def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
 
     def differing() -> Iterator[tuple[str, int, int]]:
         """Every comparison of the round; those that fail."""
-        for p, k in _interpreted_pairs(shape, task_sets, size):
-            interpreted = np.array(interp.evaluate(programs[p], task_sets[k], seed=seeds[k], **options))
-            if not compare(PAIRS[0], p, interpreted, by_vm[k][p]):
+        for p, k in interpreted:
+            fitness = np.array(interp.evaluate(programs[p], task_sets[k], seed=seeds[k], **options))
+            if not compare(PAIRS[0], p, fitness, by_vm[k][p]):
                 yield PAIRS[0], k, p
-        chosen = programs[: size.compiled]
+        own = [programs[p] for p in chosen]
         for k, tasks in enumerate(task_sets):
-            for p, found in enumerate(codegen.evaluate(chosen, tasks, backend="jit", seed=seeds[k], **options)):
+            for p, found in zip(chosen, codegen.evaluate(own, tasks, backend="jit", seed=seeds[k], **options), strict=True):
                 if not compare(PAIRS[1], p, by_vm[k][p], found):
                     yield PAIRS[1], k, p
-        pair, last = PAIRS[3 if library else 2], programs[-size.standalone :]
+        pair = PAIRS[3 if library else 2]
         facts = (shape.features, shape.metric, shape.precision, shape.classes, shape.max_abs_error)
-        with standalone(last, facts, library) as models:
-            for at, model in enumerate(models):
-                p = len(programs) - len(models) + at
-                for k, tasks in enumerate(task_sets):
-                    if not compare(pair, p, by_vm[k][p][:1], np.array([model.fitness(tasks, seeds[k])])):
+        firsts = [FirstTask.of(tasks) for tasks in task_sets]
+        with standalone([programs[p] for p in alone], facts, library) as models, np.errstate(all="ignore"):
+            for p, model in zip(alone, models, strict=True):
+                for k, task in enumerate(firsts):
+                    if not compare(pair, p, by_vm[k][p][:1], np.array([model.fitness(task, seeds[k])])):
                         yield pair, k, p
 
     found = next(differing(), None)
@@ -150,6 +173,7 @@ def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
     if found:
         pair, k, p = found
         failure = Case(pair, programs[p], task_sets[k], seeds[k], shape.max_abs_error, shape.precision)
+    checked = [programs[p] for p in sorted(set().union(*seen.values()))]
     facts = {
         "seed": seed,
         "round": number,
@@ -157,7 +181,7 @@ def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
         "checks": dict(checks),
         "programs": {pair: len(places) for pair, places in seen.items()},
         "task_sets": len(task_sets),
-        **_exercised(programs, task_sets[0], np.array(by_vm), shape),
+        **_exercised(checked, task_sets[0], np.stack([row for rows in by_vm for row in rows.values()]), shape),
         "cpu_seconds": round(time.process_time() - started, 3),
     }
     return Outcome(facts, failure)
@@ -170,19 +194,32 @@ def _can_link() -> bool:
         return False
 
 
-def _interpreted_pairs(shape: Shape, task_sets: Sequence[TaskSet], size: Size) -> Iterator[tuple[int, int]]:
+def _interpreted_pairs(programs: Sequence[Program], task_sets: Sequence[TaskSet], shape: Shape) -> Iterator[tuple[int, int]]:
     """Which programs the interpreter runs on which task sets: fewer where that takes long."""
-    visits = float(np.mean([t.steps + t.steps // t.epoch_length * t.valid_X.shape[1] for t in task_sets]))
-    work = shape.tasks * (8.0 + visits * shape.longest * (1.0 + shape.features**2 / 40.0) * (1.0 if shape.precision == 64 else 2.0) / 3.0)
-    each = INTERPRETED / work
-    for p in range(size.programs):
-        # a fraction of a task set for each program is a task set for some
-        for at in range(int((p + 1) * each) - int(p * each) if each < 1 else min(int(each), 8)):
-            yield p, (7 * p + at) % size.task_sets
+    left = 0.0
+    for p, program in enumerate(programs):
+        left = min(left, INTERPRETED) + INTERPRETED
+        for at in range(min(MOST_INTERPRETED, len(task_sets))):
+            if left <= 0:
+                break
+            k = (MOST_INTERPRETED * p + at) % len(task_sets)
+            yield p, k
+            left -= _interpreting(program, task_sets[k], shape.precision)
+
+
+def _interpreting(program: Program, tasks: TaskSet, precision: int) -> float:
+    """Microseconds, about, that the interpreter takes if the program does not stop early."""
+    trained, validated = tasks.steps, tasks.steps // tasks.epoch_length * tasks.valid_X.shape[1]
+    entry = 0.06 if precision == 64 else 0.12
+    total = 100.0 + 15.0 * len(program)
+    for times, block in zip((1, trained + validated, trained), program.functions, strict=True):
+        for op in (instruction.op for instruction in block):
+            total += times * (1.0 + float(tasks.features**op.rank) * (20.0 if op.random else entry))
+    return tasks.tasks * total
 
 
 def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, shape: Shape) -> dict[str, Any]:
-    """What was met: live ops, live lengths, fitness of programs on task sets, values in a sample's memory."""
+    """What was met: live ops, live lengths, the evaluations' ``fitness`` [E, T], values in a sample's memory."""
     ops, lengths, values = np.zeros(len(OPS), np.int64), Counter[str](), Counter[str]()
     for program in programs:
         code = program.packed(tasks.multiclass).code
@@ -190,8 +227,8 @@ def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, sh
         lengths[next(name for name, most in _LENGTHS if len(code) <= most)] += 1
     for program in programs[::SAMPLED]:
         values[_values(program, tasks, shape)] += 1
-    positive = (fitness > 0).sum(axis=2)
-    whole = fitness.shape[2]
+    positive = (fitness > 0).sum(axis=1)
+    whole = fitness.shape[1]
     return {
         "ops": {OPS[code].name: int(count) for code, count in enumerate(ops) if count},
         "live_lengths": dict(lengths),
@@ -203,6 +240,9 @@ def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, sh
         "values": dict(values),
     }
 
+
+_NONE: Fitness = np.zeros(0)
+"""Stands for a fitness that is still to be computed."""
 
 _LENGTHS = (("0", 0), ("1-2", 2), ("3-5", 5), ("6-10", 10), ("11-20", 20), ("21-", 10_000))
 

@@ -154,7 +154,8 @@ def _show(record: Sequence[Facts], as_json: bool) -> None:
     took = f"{sums['cpu_seconds']:,} s of processor time, {rate:,.0f} a second"
     print(f"{sums['all_checks']:,} checks in {sums['rounds']:,} rounds of seeds {sums['seeds']}, {took}")
     for pair, number in sums["checks"].items():
-        print(f"  {pair:<12}{number:>12,} checks of {sums['programs'][pair]:,} programs")
+        share = 100 * number / sums["all_checks"]
+        print(f"  {pair:<12}{number:>12,} checks ({share:.0f} %) of {sums['programs'][pair]:,} programs")
     print(f"  fitness     {_shares(sums['fitness'])}")
     print(f"  registers   {_shares(sums['values'])} (a sample of the programs)")
     print(f"  lengths     {_shares(sums['live_lengths'])} live instructions")

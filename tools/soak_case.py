@@ -86,8 +86,8 @@ def _interpreted(case: Case) -> Fitness:
 
 def _standalone(case: Case, library: bool) -> Fitness:
     tasks, shape = case.tasks, (case.tasks.features, case.tasks.metric, case.precision, case.tasks.classes, case.max_abs_error)
-    with standalone([case.program], shape, library) as models:
-        return np.array([models[0].fitness(tasks, case.seed)])
+    with standalone([case.program], shape, library) as models, np.errstate(all="ignore"):
+        return np.array([models[0].fitness(FirstTask.of(tasks), case.seed)])
 
 
 _BACKENDS: Mapping[str, Callable[[Case], Fitness]] = {
@@ -130,6 +130,24 @@ def standalone(programs: Sequence[Program], shape: tuple[int, Metric, int, int, 
         _ctypes.dlclose(opened._handle)
 
 
+@dataclass(frozen=True)
+class FirstTask:
+    """The first task of a set, as a model's functions take it: the training examples of each epoch, then the
+    validation examples [M, F] and their labels.
+    """
+
+    epochs: Sequence[tuple[Fitness, Fitness]]
+    X: Fitness
+    y: Sequence[float]
+
+    @classmethod
+    def of(cls, tasks: TaskSet) -> FirstTask:
+        """The first task of ``tasks``."""
+        X, y, VX, Vy = (np.ascontiguousarray(getattr(tasks, name)[0]) for name in ARRAYS)
+        rows = np.arange(tasks.steps).reshape(-1, tasks.epoch_length) % len(X)
+        return cls([(X[chunk], y[chunk]) for chunk in rows], VX, Vy.tolist())
+
+
 class Standalone:
     """A model behind its C functions, and the evaluation protocol around them, for the first task of a set."""
 
@@ -148,20 +166,16 @@ class Standalone:
         self._setup = function("setup", i, p, ctypes.c_uint64)
         function("init", i, p)(self.model)
 
-    def fitness(self, tasks: TaskSet, seed: int) -> float:
-        """The best validation of the first task."""
-        (X, y, VX, Vy), number = (np.ascontiguousarray(getattr(tasks, name)[0]) for name in ARRAYS), PRECISIONS[self.spec.precision]
-        labels = [number(value) for value in Vy.tolist()]
-        rows = np.arange(tasks.steps) % len(X)
+    def fitness(self, task: FirstTask, seed: int) -> float:
+        """The best validation of a task. Called where NumPy does not warn."""
+        number = PRECISIONS[self.spec.precision]
+        labels = [number(value) for value in task.y]
         self._setup(self.model, seed)
         best = 0.0
-        for first in range(0, tasks.steps, tasks.epoch_length):
-            chunk = rows[first : first + tasks.epoch_length]
-            examples, targets = X[chunk], y[chunk]
-            if self.learn(self.model, examples.ctypes.data, targets.ctypes.data, len(chunk)) == Code.STOPPED:
+        for examples, targets in task.epochs:
+            if self.learn(self.model, examples.ctypes.data, targets.ctypes.data, len(targets)) == Code.STOPPED:
                 break
-            with np.errstate(all="ignore"):
-                best = max(best, validation_fitness(labels, self._predictions(VX, number), self.rules))
+            best = max(best, validation_fitness(labels, self._predictions(task.X, number), self.rules))
         return best
 
     def _predictions(self, X: Fitness, number: Any) -> list[Any]:

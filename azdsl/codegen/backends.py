@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from time import thread_time
 from typing import Any
@@ -71,8 +71,23 @@ def compile_program(program: Program, scheme: Scheme) -> Loaded:
     return load_object(compile_object(module, _LEVEL))
 
 
-compiled_program = lru_cache(maxsize=32)(compile_program)
-"""Code has no state: evaluations of the same program share it."""
+@dataclass(frozen=True, eq=False)
+class CompiledProgram:
+    """A program's machine code, its function, and how many lane values its registers take."""
+
+    code: Loaded
+    function: Callable[[int], None]
+    values: int
+
+
+@lru_cache(maxsize=32)
+def compiled_program(program: Program, scheme: Scheme) -> CompiledProgram:
+    """A program compiled for a scheme. Code has no state: evaluations of the same program share it."""
+    multiclass = scheme.metric == "multiclass"
+    live = remove_dead_code(program, multiclass)
+    code = compile_program(live, scheme)
+    values = sum(a.kind.size(scheme.features) for a in jit.registers(live, multiclass))
+    return CompiledProgram(code, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate")), values)
 
 
 def _even_blocks(tasks: TaskSet, lanes: int, *, seed: int, max_abs_error: float, precision: int) -> list[Block]:
@@ -101,14 +116,11 @@ def evaluate_jit(
     fitness = np.zeros((len(programs), tasks.tasks))
     scheme = Scheme(tasks.features, lanes, tasks.metric, tasks.classes, precision)
     for at, program in enumerate(programs):
-        live = remove_dead_code(program, tasks.multiclass)
-        size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
-        memory = aligned(size * lanes * precision // 8, np.uint8)
-        code = compiled_program(live, scheme)
-        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
+        compiled = compiled_program(program, scheme)
+        memory = aligned(compiled.values * lanes * precision // 8, np.uint8)
         for row, block in enumerate(blocks):
             block.arguments[Field.MEMORY] = memory.ctypes.data
-            function(block.arguments.ctypes.data)
+            compiled.function(block.arguments.ctypes.data)
             fitness[at, block.first : block.first + block.count] = results[row, : block.count]
     return fitness
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -91,8 +91,9 @@ class EngineHandle:
     memory: NDArray[np.generic]
 
 
-def op_table(ops: Collection[Op]) -> NDArray[np.int64]:
-    """The op table as an array of ``Column``s, for a VM that has ``ops``."""
+@lru_cache(maxsize=32)
+def op_table(ops: tuple[Op, ...]) -> NDArray[np.int64]:
+    """The op table as an array of ``Column``s, for a VM that has ``ops``. Engines share it: it is only read."""
 
     def number(kind: Kind | None) -> int:
         return NO_KIND if kind is None else _KINDS.index(kind)
@@ -138,7 +139,8 @@ def load_vm(scheme: Scheme, ops: tuple[Op, ...]) -> Loaded:
     return load_object(cached_object(key, make))
 
 
-def handler_addresses(code: Loaded, ops: Collection[Op]) -> NDArray[np.int64]:
+@lru_cache(maxsize=32)
+def handler_addresses(code: Loaded, ops: tuple[Op, ...]) -> NDArray[np.int64]:
     """The table of handlers of a loaded VM."""
     chain, first = list(vm.handlers(ops).items())[-1]
     count = first + len(vm.accumulations(chain[0]))

@@ -22,6 +22,9 @@ class Kind(enum.Enum):
     VECTOR = "v"
     MATRIX = "m"
 
+    # Enum's own hashes the name in Python, and registers are looked up everywhere.
+    __hash__ = object.__hash__
+
     @property
     def word(self) -> str:
         """The kind as a person says it: ``scalar``, ``vector`` or ``matrix``."""
