@@ -9,7 +9,7 @@ import pytest
 from azdsl.syntax import format_source, load, load_experiment, parse_experiment
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-FILES = sorted(EXAMPLES.glob("*.az"))
+FILES = sorted(EXAMPLES.rglob("*.az"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -23,6 +23,7 @@ def test_example(path: Path) -> None:
 
 def test_all_examples_are_there() -> None:
     names = ("linear", "affine", "network", "figure5", "diabetes", "cifar10", "mnist", "digits", "logistic", "nearest_mean")
+    names += ("few_examples", "fast_training", "many_classes")
     assert {path.stem for path in FILES} >= set(names)
 
 

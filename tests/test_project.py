@@ -14,7 +14,7 @@ import pytest
 from azdsl.cli import main
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.az"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.az"))
 SOURCES = sorted(p for folder in ("azdsl", "grammar", "tests", "tools") for p in (ROOT / folder).rglob("*") if p.is_file())
 
 

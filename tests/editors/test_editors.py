@@ -17,7 +17,7 @@ from azdsl.pygments import AzLexer
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.az")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.az")), ids=lambda p: p.name)
 def test_examples_are_lexed_whole(path):
     text = path.read_text()
     tokens = list(AzLexer().get_tokens(text))
