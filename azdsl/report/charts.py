@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from azdsl.report.data import Run, best_curve
+from azdsl.report.data import Run, best_curve, fitness_range
 from azdsl.report.svg import BOTTOM, Chart, Scale
 
 LAYERS = {
@@ -40,7 +40,10 @@ def progress(run: Run, width: float, numbered: Sequence[int], error: bool = Fals
     shown = [v for _, v in (*points, *means)]
     chart = Chart(width, min(360.0, 0.62 * width + 40), "Progress: the best fitness by candidates")
     x = chart.x(max(1.0, points[0][0] / 1.3), max(2.0, float(run.evaluations)), log=True)
-    y = chart.y(max(min(shown) / 1.5, _LEAST_ERROR), max(shown) * 1.5, log=True) if error else chart.y(0.0, 1.0)
+    if error:
+        y = chart.y(max(min(shown) / 1.5, _LEAST_ERROR), max(shown) * 1.5, log=True)
+    else:
+        y = chart.y(*fitness_range([*shown, *(v for _, v in chosen)]))
     chart.axes(x, y, "candidates (log scale)", "1 − fitness" if error else "fitness")
     chart.line([(x(at), y(v)) for at, v in means if at >= x.low], "line mean")
     chart.steps([(x(at), y(v)) for at, v in points], "line best")
@@ -85,7 +88,7 @@ def front(run: Run, width: float) -> str:
         return ""
     chart = Chart(width, min(300.0, 0.6 * width + 40), "Hall of fame: fitness by size")
     sizes = [m.size for m in run.front]
-    x, y = chart.x(0.0, max(sizes) * 1.05 + 0.5), chart.y(0.0, 1.0)
+    x, y = chart.x(0.0, max(sizes) * 1.05 + 0.5), chart.y(*fitness_range([m.fitness for m in run.front]))
     chart.axes(x, y, "live instructions", "fitness in the search")
     end = (x(max(sizes)), y(run.front[-1].fitness))
     chart.steps([*((x(m.size), y(m.fitness)) for m in run.front), end], "line best")

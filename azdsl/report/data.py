@@ -10,6 +10,9 @@ from typing import Any
 from azdsl.experiment import Experiment
 from azdsl.ir import Program
 
+_WIDE, _LEAST_ROOM = 0.4, 0.005
+"""Fitness over a range as wide as this is shown from 0 to 1; above and below smaller ones is at least so much room."""
+
 
 @dataclass(frozen=True)
 class Milestone:
@@ -98,6 +101,15 @@ def main_milestones(milestones: Sequence[Milestone], most: int) -> list[int]:
     return sorted(chosen)
 
 
+def fitness_range(fitness: Sequence[float]) -> tuple[float, float]:
+    """The part of an axis to show: from 0 to 1, or only about values that are close to each other."""
+    low, high = min(fitness), max(fitness)
+    if high - low > _WIDE:
+        return 0.0, 1.0
+    room = max((high - low) / 4.0, _LEAST_ROOM)
+    return max(0.0, low - room), min(1.0, high + room)
+
+
 def best_curve(run: Run) -> list[tuple[float, float]]:
     """The best fitness so far after so many candidates: corners of a step curve, rising in both."""
     points = [(float(m.evaluations), m.fitness) for m in run.milestones]
@@ -105,7 +117,9 @@ def best_curve(run: Run) -> list[tuple[float, float]]:
     if run.search_fitness is not None:
         points.append((float(run.evaluations), run.search_fitness))
     curve: list[tuple[float, float]] = []
-    for at, fitness in sorted(points):
+    # The best is 0 in events until programs were measured on all tasks (diverse tasks).
+    known = [point for point in points if point[1] > 0.0] or points
+    for at, fitness in sorted(known):
         if not curve or fitness > curve[-1][1]:
             curve.append((at, fitness))
     if curve and run.evaluations > curve[-1][0]:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from azdsl.report.charts import LAYERS, LONG
-from azdsl.report.data import Run, best_curve
+from azdsl.report.data import Run, best_curve, fitness_range
 
 BLUE, GREY, ORANGE = "#1f6fb5", "#9aa3af", "#c26a12"
 _COLOURS = ("#c9cfd8", "#9fb4cc", "#d8b08c", "#6fa8dc", "#57b3a0", "#e0a04a", "#9b7fc4", "#c2545b")
+_HEADROOM = 0.04
+"""Room above the highest value that is shown, as a share of the range."""
+
 PANEL = 3.4
 """Height of one panel in inches."""
 
@@ -47,14 +50,16 @@ def _progress(axes: Any, run: Run) -> None:
     chosen = [(e["evaluations"], e["selected"]) for e in run.history if e["selected"] is not None]
     axes.plot([at for at, _ in chosen], [v for _, v in chosen], ".", markersize=3, color=ORANGE, label="best on the selection tasks")
     axes.plot([m.evaluations for m in run.milestones], [m.fitness for m in run.milestones], "o", markersize=4, color=BLUE)
-    axes.set(xscale="log", xlabel="candidates", ylabel="fitness", ylim=(0.0, 1.04), title=run.name)
+    low, high = fitness_range([f for _, f in curve] + [e["mean"] for e in run.history] + [v for _, v in chosen])
+    axes.set(xscale="log", xlabel="candidates", ylabel="fitness", ylim=(low, high + _HEADROOM * (high - low)), title=run.name)
     axes.legend(frameon=False, fontsize="small")
 
 
 def _front(axes: Any, run: Run) -> None:
     sizes, fitness = [m.size for m in run.front], [m.fitness for m in run.front]
     axes.step(sizes, fitness, "o-", where="post", color=BLUE)
-    axes.set(xlabel="live instructions", ylabel="fitness in the search", ylim=(0.0, 1.04), title="Hall of fame")
+    low, high = fitness_range(fitness)
+    axes.set(xlabel="live instructions", ylabel="fitness in the search", ylim=(low, high + _HEADROOM * (high - low)), title="Hall of fame")
     axes.set_xlim(left=-0.3)
 
 
