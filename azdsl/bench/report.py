@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from azdsl.bench import checkpoints, engine, exports, processes, searches
+from azdsl.bench import checkpoints, engine, exports, pictures, processes, searches
 from azdsl.bench.figures import Figure, Measured, Notes
 
-FIGURES = (*engine.FIGURES, *exports.FIGURES, *searches.FIGURES, *checkpoints.FIGURES, *processes.FIGURES)
+
+def figures(data: Path | None = None) -> tuple[Figure, ...]:
+    """All figures; ``data`` is the folder of CIFAR-10."""
+    of_search = (*searches.FIGURES, *pictures.figures(data))
+    return (*engine.FIGURES, *exports.FIGURES, *of_search, *checkpoints.FIGURES, *processes.FIGURES)
+
+
+FIGURES = figures()
+"""All, those on CIFAR-10 without its folder."""
 
 _WIDTHS = (64, 22, 12, 9, 12, 4)
 HEAD = ("figure", "ours", "yardstick", "ratio", "target", "met")
 
 
-def select(names: Sequence[str]) -> list[Figure]:
+def select(names: Sequence[str], data: Path | None = None) -> list[Figure]:
     """The figures with these names, or whose names start so (``network-jit``); all for none. Raises ``KeyError``."""
+    there = figures(data) if data else FIGURES
     chosen: set[str] = set()
     for name in names:
-        found = {figure.name for figure in FIGURES if figure.name == name or figure.name.startswith(f"{name}-")}
+        found = {figure.name for figure in there if figure.name == name or figure.name.startswith(f"{name}-")}
         if not found:
             raise KeyError(name)
         chosen |= found
-    return [figure for figure in FIGURES if not names or figure.name in chosen]
+    return [figure for figure in there if not names or figure.name in chosen]
 
 
 def number(value: float) -> str:

@@ -16,7 +16,7 @@ from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 
 HERE = Path(__file__).parent
-DEMO, NETWORK = HERE / "linear.az", HERE / "network.az"
+DEMO, NETWORK, CIFAR10 = HERE / "linear.az", HERE / "network.az", HERE / "cifar10.az"
 """Copies of the examples of these names."""
 
 TASKS, FEATURES, EXAMPLES = 10, 4, 100

@@ -15,8 +15,11 @@ from azdsl.cli import DONE, NOT_REACHED
 @click.option("--only", multiple=True, metavar="NAME", help="A figure, or a group such as network-jit. May be repeated.")
 @click.option("--quick", is_flag=True, help="One round of little work: shows that everything runs, not how fast.")
 @click.option("--yardstick", type=click.Path(path_type=Path), help="Where programs.c and network.cc are [../shared/yardstick].")
+@click.option(
+    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of CIFAR-10, for the figures on real pictures."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, as_json: bool) -> int:
+def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, data: Path | None, as_json: bool) -> int:
     """Measure how fast this azdsl is on this machine.
 
     Every figure is the best of five, in processor time where that is what matters, taken in turn with
@@ -26,6 +29,7 @@ def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, as_json:
     Example:
       azdsl bench
       azdsl bench --only candidates --only network-jit
+      azdsl bench --only cifar10 --data FOLDER
 
     Exit status: 0 done, 1 a target was missed, 2 bad input.
     """
@@ -34,7 +38,7 @@ def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, as_json:
     from azdsl.bench.yardstick import Unavailable, Yardsticks, compiled
 
     try:
-        figures = report.select(only)
+        figures = report.select(only, data)
     except KeyError as error:
         known = ", ".join(figure.name for figure in report.FIGURES)
         raise click.UsageError(f"no figure {error.args[0]!r}; there are {known}") from None

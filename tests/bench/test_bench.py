@@ -11,16 +11,17 @@ import pytest
 from azdsl.bench import exports, yardstick
 from azdsl.bench.figures import QUICK, Figure, Measured, Sample, Scale, measure
 from azdsl.bench.report import FIGURES, cells, line, select
-from azdsl.bench.workloads import DEMO, NETWORK, demo_tasks, long_programs, random_programs
+from azdsl.bench.workloads import CIFAR10, DEMO, NETWORK, demo_tasks, long_programs, random_programs
 from azdsl.cli import main
 from azdsl.ir import remove_dead_code
 
 ROOT = Path(__file__).parents[2]
 CHEAP = ("evaluations", "network-jit-4", "network-vm-4", "help", "export-one-row")
+REAL = ("cifar10-network-jit", "cifar10-network-vm", "cifar10-search")
 TINY = Scale(1, 0.01)
 
 
-@pytest.mark.parametrize("copy", [DEMO, NETWORK], ids=lambda path: path.name)
+@pytest.mark.parametrize("copy", [DEMO, NETWORK, CIFAR10], ids=lambda path: path.name)
 def test_the_files_are_those_of_the_examples(copy: Path):
     assert copy.read_bytes() == (ROOT / "examples" / copy.name).read_bytes()
 
@@ -35,7 +36,7 @@ def test_cheap_figures_are_positive(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("figure", [f for f in FIGURES if f.name not in CHEAP and f.name != "first-start"], ids=lambda f: f.name)
+@pytest.mark.parametrize("figure", [f for f in FIGURES if f.name not in (*CHEAP, "first-start", *REAL)], ids=lambda f: f.name)
 def test_every_figure_is_positive(figure: Figure):
     value = measure(figure, QUICK, None).value
     assert value is not None and 0 < value < math.inf
@@ -59,6 +60,24 @@ def test_without_yardsticks_it_says_so(tmp_path: Path, capsys: pytest.CaptureFix
 def test_an_unknown_figure_is_a_users_mistake(capsys: pytest.CaptureFixture[str]):
     assert main(["bench", "--only", "speed"]) == 2
     assert "no figure 'speed'; there are evaluations, " in capsys.readouterr().err
+
+
+def test_figures_on_real_pictures_say_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert [figure.name for figure in select(["cifar10"])] == list(REAL)
+    command = ["bench", "--only", "cifar10-network-vm", "--quick", "--yardstick", str(tmp_path)]
+    assert main(command) == 0
+    assert "not measured name the folder of CIFAR-10" in capsys.readouterr().out
+    assert main([*command, "--data", str(tmp_path / "absent")]) == 2
+    assert main([*command, "--data", str(tmp_path)]) == 2
+    assert "data_batch_1" in capsys.readouterr().err
+
+
+def test_a_network_on_real_pictures():
+    pytest.importorskip("sklearn")
+    (figure,) = select(["digits-network-jit"])
+    found = measure(figure, TINY, None)
+    assert found.value
+    assert 80.0 < float(found.notes["accuracy %"]) <= 100.0
 
 
 def test_groups():
