@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ class TaskSet:
     labels 0 and 1; multi-class takes class numbers 0 … C-1, C at most F. After every ``epoch_length``
     training examples comes a validation; the examples are gone through ``epochs`` times.
     ``target_scale`` float64[T] is what each task's regression labels were divided by, None if they were not.
+    ``mapping`` is the file that the arrays are read-only views of, None if they are no file's.
     """
 
     train_X: NDArray[np.float64]
@@ -39,6 +41,7 @@ class TaskSet:
     epochs: int
     classes: int = 0
     target_scale: NDArray[np.float64] | None = None
+    mapping: mmap.mmap | None = None
 
     @classmethod
     def from_arrays(
@@ -117,7 +120,7 @@ class TaskSet:
         chosen = slice(first, first + count)
         scale = None if self.target_scale is None else self.target_scale[chosen]
         X, y, VX, Vy = self.train_X[chosen], self.train_y[chosen], self.valid_X[chosen], self.valid_y[chosen]
-        return TaskSet(X, y, VX, Vy, self.metric, self.epoch_length, self.epochs, self.classes, scale)
+        return TaskSet(X, y, VX, Vy, self.metric, self.epoch_length, self.epochs, self.classes, scale, self.mapping)
 
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first examples, once through: what FEC looks at.
@@ -125,10 +128,18 @@ class TaskSet:
         No more training examples than come before the first validation, so that training which stops here
         has fitness 0 on the whole tasks too.
         """
-        train = min(train, self.epoch_length)
-        X, y = np.ascontiguousarray(self.train_X[:, :train]), np.ascontiguousarray(self.train_y[:, :train])
-        VX, Vy = np.ascontiguousarray(self.valid_X[:, :valid]), np.ascontiguousarray(self.valid_y[:, :valid])
-        return TaskSet(X, y, VX, Vy, self.metric, X.shape[1], 1, self.classes)
+        return self.beginning(self.tasks, min(train, self.epoch_length), valid)
+
+    def beginning(self, tasks: int, train: int, valid: int) -> TaskSet:
+        """The first tasks with only their first examples, once through: views of the same memory."""
+        X, y = self.train_X[:tasks, :train], self.train_y[:tasks, :train]
+        VX, Vy = self.valid_X[:tasks, :valid], self.valid_y[:tasks, :valid]
+        return TaskSet(X, y, VX, Vy, self.metric, X.shape[1], 1, self.classes, mapping=self.mapping)
+
+    def rest(self) -> None:
+        """Hold no memory for examples that are mapped: the system reads them from the file when they are used again."""
+        if self.mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, features: int) -> int:
@@ -152,7 +163,8 @@ def _array(name: str, values: Any) -> NDArray[np.float64]:
         array = np.ascontiguousarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TaskError(f"{name} is not an array of numbers: {error}") from None
-    if not np.isfinite(array).all():
+    # least and greatest, and not every element's finiteness, which would take an eighth of the array's memory
+    if array.size and not np.isfinite((array.min(), array.max())).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise TaskError(f"{name}{list(bad)} is {array[bad]}: values must be finite; remove or fill them first")
     return array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from time import thread_time
 from typing import Any
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import jit
-from azdsl.codegen.blocks import Block, make_blocks
+from azdsl.codegen.blocks import Block, lay_out
 from azdsl.codegen.choice import Probe, choose, costs_for, jit_lanes
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
@@ -80,7 +80,11 @@ class CompiledProgram:
     values: int
 
 
-@lru_cache(maxsize=32)
+_TOGETHER = 32
+"""Programs whose code is in memory at the same time."""
+
+
+@lru_cache(maxsize=_TOGETHER)
 def compiled_program(program: Program, scheme: Scheme) -> CompiledProgram:
     """A program compiled for a scheme. Code has no state: evaluations of the same program share it."""
     multiclass = scheme.metric == "multiclass"
@@ -90,39 +94,35 @@ def compiled_program(program: Program, scheme: Scheme) -> CompiledProgram:
     return CompiledProgram(code, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate")), values)
 
 
-def _even_blocks(tasks: TaskSet, lanes: int, *, seed: int, max_abs_error: float, precision: int) -> list[Block]:
-    """Blocks that all have ``lanes`` lanes: one width is compiled once. The last is filled with its last task again."""
-    missing = -tasks.tasks % lanes
-    padded = tasks
-    if missing:
-        rows = np.minimum(np.arange(tasks.tasks + missing), tasks.tasks - 1)
-        names = ("train_X", "train_y", "valid_X", "valid_y")
-        padded = replace(tasks, target_scale=None, **{name: getattr(tasks, name)[rows] for name in names})
-    blocks = make_blocks(padded, lanes, seed=seed, max_abs_error=max_abs_error, precision=precision)
-    last = replace(blocks[-1], count=lanes - missing)
-    last.arguments[Field.LANES] = (1 << last.count) - 1
-    return [*blocks[:-1], last]
-
-
 def evaluate_jit(
     programs: Sequence[Program], tasks: TaskSet, *, seed: int = 0, max_abs_error: float = 100.0, precision: int = 64
 ) -> NDArray[np.float64]:
-    """Fitness float64[P, T] by compiling each program."""
+    """Fitness float64[P, T] by compiling each program.
+
+    One block of tasks is in memory at a time; every block has the same width, so that one is compiled.
+    """
     lanes = jit_lanes(tasks.tasks, precision)
-    blocks = _even_blocks(tasks, lanes, seed=seed, max_abs_error=max_abs_error, precision=precision)
-    results = np.zeros((len(blocks), lanes))
-    for row, block in enumerate(blocks):
-        block.arguments[Field.FITNESS] = results[row].ctypes.data
-    fitness = np.zeros((len(programs), tasks.tasks))
+    settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision}
     scheme = Scheme(tasks.features, lanes, tasks.metric, tasks.classes, precision)
-    for at, program in enumerate(programs):
-        compiled = compiled_program(program, scheme)
-        memory = aligned(compiled.values * lanes * precision // 8, np.uint8)
-        for row, block in enumerate(blocks):
-            block.arguments[Field.MEMORY] = memory.ctypes.data
-            compiled.function(block.arguments.ctypes.data)
-            fitness[at, block.first : block.first + block.count] = results[row, : block.count]
+    fitness = np.zeros((len(programs), tasks.tasks))
+    for start in range(0, len(programs), _TOGETHER):
+        group = [compiled_program(program, scheme) for program in programs[start : start + _TOGETHER]]
+        memory = aligned(max(compiled.values for compiled in group) * lanes * precision // 8, np.uint8)
+        for first in range(0, tasks.tasks, lanes):
+            found = fitness[start : start + _TOGETHER, first : first + lanes]
+            _evaluate_block(group, lay_out(tasks, first, lanes, **settings), memory, found)
     return fitness
+
+
+def _evaluate_block(
+    programs: Sequence[CompiledProgram], block: Block, memory: NDArray[np.generic], fitness: NDArray[np.float64]
+) -> None:
+    """Write the fitness of compiled programs on a block, float64[P, its tasks]."""
+    results = np.zeros(block.lanes)
+    block.arguments[Field.FITNESS], block.arguments[Field.MEMORY] = results.ctypes.data, memory.ctypes.data
+    for row, program in zip(fitness, programs, strict=True):
+        program.function(block.arguments.ctypes.data)
+        row[:] = results[: block.count]
 
 
 def evaluate_auto(

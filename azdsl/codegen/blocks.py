@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from numpy.typing import NDArray
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import FIELDS, Field
 from azdsl.taskset import TaskSet
+
+_PIECE = 16 << 20
+"""Mapped examples are laid out so many bytes at a time, and not kept in memory any longer."""
 
 
 def plan(tasks: int, widest: int) -> list[tuple[int, int]]:
@@ -41,35 +46,56 @@ class Block:
     arguments: NDArray[np.int64]
 
 
-def _lanes(array: NDArray[np.float64], first: int, count: int, lanes: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    """Tasks ``first`` … of [T, …] as [… , W], padded with zeros."""
-    part = np.moveaxis(array[first : first + count], 0, -1)
+def _lanes(tasks: TaskSet, array: NDArray[np.float64], lanes: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """One of the arrays of some tasks, [T, …], as [… , W], padded with zeros."""
+    part = np.moveaxis(array, 0, -1)
     out = aligned((*part.shape[:-1], lanes), dtype)
+    examples = max(1, _PIECE // part[0].nbytes)
     with np.errstate(over="ignore"):  # beyond float32 is infinity, as everywhere
-        out[..., :count] = part
+        for at in range(0, len(part), examples):
+            out[at : at + examples, ..., : len(array)] = part[at : at + examples]
+            tasks.rest()
     return out
 
 
-def make_blocks(
-    tasks: TaskSet, widest: int, *, seed: int, max_abs_error: float, precision: int = 64, first_task: int = 0
-) -> list[Block]:
-    """Lay a task set out in blocks of at most ``widest`` lanes. ``first_task`` is the first one's number where programs draw."""
+def lay_out(
+    tasks: TaskSet,
+    first: int,
+    lanes: int,
+    *,
+    seed: int,
+    max_abs_error: float,
+    precision: int = 64,
+    first_task: int = 0,
+    prefix_of: Sequence[Block] = (),
+) -> Block:
+    """Lay the tasks from number ``first`` on out in ``lanes`` lanes.
+
+    ``first_task`` is the set's first one's number where programs draw. ``prefix_of`` are blocks of tasks that begin with these
+    tasks, whose examples begin with these examples: what is laid out there already is used where it fits.
+    """
     dtype = np.dtype(np.float64 if precision == 64 else np.float32)
-    blocks = []
-    for first, lanes in plan(tasks.tasks, widest):
-        count = min(lanes, tasks.tasks - first)
-        arrays = (tasks.train_X, tasks.train_y, tasks.valid_X, tasks.valid_y)
-        data = tuple(_lanes(array, first, count, lanes, dtype) for array in arrays)
-        arguments = np.zeros(FIELDS, np.int64)
-        for field, array in zip((Field.TRAIN_X, Field.TRAIN_Y, Field.VALID_X, Field.VALID_Y), data, strict=True):
-            arguments[field] = array.ctypes.data
-        arguments[Field.N] = tasks.train_X.shape[1]
-        arguments[Field.M] = tasks.valid_X.shape[1]
-        arguments[Field.EPOCH_LENGTH] = tasks.epoch_length
-        arguments[Field.EPOCHS] = tasks.steps // tasks.epoch_length
-        arguments[Field.MAX_ABS_ERROR : Field.MAX_ABS_ERROR + 1].view(np.float64)[0] = max_abs_error
-        arguments[Field.SEED] = np.uint64(seed).astype(np.int64)
-        arguments[Field.TASK] = first_task + first
-        arguments[Field.LANES] = (1 << count) - 1
-        blocks.append(Block(first, count, lanes, data, arguments))
-    return blocks
+    count = min(lanes, tasks.tasks - first)
+    arrays = [array[first : first + count] for array in (tasks.train_X, tasks.train_y, tasks.valid_X, tasks.valid_y)]
+    whole = next((block for block in prefix_of if (block.first, block.lanes) == (first, lanes) and block.count >= count), None)
+    if whole is None:
+        data = tuple(_lanes(tasks, array, lanes, dtype) for array in arrays)
+    else:
+        data = tuple(there[: array.shape[1]] for there, array in zip(whole.data, arrays, strict=True))
+    arguments = np.zeros(FIELDS, np.int64)
+    for field, laid in zip((Field.TRAIN_X, Field.TRAIN_Y, Field.VALID_X, Field.VALID_Y), data, strict=True):
+        arguments[field] = laid.ctypes.data
+    arguments[Field.N] = tasks.train_X.shape[1]
+    arguments[Field.M] = tasks.valid_X.shape[1]
+    arguments[Field.EPOCH_LENGTH] = tasks.epoch_length
+    arguments[Field.EPOCHS] = tasks.steps // tasks.epoch_length
+    arguments[Field.MAX_ABS_ERROR : Field.MAX_ABS_ERROR + 1].view(np.float64)[0] = max_abs_error
+    arguments[Field.SEED] = np.uint64(seed).astype(np.int64)
+    arguments[Field.TASK] = first_task + first
+    arguments[Field.LANES] = (1 << count) - 1
+    return Block(first, count, lanes, data, arguments)
+
+
+def make_blocks(tasks: TaskSet, widest: int, **settings: Any) -> list[Block]:
+    """A task set in blocks of at most ``widest`` lanes. Settings are those of ``lay_out``."""
+    return [lay_out(tasks, first, lanes, **settings) for first, lanes in plan(tasks.tasks, widest)]

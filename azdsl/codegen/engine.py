@@ -160,6 +160,7 @@ def build_engine(
     first_task: int = 0,
     trace: bool = False,
     beside: EngineHandle | None = None,
+    prefix_of: EngineHandle | None = None,
     like: EngineHandle | None = None,
 ) -> EngineHandle:
     """Prepare to evaluate packed programs that use ``ops`` on ``tasks``, the first of which draws as number ``first_task``.
@@ -167,6 +168,7 @@ def build_engine(
     ``max_instructions`` is the most a live program may have in all, ``max_registers`` how many matrices,
     vectors and scalars together it may name. With ``beside``, an engine for the same programs on tasks of the
     same kind, both link into the same memory, so that a program linked for one need not be for the other.
+    ``prefix_of`` is an engine on tasks that begin with these tasks and their examples: they are not laid out again.
     ``like`` is an engine of another thread, made from the same arguments: its examples are used, not laid out again.
     """
     ops = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
@@ -174,7 +176,8 @@ def build_engine(
     matrices = any(_uses_matrix(op) for op in ops)
     widest = widest_block(features, precision, matrices)
     layout: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision, "first_task": first_task}
-    blocks = like.blocks if like else make_blocks(tasks, widest, **layout)
+    known = prefix_of.blocks if prefix_of else ()
+    blocks = like.blocks if like else make_blocks(tasks, widest, prefix_of=known, **layout)
     widths = sorted({block.lanes for block in blocks})
     code = {w: load_vm(Scheme(features, w, tasks.metric, tasks.classes, precision), ops) for w in widths}
     most = min(max_instructions * 3, max_registers, MAX_REGISTERS) if matrices else 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from azdsl.codegen.backends import _even_blocks
+from azdsl.codegen.blocks import lay_out
 from azdsl.codegen.choice import jit_lanes
 from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
 from azdsl.codegen.jit import Inline, registers
@@ -147,7 +148,8 @@ class Slopes:
         module = ir.Module("slope")
         _Slope(module, "slope", scheme, _Derived(program, scheme, presets, change))
         self._code = load_object(compile_object(module, _LEVEL))
-        self._blocks = _even_blocks(tasks, lanes, seed=seed, max_abs_error=max_abs_error, precision=64)
+        settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error}
+        self._blocks = [lay_out(tasks, first, lanes, **settings) for first in range(0, tasks.tasks, lanes)]
         size = sum(address.kind.size(tasks.features) for address in registers(program, tasks.multiclass))
         self._memory = aligned(size * lanes, np.float64)
         self._lanes, self._tasks = lanes, tasks.tasks

@@ -84,8 +84,9 @@ def make_engines(
     sets = [tasks, tasks.first(search.fec_examples, search.fec_examples), *(stage_tasks(tasks, stage) for stage in search.stages)]
     others = like.parts if like else (None,) * len(sets)
     whole = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)
-    early = build_engine(sets[1], chosen, trace=True, beside=whole, like=others[1], **settings)
-    parts = [build_engine(a, chosen, beside=whole, like=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
+    settings |= {"beside": whole, "prefix_of": whole}
+    early = build_engine(sets[1], chosen, trace=True, like=others[1], **settings)
+    parts = [build_engine(a, chosen, like=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
     spans = np.cumsum([0, *(len(part.blocks) for part in parts)])
     stages = _joined([part.engine for part in parts]) if parts else whole.engine
     return EnginesHandle(Engines(whole.engine, early.engine, search.fec, stages, spans), (whole, early, *parts))

@@ -65,6 +65,7 @@ class _Tasks:
             for array in (tasks.train_X, tasks.train_y, tasks.valid_X, tasks.valid_y):
                 digest.update(repr((array.shape, tasks.metric, tasks.epoch_length, tasks.epochs)).encode())
                 digest.update(np.ascontiguousarray(array).data)
+            tasks.rest()
         return digest.hexdigest()
 
 

@@ -93,13 +93,7 @@ def stage_tasks(tasks: TaskSet, stage: Stage) -> TaskSet:
     if count == tasks.tasks and stage.train == length and tasks.epochs == 1:
         raise SettingsError("hurdles", f"hurdle {stage} is the whole evaluation; take fewer examples or tasks")
     valid = -(-int(tasks.valid_X.shape[1]) * stage.train // length)
-
-    def first(array: NDArray[np.float64], examples: int) -> NDArray[np.float64]:
-        return np.ascontiguousarray(array[:count, :examples])
-
-    X, y = first(tasks.train_X, stage.train), first(tasks.train_y, stage.train)
-    VX, Vy = first(tasks.valid_X, valid), first(tasks.valid_y, valid)
-    return TaskSet(X, y, VX, Vy, tasks.metric, stage.train, 1, tasks.classes)
+    return tasks.beginning(count, stage.train, valid)
 
 
 def costs(tasks: TaskSet, search: Search) -> list[float]:

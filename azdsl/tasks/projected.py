@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,7 +45,10 @@ def build(task: ImageTask, seed: int, role: Role, base_dir: Path | None) -> Task
     found = store.stored(repr((SCHEMA, digest, _identity(task, role), seed, role)), make)
     classes = found.facts["classes"] if task.metric == "multiclass" else None
     X, y, VX, Vy = found.arrays
-    return TaskSet.from_arrays(X, y, VX, Vy, task.metric, task.epoch_length(X.shape[1]), task.epochs, classes)
+    tasks = TaskSet.from_arrays(X, y, VX, Vy, task.metric, task.epoch_length(X.shape[1]), task.epochs, classes)
+    tasks = replace(tasks, mapping=found.mapping)
+    tasks.rest()
+    return tasks
 
 
 def _identity(task: ImageTask, role: Role) -> list[tuple[str, object]]:

@@ -35,6 +35,7 @@ _SCHEMA = b"azdsl tasks 1\n"
 _HEADER = 4096
 _ALIGN = 64
 _DIGEST = 16
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,14 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """The arrays, and what the recipe says about them as JSON values."""
+    """The arrays, and what the recipe says about them as JSON values.
+
+    ``mapping`` is the file that the arrays are read-only views of; None when they are in memory.
+    """
 
     arrays: tuple[Array, ...]
     facts: Mapping[str, Any]
+    mapping: mmap.mmap | None = None
 
 
 def folder() -> Path:
@@ -125,8 +130,7 @@ def _write(file: BinaryIO, recipe: Recipe) -> None:
             file.write(np.ascontiguousarray(part, np.float64).data)
     file.truncate(end)
     file.flush()
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        digest = _digest(content)
+    digest = _digest(file)
     facts = json.dumps({"shapes": recipe.shapes, "facts": recipe.facts}).encode()
     file.seek(0)
     file.write(_SCHEMA + hashlib.blake2b(digest + facts, digest_size=_DIGEST).digest() + facts)
@@ -134,28 +138,32 @@ def _write(file: BinaryIO, recipe: Recipe) -> None:
     os.fsync(file.fileno())
 
 
-def _digest(content: mmap.mmap) -> bytes:
-    with memoryview(content) as view, view[_HEADER:] as arrays:
-        return hashlib.blake2b(arrays, digest_size=_DIGEST).digest()
+def _digest(file: BinaryIO) -> bytes:
+    """A digest of the arrays, read piece by piece: through a mapping they would all be in memory at once."""
+    digest = hashlib.blake2b(digest_size=_DIGEST)
+    file.seek(_HEADER)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.digest()
 
 
 def _open(path: Path) -> Stored | None:
     """A stored file's arrays, mapped; None when it is absent, torn or of another schema."""
     try:
         with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            head, arrays = file.read(_HEADER), _digest(file)
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):
         return None
-    head = content[:_HEADER]
     digest, facts = head[len(_SCHEMA) : len(_SCHEMA) + _DIGEST], head[len(_SCHEMA) + _DIGEST :].rstrip(b"\0")
-    if not head.startswith(_SCHEMA) or hashlib.blake2b(_digest(content) + facts, digest_size=_DIGEST).digest() != digest:
+    if not head.startswith(_SCHEMA) or hashlib.blake2b(arrays + facts, digest_size=_DIGEST).digest() != digest:
         return None
     header = json.loads(facts)
     shapes = tuple(map(tuple, header["shapes"]))
-    arrays = tuple(
+    views = tuple(
         np.frombuffer(content, np.float64, math.prod(shape), start).reshape(shape)
         for shape, start in zip(shapes, _offsets(shapes), strict=False)
     )
     with suppress(OSError):
         os.utime(path)  # used now: among the last to be removed
-    return Stored(arrays, header["facts"])
+    return Stored(views, header["facts"], content)

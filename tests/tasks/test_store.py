@@ -13,6 +13,7 @@ from tasks.image_files import write_mnist
 from azdsl.task_settings import Projected
 from azdsl.tasks import build, store
 from azdsl.tasks.store import Recipe, stored
+from azdsl.taskset import TaskSet
 
 SHAPES = ((3, 5, 2), (3, 7))
 
@@ -49,11 +50,34 @@ def test_made_once(cache: Path) -> None:
     assert len(list(cache.iterdir())) == 2
 
 
-def test_what_is_changed_in_memory_is_not_changed_on_disk() -> None:
+def test_what_is_on_disk_cannot_be_changed_through_memory() -> None:
     make = Maker()
-    stored("a", make).arrays[0][:] = 0.0
+    for array in stored("a", make).arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0.0
     assert make.same(stored("a", make))
     assert make.times == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much of its files a process holds")
+def test_examples_that_rest_take_no_memory_and_are_there_again() -> None:
+    make = Maker(scale=20_000)
+    made = stored("a", make)
+    tasks = TaskSet(*made.arrays, *made.arrays, "rmse", 1, 1, mapping=made.mapping)
+    size = sum(array.nbytes for array in made.arrays)
+    tasks.rest()
+    before = held_of_files()
+    assert make.same(made)
+    assert held_of_files() - before > 0.9 * size
+    tasks.beginning(1, 2, 2).rest()
+    assert held_of_files() - before < 0.1 * size
+    assert make.same(made)
+
+
+def held_of_files() -> int:
+    """Bytes of mapped files that are in this process's memory."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile"))
+    return 1024 * int(line.split()[1])
 
 
 def test_torn_files_are_made_anew(cache: Path) -> None:
