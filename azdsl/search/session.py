@@ -192,9 +192,10 @@ class Session:
         plan, state, search = self.plan, self.state, self.plan.search
         clock = plan.schedule.end(state.epoch)
         drawing = plan.groups > 1 and clock - state.drawn >= rotation.draw_after(search)
-        found = self._all_found() if drawing else self._bests()
+        first = plan.groups > 1 and state.best < 0.0
+        found = self._all_found() if drawing or first else self._bests()
         best = max((f.search_fitness for f in found), default=-1.0)
-        steps = milestones(found if drawing else self._all_found(), state.best, search.islands) if best > state.best else []
+        steps = milestones(found if plan.groups > 1 else self._all_found(), state.best, search.islands) if best > state.best else []
         if best > state.best:
             state = replace(state, best=best, best_at=self.evaluations, finalists=plan.judge.compare(state.finalists, found))
         elif best >= search.target:

@@ -61,7 +61,7 @@ def test_stored_scores_are_those_on_all_tasks(whole):
     assert len(whole.hall_of_fame) > 1 and any("gaussian" in str(p) or "uniform" in str(p) for p in programs)
     events = [json.loads(line) for line in (whole.run_dir / "events.jsonl").read_text().splitlines()]
     bests = [event["best"] for event in events]
-    assert bests == sorted(bests) and len(set(bests)) > 2
+    assert bests == sorted(bests) and bests[-1] > bests[0] > 0.0
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
