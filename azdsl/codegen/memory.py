@@ -15,10 +15,10 @@ What two threads write in one line moves between their cores at every write.
 """
 
 
-def aligned(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """A zeroed array on cache lines of its own."""
+def aligned(shape: int | tuple[int, ...], dtype: DTypeLike, boundary: int = ALIGNMENT) -> NDArray[Any]:
+    """A zeroed array on cache lines of its own, from a multiple of ``boundary`` on: whole cache lines."""
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize if isinstance(shape, tuple) else shape * kind.itemsize
-    raw = np.zeros(-(-size // ALIGNMENT) * ALIGNMENT + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    raw = np.zeros(-(-size // boundary) * boundary + boundary, np.uint8)
+    start = -raw.ctypes.data % boundary
     return raw[start : start + size].view(kind).reshape(shape)

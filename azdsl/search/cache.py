@@ -39,7 +39,7 @@ class Cache(NamedTuple):
 
 def make_cache(entries: int) -> Cache:
     """An empty table with room for ``entries`` values, rounded up to whole sets."""
-    sets = aligned(-(-entries // WAYS), SET)
+    sets = aligned(-(-entries // WAYS), SET, SET.itemsize)
     sets["ranks"] = FRESH
     return Cache(sets)
 
