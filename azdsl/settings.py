@@ -111,10 +111,18 @@ class Search:
             raise SettingsError("proxy", "proxy=true needs hurdles to predict at, such as hurdles='100'")
         if self.redraw is not None and self.tasks_per_evaluation is None:
             raise SettingsError("redraw", "redraw needs tasks_per_evaluation: all tasks are evaluated on")
+        if self.tasks_per_evaluation is not None and self.stages and self.hurdle_every >= self.draw_after:
+            fewer = f"tasks are drawn after {self.draw_after} candidates, before so many could set a hurdle; take fewer, such as 100"
+            raise SettingsError("hurdle_every", f"hurdle_every={self.hurdle_every}: {fewer}")
         if self.tournament > self.population:
             raise SettingsError(
                 "tournament", f"tournament={self.tournament} is larger than population={self.population}; make it smaller"
             )
+
+    @property
+    def draw_after(self) -> int:
+        """Candidates of an island after which other tasks are drawn: measuring its members anew is a tenth of the work."""
+        return self.redraw or 10 * self.population
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -20,9 +20,6 @@ from azdsl.taskset import TaskSet
 _ORDER = 1
 """The stream of random numbers that orders groups; those of islands have one number, those of meetings two that begin with 0."""
 
-_POPULATIONS = 10
-"""Populations between draws: measuring the members anew is then at most a tenth of the work."""
-
 
 def group_size(search: Search, tasks: TaskSet) -> int:
     """Tasks of a group. Raises ``SettingsError`` when the tasks cannot be dealt into groups of ``tasks_per_evaluation``."""
@@ -38,11 +35,6 @@ def group_size(search: Search, tasks: TaskSet) -> int:
 def first_group(search: Search, tasks: TaskSet) -> TaskSet:
     """The tasks of one group: all groups cost the same."""
     return tasks.part(0, group_size(search, tasks))
-
-
-def draw_after(search: Search) -> int:
-    """Candidates of an island after which another group is taken."""
-    return search.redraw or _POPULATIONS * search.population
 
 
 def group(search: Search, groups: int, draw: int) -> int:

@@ -191,7 +191,7 @@ class Session:
         """What happens at the end of an epoch: compare, remember, exchange, perhaps start afresh."""
         plan, state, search = self.plan, self.state, self.plan.search
         clock = plan.schedule.end(state.epoch)
-        drawing = plan.groups > 1 and clock - state.drawn >= rotation.draw_after(search)
+        drawing = plan.groups > 1 and clock - state.drawn >= search.draw_after
         first = plan.groups > 1 and state.best < 0.0
         found = self._all_found() if drawing or first else self._bests()
         best = max((f.search_fitness for f in found), default=-1.0)

@@ -120,6 +120,8 @@ def test_bad_settings():
         run(diverse(tasks_per_evaluation=4), quiet=True)
     with pytest.raises(SettingsError, match="redraw needs tasks_per_evaluation"):
         Search(redraw=100)
+    with pytest.raises(SettingsError, match="drawn after 1000 candidates, before so many could set a hurdle"):
+        Search(tasks_per_evaluation=2, population=100, hurdles="8")
     with pytest.raises(SettingsError, match="there are only 2 tasks"):
         run(diverse(hurdles="8x3"), quiet=True)
 

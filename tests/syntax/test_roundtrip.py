@@ -93,6 +93,7 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
         values["tournament"] = draw.randint(1, 50)
         values["hurdles"] = "5, 10x2" if values.get("proxy") else draw.choice([None, "8"])
         values["redraw"] = draw.choice([None, 77]) if values.get("tasks_per_evaluation") else None
+        values["hurdle_every"] = draw.randint(1, 76)
     if values.get("path") == "data.csv" and kind is TASKS["sklearn"]:
         values["path"] = "iris"
     return kind(**values)  # type: ignore[arg-type]
