@@ -11,8 +11,8 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,20 @@ def write(directory: Path, data: bytes) -> None:
     os.replace(aside, path)
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Give an ``OSError`` the file that it is about: that of a write, such as that the disk is full, has none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def write_aside(path: Path, data: bytes) -> None:
     """Write a file that is to take another's place, down to the disk. Without room none is left. Raises ``OSError``."""
     try:
-        with path.open("wb") as file:
+        with named(path), path.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

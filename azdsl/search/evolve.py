@@ -115,8 +115,10 @@ def run(
         path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
         experiment = _localized(experiment, base_dir, path)
     with rundir.locked(path):
-        if path:
-            _write_settings(path, experiment, data, new=resume is None)
+        if path and resume is None:
+            _write_settings(path, experiment, data)
+        elif path:
+            _check_data(path, data)
         judge = Judge(experiment, space, data.search, data.select, data.test)
         schedule = make_schedule(experiment.search, space, group)
         plan = Plan(experiment, space, spaces, judge, schedule, shares, data.search.tasks // group.tasks)
@@ -133,6 +135,8 @@ def run(
         session = Session(plan, islands, executor, scratch, reporter, directory)
         if directory:
             _take_up(session, directory, _warning(reporter, quiet))
+        if path and resume is not None:
+            _write_settings(path, experiment, data)
         try:
             return _search(session, data, on_epoch, path)
         finally:
@@ -232,25 +236,34 @@ def _localized(experiment: Experiment, base_dir: Path | None, directory: Path) -
     return replace(experiment, task=relocated(experiment.task, move))
 
 
-def _write_settings(path: Path, experiment: Experiment, data: _Tasks, new: bool) -> None:
-    """Write the settings; those of a run that is resumed must be of the same data."""
-    digest = data.digest
-    if not new and rundir.read_config(path)["run"].get("data") != digest:
+def _check_data(path: Path, data: _Tasks) -> None:
+    """Raise ``SettingsError`` when a run that is resumed is of other data."""
+    if rundir.read_config(path)["run"].get("data") != data.digest:
         raise SettingsError("resume", f"the data of {path} have changed since it started: it cannot go on with others")
+
+
+def _write_settings(path: Path, experiment: Experiment, data: _Tasks) -> None:
+    """Write the settings of a run that begins, or goes on: it has no result yet."""
     (path / rundir.RESULT).unlink(missing_ok=True)
     rundir.write_text(path / rundir.SEED, texts.seed_text(experiment))
-    rundir.write_text(path / rundir.CONFIG, texts.config_text(experiment, digest, data.from_python))
+    rundir.write_text(path / rundir.CONFIG, texts.config_text(experiment, data.digest, data.from_python))
 
 
 def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:
-    """Go on from the newest checkpoint that can be used; without one, from the beginning."""
+    """Go on from the newest checkpoint that can be used, or from the beginning where there never was one.
+
+    Raises ``SettingsError`` when there is none that can be used: what was found would be overwritten.
+    """
     try:
         saved, problems = checkpoint.read(directory.path)
     except checkpoint.OtherSchema as error:
         way = f"go on with the azdsl that wrote it, which {rundir.CONFIG} names, or start anew from its {rundir.SEED}"
         raise SettingsError("resume", f"{error}; {way}") from None
+    if problems and saved is None:
+        way = "put back a whole copy of one, or start anew from its"
+        raise SettingsError("resume", f"{'; '.join(problems)}; no other is beside it, and nothing was changed: {way} {rundir.SEED}")
     for problem in problems:
-        warn(problem + ("; going on from the one before" if saved else "; starting from the beginning"))
+        warn(f"{problem}; going on from the one before")
     if saved is None:
         directory.rewind(0)
         return

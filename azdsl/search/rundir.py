@@ -63,14 +63,14 @@ def locked(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    with (path / LOCK).open("a+", encoding="utf-8") as file:
+    with (path / LOCK).open("ab+", buffering=0) as file:
         if not _lock(file.fileno()):
             file.seek(0)
-            holder = file.read().strip()
+            holder = file.read().decode("utf-8", "replace").strip()
             raise SettingsError("resume", f"{path} is in use by process {holder}: wait for it or stop it" if holder else f"{path} is in use")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with checkpoint.named(path / LOCK):
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
         yield
 
 

@@ -97,13 +97,19 @@ def test_a_torn_checkpoint(tmp_path, whole, damage, capsys):
     assert files(path) == files(whole.run_dir) and last.layers == whole.layers
 
 
-def test_no_checkpoint_at_all(tmp_path, whole, capsys):
+def test_no_checkpoint_at_all(tmp_path, whole):
+    """A run killed before its first checkpoint begins again; one whose checkpoints are all torn is left as it is."""
     path = tmp_path / "run"
     run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(2))
-    (path / checkpoint.NAME).write_bytes(b"torn")
-    (path / checkpoint.BEFORE).unlink(missing_ok=True)
+    found = files(path)
+    for name in (checkpoint.NAME, checkpoint.BEFORE):
+        (path / name).write_bytes(b"torn")
+    with pytest.raises(SettingsError, match=rf"{path / checkpoint.BEFORE} cannot be used: .*; no other is beside it"):
+        run(None, resume=path, quiet=True)
+    assert files(path) == found
+    for name in (checkpoint.NAME, checkpoint.BEFORE):
+        (path / name).unlink()
     run(None, resume=path, quiet=True)
-    assert "from the beginning" in capsys.readouterr().err
     assert files(path) == files(whole.run_dir)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import tomllib
+from contextlib import contextmanager
 
 import pytest
 from search_runs import files, small
@@ -54,6 +55,21 @@ def test_numbers_count_up(tmp_path):
     assert names == ["linear-1", "linear-2", "linear-3"]
 
 
+@contextmanager
+def files_of_at_most(count):
+    """Writing more bytes than that into a file fails, as on a disk without room."""
+    import resource
+
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+
 @pytest.fixture
 def seed_file(tmp_path):
     path = tmp_path / "seed.az"
@@ -92,6 +108,17 @@ def test_what_is_in_it(tmp_path):
     assert not list((tmp_path / "run").glob("*.new"))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
+@pytest.mark.parametrize(("room", "file"), [(0, "lock"), (20, "seed.az.new")])
+def test_a_disk_that_is_full_at_the_start_is_named(tmp_path, seed_file, capsys, room, file):
+    """Where a file may have ``room`` bytes: none has room for its lock, or for more than that."""
+    out = tmp_path / "run"
+    with files_of_at_most(room):
+        assert main(["evolve", str(seed_file), "--out", str(out), "--quiet"]) == 2
+    assert capsys.readouterr().err == f"error: {out / file}: File too large\n"
+    assert main(["evolve", str(seed_file), "--out", str(out), "--quiet"]) == 0
+
+
 def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     replace = os.replace
     failures = iter([True, True, False])
@@ -118,21 +145,13 @@ def test_a_directory_that_is_no_run_is_not_resumed(tmp_path, capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
 def test_what_has_no_room_is_reported_once_and_leaves_nothing(tmp_path):
-    """A disk with room for lines but not for a checkpoint: here files of at most 1000 bytes."""
-    import resource
-
+    """A disk with room for lines but not for a checkpoint."""
     said: list[str] = []
     directory = RunDirectory(tmp_path, said.append)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
+    with files_of_at_most(1000):
         for number in range(3):
             assert directory.add_event({"number": number})
             assert not directory.save_checkpoint(bytes(2000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
     assert [path.name for path in tmp_path.iterdir()] == [rundir.EVENTS] and len(said) == 1
     assert directory.save_checkpoint(bytes(2000)) and len(said) == 2 and "works again" in said[1]
 
