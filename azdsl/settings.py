@@ -70,8 +70,9 @@ class Search:
     seed: int = _key(0, "seed of everything random", 0, MAX_SEED)
     islands: int = _key(2, "separate populations that exchange programs; results depend on it", 1, 4096)
     migrants: float = _key(0.01, "share of each island replaced from another one after every epoch", 0.0, 1.0)
-    exchange: str = _key(
-        "ring", "where migrants come from: the island before (ring), a random partner (pairs), or each in turn (both)",
+    exchange: str | None = _key(
+        None, "where migrants come from: the island before (ring), a random partner (pairs), or each in turn (both); "
+        "default: ring, and from 100 islands on both",
         choices=("ring", "pairs", "both"),
     )
     epoch: int | None = _key(None, "candidates of each island between exchanges (default: about a second's work)", 1)

@@ -12,6 +12,9 @@ from azdsl.settings import Search
 _PAIRS = 0
 """The stream of random numbers that pairs islands; those of the islands have one number, this one two."""
 
+MANY = 100
+"""Islands from which on a ring would hardly ever come round: by default pairs then take turns with it."""
+
 ARRIVALS = {"regularized_evolution": adopt, "nonregularized_evolution": supplant}
 """How migrants come in, for the algorithms that have a population."""
 
@@ -20,11 +23,13 @@ def sources(search: Search, meeting: int) -> list[int]:
     """For every island the one that it takes programs from when they meet for the ``meeting``-th time.
 
     ``ring``: the island before it. ``pairs``: its partner; partners are drawn anew for every meeting, and of an
-    odd number of islands one is left to itself. ``both``: the ring and pairs take turns.
+    odd number of islands one is left to itself. ``both``: the ring and pairs take turns. Unless the search says which, it
+    is the ring, and from ``MANY`` islands on both.
     """
     islands = search.islands
+    exchange = search.exchange or ("ring" if islands < MANY else "both")
     ring = [(island - 1) % islands for island in range(islands)]
-    if search.exchange == "ring" or (search.exchange == "both" and meeting % 2 == 1):
+    if exchange == "ring" or (exchange == "both" and meeting % 2 == 1):
         return ring
     # Sorting random words is a permutation that depends on no version of a library.
     words = np.random.SeedSequence(search.seed, spawn_key=(_PAIRS, meeting)).generate_state(islands, np.uint64)

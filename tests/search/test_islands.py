@@ -53,6 +53,12 @@ def test_the_pairs_of_a_seed_stay_the_same():
     assert sources(Search(seed=7, islands=8, exchange="pairs"), 3) == [1, 0, 5, 4, 3, 2, 7, 6]
 
 
+def test_the_default_is_the_ring_and_with_many_islands_both():
+    for islands, exchange in ((2, "ring"), (99, "ring"), (100, "both")):
+        default, named = Search(islands=islands), Search(islands=islands, exchange=exchange)
+        assert [sources(default, meeting) for meeting in range(3)] == [sources(named, meeting) for meeting in range(3)]
+
+
 def test_ring_and_both():
     ring, pairs, both = (Search(islands=5, exchange=exchange) for exchange in ("ring", "pairs", "both"))
     assert sources(ring, 4) == [4, 0, 1, 2, 3]
