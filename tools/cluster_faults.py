@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import random
 import signal
@@ -21,12 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import dask
 from distributed import LocalCluster
 
-from azdsl.cluster.connect import connect
+from azdsl.cluster.connect import connect, processes
 from azdsl.experiment import Experiment
 from azdsl.search.evolve import run
+from azdsl.search.executor import Site
 from azdsl.search.progress import Snapshot
 from azdsl.search.rundir import BEST, FRONT, FRONT_FILES
 from azdsl.syntax import load_experiment
@@ -44,24 +43,15 @@ class Outcome:
 
 
 @contextmanager
-def processes(count: int) -> Iterator[LocalCluster]:
-    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "1000 days"}),  # as ``--cluster local:N`` has it
-        LocalCluster(n_workers=count, threads_per_worker=1, **quiet) as cluster,  # type: ignore[no-untyped-call]  # Dask is typed in part
-    ):
-        yield cluster
-
-
-@contextmanager
-def killing(cluster: LocalCluster, every: float, seed: int) -> Iterator[list[int]]:
-    """Kill one of the cluster's worker processes every so many seconds; gives the list of those killed."""
+def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> Iterator[list[int]]:
+    """Kill one of the cluster's worker processes every so many seconds, that long; gives the list of those killed."""
     killed: list[int] = []
     over = threading.Event()
     choose = random.Random(seed)
+    end = time.monotonic() + seconds
 
     def kill() -> None:
-        while not over.wait(every):
+        while not over.wait(every) and time.monotonic() < end + every / 2:
             # One that is killed while it starts is not started again by its nanny: that is another fault.
             known = cluster.scheduler.workers if cluster.scheduler else {}
             pids = sorted(worker.pid for worker in cluster.workers.values() if worker.worker_address in known and worker.pid)
@@ -78,17 +68,13 @@ def killing(cluster: LocalCluster, every: float, seed: int) -> Iterator[list[int
         thread.join()
 
 
-def search(experiment: Experiment, out: Path, cluster: LocalCluster | None = None, seconds: float = 1e9, most: float = 1e18) -> Outcome:
+def search(experiment: Experiment, out: Path, site: Site | None = None, seconds: float = 1e9, most: float = 1e18) -> Outcome:
     """A run that stops at the first epoch's end after so many seconds or candidates."""
 
     def late(snapshot: Snapshot) -> bool:
         return snapshot.seconds >= seconds or snapshot.evaluations >= most
 
-    if cluster is None:
-        result = run(experiment, out=out, quiet=True, on_epoch=late)
-    else:
-        with connect(cluster.scheduler_address) as site:
-            result = run(experiment, out=out, quiet=True, on_epoch=late, site=site)
+    result = run(experiment, out=out, quiet=True, on_epoch=late, site=site)
     paths = [out / BEST, out / FRONT, *sorted((out / FRONT_FILES).iterdir())]
     return Outcome({str(path.relative_to(out)): path.read_bytes() for path in paths}, result.evaluations, result.seconds)
 
@@ -108,10 +94,14 @@ def main() -> int:
     )
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        with processes(arguments.workers) as cluster, killing(cluster, arguments.every, arguments.seed) as killed:
-            faulty = search(experiment, Path(folder) / "killed", cluster, arguments.seconds)
-        with processes(arguments.workers) as cluster:
-            calm = search(experiment, Path(folder) / "calm", cluster, most=faulty.evaluations)
+        with (
+            processes(arguments.workers) as cluster,
+            connect(cluster.scheduler_address) as site,
+            killing(cluster, arguments.every, arguments.seconds, arguments.seed) as killed,
+        ):
+            faulty = search(experiment, Path(folder) / "killed", site, arguments.seconds)
+        with connect(f"local:{arguments.workers}") as site:
+            calm = search(experiment, Path(folder) / "calm", site, most=faulty.evaluations)
         threads = search(experiment, Path(folder) / "threads", most=faulty.evaluations)
     identical = faulty.files == calm.files == threads.files
     facts = {

@@ -13,7 +13,7 @@ from azdsl.settings import SettingsError
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
     from azdsl.cluster.executor import Patience
     from azdsl.search.session import Plan
@@ -68,10 +68,29 @@ def connect(cluster: Any, patience: Patience | None = None) -> Iterator[Cluster]
 
 
 @contextmanager
+def processes(count: int) -> Iterator[LocalCluster]:
+    """A cluster of worker processes on this machine, each of which is started again whenever it is lost."""
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        # Dask forgets a process for good when its successor is not there by then, or died as well.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1000 days"}),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@contextmanager
 def _client(cluster: Any) -> Iterator[Client]:
     """A client of our own."""
-    import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     with ExitStack() as stack:
         address = cluster
@@ -79,17 +98,7 @@ def _client(cluster: Any) -> Iterator[Client]:
             count = cluster.removeprefix(LOCAL)
             if not count.isdecimal() or int(count) < 1:
                 raise SettingsError("cluster", f"cluster {cluster!r}: write local:N with N processes, such as local:4")
-            # Dask forgets a process for good when its successor is not there by then, or died as well.
-            stack.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1000 days"}))
-            address = stack.enter_context(
-                LocalCluster(
-                    n_workers=int(count),
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                )
-            )
+            address = stack.enter_context(processes(int(count)))
         elif not isinstance(cluster, str) or "://" not in cluster:
             raise SettingsError("cluster", f"cluster {cluster!r} is no address: use {FORMS}")
         try:
@@ -100,11 +109,16 @@ def _client(cluster: Any) -> Iterator[Client]:
 
 
 def _check(client: Client) -> None:
-    """Raise ``ExecutorError`` when a worker would give other results than this process."""
+    """Raise ``ExecutorError`` when a worker would give other results than this process.
+
+    One that is lost before it has answered is none of them: whoever takes its place compares facts with every epoch.
+    """
     from azdsl.cluster.facts import differences, facts
     from azdsl.cluster.remote import mismatch
 
     for worker, there in client.run(facts, on_error="return").items():
+        if isinstance(there, OSError):
+            continue
         if isinstance(there, Exception):
             raise ExecutorError(f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] there too")
         other = differences(facts(), there)

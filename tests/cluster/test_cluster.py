@@ -5,6 +5,9 @@ Workers live in this process where that is enough: starting processes is most of
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import nullcontext
 from dataclasses import replace
 
 import dask
@@ -13,7 +16,7 @@ from distributed import Future
 from search_runs import files, small
 
 from azdsl.cluster import remote
-from azdsl.cluster.connect import connect
+from azdsl.cluster.connect import _check, connect, processes
 from azdsl.cluster.executor import Patience
 from azdsl.experiment import Group
 from azdsl.search.evolve import run
@@ -118,6 +121,15 @@ def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(tmp_path, whol
     assert same(found, whole) and len(late) == 5 and None not in late
 
 
+def test_a_process_that_is_lost_is_started_again_however_long_that_takes():
+    """Dask's own limit, here none, is not heeded: with it ``local:1`` would be left without a worker."""
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "0s"}), processes(1) as cluster, client_of(cluster) as client:
+        (before,) = client.run(os.getpid).values()
+        os.kill(before, signal.SIGKILL)
+        after = client.submit(os.getpid, pure=False).result(timeout=1800)
+    assert after not in (before, os.getpid())
+
+
 @pytest.mark.slow
 def test_a_native_call_that_hangs_costs_one_epoch(tmp_path, whole):
     fail_in_a_process(tmp_path, whole, hang, Patience(hang=5.0))
@@ -184,6 +196,16 @@ def test_a_time_limit(tmp_path, client):
 def test_what_is_no_cluster(cluster, message):
     with pytest.raises(SettingsError, match=message), connect(cluster):
         pass
+
+
+@pytest.mark.parametrize(("error", "refused"), [(OSError("Timed out"), False), (ImportError("no azdsl"), True)])
+def test_a_worker_that_is_lost_before_it_says_its_facts_is_none_that_differs(error, refused):
+    class Asking:
+        def run(self, *_, **__):
+            return {"tcp://10.0.0.5:1234": error}
+
+    with pytest.raises(ExecutorError, match=r"tcp://10\.0\.0\.5:1234 cannot run azdsl") if refused else nullcontext():
+        _check(Asking())
 
 
 def test_nobody_at_the_address():
