@@ -56,8 +56,8 @@ def folding(precision: int) -> Rule:
             return None
         if family(op) not in _ANY_FILL and op.name != "row_broadcast" and any(fill != 0.0 for fill in known):
             return None  # sums of equal numbers are rounded, and so depend on F; sums of equal zeros do not
-        tensors = [_tensor(value.kind, number(fill)) for value, fill in zip(inputs, known, strict=True)]
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # a constant beyond float32 is infinity there
+            tensors = [_tensor(value.kind, number(fill)) for value, fill in zip(inputs, known, strict=True)]
             result = op.semantics(*tensors)
         while isinstance(result, list):
             result = result[0]
