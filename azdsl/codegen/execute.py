@@ -33,6 +33,9 @@ _OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED, _HANDLER = (
 _OFFSET_BITS = 40
 """The low bits of an entry of ``Engine.places`` hold the place, the rest the number of the linking that set it."""
 
+LINKINGS = 1 << (62 - _OFFSET_BITS)
+"""Linkings after which their numbers start afresh: larger ones would not fit an entry beside the place."""
+
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no stubs
 def _call(typing: Any, function: Any, argument: Any) -> Any:
@@ -52,7 +55,7 @@ def place_of(engine: Engine, kind: Any, register: Any, lane_bytes: Any) -> Any:
     places, linked = engine.places, engine.linked
     place = places[kind, register] - (places[_NO_KIND, 0] << _OFFSET_BITS)
     if place < 0:
-        # entries of earlier linkings are recognised by their number, so the map is never cleared
+        # entries of earlier linkings are recognised by their number, so the map need not be cleared
         place = linked[_USED]
         places[kind, register] = (places[_NO_KIND, 0] << _OFFSET_BITS) + place
         linked[_USED] += engine.sizes[kind]
@@ -102,6 +105,8 @@ def link(
     table, places, features, linked = engine.table, engine.places, engine.features, engine.linked
     words, doubles = engine.records, engine.record_constants
     lane_bytes, handlers = engine.lane_bytes[block], engine.handlers[block]
+    if places[_NO_KIND, 0] >= LINKINGS:
+        places[:] = 0
     places[_NO_KIND, 0] += 1
     current = places[_NO_KIND, 0] << _OFFSET_BITS
     places[_SCALAR, 0], places[_SCALAR, 1], places[_VECTOR, 0] = current, current + 1, current + 2
