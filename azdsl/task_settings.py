@@ -13,9 +13,8 @@ from pathlib import PurePath
 from typing import Any, ClassVar, Literal, cast
 
 from azdsl.limits import MAX_FEATURES
-from azdsl.schema import SettingsError, check
+from azdsl.schema import SettingsError, check, keys
 from azdsl.schema import key as _key
-from azdsl.schema import keys as keys
 
 Metric = Literal["rmse", "accuracy", "multiclass"]
 """How predictions are scored."""

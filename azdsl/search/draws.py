@@ -1,6 +1,7 @@
-"""The seeds of programs' own random draws: another one for each use of the tasks.
+"""What a run draws outside the compiled loop: orders, and the seeds of programs' own random draws.
 
-A program that lives off its lucky draws on the search tasks has none of that luck when it is compared and scored.
+There is a seed for each use of the tasks: a program that lives off its lucky draws on the search tasks has none of that
+luck when it is compared and scored.
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ import numpy as np
 from azdsl.tasks import Role
 
 _STREAMS: dict[Role, int] = {"search": 0x5EA2C4, "select": 0x5E1EC7}
+
+
+def order(seed: int, *stream: int, size: int) -> list[int]:
+    """A permutation of the numbers below ``size``. Streams of two numbers are free: those of islands have one."""
+    # Sorting random words depends on no version of a library.
+    words = np.random.SeedSequence(seed, spawn_key=stream).generate_state(size, np.uint64)
+    return np.argsort(words, kind="stable").tolist()
 
 
 def draw_seed(seed: int, role: Role) -> int:

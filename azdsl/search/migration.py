@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from azdsl.search.draws import order
 from azdsl.search.population import Island, Members, adopt, select, supplant
 from azdsl.settings import Search
 
@@ -31,11 +32,8 @@ def sources(search: Search, meeting: int) -> list[int]:
     ring = [(island - 1) % islands for island in range(islands)]
     if exchange == "ring" or (exchange == "both" and meeting % 2 == 1):
         return ring
-    # Sorting random words is a permutation that depends on no version of a library.
-    words = np.random.SeedSequence(search.seed, spawn_key=(_PAIRS, meeting)).generate_state(islands, np.uint64)
-    order = np.argsort(words, kind="stable").tolist()
-    found = list(range(islands))
-    for one, other in zip(order[::2], order[1::2], strict=False):
+    found, drawn = list(range(islands)), order(search.seed, _PAIRS, meeting, size=islands)
+    for one, other in zip(drawn[::2], drawn[1::2], strict=False):
         found[one], found[other] = other, one
     return found
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
+from azdsl.search.draws import order
 from azdsl.search.population import Island, forget_fitness
 from azdsl.search.space import Space
 from azdsl.settings import Search, SettingsError
@@ -40,9 +39,7 @@ def first_group(search: Search, tasks: TaskSet) -> TaskSet:
 def group(search: Search, groups: int, draw: int) -> int:
     """The group of a draw (counted from 0): each comes once before any comes again."""
     number, at = divmod(draw, groups)
-    # Sorting random words is a permutation that depends on no version of a library.
-    words = np.random.SeedSequence(search.seed, spawn_key=(_ORDER, number)).generate_state(groups, np.uint64)
-    return int(np.argsort(words, kind="stable")[at])
+    return order(search.seed, _ORDER, number, size=groups)[at]
 
 
 def take(spaces: Iterable[Space], islands: Iterable[Island], number: int) -> None:

@@ -116,7 +116,8 @@ class Session:
         self._started = time.monotonic()
         self._save_at = self._started
         self._last = (0, 0.0)
-        self._take_group(self.state.draws)
+        if plan.groups > 1:
+            self._take_group(self.state.draws)
 
     @property
     def evaluations(self) -> int:
