@@ -177,13 +177,10 @@ def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
 
 def _unpacked_bytes(metadata: Any) -> int:
     """What the columns unpack to as the metadata say: their pages, or eight bytes a row or the type's own if that is more."""
-    widths = [max(8, metadata.schema.column(at).length) for at in range(metadata.num_columns)]
+    width = sum(max(8, metadata.schema.column(at).length) for at in range(metadata.num_columns))
+    # Not column by column: where a column's statistics are wrong, pyarrow ends the process when it is looked at.
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    return sum(
-        max(group.column(at).total_uncompressed_size, width * max(group.num_rows, group.column(at).num_values))
-        for group in groups
-        for at, width in enumerate(widths)
-    )
+    return sum(max(group.total_byte_size, width * group.num_rows) for group in groups)
 
 
 def _plain(column: Any) -> Sequence[Any]:

@@ -256,6 +256,9 @@ def archive(tmp_path, **members):
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 3), } )", "not a readable .npz file"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999,), }", "not a readable .npz file"),
         (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\xff" * 4, "not a readable .npz file"),
+        (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21", "characters that there are none of"),
+        (HEADER % b"{'descr': '>U2', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21\0\x11\0\0", "characters that there are none of"),
+        (HEADER % b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }" + b"\0" * 8, "'a' in it is an array of records"),
     ],
 )
 def test_archives_of_what_is_no_array(tmp_path, content, message):
