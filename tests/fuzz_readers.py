@@ -270,7 +270,7 @@ def _members_of(data: bytes) -> dict[str, bytes]:
 
 
 def _checkpoint(folder: Path) -> Target:
-    """A checkpoint read, taken up by a search, and gone on with for some candidates."""
+    """A checkpoint read, taken up by a search, and gone on with for some candidates and to a meeting."""
     from search_runs import small
 
     from azdsl.search import checkpoint
@@ -302,8 +302,10 @@ def _checkpoint(folder: Path) -> Target:
             assert str(error)
             return
         bench = session._executor.benches[0]
-        for island in session.islands:
+        for number, island in enumerate(session.islands):
             run_epoch(session.plan.space, island, bench.scratch, bench.groups[0].engines, 20)
+            session._leave(number)
+        session._meet()
 
     return one
 

@@ -11,7 +11,6 @@ import json
 import logging
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +22,12 @@ from distributed import Client, LocalCluster
 
 from azdsl.cluster.connect import Cluster, connect
 from azdsl.cluster.wire import decode_island, encode_island
-from azdsl.search import session
+from azdsl.search import meeting, session
 from azdsl.search.evolve import run
-from azdsl.search.executor import Stretch
-from azdsl.search.migration import migrate, sources
+from azdsl.search.executor import TICK_SECONDS
+from azdsl.search.migration import arrive, leaving
 from azdsl.search.session import Session
+from azdsl.search.standing import take_standing
 from azdsl.syntax import load_experiment
 
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"
@@ -82,7 +82,12 @@ def per_epoch(client: Client, ended: Session, tasks: Any, rounds: int) -> dict[s
                 island.clock[1] = clock
             mine, theirs = time.process_time(), next(iter(client.run(processor_seconds).values()))
             started = time.monotonic()
-            executor.advance(ended.islands, Stretch(ends, float("inf")), threading.Event(), lambda: None)
+            with executor.crew(ended.islands, float("inf")) as crew:
+                for number, end in enumerate(ends):
+                    crew.start(number, end)
+                back = 0
+                while back < len(ends):
+                    back += len(crew.settle(TICK_SECONDS))
             passed = time.monotonic() - started
             after = next(iter(client.run(processor_seconds).values()))
             if turn:  # the first one builds the engine
@@ -117,6 +122,7 @@ def main() -> int:
     assert ended.plan.experiment.task
     tasks = make.build(ended.plan.experiment.task, ended.plan.search.seed, "search", None)
     island, space, search = ended.islands[0], ended.plan.space, ended.plan.search
+    met = [take_standing(space, search, one, ended._scratch) for one in ended.islands]
     state = encode_island(space, island)
     memory = sum(part.nbytes for part in (island.programs.sets, island.errors.sets, island.members.code, island.members.constants))
     facts: dict[str, float] = {
@@ -125,8 +131,9 @@ def main() -> int:
         "memory_bytes": memory,
         "encode_ms": timed(lambda: encode_island(space, island), 20),
         "decode_ms": timed(lambda: decode_island(space, island, state), 20),
-        "migrate_ms": timed(lambda: migrate(ended.islands, search.migrants, sources(search, 1), search.algorithm), 20) / len(ended.islands),
-        "meet_ms": timed(lambda: ended._meet(), 5) / len(ended.islands),
+        "migrate_ms": timed(lambda: arrive(search, island, leaving(search, island.members)), 20),
+        "stand_ms": timed(lambda: take_standing(space, search, island, ended._scratch), 20),
+        "meet_ms": timed(lambda: meeting.hold(ended.plan, ended.state, met), 5) / len(ended.islands),
     }
     with one_worker() as client:
         facts |= per_epoch(client, ended, tasks, arguments.rounds)

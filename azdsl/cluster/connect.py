@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
     from azdsl.cluster.executor import Patience
-    from azdsl.search.session import Plan
+    from azdsl.search.plan import Plan
 
 LOCAL = "local:"
 FORMS = "tcp://HOST:PORT, tls://HOST:PORT or local:N (N processes on this machine)"

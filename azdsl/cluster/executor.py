@@ -7,11 +7,11 @@ epoch has come back, so whatever happens they are as a checkpoint may have them.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -24,12 +24,9 @@ from distributed.scheduler import KilledWorker
 from azdsl.cluster import remote
 from azdsl.cluster.facts import facts
 from azdsl.cluster.wire import Job, decode_island, encode_island
-from azdsl.search.executor import ExecutorError, Stretch
+from azdsl.search.executor import TICK_SECONDS, ExecutorError
 from azdsl.search.population import Island
 from azdsl.search.space import Space
-
-TICK_SECONDS = 0.1
-"""How often the display is refreshed while islands run."""
 
 FETCH_SECONDS = 30.0
 """How long a result is waited for at a time: when its worker dies before it was fetched, Dask has the epoch run again."""
@@ -59,22 +56,15 @@ class ClusterExecutor:
     job: Job
     patience: Patience
 
-    def advance(
-        self, islands: Sequence[Island], stretch: Stretch, asked: threading.Event, tick: Callable[[], None]
-    ) -> None:
-        """Let every island go on to its end. Stopped before, an island whose epoch has not come back stays as it was."""
-        epochs = _Epochs(self, islands, stretch)
+    @contextmanager
+    def crew(self, islands: Sequence[Island], deadline: float) -> Iterator[ClusterCrew]:
+        """A crew for these islands. At its end an island whose epoch has not come back stays as it was."""
+        crew = ClusterCrew(self, islands, deadline)
         try:
-            for number, island in enumerate(islands):
-                if island.clock[1] < stretch.ends[number]:
-                    epochs.submit(number)
-            while epochs.running:
-                if asked.is_set() or time.monotonic() > stretch.deadline + GRACE_SECONDS:
-                    return
-                epochs.settle(TICK_SECONDS)
-                tick()
+            yield crew
+            crew.wait_for_the_last()
         finally:
-            epochs.abandon()
+            crew.abandon()
 
     def supply(self, *workers: str) -> None:
         """Give the job to some workers; those that are gone meanwhile need none."""
@@ -82,72 +72,86 @@ class ClusterExecutor:
 
 
 @dataclass
-class _Epochs:
-    """The epochs of one stretch: those that run by their task's key, and how often each failed."""
+class ClusterCrew:
+    """Islands whose epochs run on a cluster: the futures by their task's key, and how often in a row an island's failed.
+
+    An island here changes when its epoch has come back, so that it always stands still.
+    """
 
     executor: ClusterExecutor
     islands: Sequence[Island]
-    stretch: Stretch
-    running: dict[str, tuple[int, Future[Any]]] = field(default_factory=dict)
+    deadline: float
+    running: dict[str, tuple[int, int, Future[Any]]] = field(default_factory=dict)
     failures: Counter[int] = field(default_factory=Counter)
     done: SimpleQueue[Future[Any]] = field(default_factory=SimpleQueue)
 
-    def submit(self, number: int) -> None:
+    def start(self, number: int, end: int) -> None:
         """Have an island's epoch run."""
-        executor, stretch = self.executor, self.stretch
+        executor = self.executor
         order = remote.Order(
             job=executor.job.digest,
             island=number,
-            end=stretch.ends[number],
-            seconds=stretch.deadline - time.monotonic(),
+            end=end,
+            seconds=self.deadline - time.monotonic(),
             hang=executor.patience.hang,
             facts=dict(facts()),
         )
         state = encode_island(executor.spaces[number], self.islands[number])
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # it is data, and meant
             future = executor.client.submit(remote.epoch, order.encode(), state, key=f"azdsl_epoch-{uuid4().hex}", pure=False)
-        self.running[str(future.key)] = number, future
+        self.running[str(future.key)] = number, end, future
         future.add_done_callback(self.done.put)
 
-    def settle(self, seconds: float) -> None:
-        """Take in an epoch that came to its end, if one does in that time."""
+    def settle(self, seconds: float) -> list[int]:
+        """The island whose epoch came back, if one does in that time."""
         try:
             future = self.done.get(timeout=seconds)
         except Empty:
-            return
-        number, _ = self.running[str(future.key)]
+            return []
+        number, end, _ = self.running[str(future.key)]
         try:
             worker, state = future.result(timeout=FETCH_SECONDS)
         except TimeoutError:
             future.add_done_callback(self.done.put)
-            return
+            return []
         except KilledWorker:
-            self._again(number, future, "ended the workers that it ran on: they crashed, hung or were killed")
+            self._again(future, "ended the workers that it ran on: they crashed, hung or were killed")
+            return []
         except CancelledError:
             self._find_scheduler()
-            self._again(number, future, "was cancelled")
-        else:
-            del self.running[str(future.key)]
-            if state:
-                decode_island(self.executor.spaces[number], self.islands[number], state)
-            else:
-                self.executor.supply(worker)
-                self.submit(number)
+            self._again(future, "was cancelled")
+            return []
+        del self.running[str(future.key)]
+        if not state:
+            self.executor.supply(worker)
+            self.start(number, end)
+            return []
+        del self.failures[number]
+        decode_island(self.executor.spaces[number], self.islands[number], state)
+        return [number]
+
+    def pause(self) -> None:
+        """Islands stand still already."""
+
+    def wait_for_the_last(self) -> None:
+        """After the deadline take in what workers have done until then."""
+        while self.running and self.deadline <= time.monotonic() <= self.deadline + GRACE_SECONDS:
+            self.settle(TICK_SECONDS)
 
     def abandon(self) -> None:
         """Do not wait for what still runs."""
-        futures = [future for _, future in self.running.values()]
+        futures = [future for _, _, future in self.running.values()]
         if futures and self.executor.client.status == "running":
             self.executor.client.cancel(futures, force=True)
 
-    def _again(self, number: int, future: Future[Any], why: str) -> None:
+    def _again(self, future: Future[Any], why: str) -> None:
         """Have a failed epoch run again, unless it failed too often."""
-        del self.running[str(future.key)]
+        number, end, _ = self.running.pop(str(future.key))
         self.failures[number] += 1
         if self.failures[number] >= self.executor.patience.attempts:
             times = f"{self.failures[number]} times" if self.failures[number] > 1 else "once"
             raise ExecutorError(f"an epoch of island {number} {why}, {times}; see the workers' logs")
-        self.submit(number)
+        self.start(number, end)
 
     def _find_scheduler(self) -> None:
         """Wait until the client has found its scheduler again. Raises ``ExecutorError`` when it does not."""

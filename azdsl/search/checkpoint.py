@@ -22,15 +22,21 @@ from numpy.typing import NDArray
 
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.cache import InOrder, in_order, refill
-from azdsl.search.population import Island, Members
+from azdsl.search.hurdles import make_hurdles
+from azdsl.search.population import CLOCKS, LAYERS, Island, Members, no_members
 from azdsl.search.reinforce import LEARNED
 from azdsl.search.space import Space
+from azdsl.search.standing import STANDING_MEMBERS, Standing
+from azdsl.settings import Search
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the format."""
 
 NAME, BEFORE = "checkpoint", "checkpoint.before"
 """The newest file and the one before it."""
+
+_MET, _AHEAD = "met", "ahead"
+"""What the names of the standings begin with."""
 
 _TITLE = b"azdsl checkpoint "
 _DIGEST_BYTES = 32
@@ -58,11 +64,20 @@ class Checkpoint:
     arrays: Mapping[str, NDArray[Any]]
 
 
-def encode(space: Space, islands: Sequence[Island], facts: Mapping[str, Any]) -> bytes:
-    """A checkpoint's bytes."""
+def encode(
+    space: Space,
+    islands: Sequence[Island],
+    facts: Mapping[str, Any],
+    met: Sequence[Standing] = (),
+    ahead: Mapping[int, Standing] | None = None,
+) -> bytes:
+    """A checkpoint's bytes: ``islands``, their standings at the last meeting, and those of islands for the next one."""
     arrays: Arrays = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
     for number, island in enumerate(islands):
         arrays |= {f"{number}.{name}": array for name, array in _island(space, island).items()}
+    for name, standings in ((_MET, dict(enumerate(met))), (_AHEAD, ahead or {})):
+        for number, standing in standings.items():
+            arrays |= {f"{name}.{number}.{part}": array for part, array in _standing(space, standing).items()}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return seal(buffer.getvalue())
@@ -151,6 +166,42 @@ def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArra
     for number, island in enumerate(islands):
         prefix = f"{number}."
         _restore(space, island, {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+
+
+def standings(
+    space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]
+) -> tuple[list[Standing], dict[int, Standing]]:
+    """Standings of all islands at the last meeting, if there was one, and those for the next one that are there."""
+    met, ahead = ({n: _restored(space, search, _part(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)} for name in (_MET, _AHEAD))
+    if met and len(met) != search.islands:
+        raise ValueError(f"{len(met)} islands met")
+    return [met[number] for number in range(len(met))], {number: ahead[number] for number in ahead if number < search.islands}
+
+
+def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
+    """The numbers in the names ``name.number.part``."""
+    return sorted({int(key.split(".")[1]) for key in arrays if key.startswith(f"{name}.")})
+
+
+def _standing(space: Space, standing: Standing) -> Arrays:
+    arrays: Arrays = {name: getattr(standing, name) for name in ("fitness", "clock", "counts")}
+    arrays |= {f"hurdles.{part}": array for part, array in standing.hurdles._asdict().items()}
+    for name in STANDING_MEMBERS:
+        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, getattr(standing, name)).items()}
+    return arrays
+
+
+def _restored(space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]) -> Standing:
+    members = {name: no_members(len(arrays[f"{name}.fitness"]), space.capacity) for name in STANDING_MEMBERS}
+    fitness, clock, counts = np.zeros(search.population), np.zeros(CLOCKS, np.int64), np.zeros(len(LAYERS), np.int64)
+    standing = Standing(**members, fitness=fitness, clock=clock, counts=counts, hurdles=make_hurdles(search))
+    for name in STANDING_MEMBERS:
+        restore_members(space, members[name], _part(arrays, name))
+    for name in ("fitness", "clock", "counts"):
+        getattr(standing, name)[:] = arrays[name]
+    for part, array in standing.hurdles._asdict().items():
+        array[...] = arrays[f"hurdles.{part}"]
+    return standing
 
 
 def _island(space: Space, island: Island) -> Arrays:

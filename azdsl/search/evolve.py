@@ -1,12 +1,13 @@
 """A search from settings to result.
 
 How data flows: the settings give T_search, T_select and T_test (other tasks, with other seeds of the programs'
-own draws), a search space and S islands. All islands run an epoch of the same number of candidates, on as
-many threads as there are workers. Then they meet, in one thread and in fixed order: the best programs are
-compared on T_select in float64, the hall of fame takes in what is new, the best migrate, a line
-of events and perhaps a checkpoint are written, and stopping conditions are looked at. At the end all
-finalists are compared on T_select, the best is the answer, and it is scored once on T_test. The result for
-a seed does not depend on the number of workers, on where time slices ended or on interruptions.
+own draws), a search space and S islands. Islands run epochs of the same number of candidates, on as
+many threads as there are workers. At the end of each, an island leaves its standing for the meeting: its best
+programs and what it counted. The meeting is held in one thread when all standings are there: the best programs are
+compared on T_select in float64, the hall of fame takes in what is new, a line of events and perhaps a checkpoint are
+written, and stopping conditions are looked at. Meanwhile the islands run their next epoch, at whose end the best of the meeting
+migrate. At the end of the run all finalists are compared on T_select, the best is the answer, and it is scored once on
+T_test. The result for a seed does not depend on the number of workers, on where time slices ended or on interruptions.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from azdsl.search import checkpoint, front, rotation, rundir, texts
 from azdsl.search.canonical import Scratch, make_scratch
 from azdsl.search.executor import Executor, ExecutorError, Site
 from azdsl.search.hurdles import costs
+from azdsl.search.plan import STOPS, Plan, without_stops
 from azdsl.search.population import make_island, write_initial
 from azdsl.search.progress import Reporter, explained, make_reporter
 from azdsl.search.result import Result
 from azdsl.search.rundir import RunDirectory
 from azdsl.search.schedule import make_schedule
 from azdsl.search.selection import Judge
-from azdsl.search.session import STOPS, OnEpoch, Plan, Session, without_stops
+from azdsl.search.session import OnEpoch, Session
 from azdsl.search.space import island_spaces, make_space
+from azdsl.search.standing import take_standing
 from azdsl.search.workers import Threads, default_workers, interruptible, make_bench, warm_up
 from azdsl.settings import SettingsError
 from azdsl.syntax import load_experiment
@@ -159,9 +162,10 @@ def _search(session: Session, data: _Tasks, on_epoch: OnEpoch | None, path: Path
 def _conclude(session: Session, data: _Tasks, reason: str, path: Path | None) -> Result:
     """Choose the answer, score it, write everything. ``reason`` says why the search stopped."""
     plan, seconds = session.plan, session.seconds
-    chosen, hall = session.finish()
+    ended = session.finish()
+    chosen = ended.answer
     test_fitness, by_task = plan.judge.final(chosen.found.program)
-    session.publish(chosen, hall, test_fitness)
+    session.publish(chosen, ended.front, ended.evaluations, test_fitness)
     task, search = plan.experiment.task, plan.search
     table = isinstance(task, FileTask) and data.test.metric == "rmse"
     interrupted = reason == "interrupted"
@@ -170,10 +174,10 @@ def _conclude(session: Session, data: _Tasks, reason: str, path: Path | None) ->
         fitness=chosen.fitness,
         test_fitness=test_fitness,
         search_fitness=chosen.found.search_fitness,
-        evaluations=session.evaluations,
+        evaluations=ended.evaluations,
         seconds=seconds,
         run_dir=path,
-        layers=session.layers(),
+        layers=ended.layers,
         reached=chosen.fitness >= search.target or (search.target > 1.0 and not interrupted),
         interrupted=interrupted,
         stopped=reason,
@@ -182,9 +186,9 @@ def _conclude(session: Session, data: _Tasks, reason: str, path: Path | None) ->
         test_rmse=_mean(data.test.rmse(by_task)) if table else None,
         mean_rmse=_mean(data.test.mean_rmse()) if table else None,
         experiment=plan.experiment,
-        hall_of_fame=hall,
+        hall_of_fame=ended.front,
         task_fitness=tuple(by_task),
-        hurdles=session.hurdles(),
+        hurdles=ended.hurdles,
     )
     session.add_result(result.as_dict())
     return result
@@ -282,7 +286,7 @@ def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:
     smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
     island = make_island(plan.space, smallest, 0)
     write_initial(plan.space, smallest, island)
-    front.update((), plan.space, [island], scratch, plan.multiclass)
+    front.update((), plan.space, [take_standing(plan.space, smallest.search, island, scratch).fittest], plan.multiclass)
     plan.judge.fitness([plan.experiment.program])
     return scratch
 

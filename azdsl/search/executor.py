@@ -5,43 +5,44 @@ An epoch of an island depends on the island's state alone, so any executor gives
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from azdsl.search.plan import Plan
     from azdsl.search.population import Island
-    from azdsl.search.session import Plan
     from azdsl.taskset import TaskSet
+
+TICK_SECONDS = 0.1
+"""How often whoever waits for islands looks at something else."""
 
 
 class ExecutorError(RuntimeError):
     """Islands cannot go on: their processes fail, differ from this one or are gone. The message says what to do."""
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """How far islands go on before they meet.
+class Crew(Protocol):
+    """Lets the islands of a run go on, each for itself."""
 
-    ``ends`` are the candidates of each island where it stops. ``deadline`` is a ``time.monotonic()`` after which all
-    stop where they are.
-    """
+    def start(self, number: int, end: int) -> None:
+        """Let an island that stands still go on until it has had ``end`` candidates, or the deadline comes."""
 
-    ends: Sequence[int]
-    deadline: float
+    def settle(self, seconds: float) -> list[int]:
+        """The islands that came to a stand, in the order in which they did; waits for the first no longer than that.
+
+        Raises ``ExecutorError``; every island is then as it was when it was started, or at its end.
+        """
+
+    def pause(self) -> None:
+        """Have all islands stand still, wherever they are; ``settle`` gives them as if they had come to their ends."""
 
 
 class Executor(Protocol):
-    """Lets islands go on."""
+    """Has crews."""
 
-    def advance(
-        self, islands: Sequence[Island], stretch: Stretch, asked: threading.Event, tick: Callable[[], None]
-    ) -> None:
-        """Let every island go on to its end, or until the deadline or until ``asked`` is set; ``tick`` is called meanwhile.
-
-        Raises ``ExecutorError``; every island is then as it was before, or at its end.
-        """
+    def crew(self, islands: Sequence[Island], deadline: float) -> AbstractContextManager[Crew]:
+        """A crew for these islands, all of which stand still at its end. ``deadline`` is a ``time.monotonic()``."""
 
 
 class Site(Protocol):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from azdsl.codegen.compiled import jit
-from azdsl.ir import Program
-from azdsl.search.canonical import Scratch, bounds, liveness
-from azdsl.search.population import Island, Members, genotype
-from azdsl.search.selection import Found, canonical
+from azdsl.ir import Program, renumber
+from azdsl.search.canonical import Scratch
+from azdsl.search.live import live
+from azdsl.search.population import Members, genotype, select
+from azdsl.search.selection import Found
 from azdsl.search.space import Space
 
 LINEAGE = 12
@@ -55,23 +56,19 @@ Front = tuple[Entry, ...]
 """Entries by size, the fitness rising."""
 
 
-@jit
-def live_sizes(space: Space, members: Members, scratch: Scratch, sizes: Any) -> None:
-    """Count every member's live instructions."""
-    for row in range(sizes.size):
-        lengths = members.about[row].lengths
-        liveness(space, scratch, members.code[row], lengths)
-        count = 0
-        for f in range(3):
-            count += int(bounds(space, lengths, f)[1] - scratch.begins[f])
-        sizes[row] = count
+def fittest(space: Space, many: Iterable[Members], scratch: Scratch) -> Members:
+    """The fittest of each size, live, in the order of their sizes: all that these members can add to a front."""
+    members = live(space, many, scratch)
+    sizes = _sizes(members)
+    order = np.lexsort((members.about["birth"], -members.fitness, sizes))
+    firsts = order[np.flatnonzero(np.diff(sizes[order], prepend=-1))]
+    return select(members, firsts[members.fitness[firsts] > max(space.floor, 0.0)])
 
 
-def update(front: Front, space: Space, islands: Sequence[Island], scratch: Scratch, multiclass: bool) -> Front:
-    """The front with what the populations and their finalists add to it."""
-    for number, island in enumerate(islands):
-        for members in (island.finalists, island.members):
-            front = _merge([*front, *_better(front, space, members, scratch, number, multiclass)])
+def update(front: Front, space: Space, many: Iterable[Members], multiclass: bool) -> Front:
+    """The front with what the ``fittest`` of each island add to it."""
+    for number, members in enumerate(many):
+        front = _merge([*front, *_better(front, space, members, number, multiclass)])
     return front
 
 
@@ -90,19 +87,18 @@ def _before(front: Front, size: int) -> Entry | None:
     return max((entry for entry in front if entry.size <= size), key=lambda e: e.fitness, default=None)
 
 
-def _better(
-    front: Front, space: Space, members: Members, scratch: Scratch, number: int, multiclass: bool
-) -> Iterable[Entry]:
-    """Of each size the fittest of an island's members, if it beats the front's entries of that size or less."""
-    sizes = np.zeros(len(members.fitness), np.int64)
-    live_sizes(space, members, scratch, sizes)
-    order = np.lexsort((members.about["birth"], -members.fitness, sizes))
-    firsts = order[np.flatnonzero(np.diff(sizes[order], prepend=-1))]
-    for row in firsts.tolist():
-        fitness = float(members.fitness[row])
-        before = _before(front, sizes[row])
-        if fitness > (before.fitness if before else max(space.floor, 0.0)):
-            program = canonical(genotype(space, members, row), multiclass)
+def _sizes(members: Members) -> NDArray[np.int64]:
+    """Every member's instructions."""
+    sizes: NDArray[np.int64] = members.about["lengths"].sum(axis=1)
+    return sizes
+
+
+def _better(front: Front, space: Space, members: Members, number: int, multiclass: bool) -> Iterable[Entry]:
+    """Those of an island's fittest that beat the front's entries of their size or less."""
+    for row, size in enumerate(_sizes(members).tolist()):
+        fitness, before = float(members.fitness[row]), _before(front, size)
+        if fitness > (before.fitness if before else 0.0):
+            program = renumber(genotype(space, members, row), multiclass)
             yield Entry(program, fitness, number, int(members.about["birth"][row]), _lineage(before))
 
 

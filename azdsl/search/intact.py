@@ -13,6 +13,7 @@ from azdsl.search.cache import Cache
 from azdsl.search.hurdles import STOPPED_BELOW
 from azdsl.search.population import Island, Members
 from azdsl.search.space import ROLES, Space
+from azdsl.search.standing import Standing
 
 
 def problem(space: Space, groups: int, island: Island) -> str | None:
@@ -31,11 +32,28 @@ def problem(space: Space, groups: int, island: Island) -> str | None:
     return next((text for text in found if text), None)
 
 
+def standing_problem(space: Space, standing: Standing) -> str | None:
+    """What makes a standing unusable for a meeting, or for islands that take in its members, or None."""
+    if (standing.clock < 0).any() or (standing.counts < 0).any():
+        return "it counts candidates below 0"
+    found = [_programs(space, members) for members in (standing.finalists, standing.fittest)]
+    found.append(_members(space, standing.leaving))
+    return next((text for text in found if text), None)
+
+
 def _members(space: Space, members: Members) -> str | None:
-    """What is wrong with programs: lengths, ops, registers or constants."""
-    lengths, functions, table = members.about["lengths"], space.functions, space.table
+    """What is wrong with programs of a population."""
+    lengths = members.about["lengths"]
     empty = (lengths == 0).all(axis=1) & (members.fitness < 0.0)
-    if ((lengths < 0) | (lengths > functions["most"]) | ((lengths < functions["least"]) & ~empty[:, None])).any():
+    if ((lengths < space.functions["least"]) & ~empty[:, None]).any():
+        return "it holds a program of impossible length"
+    return _programs(space, members)
+
+
+def _programs(space: Space, members: Members) -> str | None:
+    """What is wrong with programs: lengths, fitness, ops, registers or constants."""
+    lengths, functions, table = members.about["lengths"], space.functions, space.table
+    if ((lengths < 0) | (lengths > functions["most"])).any():
         return "it holds a program of impossible length"
     if not (members.fitness <= 1.0).all():
         return "it holds an impossible fitness"
@@ -49,7 +67,7 @@ def _members(space: Space, members: Members) -> str | None:
     least, most = facts["out_first"], facts["out_first"] + facts["out_count"]
     if ((a >= facts["a_count"]) | (b >= facts["b_count"]) | (out < least) | (out >= most)).any():
         return "it holds a register that the search has not"
-    constants = members.constants.reshape(len(lengths), -1, CONSTANTS)[rows, columns]
+    constants = members.constants.reshape(len(lengths), space.capacity, CONSTANTS)[rows, columns]
     wanted = np.arange(CONSTANTS) < facts["constants"][:, None]
     index = wanted & (facts["roles"] == ROLES.index(Role.INDEX))
     if not np.isfinite(constants[wanted]).all() or ((constants[index] < 0.0) | (constants[index] >= 1.0)).any():

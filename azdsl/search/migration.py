@@ -1,4 +1,7 @@
-"""Migration: each island takes in copies of another one's best programs, all at once."""
+"""Migration: each island takes in copies of another one's best programs.
+
+What leaves at the end of an epoch arrives at the end of the next one: an island need not wait until the others have come as far.
+"""
 
 from __future__ import annotations
 
@@ -38,26 +41,24 @@ def sources(search: Search, meeting: int) -> list[int]:
     return found
 
 
-def migrate(islands: Sequence[Island], share: float, taken_from: Sequence[int], algorithm: str) -> bool:
-    """Island i takes in copies of the best ``share`` of island ``taken_from[i]``, if that is another; whether any went.
+def leaving(search: Search, members: Members) -> Members:
+    """Copies of the members that leave: the best ``search.migrants`` of them, the fittest first, the oldest of equals.
 
-    They replace the members that the algorithm lets die: the oldest, or the worst. Nobody goes where the
-    algorithm has no population, or while an island's initial population is not yet evaluated. Copies are taken
-    before the first one arrives anywhere, so the order of the islands is of no matter.
+    Nobody leaves where the algorithm has no population, or while a member is not yet evaluated.
     """
-    arrive = ARRIVALS.get(algorithm)
-    if arrive is None or len(islands) < 2 or share <= 0.0 or any((island.members.fitness < 0.0).any() for island in islands):
-        return False
-    leaving = [best_members(island, share) for island in islands]
-    for at, island in enumerate(islands):
-        if taken_from[at] != at:
-            arrive(island, leaving[taken_from[at]])
-    return True
-
-
-def best_members(island: Island, share: float) -> Members:
-    """Copies of the best ``share`` of the members, at least one: the fittest first, the oldest of equals."""
-    members = island.members
-    count = max(1, round(share * len(members.fitness)))
+    moves = search.islands > 1 and search.migrants > 0.0 and search.algorithm in ARRIVALS and (members.fitness >= 0.0).all()
+    count = max(1, round(search.migrants * len(members.fitness))) if moves else 0
     order = np.lexsort((members.about["birth"], -members.fitness))
     return select(members, order[:count])
+
+
+def arriving(many: Sequence[Members], taken_from: Sequence[int]) -> list[Members | None]:
+    """For every island those that it takes in of the ``many`` that leave, each a part of another island; all islands do or none."""
+    if any(not members.fitness.size for members in many):
+        return [None] * len(many)
+    return [None if origin == at else many[origin] for at, origin in enumerate(taken_from)]
+
+
+def arrive(search: Search, island: Island, migrants: Members) -> None:
+    """Put migrants in place of the members that the algorithm lets die: the oldest, or the worst."""
+    ARRIVALS[search.algorithm](island, migrants)

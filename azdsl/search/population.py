@@ -28,6 +28,10 @@ ABOUT = np.dtype([("lengths", "i8", 3), ("key", "u8"), ("birth", "i8")])
 """A program's lengths, its canonical hash (0 when it is over budget) and its number among the candidates."""
 
 
+CLOCKS = 3
+"""Numbers in ``Island.clock``."""
+
+
 class Members(NamedTuple):
     """Programs in rows: ``code`` uint64[P, C], ``constants`` float64[P, 3 C], ``about`` [P]; ``fitness``
     float64[P], -1 where it is not known yet or the row is empty.
@@ -63,10 +67,10 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
     """An island without a population, its random numbers seeded by the search's seed and its own number."""
     search, capacity = experiment.search, space.capacity
     return Island(
-        members=_empty(search.population, capacity),
-        finalists=_empty(search.finalists, capacity),
+        members=no_members(search.population, capacity),
+        finalists=no_members(search.finalists, capacity),
         rng=seeded(search.seed, island),
-        clock=aligned(3, np.int64),
+        clock=aligned(CLOCKS, np.int64),
         counts=aligned(len(LAYERS), np.int64),
         programs=make_cache(search.cache),
         errors=make_cache(search.cache if space.fec else 1),
@@ -140,10 +144,9 @@ def genotype(space: Space, members: Members, row: int) -> Program:
     return unpack(lengths, members.code[row, used], members.constants[row].reshape(-1, CONSTANTS)[used])
 
 
-def best(island: Island) -> int:
-    """The row among the finalists of the first program that reached the highest fitness."""
-    fitness, births = island.finalists.fitness, island.finalists.about["birth"]
-    return int(np.lexsort((births, -fitness))[0])
+def best(finalists: Members) -> int:
+    """The row of the first program that reached the highest fitness."""
+    return int(np.lexsort((finalists.about["birth"], -finalists.fitness))[0])
 
 
 def adopt(island: Island, others: Members) -> None:
@@ -166,7 +169,8 @@ def select(members: Members, rows: Any) -> Members:
     return Members(*(array[rows] for array in members))
 
 
-def _empty(rows: int, capacity: int) -> Members:
+def no_members(rows: int, capacity: int) -> Members:
+    """Rows without programs."""
     code, constants = aligned((rows, capacity), np.uint64), aligned((rows, CONSTANTS * capacity), np.float64)
     members = Members(code, constants, aligned(rows, ABOUT), aligned(rows, np.float64))
     members.fitness[:] = -1.0

@@ -8,8 +8,6 @@ measure their members anew on it. What a program is worth to the run, its best a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from azdsl.search.draws import order
 from azdsl.search.population import Island, forget_fitness
 from azdsl.search.space import Space
@@ -42,8 +40,7 @@ def group(search: Search, groups: int, draw: int) -> int:
     return order(search.seed, _ORDER, number, size=groups)[at]
 
 
-def take(spaces: Iterable[Space], islands: Iterable[Island], number: int) -> None:
-    """Have the islands evaluate on a group from now on: what they know of their programs no longer holds."""
-    for space, island in zip(spaces, islands, strict=True):
-        island.clock[2] = number
-        forget_fitness(space, island)
+def take(space: Space, island: Island, number: int) -> None:
+    """Have an island evaluate on a group from now on: what it knows of its programs no longer holds."""
+    island.clock[2] = number
+    forget_fitness(space, island)

@@ -16,7 +16,7 @@ from azdsl.ir import Program, remove_dead_code, renumber
 from azdsl.search.draws import draw_seed
 from azdsl.search.engines import EnginesHandle, make_engines
 from azdsl.search.fitness import combined
-from azdsl.search.population import Island, best, genotype
+from azdsl.search.population import Members, best, genotype
 from azdsl.search.space import Space
 from azdsl.taskset import TaskSet
 
@@ -113,28 +113,27 @@ def canonical(program: Program, multiclass: bool) -> Program:
     return renumber(remove_dead_code(program, multiclass), multiclass)
 
 
-def island_best(space: Space, island: Island, number: int, multiclass: bool) -> Found | None:
-    """The best program that an island has found so far; None when it has found none."""
-    row = best(island)
-    return _found(space, island, number, row, multiclass) if island.finalists.fitness[row] >= 0.0 else None
+def bests(space: Space, finalists: Iterable[Members], multiclass: bool) -> list[Found]:
+    """The best of each island's finalists, if it has any; all are live."""
+    rows = ((number, members, best(members)) for number, members in enumerate(finalists))
+    return [_found(space, members, number, row, multiclass) for number, members, row in rows if members.fitness[row] >= 0.0]
 
 
-def all_found(space: Space, islands: Sequence[Island], multiclass: bool) -> list[Found]:
-    """All finalists of all islands."""
+def all_found(space: Space, finalists: Iterable[Members], above: float, multiclass: bool) -> list[Found]:
+    """The finalists of all islands, live, that are fitter than ``above``; rows without one have -1."""
     return [
-        _found(space, island, number, row, multiclass)
-        for number, island in enumerate(islands)
-        for row in range(len(island.finalists.fitness))
-        if island.finalists.fitness[row] >= 0.0
+        _found(space, members, number, row, multiclass)
+        for number, members in enumerate(finalists)
+        for row in np.flatnonzero(members.fitness > above).tolist()
     ]
 
 
-def _found(space: Space, island: Island, number: int, row: int, multiclass: bool) -> Found:
-    about = island.finalists.about[row]
+def _found(space: Space, finalists: Members, number: int, row: int, multiclass: bool) -> Found:
+    about = finalists.about[row]
     return Found(
-        program=canonical(genotype(space, island.finalists, row), multiclass),
+        program=renumber(genotype(space, finalists, row), multiclass),
         key=int(about["key"]),
-        search_fitness=float(island.finalists.fitness[row]),
+        search_fitness=float(finalists.fitness[row]),
         island=number,
         birth=int(about["birth"]),
     )

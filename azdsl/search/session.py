@@ -1,41 +1,37 @@
-"""The loop of a run: epochs of all islands, and what happens when they meet.
+"""The loop of a run: epochs of all islands, and their meetings.
 
-What happens when islands meet depends on their state alone, and a run may stop anywhere between: so a run that was
-stopped and went on any number of times ends as one that was not.
+Islands do not wait for one another: one that comes to the end of an epoch leaves its standing for the meeting and goes on into
+the next epoch, at whose end it takes in what migrates from that meeting. It waits there only when the others are a whole
+epoch behind. What an island does depends on standings alone, not on when they came, and a run may stop anywhere:
+so a run that was stopped and went on any number of times ends as one that was not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from azdsl.diagnostics import SyntaxError
-from azdsl.experiment import Experiment
-from azdsl.search import checkpoint, proxy, rotation
+from azdsl.search import checkpoint, meeting, proxy, rotation
 from azdsl.search import state as states
 from azdsl.search.canonical import Scratch
-from azdsl.search.executor import Executor, Stretch
-from azdsl.search.front import Front, include, update
+from azdsl.search.executor import TICK_SECONDS, Crew, Executor
+from azdsl.search.front import Front
 from azdsl.search.hurdles import lower
-from azdsl.search.intact import problem
-from azdsl.search.lineage import milestones
-from azdsl.search.migration import migrate, sources
-from azdsl.search.population import LAYERS, Island, write_initial
+from azdsl.search.intact import problem, standing_problem
+from azdsl.search.migration import arrive, arriving, sources
+from azdsl.search.plan import Plan
+from azdsl.search.population import Island, Members, write_initial
 from azdsl.search.progress import Reporter, Snapshot, Stop
 from azdsl.search.rundir import BEST, FRONT, RunDirectory
-from azdsl.search.schedule import Schedule, shares
-from azdsl.search.selection import Finalist, Found, Judge, all_found, answer, canonical, island_best
-from azdsl.search.space import Space
+from azdsl.search.schedule import shares
+from azdsl.search.selection import Finalist, Found, answer, canonical
+from azdsl.search.standing import Standing, take_standing
 from azdsl.search.state import State
 from azdsl.search.texts import best_text, entry_name, entry_text, front_table
-from azdsl.settings import Search
 
 SAVE_SECONDS = 10.0
 """A checkpoint is written this long after the last one, or later,"""
@@ -43,48 +39,18 @@ SAVE_SECONDS = 10.0
 SAVE_SHARE = 0.01
 """so that no more than this share of the time goes into them."""
 
-STOPS = ("max_evals", "timeout", "target", "patience")
-"""Settings that may change when a run goes on."""
-
 OnEpoch = Callable[[Snapshot], Any]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it.
+class Conclusion:
+    """What a run came to: the answer, the hall of fame, candidates of all islands, how these were settled and what hurdles did."""
 
-    ``spaces`` are the islands' own: ``space`` with what an island has for itself.
-    ``costs`` are those of the hurdles, as shares of a full evaluation; ``groups`` is how many the tasks are dealt into.
-    """
-
-    experiment: Experiment
-    space: Space
-    spaces: tuple[Space, ...]
-    judge: Judge
-    schedule: Schedule
-    costs: Sequence[float] = ()
-    groups: int = 1
-
-    @property
-    def search(self) -> Search:
-        """The search's settings."""
-        return self.experiment.search
-
-    @property
-    def multiclass(self) -> bool:
-        """Whether predictions are vectors."""
-        return self.judge.select.multiclass
-
-    @property
-    def identity(self) -> str:
-        """A digest of what a checkpoint belongs to: the experiment but for the settings that stop it."""
-        return hashlib.blake2b(str(without_stops(self.experiment)).encode(), digest_size=16).hexdigest()
-
-
-def without_stops(experiment: Experiment) -> Experiment:
-    """The experiment with the settings that stop a search at their defaults."""
-    default = Search()
-    return replace(experiment, search=replace(experiment.search, **{name: getattr(default, name) for name in STOPS}))
+    answer: Finalist
+    front: Front
+    evaluations: int
+    layers: Mapping[str, int]
+    hurdles: Mapping[str, Any] | None
 
 
 def save_after(seconds: float) -> float:
@@ -93,7 +59,7 @@ def save_after(seconds: float) -> float:
 
 
 class Session:
-    """A run that is going on: islands, the ``State`` of their last meeting, and the time that it took."""
+    """A run that is going on: islands, where each is, the ``State`` of their last meeting, and the time that it took."""
 
     def __init__(
         self,
@@ -112,17 +78,17 @@ class Session:
         self._scratch = scratch
         self._reporter = reporter
         self._directory = directory
+        self._met: Sequence[Standing] = ()  # at the last meeting
+        self._ahead: dict[int, Standing] = {}  # of islands that are past the epoch that the state says is running
+        self._arriving: Sequence[Members | None] = [None] * len(islands)  # who comes in at the end of that epoch
+        self._settled = False  # whether the run ended at a meeting: what islands have done since is not looked at
         self._before = 0.0
         self._started = time.monotonic()
         self._save_at = self._started
         self._last = (0, 0.0)
         if plan.groups > 1:
-            self._take_group(self.state.draws)
-
-    @property
-    def evaluations(self) -> int:
-        """Candidates of all islands."""
-        return sum(int(island.clock[1]) for island in self.islands)
+            for space, island in zip(plan.spaces, islands, strict=True):
+                rotation.take(space, island, rotation.group(plan.search, plan.groups, self.state.draws))
 
     @property
     def seconds(self) -> float:
@@ -131,122 +97,135 @@ class Session:
 
     def resume(self, saved: checkpoint.Checkpoint) -> None:
         """Take up where a checkpoint was written. Raises ``checkpoint.Damaged`` when it is of no such run."""
+        plan = self.plan
         try:
-            checkpoint.restore(self.plan.space, self.islands, saved.arrays)
+            checkpoint.restore(plan.space, self.islands, saved.arrays)
+            met, ahead = checkpoint.standings(plan.space, plan.search, saved.arrays)
             self.state = states.from_json(saved.facts["state"])
             self._before = float(saved.facts["seconds"])
+            placed = all(self._in_epoch(number, number in ahead) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
             raise checkpoint.Damaged(f"it is of another kind of run ({type(error).__name__}: {error})") from None
-        for island in self.islands:
-            if reason := problem(self.plan.space, self.plan.groups, island):
-                raise checkpoint.Damaged(reason)
-        self._last = (self.evaluations, self._before)
+        reasons = [problem(plan.space, plan.groups, island) for island in self.islands]
+        reasons += [standing_problem(plan.space, standing) for standing in (*met, *ahead.values())]
+        reasons += [None if placed and bool(met) == (self.state.epoch > 0) else "it has islands where they cannot be"]
+        if reason := next(filter(None, reasons), None):
+            raise checkpoint.Damaged(reason)
+        self._gather(met)
+        self._ahead = ahead
+        self._last = (meeting.evaluations(met), self._before)
+
+    def _in_epoch(self, number: int, ahead: bool) -> bool:
+        """Whether an island is where the epoch that it is in allows."""
+        schedule, epoch = self.plan.schedule, self.state.epoch + ahead
+        begin = schedule.end(epoch - 1) if epoch else 0
+        return begin <= self.islands[number].clock[1] <= schedule.end(epoch)
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` says so; gives the reason."""
+        search = self.plan.search
         self._started = time.monotonic()
         self._save_at = self._started + save_after(0.0)
-        while True:
-            reason = self._reason() or ("interrupted" if asked.is_set() else "")
-            if reason:
-                return reason
-            if not self._advance(asked):
-                continue
-            snapshot = self._meet()
-            self._reporter.show(snapshot)
-            self._save_in_time()
-            if on_epoch is None:
-                continue
-            try:
-                if on_epoch(snapshot):
-                    return self._reason() or "stopped by on_epoch"
-            except KeyboardInterrupt:
+        deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._before
+        limits = shares(search.max_evals, search.islands)
+        standing_still = list(range(search.islands))
+        reason = self._reason()
+        with self._executor.crew(self.islands, deadline) as crew:
+            while not reason:
                 if asked.is_set():
-                    raise
-                return "interrupted"
+                    return "interrupted"
+                if search.timeout is not None and self.seconds >= search.timeout:
+                    return f"timeout of {search.timeout:g} s reached"
+                standing_still = [number for number in standing_still if not self._start(crew, number, limits[number])]
+                if len(self._ahead) == search.islands:
+                    snapshot = self._meet()
+                    self._reporter.show(snapshot)
+                    self._save_in_time(crew)
+                    reason = self._reason() or self._wish(snapshot, asked, on_epoch)
+                elif len(standing_still) == search.islands:
+                    return f"max_evals {search.max_evals:,} reached"
+                else:
+                    standing_still += crew.settle(TICK_SECONDS)
+                    self._reporter.tick()
+        self._settled = True
+        return reason
 
     def _reason(self) -> str:
-        """Why the search should stop now; empty when it should not."""
-        search, chosen = self.plan.search, answer(self.state.finalists)
+        """Why the search should stop after the last meeting; empty when it should not."""
+        search, chosen, since = self.plan.search, answer(self.state.finalists), self._since()
         if chosen and chosen.fitness >= search.target:
             return f"target {search.target:g} reached"
-        if search.max_evals is not None and self.evaluations >= search.max_evals:
-            return f"max_evals {search.max_evals:,} reached"
-        if search.timeout is not None and self.seconds >= search.timeout:
-            return f"timeout of {search.timeout:g} s reached"
-        if search.patience is not None and self.evaluations - self.state.best_at >= search.patience:
-            return f"nothing better in {self.evaluations - self.state.best_at:,} candidates"
+        if search.patience is not None and since >= search.patience:
+            return f"nothing better in {since:,} candidates"
         return ""
 
-    def _advance(self, asked: threading.Event) -> bool:
-        """Let the islands go on; whether all came to the epoch's end."""
-        search = self.plan.search
-        end = self.plan.schedule.end(self.state.epoch)
-        ends = [end if share is None else min(end, share) for share in shares(search.max_evals, search.islands)]
-        deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._before
-        stretch = Stretch(ends, deadline)
-        self._executor.advance(self.islands, stretch, asked, self._reporter.tick)
-        return all(island.clock[1] == end for island in self.islands)
+    def _since(self) -> int:
+        """Candidates since the best one, at the last meeting."""
+        return meeting.evaluations(self._met) - self.state.best_at
+
+    def _wish(self, snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
+        """Why whoever watches wants the search to stop; empty when nobody does."""
+        try:
+            return "stopped by on_epoch" if on_epoch and on_epoch(snapshot) else ""
+        except KeyboardInterrupt:
+            if asked.is_set():
+                raise
+            return "interrupted"
+
+    def _start(self, crew: Crew, number: int, limit: int | None) -> bool:
+        """Let an island go on that stands still; whether it does."""
+        island, schedule, epoch = self.islands[number], self.plan.schedule, self.state.epoch
+        if number not in self._ahead and island.clock[1] == schedule.end(epoch):
+            self._leave(number)
+        end = schedule.end(epoch + (number in self._ahead))
+        end = end if limit is None else min(end, limit)
+        if island.clock[1] >= end:
+            return False
+        crew.start(number, end)
+        return True
+
+    def _leave(self, number: int) -> None:
+        """What happens to an island at the end of an epoch."""
+        plan, state, space, island = self.plan, self.state, self.plan.spaces[number], self.islands[number]
+        self._ahead[number] = take_standing(space, plan.search, island, self._scratch)
+        migrants = self._arriving[number]
+        if migrants is not None:
+            arrive(plan.search, island, migrants)
+        if plan.restarts(state):
+            write_initial(space, plan.experiment, island)
+            lower(island.hurdles)
+        if plan.redraws(state):
+            rotation.take(space, island, rotation.group(plan.search, plan.groups, state.draws + 1))
+        if plan.search.proxy:
+            proxy.fit(island.hurdles)
 
     def _meet(self) -> Snapshot:
-        """What happens at the end of an epoch: compare, remember, exchange, perhaps start afresh."""
-        plan, state, search = self.plan, self.state, self.plan.search
-        clock = plan.schedule.end(state.epoch)
-        drawing = plan.groups > 1 and clock - state.drawn >= search.draw_after
-        first = plan.groups > 1 and state.best < 0.0
-        found = self._all_found() if drawing or first else self._bests()
-        best = max((f.search_fitness for f in found), default=-1.0)
-        steps = milestones(found if plan.groups > 1 else self._all_found(), state.best, search.islands) if best > state.best else []
-        if best > state.best:
-            state = replace(state, best=best, best_at=self.evaluations, finalists=plan.judge.compare(state.finalists, found))
-        elif best >= search.target:
-            state = replace(state, finalists=plan.judge.compare(state.finalists, found))
-        state = replace(state, front=self._front(state.front, found), epoch=state.epoch + 1)
-        snapshot = self._snapshot(state)
-        migrate(self.islands, search.migrants, sources(search, snapshot.epoch), search.algorithm)
-        if search.restart is not None and clock - state.started >= search.restart:
-            for space, island in zip(plan.spaces, self.islands, strict=True):
-                write_initial(space, plan.experiment, island)
-                lower(island.hurdles)
-            state = replace(state, started=clock)
-        if drawing:
-            state = replace(state, drawn=clock, draws=state.draws + 1)
-            self._take_group(state.draws)
-        if search.proxy:
-            for island in self.islands:
-                proxy.fit(island.hurdles)
-        self.state = state
+        """The meeting for which all standings are there."""
+        met = [self._ahead[number] for number in range(len(self.islands))]
+        self.state, steps = meeting.hold(self.plan, self.state, met)
+        self._gather(met)
+        snapshot = self._snapshot()
         event = snapshot.as_event() | ({"milestones": steps} if steps else {})
         self.history.append(event)
         if self._directory:
             self._directory.add_event(event)
         return snapshot
 
-    def _bests(self) -> list[Found]:
-        """The best of every island; none where they are evaluated on a part of the tasks and not yet on the others."""
-        if self.plan.groups > 1:
-            return []
-        found = (island_best(self.plan.space, island, n, self.plan.multiclass) for n, island in enumerate(self.islands))
-        return [item for item in found if item]
+    def _gather(self, met: Sequence[Standing]) -> None:
+        """Take a meeting's standings for the last one's."""
+        plan, state = self.plan, self.state
+        self._met, self._ahead, self._arriving = met, {}, [None] * len(self.islands)
+        clock = plan.schedule.end(state.epoch - 1) if met else 0
+        # Of another population, or measured on other tasks than those at home when they come: these stay away.
+        strangers = clock == state.started or (clock == state.drawn and not plan.redraws(state))
+        if met and not strangers:
+            self._arriving = arriving([standing.leaving for standing in met], sources(plan.search, state.epoch))
 
-    def _all_found(self) -> list[Found]:
-        """All finalists, with their fitness on all tasks of the search."""
-        found = all_found(self.plan.space, self.islands, self.plan.multiclass)
-        return self.plan.judge.on_all(found) if self.plan.groups > 1 else found
-
-    def _front(self, front: Front, found: Iterable[Found]) -> Front:
-        if self.plan.groups > 1:
-            return include(front, found)
-        return update(front, self.plan.space, self.islands, self._scratch, self.plan.multiclass)
-
-    def _take_group(self, draw: int) -> None:
-        plan = self.plan
-        rotation.take(plan.spaces, self.islands, rotation.group(plan.search, plan.groups, draw))
-
-    def _snapshot(self, state: State) -> Snapshot:
-        """The figures of this moment."""
-        fitness, chosen = [island.members.fitness for island in self.islands], answer(state.finalists)
-        evaluations, seconds = self.evaluations, self.seconds
+    def _snapshot(self) -> Snapshot:
+        """The figures of the last meeting."""
+        state, chosen = self.state, answer(self.state.finalists)
+        mean, each = meeting.means(self.plan, self._met)
+        evaluations, seconds = meeting.evaluations(self._met), self.seconds
         passed = seconds - self._last[1]
         rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
         self._last = (evaluations, seconds)
@@ -256,68 +235,64 @@ class Session:
             seconds=seconds,
             rate=rate,
             best=max(state.best, 0.0),
-            mean=self._mean(np.concatenate(fitness)),
+            mean=mean,
             selected=chosen.fitness if chosen else None,
-            islands=tuple(map(self._mean, fitness)),
-            layers=self.layers(),
+            islands=each,
+            layers=meeting.layers(self._met),
             program=chosen.found.program if chosen else None,
-            hurdles=self.hurdles(),
+            hurdles=meeting.hurdles(self.plan, self._met),
             front=tuple((entry.size, entry.fitness) for entry in state.front),
-            stops=tuple(self._stops(state, rate)),
+            stops=tuple(self._stops(evaluations, rate)),
         )
 
-    def _mean(self, fitness: NDArray[np.float64]) -> float:
-        """The mean of members whose fitness is known, without those that a hurdle stopped; 0 when there is none."""
-        known = fitness[fitness >= max(self.plan.space.floor, 0.0)]
-        return float(known.mean()) if known.size else 0.0
-
-    def _stops(self, state: State, rate: float) -> Iterator[Stop]:
+    def _stops(self, evaluations: int, rate: float) -> Iterator[Stop]:
         """How far the run is on the way to the stopping conditions that are set."""
-        search, chosen, since = self.plan.search, answer(state.finalists), self.evaluations - state.best_at
+        search, chosen = self.plan.search, answer(self.state.finalists)
         if search.target <= 1.0:
             yield Stop("target", chosen.fitness if chosen else 0.0, search.target)
         if search.timeout is not None:
             yield Stop("timeout", self.seconds, search.timeout, max(0.0, search.timeout - self.seconds))
-        for name, done, of in (("max_evals", self.evaluations, search.max_evals), ("patience", since, search.patience)):
+        for name, done, of in (("max_evals", evaluations, search.max_evals), ("patience", self._since(), search.patience)):
             if of is not None:
                 yield Stop(name, done, of, max(0, of - done) / rate if rate else None)
 
-    def hurdles(self) -> dict[str, Any] | None:
-        """What the hurdles did; None without any."""
-        return proxy.summary([island.hurdles for island in self.islands], self.plan.costs) if self.plan.costs else None
-
-    def layers(self) -> dict[str, int]:
-        """How candidates were settled."""
-        counts = np.sum([island.counts for island in self.islands], axis=0)
-        return dict(zip(LAYERS, counts.tolist(), strict=True))
-
-    def finish(self) -> tuple[Finalist, Front]:
+    def finish(self) -> Conclusion:
         """The answer, chosen among all finalists, and the hall of fame; what a resumed run knows stays as it was."""
         plan = self.plan
         self.save()
-        found = self._all_found()
+        ended: Sequence[Standing] = self._met
+        if not self._settled:
+            each = zip(plan.spaces, self.islands, strict=True)
+            ended = [take_standing(space, plan.search, island, self._scratch) for space, island in each]
+        found = meeting.finalists(plan, ended)
         finalists = plan.judge.compare(self.state.finalists, found)
         chosen = answer(finalists)
         if chosen is None:  # stopped before anything was evaluated: the seed itself
             seed = Found(canonical(plan.experiment.program, plan.multiclass), 0, 0.0, 0, 0)
             chosen = plan.judge.compare((), [seed])[0]
-        return chosen, self._front(self.state.front, found)
+        return Conclusion(
+            answer=chosen,
+            front=meeting.front(plan, self.state.front, ended, found),
+            evaluations=meeting.evaluations(ended),
+            layers=meeting.layers(ended),
+            hurdles=meeting.hurdles(plan, ended),
+        )
 
     def save(self) -> None:
         """Write a checkpoint, and the texts of the last meeting."""
         started = time.monotonic()
         if self._directory:
             self._directory.save_checkpoint(self.checkpoint())
-            self.publish(answer(self.state.finalists), self.state.front)
+            self.publish(answer(self.state.finalists), self.state.front, meeting.evaluations(self._met))
         ended = time.monotonic()
         self._save_at = ended + save_after(ended - started)
 
-    def publish(self, chosen: Finalist | None, front: Front, test_fitness: float | None = None) -> None:
-        """Write the answer, if there is one, and the hall of fame."""
+    def publish(self, chosen: Finalist | None, front: Front, evaluations: int, test_fitness: float | None = None) -> None:
+        """Write the answer, if there is one, and the hall of fame, as they are after so many candidates."""
         if self._directory is None:
             return
         experiment = self.plan.experiment
-        best = {BEST: best_text(experiment, chosen, self.evaluations, test_fitness)} if chosen else {}
+        best = {BEST: best_text(experiment, chosen, evaluations, test_fitness)} if chosen else {}
         files = {entry_name(entry): entry_text(experiment, entry) for entry in front}
         self._directory.save_texts({**best, FRONT: front_table(front)}, files)
 
@@ -334,9 +309,10 @@ class Session:
             "seconds": self.seconds,
             "events_bytes": self._directory.events_bytes if self._directory else 0,
         }
-        return checkpoint.encode(self.plan.space, self.islands, facts)
+        return checkpoint.encode(self.plan.space, self.islands, facts, self._met, self._ahead)
 
-    def _save_in_time(self) -> None:
+    def _save_in_time(self, crew: Crew) -> None:
         """Save when the last time is long enough ago."""
         if time.monotonic() >= self._save_at:
+            crew.pause()
             self.save()

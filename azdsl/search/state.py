@@ -42,10 +42,14 @@ def to_json(state: State) -> dict[str, Any]:
 
 
 def from_json(facts: Mapping[str, Any]) -> State:
-    """The state that ``to_json`` wrote."""
+    """The state that ``to_json`` wrote. Raises ``ValueError`` and what else Python has for what it did not write."""
     finalists = tuple(_finalist(**item) for item in facts["finalists"])
     front = tuple(Entry(**{**item, "program": parse(item["program"])}) for item in facts["front"])
-    return State(**{**facts, "finalists": finalists, "front": front})
+    state = State(**{**facts, "finalists": finalists, "front": front})
+    counts = (state.epoch, state.best_at, state.started, state.drawn, state.draws)
+    if not all(isinstance(number, int) and number >= 0 for number in counts) or not isinstance(state.best, float):
+        raise ValueError("what it counts is no number")
+    return state
 
 
 def _finalist(program: str, key: int, fitness: float, **found: Any) -> Finalist:

@@ -11,18 +11,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from azdsl.experiment import Experiment
 from azdsl.search.canonical import Scratch, make_scratch
 from azdsl.search.draws import draw_seed
 from azdsl.search.engines import EnginesHandle, group_engines
-from azdsl.search.executor import Stretch
 from azdsl.search.loop import run_epoch
 from azdsl.search.population import Island, make_island
 from azdsl.search.rotation import group_size
@@ -31,9 +30,6 @@ from azdsl.taskset import TaskSet
 
 SLICE_SECONDS = 0.1
 """Processor time that a slice should take."""
-
-TICK_SECONDS = 0.1
-"""How often the display is refreshed while islands run."""
 
 
 @dataclass(eq=False)
@@ -76,35 +72,64 @@ class Threads:
     spaces: Sequence[Space]
     benches: Sequence[Bench]
 
-    def advance(
-        self, islands: Sequence[Island], stretch: Stretch, asked: threading.Event, tick: Callable[[], None]
-    ) -> None:
-        """Let every island go on to its end, one on each bench at a time, or until the deadline or ``asked``."""
-        free: SimpleQueue[Bench] = SimpleQueue()
-        for bench in self.benches:
-            free.put(bench)
-        abandoned = threading.Event()
-
-        def halt() -> bool:
-            return asked.is_set() or abandoned.is_set() or time.monotonic() >= stretch.deadline
-
-        def work(space: Space, island: Island, end: int) -> None:
-            bench = free.get()
-            try:
-                run_slices(space, island, bench, end, halt)
-            finally:
-                free.put(bench)
-
+    @contextmanager
+    def crew(self, islands: Sequence[Island], deadline: float) -> Iterator[ThreadCrew]:
+        """A crew for these islands: as many at a time go on as there are benches, those first that were started first."""
         with ThreadPoolExecutor(len(self.benches)) as pool:
-            jobs = [pool.submit(work, *job) for job in zip(self.spaces, islands, stretch.ends, strict=True)]
+            crew = ThreadCrew(self, islands, deadline, pool)
             try:
-                while wait(jobs, TICK_SECONDS).not_done:
-                    tick()
-            except BaseException:
-                abandoned.set()
-                raise
-            for job in jobs:
-                job.result()
+                yield crew
+            finally:
+                crew.pause()
+
+
+class ThreadCrew:
+    """Islands that threads work on."""
+
+    def __init__(self, threads: Threads, islands: Sequence[Island], deadline: float, pool: ThreadPoolExecutor) -> None:
+        self._spaces = threads.spaces
+        self._islands = islands
+        self._deadline = deadline
+        self._pool = pool
+        self._running: dict[Future[None], int] = {}
+        self._ended: SimpleQueue[Future[None]] = SimpleQueue()
+        self._paused = threading.Event()
+        self._free: SimpleQueue[Bench] = SimpleQueue()
+        for bench in threads.benches:
+            self._free.put(bench)
+
+    def start(self, number: int, end: int) -> None:
+        """Let an island go on to its end when a bench is free."""
+        future = self._pool.submit(self._work, number, end)
+        self._running[future] = number
+        future.add_done_callback(self._ended.put)
+
+    def settle(self, seconds: float) -> list[int]:
+        """The islands that came to a stand."""
+        stopped: list[int] = []
+        with suppress(Empty):
+            future = self._ended.get(timeout=seconds)
+            while True:
+                stopped.append(self._running.pop(future))
+                future.result()
+                future = self._ended.get_nowait()
+        return stopped
+
+    def pause(self) -> None:
+        """Have all islands stop where their slices end."""
+        self._paused.set()
+        wait(self._running)
+        self._paused.clear()
+
+    def _work(self, number: int, end: int) -> None:
+        bench = self._free.get()
+        try:
+            run_slices(self._spaces[number], self._islands[number], bench, end, self._halted)
+        finally:
+            self._free.put(bench)
+
+    def _halted(self) -> bool:
+        return self._paused.is_set() or time.monotonic() >= self._deadline
 
 
 def run_slices(space: Space, island: Island, bench: Bench, end: int, halt: Callable[[], bool]) -> None:

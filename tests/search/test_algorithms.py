@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from search_runs import files, small
 
 from azdsl.search.algorithms import extremes
 from azdsl.search.evolve import run
-from azdsl.search.migration import migrate
+from azdsl.search.migration import arrive, arriving, leaving
 from azdsl.search.population import genotype
 from azdsl.search.reinforce import BATCH, KEPT, climb, make_policy
 from azdsl.search.rng import seeded
@@ -79,12 +80,12 @@ def sample(state, size, draws):
 
 
 def test_the_bits_of_regularized_evolution_stay():
-    """What the search gave before there were other algorithms."""
-    result = run(small(seed=3, restart=1000), quiet=True, workers=1)
+    """What an island by itself gave before there were other algorithms."""
+    result = run(small(seed=3, restart=1000, islands=1), quiet=True, workers=1)
     names = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "full")
     layers = {name: result.layers[name] for name in names}
     digest = hashlib.sha256(repr((str(result.best), result.fitness, layers)).encode()).hexdigest()
-    assert digest == "7539a964189eb461142293d23398a9972be5e299138299e97ecec25ac5b9b1a9"
+    assert digest == "f46e9d28a5e4bae998d63ac611a4d0bf770cab255f749c26c84d5cfab7d75edc"
 
 
 def test_nonregularized_evolution_kills_the_worst_of_the_sample():
@@ -249,10 +250,14 @@ def test_runs_resume_and_workers_do_not_matter(tmp_path, algorithm):
 
 
 def test_migrants_replace_the_worst_where_the_worst_die():
-    islands = [Island(demo(population=30, algorithm="nonregularized_evolution"), n).go(60).island for n in range(2)]
+    experiment = demo(population=30, islands=2, migrants=0.1, algorithm="nonregularized_evolution")
+    islands = [Run(experiment, n).go(60).island for n in range(2)]
     fitness = [island.members.fitness.copy() for island in islands]
-    assert migrate(islands, 0.1, [1, 0], "nonregularized_evolution")
+    for island, migrants in zip(islands, arriving([leaving(experiment.search, island.members) for island in islands], [1, 0]), strict=True):
+        arrive(experiment.search, island, migrants)
     for mine, theirs, island in zip(fitness, fitness[::-1], islands, strict=True):
         expected = np.sort(np.concatenate([np.sort(mine)[3:], np.sort(theirs)[-3:]]))
         assert (np.sort(island.members.fitness) == expected).all()
-    assert not migrate(islands, 0.1, [1, 0], "random_search")
+    for settings in ({"algorithm": "random_search"}, {"migrants": 0.0}, {"islands": 1}):
+        assert not leaving(replace(experiment.search, **settings), islands[0].members).fitness.size
+    assert arriving([island.members for island in islands], [1, 1])[1] is None

@@ -10,7 +10,7 @@ from search import helpers
 from search.helpers import demo, everything, restore, task_set, to_arrays
 
 from azdsl.search import proxy
-from azdsl.search.front import update
+from azdsl.search.front import fittest, update
 from azdsl.search.hurdles import (
     SAMPLED,
     STOPPED_BELOW,
@@ -21,7 +21,7 @@ from azdsl.search.hurdles import (
     stopped_fitness,
     would_pass,
 )
-from azdsl.search.session import without_stops
+from azdsl.search.plan import without_stops
 from azdsl.settings import Search, SettingsError, Stage
 
 TASKS = task_set(3)
@@ -76,7 +76,8 @@ def test_what_was_stopped_is_not_remembered():
     assert (run.island.members.fitness < STOPPED_BELOW).sum() > 10
     finalists = run.island.finalists.fitness
     assert ((finalists == -1.0) | (finalists > STOPPED_BELOW)).all() and (finalists > 0.5).sum() > 5
-    front = update((), run.space, [run.island], run.scratch, False)
+    standing = fittest(run.space, (run.island.finalists, run.island.members), run.scratch)
+    front = update((), run.space, [standing], False)
     assert len(front) > 2 and min(entry.fitness for entry in front) > STOPPED_BELOW
 
 

@@ -81,7 +81,7 @@ def test_best_is_the_first_to_reach_its_fitness_and_finalists_differ():
         if fitness > seen:
             seen, first = fitness, i
     finalists = run.island.finalists
-    row = best(run.island)
+    row = best(run.island.finalists)
     assert (finalists.fitness[row], finalists.about[row]["birth"]) == (seen, first)
     assert len(set(finalists.about["key"].tolist())) == 7
     assert finalists.fitness.min() >= np.sort(run.island.members.fitness)[0]

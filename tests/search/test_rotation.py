@@ -75,7 +75,7 @@ def test_members_are_measured_anew(algorithm):
     seen = 0
     for group in (1, 0, 2):
         before = [str(genotype(space, island.members, row)) for row in range(len(island.members.fitness))]
-        rotation.take([space], [island], group)
+        rotation.take(space, island, group)
         assert (island.members.fitness == -1.0).all() and (island.finalists.fitness == -1.0).all()
         if algorithm == "regularized_evolution":
             run_epoch(space, island, scratch, handles[group].engines, len(before))
@@ -99,7 +99,7 @@ def test_the_climber_goes_on():
     run_epoch(space, island, scratch, handles[0].engines, 500)
     climbing = int(np.lexsort((-island.members.about["birth"], -island.members.fitness))[0])
     program = str(genotype(space, island.members, climbing))
-    rotation.take([space], [island], 1)
+    rotation.take(space, island, 1)
     run_epoch(space, island, scratch, handles[1].engines, 1)
     assert str(genotype(space, island.members, 0)) == program and island.members.fitness[0] >= 0.0
 
