@@ -2,7 +2,7 @@
 
 At each hurdle a linear model predicts the final fitness from the early part of the learning curve: from the
 mean, least and greatest fitness of the tasks at this hurdle and those before it, and the program's size. It is fitted by ridge
-regression, when islands meet, to programs that were evaluated in full whatever the hurdles said, so that it does not learn from
+regression, at the end of every epoch, to programs that were evaluated in full whatever the hurdles said, so that it does not learn from
 survivors alone; and applied in the compiled loop.
 """
 
