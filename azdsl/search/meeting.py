@@ -34,12 +34,12 @@ def hold(plan: Plan, state: State, met: Standings) -> tuple[State, list[dict[str
         best = max(float(standing.finalists.fitness.max()) for standing in met)
         if best > state.best or best >= plan.search.target:
             found = bests(plan.space, [standing.finalists for standing in met], plan.multiclass)
+    if best > state.best or best >= plan.search.target:
+        state = replace(state, finalists=plan.judge.compare(state.finalists, found))
     steps: list[dict[str, Any]] = []
     if best > state.best:
         steps = milestones(found if apart else finalists(plan, met, state.best), state.best, plan.search.islands)
         state = replace(state, best=best, best_at=evaluations(met))
-    if best >= min(state.best, plan.search.target):
-        state = replace(state, finalists=plan.judge.compare(state.finalists, found))
     started = clock if plan.restarts(state) else state.started
     drawn, draws = (clock, state.draws + 1) if drawing else (state.drawn, state.draws)
     grown = front(plan, state.front, met, found)

@@ -1,0 +1,89 @@
+"""How fast a search is on a local cluster of one and of two worker processes, beside one thread pinned to one core.
+
+The same search, a few times each in turn, so that a machine that slows down slows all of them; of each the best counts.
+``overhead`` is what an epoch costs on the cluster of one worker beside the thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from azdsl.cluster.connect import connect
+from azdsl.experiment import Experiment
+from azdsl.search.evolve import run
+from azdsl.search.executor import Site
+from azdsl.search.progress import Snapshot
+from azdsl.syntax import load_experiment
+
+SEED = Path(__file__).parent.parent / "examples" / "linear.az"
+
+SETTLED = 2
+"""Epochs at whose end workers have compiled and islands have filled their caches."""
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """This process on one core."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def rate(experiment: Experiment, site: Site | None) -> float:
+    """Candidates a second, from the end of an early epoch to the end of the last one."""
+    marks: list[tuple[int, float]] = []
+
+    def mark(snapshot: Snapshot) -> None:
+        marks.append((snapshot.evaluations, time.perf_counter()))
+
+    run(experiment, workers=None if site else 1, quiet=True, on_epoch=mark, site=site)
+    (first, started), (last, ended) = marks[SETTLED - 1], marks[-1]
+    return (last - first) / (ended - started)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="times each (default: %(default)s)")
+    parser.add_argument("--islands", type=int, default=4, help="islands of the search (default: %(default)s)")
+    parser.add_argument("--epoch", type=int, default=600_000, help="candidates of an epoch, about a second's (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=8, help="epochs of each island (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    experiment = load_experiment(SEED)
+    length, islands = arguments.epoch, arguments.islands
+    search = replace(experiment.search, islands=islands, epoch=length, max_evals=islands * length * arguments.epochs, target=2.0)
+    experiment = replace(experiment, search=search)
+    thread, one, two = [], [], []
+    with connect("local:1") as small, connect("local:2") as large:
+        for _ in range(arguments.rounds):
+            with one_core():
+                thread.append(rate(experiment, None))
+            one.append(rate(experiment, small))
+            two.append(rate(experiment, large))
+    best = max(thread)
+    facts = {
+        "thread": best,
+        "one_worker": max(one),
+        "two_workers": max(two),
+        "epoch_seconds": length / best,
+        "overhead_%": 100.0 * (best / max(one) - 1.0),
+        "two_workers_over_one_core": max(two) / best,
+        "two_workers_over_one": max(two) / max(one),
+    }
+    print(json.dumps(facts) if arguments.json else "\n".join(f"{name:28}{value:,.2f}" for name, value in facts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
