@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ from llvmlite import ir
 from numba.extending import intrinsic
 
 from azdsl.cachedir import cache_root
+from azdsl.codegen.kept import KeptCode
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -123,13 +125,14 @@ def merged(function: Function) -> Function:
 
 def _compile(function: Function, **options: Any) -> Function:
     options |= {"nogil": True, "error_model": "numpy", "_nrt": False}
+    compiled: Any = numba.njit(**options)(function)
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_directory())
     try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]  # numba has no types
-    except RuntimeError:  # no directory can be written: compile in every process
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]  # numba has no types
+        with suppress(RuntimeError):  # no directory for it: compile in every process
+            compiled._cache = KeptCode(function)
     finally:
         numba.config.CACHE_DIR = before
+    return compiled  # type: ignore[no-any-return]  # numba has no types
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
