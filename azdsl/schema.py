@@ -59,7 +59,7 @@ def check(settings: Any) -> None:
         choices = f.metadata.get("choices")
         absent = f.metadata.get("required") and value == f.default  # whoever reads the file says where it is missing
         if choices and value is not None and value not in choices and not absent:
-            raise SettingsError(f.name, f"{f.name} must be one of {', '.join(choices)}, not {value!r}")
+            raise SettingsError(f.name, f"{f.name} must be one of {', '.join(map(str, choices))}, not {value!r}")
         bounds = (value.least, value.most) if isinstance(value, Range) else (value,)
         for number in bounds if value is not None else ():
             if least is not None and not number >= least:

@@ -233,6 +233,7 @@ MESSAGES = {
     "search(fec=1)": "1:12 fec must be true or false, not 1",
     "search(mutation=1.5)": "1:17 mutation must be at most 1.0, not 1.5",
     "search(init=rand)": "1:13 init must be one of seed, random, empty, not 'rand'",
+    "search(precision=16)": "1:18 precision must be one of 32, 64, not 16",
     "search(learn=9..2)": "1:14 learn=9..2: the range is empty; write it as least..most",
     "search(learn=1.5)": "1:14 learn must be a whole number or a range such as 1..21, not 1.5",
     "search(population=5)": "1:1 tournament=10 is larger than population=5; make it smaller",
