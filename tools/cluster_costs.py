@@ -1,7 +1,7 @@
 """What an epoch on a cluster costs beside the search itself: bytes, processor time, time on the clock.
 
-Islands with full caches go to one worker process and come back unchanged (an epoch without candidates), so all that is
-measured is overhead.
+Islands with full caches go to one worker process and come back after a single candidate, so all that is measured is overhead. The
+meeting is one at which little is new.
 """
 
 from __future__ import annotations

@@ -135,9 +135,10 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=10, help="epochs of each island (default: %(default)s)")
     parser.add_argument("--delays", type=float, nargs="+", default=[0.0, 10.0, 50.0, 200.0], help="milliseconds each way (default: 0 10 50 200)")
     parser.add_argument("--losses", type=float, nargs="+", default=[0.0, 0.1, 1.0], help="per cent of the packets (default: 0 0.1 1)")
+    parser.add_argument("--delay-of-losses", type=float, default=10.0, help="milliseconds each way where packets are lost (default: 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    lines = [(delay, 0.0) for delay in arguments.delays] + [(arguments.delays[1], loss) for loss in arguments.losses if loss]
+    lines = [(delay, 0.0) for delay in arguments.delays] + [(arguments.delay_of_losses, loss) for loss in arguments.losses if loss]
     found: list[dict[str, float]] = []
     with far_workers(arguments.workers) as (address, relays), connect(address) as site:
         for delay, loss in lines:

@@ -82,13 +82,18 @@ def simulate(costs: Costs, workers: int, seconds: float, spread: float, epochs: 
 
 
 def meetings(exchange: str, islands: int, share: float) -> int:
-    """After how many meetings a program has reached that share of the islands, when it takes over each island that it reaches."""
+    """After how many meetings a program has reached that share of the islands, when it takes over each island that it reaches.
+
+    It comes to an island at the end of the epoch after the meeting, when those that go on to the next one have been chosen.
+    """
     search = Search(islands=min(islands, 4096), exchange=exchange)
-    reached = np.zeros(search.islands, bool)
+    reached, coming = np.zeros(search.islands, bool), np.zeros(search.islands, bool)
     reached[0] = True
-    for meeting in range(1, 2 * search.islands + 2):
-        reached |= reached[sources(search, meeting)]
-        if reached.mean() >= share:
+    for meeting in range(1, 4 * search.islands + 4):
+        standing = reached.copy()
+        reached |= coming
+        coming = standing[sources(search, meeting)]
+        if (reached | coming).mean() >= share:
             return meeting
     raise AssertionError("every exchange reaches all islands")
 

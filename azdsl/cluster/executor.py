@@ -123,7 +123,10 @@ class ClusterCrew:
             return []
         del self.running[str(future.key)]
         if not state:
-            self.executor.supply(worker)
+            try:
+                self.executor.supply(worker)
+            except OSError:
+                self._find_scheduler()
             self.start(number, end)
             return []
         del self.failures[number]

@@ -102,7 +102,13 @@ def _step(e: Emitter, predicate: str, a: Value) -> Value:
 
 
 def _choose(e: Emitter, predicate: str, left: Value, right: Value, then: Value, other: Value) -> Value:
-    return e.builder.select(e.builder.fcmp_ordered(predicate, left, right), then, other)
+    """``then`` where the comparison holds, else ``other``.
+
+    The fence hides it from LLVM, which takes the greater of x, and of x and y, for the greater of x and y; where y is NaN
+    it depends on their order whether that is so.
+    """
+    chosen = e.builder.select(e.builder.fcmp_ordered(predicate, left, right), then, other)
+    return e.intrinsic("arithmetic.fence", chosen)
 
 
 _ENTRYWISE: dict[str, Callable[..., Value]] = {

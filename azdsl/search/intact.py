@@ -14,6 +14,7 @@ from azdsl.search.hurdles import STOPPED_BELOW
 from azdsl.search.population import Island, Members
 from azdsl.search.space import ROLES, Space
 from azdsl.search.standing import Standing
+from azdsl.settings import Search
 
 
 def problem(space: Space, groups: int, island: Island) -> str | None:
@@ -32,10 +33,13 @@ def problem(space: Space, groups: int, island: Island) -> str | None:
     return next((text for text in found if text), None)
 
 
-def standing_problem(space: Space, standing: Standing) -> str | None:
+def standing_problem(space: Space, search: Search, standing: Standing) -> str | None:
     """What makes a standing unusable for a meeting, or for islands that take in its members, or None."""
     if (standing.clock < 0).any() or (standing.counts < 0).any():
         return "it counts candidates below 0"
+    leaving = standing.leaving.fitness
+    if standing.finalists.fitness.size != search.finalists or leaving.size > search.population or (leaving < 0.0).any():
+        return "it has a standing of other members than the search's"
     found = [_programs(space, members) for members in (standing.finalists, standing.fittest)]
     found.append(_members(space, standing.leaving))
     return next((text for text in found if text), None)

@@ -32,6 +32,7 @@ from azdsl.search.selection import Finalist, Found, answer, canonical
 from azdsl.search.standing import Standing, take_standing
 from azdsl.search.state import State
 from azdsl.search.texts import best_text, entry_name, entry_text, front_table
+from azdsl.settings import Search
 
 SAVE_SECONDS = 10.0
 """A checkpoint is written this long after the last one, or later,"""
@@ -58,8 +59,12 @@ def save_after(seconds: float) -> float:
     return max(SAVE_SECONDS, seconds / SAVE_SHARE)
 
 
+def _limit_reached(search: Search) -> str:
+    return f"max_evals {search.max_evals:,} reached"
+
+
 class Session:
-    """A run that is going on: islands, where each is, the ``State`` of their last meeting, and the time that it took."""
+    """A run that is going on: islands, their standings, the ``State`` of the last meeting, and the time that it took."""
 
     def __init__(
         self,
@@ -107,8 +112,9 @@ class Session:
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
             raise checkpoint.Damaged(f"it is of another kind of run ({type(error).__name__}: {error})") from None
         reasons = [problem(plan.space, plan.groups, island) for island in self.islands]
-        reasons += [standing_problem(plan.space, standing) for standing in (*met, *ahead.values())]
-        reasons += [None if placed and bool(met) == (self.state.epoch > 0) else "it has islands where they cannot be"]
+        reasons += [standing_problem(plan.space, plan.search, standing) for standing in (*met, *ahead.values())]
+        placed &= bool(met) == (self.state.epoch > 0) and (bool(met) or not self.state.finalists)
+        reasons += [None if placed else "it has islands where they cannot be"]
         if reason := next(filter(None, reasons), None):
             raise checkpoint.Damaged(reason)
         self._gather(met)
@@ -129,6 +135,7 @@ class Session:
         deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._before
         limits = shares(search.max_evals, search.islands)
         standing_still = list(range(search.islands))
+        waiting: list[int] = []  # for the next meeting, or at their limit
         reason = self._reason()
         with self._executor.crew(self.islands, deadline) as crew:
             while not reason:
@@ -136,16 +143,18 @@ class Session:
                     return "interrupted"
                 if search.timeout is not None and self.seconds >= search.timeout:
                     return f"timeout of {search.timeout:g} s reached"
-                standing_still = [number for number in standing_still if not self._start(crew, number, limits[number])]
+                waiting += [number for number in standing_still if not self._start(crew, number, limits[number])]
+                standing_still = []
                 if len(self._ahead) == search.islands:
                     snapshot = self._meet()
+                    standing_still, waiting = sorted(waiting), []
                     self._reporter.show(snapshot)
                     self._save_in_time(crew)
                     reason = self._reason() or self._wish(snapshot, asked, on_epoch)
-                elif len(standing_still) == search.islands:
-                    return f"max_evals {search.max_evals:,} reached"
+                elif len(waiting) == search.islands:
+                    return _limit_reached(search)
                 else:
-                    standing_still += crew.settle(TICK_SECONDS)
+                    standing_still = crew.settle(TICK_SECONDS)
                     self._reporter.tick()
         self._settled = True
         return reason
@@ -155,6 +164,8 @@ class Session:
         search, chosen, since = self.plan.search, answer(self.state.finalists), self._since()
         if chosen and chosen.fitness >= search.target:
             return f"target {search.target:g} reached"
+        if search.max_evals is not None and meeting.evaluations(self._met) >= search.max_evals:
+            return _limit_reached(search)
         if search.patience is not None and since >= search.patience:
             return f"nothing better in {since:,} candidates"
         return ""
@@ -257,14 +268,22 @@ class Session:
                 yield Stop(name, done, of, max(0, of - done) / rate if rate else None)
 
     def finish(self) -> Conclusion:
-        """The answer, chosen among all finalists, and the hall of fame; what a resumed run knows stays as it was."""
+        """The answer, chosen among all finalists, and the hall of fame; what a resumed run knows stays as it was.
+
+        A run that ended at a meeting is judged by what was known there, another one by its islands as they are and as they came to
+        the end of their last epoch: an island may have forgotten since, when it started afresh or took other tasks.
+        """
         plan = self.plan
         self.save()
         ended: Sequence[Standing] = self._met
+        found, front = [], self.state.front
         if not self._settled:
             each = zip(plan.spaces, self.islands, strict=True)
             ended = [take_standing(space, plan.search, island, self._scratch) for space, island in each]
-        found = meeting.finalists(plan, ended)
+            left = [self._ahead.get(number, standing) for number, standing in enumerate(ended)] if self._ahead else []
+            found = meeting.finalists(plan, left)
+            front = meeting.front(plan, front, left, found)
+        found += meeting.finalists(plan, ended)
         finalists = plan.judge.compare(self.state.finalists, found)
         chosen = answer(finalists)
         if chosen is None:  # stopped before anything was evaluated: the seed itself
@@ -272,7 +291,7 @@ class Session:
             chosen = plan.judge.compare((), [seed])[0]
         return Conclusion(
             answer=chosen,
-            front=meeting.front(plan, self.state.front, ended, found),
+            front=meeting.front(plan, front, ended, found),
             evaluations=meeting.evaluations(ended),
             layers=meeting.layers(ended),
             hurdles=meeting.hurdles(plan, ended),

@@ -176,7 +176,7 @@ def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
 
 
 def _unpacked_bytes(metadata: Any) -> int:
-    """What the columns unpack to as the metadata say: their pages, or eight bytes a row or the type's own if that is more."""
+    """What the columns unpack to as the metadata of row groups say: their pages, or eight bytes a row or the type's own if that is more."""
     width = sum(max(8, metadata.schema.column(at).length) for at in range(metadata.num_columns))
     # Not column by column: where a column's statistics are wrong, pyarrow ends the process when it is looked at.
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]

@@ -17,7 +17,7 @@ from search_runs import files, small
 
 from azdsl.cluster import remote
 from azdsl.cluster.connect import _check, connect, processes
-from azdsl.cluster.executor import Patience
+from azdsl.cluster.executor import ClusterExecutor, Patience
 from azdsl.experiment import Group
 from azdsl.search.evolve import run
 from azdsl.search.executor import ExecutorError
@@ -98,6 +98,28 @@ def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeyp
         result = run(experiment(), out=tmp_path / "run", quiet=True, site=site, on_epoch=forget)
     assert same(result, whole)
     assert 2 < len(given) <= 2 + 3  # once for each worker, then once for each epoch that came too early
+
+
+def test_a_scheduler_that_is_away_when_a_worker_needs_the_job(tmp_path, whole, client, monkeypatch):
+    """The search looks for it, as for any other answer, and has the epoch run again."""
+    asked, supply = [], ClusterExecutor.supply
+
+    def supply_in_time(executor, *workers):
+        asked.append(workers)
+        if len(asked) == 2:  # the first time is before the search begins
+            raise OSError("Timed out trying to connect")
+        supply(executor, *workers)
+
+    monkeypatch.setattr(ClusterExecutor, "supply", supply_in_time)
+    with connect(client) as site:
+        result = run(
+            experiment(),
+            out=tmp_path / "run",
+            quiet=True,
+            site=site,
+            on_epoch=lambda s: s.epoch == 3 and remote.jobs.cache_clear(),
+        )
+    assert same(result, whole) and len(asked) > 2
 
 
 def test_a_native_call_that_fails_costs_one_epoch(tmp_path, whole):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import Tally, programs, random_program, random_tasks, task_sets
 
-from azdsl import codegen, interp
+from azdsl import codegen, interp, parse
+from azdsl.taskset import TaskSet
 
 SEEDS = st.integers(0, 2**64 - 1)
 
@@ -46,6 +49,29 @@ def test_every_op_at_every_size(features, precision):
         np.testing.assert_array_equal(jitted, found[:3])
     assert tally.share > 0.3
     assert len(tally.unseen) <= 6, tally.unseen
+
+
+def test_the_greater_of_the_greater():
+    """LLVM has max(b, max(a, b)) for max(a, b), which it is not where a is NaN and b a constant."""
+    texts = [
+        f"def Setup():\n  s2 = {constant}\n  s3 = {value}\n"
+        f"def Predict():\n  s4 = {x}\n  s4 = {first}imum({one})\n  s1 = {second}imum({other})\ndef Learn():\n"
+        for constant, (value, x), first, second, one, other in product(
+            (0.0, 0.5),
+            ((-1.0, "log(s3)"), (1.0, "exp(s3)"), (-1.0, "s3 - s2")),
+            ("min", "max"),
+            ("min", "max"),
+            ("s4, s2", "s2, s4"),
+            ("s4, s2", "s2, s4"),
+        )
+    ]
+    one = np.array([[[1.0, 2.0]]])
+    tasks = TaskSet.from_arrays(one, np.ones((1, 1)), one, np.ones((1, 1)), metric="rmse")
+    programs_ = [parse(text) for text in texts]
+    expected = [interp.evaluate(program, tasks, seed=0) for program in programs_]
+    for backend in ("vm", "jit"):
+        np.testing.assert_array_equal(codegen.evaluate(programs_, tasks, backend=backend, seed=0), expected)
+    assert len(np.unique(expected)) > 3 and np.min(expected) == 0.0  # a prediction that is NaN has fitness 0
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
         ("met.1.leaving.lengths", lambda a: a * 0, "of another kind of run"),
         ("met.0.fittest.constants", lambda a: np.full_like(a, np.nan), "a constant that no program can have"),
         ("met.0.finalists.fitness", lambda a: a + 7, "an impossible fitness"),
+        ("met.0.leaving.fitness", lambda a: a * 0 - 1, "other members than the search's"),
         ("met.1.counts", lambda a: a - 10_000, "candidates below 0"),
         ("met.1.fitness", lambda a: a[1:], "of another kind of run"),
         ("facts", lambda a: np.frombuffer(b"[]", np.uint8), "no other is beside it"),

@@ -122,6 +122,27 @@ def test_what_islands_did_after_the_last_meeting_is_not_looked_at(tmp_path, sess
     assert all(one == told[0] for one in told) and len(counted) > 1
 
 
+def test_what_an_island_forgot_when_it_took_other_tasks_is_not_lost():
+    """Stopped when one island has left its epoch and the other has a candidate to go."""
+    settings = {"islands": 2, "epoch": 400, "tasks_per_evaluation": 1, "redraw": 400, "restart": None}
+    found = [run(small(seed=2, max_evals=candidates, **settings), quiet=True, workers=1).fitness for candidates in (798, 799, 800)]
+    assert found[0] == found[1] == found[2] > 0.3
+
+
+def test_a_limit_at_a_meeting_that_islands_are_past(tmp_path, sessions):
+    """Asked again for as many candidates as it had, a search gives what it gave, whatever its islands did since."""
+    run(small(**SETTINGS | {"max_evals": 3600}), out=tmp_path / "whole", quiet=True)
+    ahead = 0
+    for seed in range(4):
+        path = tmp_path / str(seed)
+        run(small(**SETTINGS), out=path, quiet=True, site=Site(seed), on_epoch=lambda snapshot: snapshot.evaluations >= 3600)
+        ahead += sum(int(island.clock[1]) > 1200 for island in sessions[-1].islands)
+        again = run(small(**SETTINGS | {"max_evals": 3600}), resume=path, quiet=True)
+        assert again.evaluations == 3600 and again.stopped == "max_evals 3,600 reached"
+        assert files(path) == files(tmp_path / "whole")
+    assert ahead > 0
+
+
 @pytest.mark.parametrize("algorithm", ["regularized_evolution", "nonregularized_evolution"])
 def test_migrants_come_an_epoch_later(sessions, algorithm):
     """A plain model: all islands run an epoch, then take in what left at the end of the one before, and perhaps restart."""
