@@ -75,7 +75,7 @@ def _details(run: Run, directory: Path, count: int) -> Details:
         return [float(value) for value in result.fitness]
 
     pruned = prune(run.best, partial(fitness, selection), run.multiclass)
-    rounded = round_constants(pruned.program, partial(fitness, seen)).program
+    rounded = round_constants(pruned.program, partial(fitness, seen), partial(fitness, selection))
     try:
         found = explain(rounded, scores, run.multiclass)
     except TooManyRegisters as error:

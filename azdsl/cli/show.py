@@ -36,7 +36,7 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, pat
     canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
     appearance. The other styles also simplify; their results stay the same bit for bit. named and latex
     also prune instructions without which the fitness on the selection tasks stays the same to six decimals, and say
-    how many; and round constants to the fewest digits that keep the fitness on the file's tasks to six decimals.
+    how many; and round constants to the fewest digits that keep that fitness, and the one on the search's tasks.
     --exact keeps both. FILE may be - for standard input.
 
     \b
@@ -101,15 +101,15 @@ def _cleaned(experiment: Experiment, multiclass: bool) -> Experiment:
 
 
 def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Experiment:
-    """The simplest form of the program, its constants rounded where the fitness on the search's tasks stays."""
+    """The simplest form of the program, its constants rounded where the fitness on the search's and the selection tasks stays."""
     from azdsl.export.rounding import round_constants
     from azdsl.ir.simplify import simplify
 
     program = simplify(experiment.program, multiclass)
     if not any(instruction.op.constants for instruction in program.instructions):
         return replace(experiment, program=program)
-    fitness = _fitness(experiment, "search", directory)
-    return replace(experiment, program=round_constants(program, fitness).program)
+    roles: tuple[Role, ...] = ("search", "select")
+    return replace(experiment, program=round_constants(program, *(_fitness(experiment, role, directory) for role in roles)))
 
 
 def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[Experiment, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from azdsl.ir import Instruction, Program
 from azdsl.ops import Role
@@ -17,36 +17,27 @@ Evaluate = Callable[[Sequence[Program]], Sequence[float]]
 """Fitness of each of several programs on the same tasks."""
 
 
-@dataclass(frozen=True)
-class Rounded:
-    """A program with rounded constants, its fitness and that of the original."""
-
-    program: Program
-    fitness: float
-    original: float
-
-
-def round_constants(program: Program, evaluate: Evaluate, tolerance: float = TOLERANCE) -> Rounded:
-    """Round each constant in turn to the fewest digits with which the fitness changes by at most ``tolerance``.
+def round_constants(program: Program, *evaluates: Evaluate, tolerance: float = TOLERANCE) -> Program:
+    """Round each constant in turn to the fewest digits with which no fitness of ``evaluates`` changes by more than ``tolerance``.
 
     Entries' places stay as they are: they are fractions that name an entry, not sizes. So does a program
-    with fitness 0 on these tasks, which would stay 0 with any constants.
+    with fitness 0 on any of these tasks, which would stay 0 with any constants.
     """
-    original = fitness = evaluate([program])[0]
-    if original == 0.0:
-        return Rounded(program, fitness, original)
+    originals = [evaluate([program])[0] for evaluate in evaluates]
+    if 0.0 in originals:
+        return program
     for at, instruction in enumerate(program.instructions):
         for slot, role in enumerate(instruction.op.constants):
             if role is Role.INDEX:
                 continue
             candidates = _shorter(program, at, instruction, slot)
-            scores = evaluate(candidates) if candidates else ()
-            for candidate, score in zip(candidates, scores, strict=True):
-                if abs(score - original) <= tolerance:
-                    program, fitness = candidate, score
+            scores = zip(*(evaluate(candidates) for evaluate in evaluates), strict=True) if candidates else ()
+            for candidate, found in zip(candidates, scores, strict=False):
+                if all(abs(score - original) <= tolerance for score, original in zip(found, originals, strict=True)):
+                    program = candidate
                     break
             instruction = list(program.instructions)[at]
-    return Rounded(program, fitness, original)
+    return program
 
 
 def _shorter(program: Program, at: int, instruction: Instruction, slot: int) -> list[Program]:

@@ -241,13 +241,19 @@ def test_constants_are_rounded_as_far_as_the_fitness_allows():
         ]
 
     rounded = round_constants(program, fitness, tolerance=5e-4)
-    assert [i.constants for i in rounded.program.setup] == [(0.123,), (7.0,)]
-    assert abs(rounded.fitness - rounded.original) <= 5e-4
+    assert [i.constants for i in rounded.setup] == [(0.123,), (7.0,)]
+    assert abs(fitness([rounded])[0] - fitness([program])[0]) <= 5e-4
+
+    def other(candidates):
+        return [1.0 - abs(c.setup[1].constants[0] - 7.000001) for c in candidates]
+
+    both = round_constants(program, fitness, other, tolerance=5e-7)
+    assert [i.constants for i in both.setup] == [(0.123457,), (7.000001,)]
 
 
 def test_nothing_is_rounded_without_evidence():
     program = parse("def Setup():\n  s2 = 0.1234567\n")
-    assert round_constants(program, lambda candidates: [0.0] * len(candidates)).program == program
+    assert round_constants(program, lambda candidates: [0.0] * len(candidates)) == program
 
 
 def test_show_prints_a_file_that_scores_the_same(tmp_path, capsys):
