@@ -194,7 +194,8 @@ def _plain(column: Any) -> Sequence[Any]:
 
 
 def _shared(chunk: Any) -> list[Any]:
-    """The values of a pyarrow ``DictionaryArray``; equal ones are the same object."""
+    """The values of a pyarrow ``DictionaryArray``; equal ones are the same object. Raises ``ArrowException`` when it is damaged."""
+    chunk.validate(full=True)  # reading does not ask whether there are as many values as it names
     known = chunk.dictionary.to_pylist()
     return [None if at is None else known[at] for at in chunk.indices.to_pylist()]
 
