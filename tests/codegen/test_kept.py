@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
 
 import numpy as np
 import pytest
@@ -10,23 +11,22 @@ from numba.core import caching
 
 from azdsl.codegen import compiled
 
-SOURCE = "def plus(x):\n    return x + 1\n"
+MODULE, SOURCE = "compiled_and_kept", "def plus(x):\n    return x + 1\n"
 
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
     """A function that compiles the same source anew, as another process would."""
-    path = tmp_path / "module.py"
-    path.write_text(SOURCE)
+    (tmp_path / f"{MODULE}.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(compiled, "cache_directory", lambda: tmp_path / "cache")
 
     def load():
-        spec = importlib.util.spec_from_file_location("module", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return compiled.jit(module.plus)
+        sys.modules.pop(MODULE, None)
+        return compiled.jit(importlib.import_module(MODULE).plus)  # by name: what is loaded from disk looks its module up
 
-    return load
+    yield load
+    sys.modules.pop(MODULE, None)
 
 
 def refuse(*_, **__):
