@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from azdsl.bench.searches import one_core
 from azdsl.cluster.connect import connect
 from azdsl.experiment import Experiment
 from azdsl.search.evolve import run
@@ -27,17 +25,6 @@ SEED = Path(__file__).parent.parent / "examples" / "linear.az"
 
 SETTLED = 2
 """Epochs at whose end workers have compiled and islands have filled their caches."""
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """This process on one core."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def rate(experiment: Experiment, site: Site | None) -> float:

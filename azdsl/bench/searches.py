@@ -80,7 +80,7 @@ def _precision(scale: Scale) -> Callable[[], Sample]:
 
 
 @contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
     """All of this process on one core, its meetings too, where the system can say so."""
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -97,7 +97,7 @@ def _islands(scale: Scale) -> Callable[[], Sample]:
     count = scale.of(2 * CANDIDATES)
 
     def sample() -> Sample:
-        with _one_core():
+        with one_core():
             one = search(count, SEEDS[:1], islands=2)
         two = search(count, SEEDS[:1], 2, islands=2)
         notes = {"% of both cores' time in use": 50.0 * two.cpu / two.seconds, "times the processor time of one core": two.cpu / one.cpu}

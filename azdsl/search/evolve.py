@@ -25,7 +25,7 @@ import numpy as np
 from azdsl import tasks as make
 from azdsl.experiment import EVOLVABLE, Experiment
 from azdsl.ir import FUNCTIONS
-from azdsl.search import checkpoint, front, rotation, rundir, texts
+from azdsl.search import checkpoint, rotation, rundir, texts
 from azdsl.search.canonical import Scratch, make_scratch
 from azdsl.search.executor import Executor, ExecutorError, Site
 from azdsl.search.hurdles import costs
@@ -286,7 +286,7 @@ def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:
     smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
     island = make_island(plan.space, smallest, 0)
     write_initial(plan.space, smallest, island)
-    front.update((), plan.space, [take_standing(plan.space, smallest.search, island, scratch).fittest], plan.multiclass)
+    take_standing(plan.space, smallest.search, island, scratch)
     plan.judge.fitness([plan.experiment.program])
     return scratch
 

@@ -12,7 +12,6 @@ from search_runs import files, small
 from azdsl.diagnostics import SyntaxError
 from azdsl.experiment import Experiment, Group
 from azdsl.ops import BY_NAME
-from azdsl.search import session
 from azdsl.search.evolve import run
 from azdsl.search.migration import sources
 from azdsl.search.population import genotype
@@ -21,15 +20,6 @@ from azdsl.syntax import parse_experiment
 
 FUNCTIONS = "def Setup():\ndef Predict():\ndef Learn():\n"
 SUMS = tuple(BY_NAME[name] for name in ("scalar_subtract", "vector_add"))
-
-
-@pytest.fixture
-def sessions(monkeypatch):
-    """The sessions that come to their end."""
-    seen = []
-    finish = session.Session.finish
-    monkeypatch.setattr(session.Session, "finish", lambda self: seen.append(self) or finish(self))
-    return seen
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 50), st.integers(1, 1000))

@@ -70,15 +70,6 @@ class Site:
         yield Crew(self, islands)
 
 
-@pytest.fixture
-def sessions(monkeypatch):
-    """The sessions that come to their end."""
-    seen = []
-    finish = session.Session.finish
-    monkeypatch.setattr(session.Session, "finish", lambda self: seen.append(self) or finish(self))
-    return seen
-
-
 @pytest.mark.parametrize("experiment", [small(**SETTINGS), diverse()], ids=["same tasks", "diverse tasks"])
 def test_any_order_gives_the_same(tmp_path, experiment):
     whole = run(experiment, out=tmp_path / "threads", quiet=True, workers=2)
