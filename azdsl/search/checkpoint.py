@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,17 @@ _LENGTH = np.uint16
 Arrays = dict[str, NDArray[Any]]
 
 
+class _Fields(NamedTuple):
+    """The fields of an island, or of a standing, that are arrays of numbers, and those that are programs."""
+
+    numbers: tuple[str, ...]
+    programs: tuple[str, ...]
+
+
+_ISLAND = _Fields(("rng", "clock", "counts"), ("members", "finalists"))
+_STANDING = _Fields(("fitness", "clock", "counts"), STANDING_MEMBERS)
+
+
 class Damaged(ValueError):
     """A checkpoint cannot be used; the message says why."""
 
@@ -77,7 +88,7 @@ def encode(
         arrays |= {f"{number}.{name}": array for name, array in _island(space, island).items()}
     for name, standings in ((_MET, dict(enumerate(met))), (_AHEAD, ahead or {})):
         for number, standing in standings.items():
-            arrays |= {f"{name}.{number}.{part}": array for part, array in _standing(space, standing).items()}
+            arrays |= {f"{name}.{number}.{part}": array for part, array in _held(space, standing, _STANDING).items()}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return seal(buffer.getvalue())
@@ -183,32 +194,16 @@ def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
     return sorted({int(key.split(".")[1]) for key in arrays if key.startswith(f"{name}.")})
 
 
-def _standing(space: Space, standing: Standing) -> Arrays:
-    arrays: Arrays = {name: getattr(standing, name) for name in ("fitness", "clock", "counts")}
-    arrays |= {f"hurdles.{part}": array for part, array in standing.hurdles._asdict().items()}
-    for name in STANDING_MEMBERS:
-        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, getattr(standing, name)).items()}
-    return arrays
-
-
 def _restored(space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]) -> Standing:
     members = {name: no_members(len(arrays[f"{name}.fitness"]), space.capacity) for name in STANDING_MEMBERS}
     fitness, clock, counts = np.zeros(search.population), np.zeros(CLOCKS, np.int64), np.zeros(len(LAYERS), np.int64)
     standing = Standing(**members, fitness=fitness, clock=clock, counts=counts, hurdles=make_hurdles(search))
-    for name in STANDING_MEMBERS:
-        restore_members(space, members[name], _part(arrays, name))
-    for name in ("fitness", "clock", "counts"):
-        getattr(standing, name)[:] = arrays[name]
-    for part, array in standing.hurdles._asdict().items():
-        array[...] = arrays[f"hurdles.{part}"]
+    _hold(space, standing, _STANDING, arrays)
     return standing
 
 
 def _island(space: Space, island: Island) -> Arrays:
-    arrays: Arrays = {"rng": island.rng, "clock": island.clock, "counts": island.counts}
-    arrays |= {f"hurdles.{part}": array for part, array in island.hurdles._asdict().items()}
-    for name, members in (("members", island.members), ("finalists", island.finalists)):
-        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, members).items()}
+    arrays = _held(space, island, _ISLAND)
     for name, cache in (("programs", island.programs), ("errors", island.errors)):
         arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
     if island.policy.factors.size:
@@ -217,17 +212,31 @@ def _island(space: Space, island: Island) -> Arrays:
 
 
 def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
-    for name in ("rng", "clock", "counts"):
-        getattr(island, name)[:] = arrays[name]
-    for part, array in island.hurdles._asdict().items():
-        array[...] = arrays[f"hurdles.{part}"]
-    for name in ("members", "finalists"):
-        restore_members(space, getattr(island, name), _part(arrays, name))
+    _hold(space, island, _ISLAND, arrays)
     for name in ("programs", "errors"):
         refill(getattr(island, name), InOrder(**_part(arrays, name)))
     if island.policy.factors.size:
         for part in LEARNED:
             getattr(island.policy, part)[...] = arrays[f"policy.{part}"]
+
+
+def _held(space: Space, holder: Island | Standing, fields: _Fields) -> Arrays:
+    """What both an island and a standing hold, by name: numbers, hurdles and programs."""
+    arrays: Arrays = {name: getattr(holder, name) for name in fields.numbers}
+    arrays |= {f"hurdles.{part}": array for part, array in holder.hurdles._asdict().items()}
+    for name in fields.programs:
+        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, getattr(holder, name)).items()}
+    return arrays
+
+
+def _hold(space: Space, holder: Island | Standing, fields: _Fields, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set an island or a standing to what ``_held`` gave."""
+    for name in fields.numbers:
+        getattr(holder, name)[:] = arrays[name]
+    for part, array in holder.hurdles._asdict().items():
+        array[...] = arrays[f"hurdles.{part}"]
+    for name in fields.programs:
+        restore_members(space, getattr(holder, name), _part(arrays, name))
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:

@@ -19,30 +19,33 @@ from azdsl.settings import Search
 
 def problem(space: Space, groups: int, island: Island) -> str | None:
     """What makes an island's arrays unusable for a search whose tasks are in so many groups, or None."""
-    if (island.clock < 0).any() or (island.counts < 0).any():
-        return "it counts candidates below 0"
     if island.clock[2] >= groups:
         return "it is evaluated on tasks that the search has not"
     if not island.rng.any():
         return "its random numbers are all 0"
-    hurdles = island.hurdles
-    if ((hurdles.filled < 0) | (hurdles.filled >= hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
-        return "it counts more scores than its hurdles keep"
-    found = [_members(space, members) for members in (island.members, island.finalists)]
+    found = [_counts(island), *(_members(space, members) for members in (island.members, island.finalists))]
     found += [_cache(space, cache) for cache in (island.programs, island.errors)]
     return next((text for text in found if text), None)
 
 
 def standing_problem(space: Space, search: Search, standing: Standing) -> str | None:
     """What makes a standing unusable for a meeting, or for islands that take in its members, or None."""
-    if (standing.clock < 0).any() or (standing.counts < 0).any():
-        return "it counts candidates below 0"
     leaving = standing.leaving.fitness
     if standing.finalists.fitness.size != search.finalists or leaving.size > search.population or (leaving < 0.0).any():
         return "it has a standing of other members than the search's"
-    found = [_programs(space, members) for members in (standing.finalists, standing.fittest)]
+    found = [_counts(standing), *(_programs(space, members) for members in (standing.finalists, standing.fittest))]
     found.append(_members(space, standing.leaving))
     return next((text for text in found if text), None)
+
+
+def _counts(holder: Island | Standing) -> str | None:
+    """What is wrong with the numbers of an island's candidates, or with those of its scores at hurdles."""
+    if (holder.clock < 0).any() or (holder.counts < 0).any():
+        return "it counts candidates below 0"
+    hurdles = holder.hurdles
+    if ((hurdles.filled < 0) | (hurdles.filled >= hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
+        return "it counts more scores than its hurdles keep"
+    return None
 
 
 def _members(space: Space, members: Members) -> str | None:

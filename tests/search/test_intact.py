@@ -35,6 +35,7 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
         ("met.0.finalists.fitness", lambda a: a + 7, "an impossible fitness"),
         ("met.0.leaving.fitness", lambda a: a * 0 - 1, "other members than the search's"),
         ("met.1.counts", lambda a: a - 10_000, "candidates below 0"),
+        ("met.0.hurdles.sampled", lambda a: a - 1, "more scores than its hurdles keep"),
         ("met.1.fitness", lambda a: a[1:], "of another kind of run"),
         ("facts", lambda a: np.frombuffer(b"[]", np.uint8), "no other is beside it"),
     ],
