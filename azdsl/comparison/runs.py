@@ -87,7 +87,7 @@ def _kept(name: str, result: Result) -> Run:
     """What a comparison keeps of a result."""
     settings = result.experiment.search
     steps = [step for event in result.history for step in event.get("milestones", ())]
-    curve = tuple((_place(step, settings.islands), float(step["fitness"])) for step in steps)
+    curve = tuple((int(step["evaluations"]), float(step["fitness"])) for step in steps)
     reached = result.fitness >= settings.target
     return Run(
         name=name,
@@ -108,10 +108,4 @@ def _needed(result: Result) -> int:
     """Candidates up to the answer: exact where it is the best of its epoch, else up to that epoch's end."""
     last: Mapping[str, Any] = result.history[-1] if result.history else {}
     steps: Iterable[Mapping[str, Any]] = last.get("milestones", ())
-    places = [_place(step, result.experiment.search.islands) for step in steps]
-    return max(places, default=result.evaluations)
-
-
-def _place(step: Mapping[str, Any], islands: int) -> int:
-    """How many candidates there were up to this one."""
-    return int(step["candidate"]) * islands + int(step["island"]) + 1
+    return max((int(step["evaluations"]) for step in steps), default=result.evaluations)

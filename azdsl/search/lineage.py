@@ -14,14 +14,14 @@ MOST = 8
 def milestones(found: Iterable[Found], best: float, islands: int) -> list[dict[str, Any]]:
     """Of programs found by the end of an epoch those that beat ``best`` and all found before them, as JSON values.
 
-    Islands run side by side: a candidate's place in the run is its number on its island times the islands.
+    Islands run side by side: before a candidate come all that have a lower number on their islands, then those of islands before its own.
     """
     steps: list[dict[str, Any]] = []
     for item in sorted(found, key=lambda f: (f.birth, f.island)):
         if item.search_fitness > best:
             steps.append(
                 {
-                    "evaluations": item.birth * islands,
+                    "evaluations": item.birth * islands + item.island + 1,
                     "fitness": item.search_fitness,
                     "gain": item.search_fitness - max(best, 0.0),
                     "island": item.island,
