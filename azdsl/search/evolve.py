@@ -125,8 +125,9 @@ def run(
         judge = Judge(experiment, space, data.search, data.select, data.test)
         schedule = make_schedule(experiment.search, space, group)
         plan = Plan(experiment, space, spaces, judge, schedule, shares, data.search.tasks // group.tasks)
+        idle = 0 if workers or resume is not None else default_workers() - experiment.search.islands
         workers = min(workers or default_workers(), experiment.search.islands)
-        busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
+        busy = site.describe() if site else _workers(workers, idle)
         _introduce(reporter, experiment, busy, path, default_task)
         with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
             scratch = _scratch(plan, group)
@@ -310,6 +311,12 @@ def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path
     reporter.say(f"search    {search.islands} island{several} of {search.population:,} programs, seed {search.seed}, {busy}")
     if path:
         reporter.say(f"results   {path}")
+
+
+def _workers(count: int, idle: int) -> str:
+    """Workers in words; when cores stay idle for want of islands, how to use them."""
+    words = f"{count} worker{'s' if count > 1 else ''}"
+    return f"{words}; islands={count + idle} would use all {count + idle} cores" if idle > 0 else words
 
 
 def _ops(experiment: Experiment) -> str:

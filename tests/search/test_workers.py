@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from search.helpers import demo, task_set, to_arrays
+from search_runs import small
 
+from azdsl.search.evolve import run
 from azdsl.search.population import make_island, write_initial
 from azdsl.search.space import make_space
 from azdsl.search.workers import make_bench, run_slices
@@ -26,3 +29,13 @@ def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
         for a, b in zip(ours.blocks, theirs.blocks, strict=True):
             assert all(x is y for x, y in zip(a.data, b.data, strict=True))
         assert ours.memory.ctypes.data != theirs.memory.ctypes.data
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "told"),
+    [(16, None, "2 workers; islands=16 would use all 16 cores"), (16, 1, "1 worker"), (2, None, "2 workers"), (1, None, "1 worker")],
+)
+def test_the_user_is_told_of_cores_that_stay_idle(monkeypatch, capsys, cores, workers, told):
+    monkeypatch.setattr("azdsl.search.evolve.default_workers", lambda: cores)
+    run(small(max_evals=400), workers=workers)
+    assert f"seed 0, {told}\n" in capsys.readouterr().err
