@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 TOOLS = Path(__file__).parents[1] / "tools"
-SMALL = ["--size", "40", "12", "2", "2", "--seed", "3"]
+SMALL = ["--size", "40", "12", "2", "2", "0", "--seed", "3"]
+OF_FEW_OPS = ["--size", "40", "12", "20", "2", "6", "--seed", "3"]
 
 
 @pytest.fixture
@@ -42,11 +43,18 @@ def test_a_round_is_counted_and_gone_on_with(soak: Any, record: Path, capsys: py
     assert "in 2 rounds of seeds [3]" in capsys.readouterr().out
 
 
+def test_programs_of_few_ops_hold_nan(soak: Any, record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert soak.main([*OF_FEW_OPS, "--rounds", "1", "--record", str(record), "--json"]) == 0
+    sums = json.loads(capsys.readouterr().out)
+    assert sums["checks"]["vm=jit"] == 20 * 12 and sums["programs"]["vm=jit"] == 20
+    assert sums["values"]["nan"] >= 1
+
+
 @pytest.mark.slow
 def test_every_pair_at_every_kind_of_task(soak: Any) -> None:
     from equivalence import Size, run_round
 
-    outcomes = [run_round(11, number * 4, Size(40, 12, 2, 2)) for number in range(20)]
+    outcomes = [run_round(11, number * 4, Size(40, 12, 2, 2, 6 * (number % 2))) for number in range(20)]
     assert not [outcome.failure for outcome in outcomes if outcome.failure]
     assert {outcome.facts["shape"]["metric"] for outcome in outcomes} == {"rmse", "accuracy", "multiclass"}
     assert {outcome.facts["shape"]["precision"] for outcome in outcomes} == {32, 64}
@@ -72,7 +80,7 @@ def test_a_fault_is_found_made_small_and_repeated(
         return fitness
 
     monkeypatch.setattr(codegen, "evaluate", faulty)
-    command = ["--size", "40", "12", "40", "2", "--seed", "3", "--rounds", "4", "--record", str(record)]
+    command = ["--size", "40", "12", "40", "2", "0", "--seed", "3", "--rounds", "4", "--record", str(record)]
     assert soak.main(command) == 1
     case = next(record.parent.glob("soak-3-*.json"))
     written = json.loads(case.read_text())

@@ -27,7 +27,7 @@ from azdsl.export.errors import ExportError
 from azdsl.export.shared import linker
 from azdsl.interp import Machine
 from azdsl.ir import Program
-from azdsl.ops import OPS
+from azdsl.ops import BY_NAME, OPS
 from azdsl.settings import Registers
 from azdsl.taskset import Metric, TaskSet
 
@@ -38,7 +38,19 @@ FEATURES = (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 9, 16, 17, 33)
 TASKS = (1, 1, 1, 1, 2, 2, 2, 3, 5, 9, 17)
 EPOCHS = (1, 1, 1, 2, 3)
 LONGEST = (2, 4, 8, 8, 16)
+NARROW = Registers(4, 3, 2)
+"""Registers of programs that are made of few ops."""
+
 BANKS = (Registers(5, 4, 2), Registers(5, 4, 2), Registers(20, 20, 20), Registers(3, 3, 1))
+FIRST = (BY_NAME["const"], BY_NAME["vector_broadcast"])
+"""Ops that make scalars and vectors of nothing."""
+
+PARTIAL = tuple(BY_NAME[name] for name in ("scalar_divide", "vector_divide", "matrix_divide", "log", "arcsin", "arccos"))
+"""Ops that make NaN of numbers."""
+
+COMPARING = tuple(op for op in OPS if "minimum" in op.name or "maximum" in op.name or "heaviside" in op.name)
+"""Ops that tell NaN from numbers, and what is less from what is not."""
+
 LIMITS = (100.0, 100.0, 1.0, 1e9, float("inf"))
 
 LONG_EXAMPLES, SHORT_EXAMPLES = 12, 3
@@ -56,6 +68,9 @@ MOST_INTERPRETED = 20
 GROUP = 4
 """Rounds with one shape: the virtual machine is compiled once for them."""
 
+TOGETHER = 16
+"""Programs that are taken through all task sets at a time: azdsl keeps the code of a few more."""
+
 SAMPLED = 10
 """One program in so many is looked at in the interpreter's memory for NaN and infinity."""
 
@@ -65,13 +80,23 @@ class Size:
     """How much a round does.
 
     Compiling a program takes as long as thousands of evaluations of it: the first ``compiled`` programs, and the last
-    ``standalone`` ones as models, run on all task sets, and the interpreter runs any program on a few.
+    ``standalone`` ones as models, run on all task sets, and the interpreter runs any program on a few. With ``kinds`` each program
+    is made of so many ops, drawn for it, in few registers: then ops meet themselves, constants and NaN again and again, which is
+    where the rules of an optimiser apply, and where they may be wrong.
     """
 
-    programs: int = 640
-    task_sets: int = 2400
-    compiled: int = 16
-    standalone: int = 12
+    programs: int
+    task_sets: int
+    compiled: int
+    standalone: int
+    kinds: int = 0
+
+
+DEEP = Size(programs=640, task_sets=2400, compiled=16, standalone=12)
+"""Few compiled programs on many task sets: rare values."""
+
+WIDE = Size(programs=200, task_sets=20, compiled=200, standalone=12, kinds=6)
+"""Many compiled programs on few task sets: rare combinations of ops. One round in a ``GROUP``."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +144,23 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
     return replace(tasks, classes=shape.classes, **labels)
 
 
-def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
-    """Compare the backends on a round's programs and task sets."""
+def make_program(rng: np.random.Generator, shape: Shape, kinds: int) -> Program:
+    """A random program for tasks of a shape; if ``kinds`` is above 0, a long one of so many ops."""
+    multiclass = shape.metric == "multiclass"
+    if not kinds:
+        return random_program(rng, registers=BANKS[shape.banks], max_length=shape.longest, multiclass=multiclass)
+    chosen = [*FIRST, PARTIAL[int(rng.integers(len(PARTIAL)))], COMPARING[int(rng.integers(len(COMPARING)))]]
+    chosen += [OPS[code] for code in rng.choice(len(OPS), max(0, kinds - len(chosen)), replace=False)]
+    return random_program(rng, chosen, NARROW, max(LONGEST), multiclass)
+
+
+def run_round(seed: int, number: int, size: Size | None = None) -> Outcome:
+    """Compare the backends on a round's programs and task sets; without a ``size``, of the one that the number has."""
+    size = size or (WIDE if number % GROUP == GROUP - 1 else DEEP)
     started = time.process_time()
     shape, rng = make_shape(np.random.default_rng([seed, number // GROUP])), np.random.default_rng([seed, 0, number])
-    multiclass = shape.metric == "multiclass"
     options: dict[str, Any] = {"max_abs_error": shape.max_abs_error, "precision": shape.precision}
-    drawn: dict[str, Any] = {"registers": BANKS[shape.banks], "max_length": shape.longest, "multiclass": multiclass}
-    programs = [random_program(rng, **drawn) for _ in range(size.programs)]
+    programs = [make_program(rng, shape, size.kinds) for _ in range(size.programs)]
     task_sets = [make_task_set(rng, shape) for _ in range(size.task_sets)]
     seeds = [int(s) for s in rng.integers(0, 2**64, size.task_sets, np.uint64)]
     library = bool(rng.random() < 0.5) and _can_link()
@@ -154,11 +188,12 @@ def run_round(seed: int, number: int, size: Size = Size()) -> Outcome:
             fitness = np.array(interp.evaluate(programs[p], task_sets[k], seed=seeds[k], **options))
             if not compare(PAIRS[0], p, fitness, by_vm[k][p]):
                 yield PAIRS[0], k, p
-        own = [programs[p] for p in chosen]
-        for k, tasks in enumerate(task_sets):
-            for p, found in zip(chosen, codegen.evaluate(own, tasks, backend="jit", seed=seeds[k], **options), strict=True):
-                if not compare(PAIRS[1], p, by_vm[k][p], found):
-                    yield PAIRS[1], k, p
+        for some in (chosen[at : at + TOGETHER] for at in range(0, len(chosen), TOGETHER)):
+            for k, tasks in enumerate(task_sets):
+                by_jit = codegen.evaluate([programs[p] for p in some], tasks, backend="jit", seed=seeds[k], **options)
+                for p, found in zip(some, by_jit, strict=True):
+                    if not compare(PAIRS[1], p, by_vm[k][p], found):
+                        yield PAIRS[1], k, p
         pair = PAIRS[3 if library else 2]
         facts = (shape.features, shape.metric, shape.precision, shape.classes, shape.max_abs_error)
         firsts = [FirstTask.of(tasks) for tasks in task_sets]

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     done = {facts["round"] for facts in before if facts["seed"] == options.seed}
     numbers = (number for number in count(options.first) if number not in done)
-    size = Size(*options.size) if options.size else Size()
+    size = Size(*options.size) if options.size else None
     options.record.parent.mkdir(parents=True, exist_ok=True)
     now: list[Facts] = []
     with options.record.open("a", encoding="utf-8") as record:
@@ -72,7 +72,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="seed of all rounds (default: 0)")
     parser.add_argument("--first", type=int, default=0, help="the first round's number (default: 0)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--size", type=int, nargs=4, metavar="N", help="programs, task sets, programs compiled, standalone models of a round")
+    size = "programs, task sets, programs compiled and standalone models of a round, kinds of ops of a program, 0 for all (default: by turns)"
+    parser.add_argument("--size", type=int, nargs=5, metavar="N", help=size)
     parser.add_argument("--record", type=Path, default=Path("runs/soak.jsonl"), help="file of lines to add to (default: runs/soak.jsonl)")
     parser.add_argument("--report", action="store_true", help="sum the record up and stop")
     parser.add_argument("--repeat", type=Path, metavar="CASE", help="run one written case again and stop")
@@ -87,7 +88,7 @@ def read_record(path: Path) -> list[Facts]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line]
 
 
-def _rounds(seed: int, numbers: Iterator[int], size: Size, workers: int, seconds: float, rounds: int | None) -> Iterator[Outcome]:
+def _rounds(seed: int, numbers: Iterator[int], size: Size | None, workers: int, seconds: float, rounds: int | None) -> Iterator[Outcome]:
     """Rounds as they end, until the time is over."""
     end = time.monotonic() + seconds
     left = rounds if rounds is not None else sys.maxsize
