@@ -41,5 +41,8 @@ MAX_SEED = 2**63 - 1
 MAX_DATA_BYTES = 2**32
 """Bytes of the largest data file, unpacked: an archive can claim any size."""
 
+MAX_COLUMNS = 1_000_000
+"""Columns of a data file."""
+
 MAX_DATA_VALUE = 1e150
 """The largest magnitude of a number in a data file: squares of larger ones overflow."""

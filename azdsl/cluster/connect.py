@@ -31,10 +31,14 @@ class Cluster:
 
     def describe(self) -> str:
         """The cluster in words."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"]
-        threads = sum(int(worker["nthreads"]) for worker in workers.values())
-        waits = "" if workers else " (waiting for the first)"
+        threads = self.places()
+        waits = "" if threads else " (waiting for the first)"
         return f"{threads} worker{'' if threads == 1 else 's'} of the cluster{waits}, dashboard {self.client.dashboard_link}"
+
+    def places(self) -> int:
+        """The threads of the workers that are there."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        return sum(int(worker["nthreads"]) for worker in workers.values())
 
     def start(self, plan: Plan, tasks: TaskSet) -> Executor:
         """An executor for the islands of ``plan``; the job is sent to all workers."""

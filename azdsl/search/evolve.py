@@ -125,10 +125,10 @@ def run(
         judge = Judge(experiment, space, data.search, data.select, data.test)
         schedule = make_schedule(experiment.search, space, group)
         plan = Plan(experiment, space, spaces, judge, schedule, shares, data.search.tasks // group.tasks)
-        idle = 0 if workers or resume is not None else default_workers() - experiment.search.islands
+        idle = "" if workers or resume is not None else _idle(site, experiment.search.islands)
         workers = min(workers or default_workers(), experiment.search.islands)
-        busy = site.describe() if site else _workers(workers, idle)
-        _introduce(reporter, experiment, busy, path, default_task)
+        busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
+        _introduce(reporter, experiment, busy + idle, path, default_task)
         with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
             scratch = _scratch(plan, group)
             executor = site.start(plan, data.search) if site else _threads(plan, data.search, workers)
@@ -313,10 +313,13 @@ def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path
         reporter.say(f"results   {path}")
 
 
-def _workers(count: int, idle: int) -> str:
-    """Workers in words; when cores stay idle for want of islands, how to use them."""
-    words = f"{count} worker{'s' if count > 1 else ''}"
-    return f"{words}; islands={count + idle} would use all {count + idle} cores" if idle > 0 else words
+def _idle(site: Site | None, islands: int) -> str:
+    """What to say when there are fewer islands than could go on at a time: how many would be enough."""
+    if site:  # two for each worker, so that it has one while another travels
+        places = site.places()
+        return f"; islands={2 * places} would keep them all busy" if places > islands else ""
+    cores = default_workers()
+    return f"; islands={cores} would use all {cores} cores" if cores > islands else ""
 
 
 def _ops(experiment: Experiment) -> str:

@@ -51,5 +51,8 @@ class Site(Protocol):
     def describe(self) -> str:
         """In words for the user, such as ``2 workers``."""
 
+    def places(self) -> int:
+        """How many islands can go on at a time, as far as is known by now."""
+
     def start(self, plan: Plan, tasks: TaskSet) -> Executor:
         """An executor for the islands of ``plan``, evaluated on ``tasks``."""

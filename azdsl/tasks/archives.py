@@ -38,6 +38,8 @@ def read_arrays(file: Path, wanted: Callable[[Names], Names] = lambda names: nam
                 raise TaskError(f"{file}: {name!r} in it is no array; write it with numpy.savez")
             if array.dtype.kind == "V":
                 raise TaskError(f"{file}: {name!r} in it is an array of records; write its columns one by one with numpy.savez")
+            if array.size and not array.dtype.itemsize:  # any number of them is no bytes in the file, and many in memory
+                raise ValueError(f"{name!r} in it holds nothing but empty texts")
             if array.dtype.kind == "U" and (array.astype(array.dtype.newbyteorder("=")).ravel().view(np.uint32) > sys.maxunicode).any():
                 raise ValueError(f"{name!r} in it holds characters that there are none of")  # NumPy lets them pass until they are used
     except (OSError, TaskError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.limits import MAX_DATA_VALUE
+from azdsl.limits import MAX_COLUMNS, MAX_DATA_VALUE
 from azdsl.task_settings import BUNDLED
 from azdsl.tasks.archives import check_size, read_arrays
 from azdsl.taskset import TaskError
@@ -105,15 +106,15 @@ def read(path: str, base_dir: Path | None = None) -> Table:
 
 def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
     """Arrays [rows] are columns of their name; an array X [rows, n] is columns X0 … X(n-1)."""
-    columns: dict[str, Any] = {}
+    columns: list[tuple[str, Any]] = []
     for name, array in read_arrays(file).items():
-        if array.ndim == 2 and array.shape[1] > 1:
-            columns |= {f"{name}{at}": array[:, at] for at in range(array.shape[1])}
-        elif array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1):
-            columns[name] = array.reshape(len(array))
-        else:
+        if array.ndim not in (1, 2) or array.shape[1:] == (0,):
             raise TaskError(f"{file}: array {name!r} has shape {array.shape}; use [rows] or [rows, columns]")
-    return columns
+        count = array.shape[1] if array.ndim == 2 else 1
+        _check_columns(file, len(columns) + count)
+        columns += [(f"{name}{at}", array[:, at]) for at in range(count)] if count > 1 else [(name, array.reshape(len(array)))]
+    _distinct(file, [name for name, _ in columns])
+    return dict(columns)
 
 
 def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
@@ -127,6 +128,7 @@ def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
         raise TaskError(f"{file}: not UTF-8 text") from None
     except csv.Error as error:
         raise TaskError(f"{file}: not a readable .csv file: {error}") from None
+    _check_columns(file, len(lines[0]) if lines else 0)
     names = [name.strip() for name in lines[0]] if lines else []
     if not names or "" in names or any(_is_number(name) for name in names):
         raise TaskError(f"{file}: the first line must name the columns")
@@ -138,10 +140,16 @@ def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
 
 
+def _check_columns(file: Path, count: int) -> None:
+    """Refuse more columns than anybody has. Raises ``TaskError``."""
+    if count > MAX_COLUMNS:
+        raise TaskError(f"{file}: too many columns: {count:,}, and at most {MAX_COLUMNS:,} are read; keep fewer, or make tasks in Python")
+
+
 def _distinct(file: Path, names: list[str]) -> list[str]:
     """The names of columns, each there once. Raises ``TaskError``."""
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(names).items() if times > 1)
         raise TaskError(f"{file}: two columns are named {twice!r}")
     return names
 
@@ -162,6 +170,7 @@ def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
         raise TaskError(f"{file}: reading .parquet needs pyarrow: pip install 'azdsl[parquet]'") from None
     try:
         metadata = parquet.read_metadata(file)
+        _check_columns(file, metadata.num_columns)
         check_size(file, _unpacked_bytes(metadata))
         leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
         flat = {leaf.path: leaf for leaf in leaves if leaf.path == leaf.name and not leaf.max_repetition_level}

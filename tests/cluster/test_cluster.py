@@ -65,8 +65,16 @@ def same(result, whole):
 def test_any_number_of_workers(tmp_path, whole, count, processes):
     with local(count, processes=processes) as cluster, connect(cluster.scheduler_address) as site:
         assert site.describe().startswith(f"{count} worker")
+        assert site.places() == count
         result = run(experiment(), out=tmp_path / "run", quiet=True, site=site)
     assert same(result, whole)
+
+
+def test_the_user_is_told_of_workers_that_stay_idle(capsys, cluster):
+    with connect(cluster.scheduler_address) as site:
+        for islands, told in ((1, True), (site.places(), False)):
+            run(small(islands=islands, max_evals=200), site=site)
+            assert (f"; islands={2 * site.places()} would keep them all busy\n" in capsys.readouterr().err) == told
 
 
 def test_any_mixture_after_a_resume(tmp_path, whole, client):

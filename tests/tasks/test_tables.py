@@ -255,6 +255,8 @@ def archive(tmp_path, **members):
         (b"a text", "'a' in it is no array; write it with numpy.savez"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 3), } )", "not a readable .npz file"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999,), }", "not a readable .npz file"),
+        (HEADER % b"{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }", "'a' in it holds nothing but empty texts"),
+        (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 999999999999), }", "too many columns: 999,999,999,999"),
         (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\xff" * 4, "not a readable .npz file"),
         (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21", "characters that there are none of"),
         (HEADER % b"{'descr': '>U2', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21\0\x11\0\0", "characters that there are none of"),
@@ -265,6 +267,19 @@ def test_archives_of_what_is_no_array(tmp_path, content, message):
     archive(tmp_path, a=content)
     with pytest.raises(TaskError, match=message):
         build(FileTask(path="d.npz"), 0, "search", tmp_path)
+
+
+def test_an_archive_with_one_name_for_two_columns(tmp_path):
+    np.savez(tmp_path / "d.npz", X=np.zeros((20, 2)), X1=np.zeros(20), y=np.zeros(20))
+    with pytest.raises(TaskError, match="two columns are named 'X1'"):
+        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz", "parquet"])
+def test_more_columns_than_are_read(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr("azdsl.tasks.tables.MAX_COLUMNS", 2)
+    with pytest.raises(TaskError, match=r"too many columns: [34], and at most 2 are read; keep fewer"):
+        build(FileTask(path=write(tmp_path, ending)), 0, "search", tmp_path)
 
 
 def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, monkeypatch):
