@@ -118,8 +118,9 @@ def decode(data: bytes) -> Checkpoint:
         raise Damaged(f"it is not what azdsl writes: {error}") from None
     if not isinstance(facts, dict):
         raise Damaged("it is not what azdsl writes: its facts are none")
-    if not all(array.dtype.itemsize for array in arrays.values()):  # any number of them is no bytes in the file, and many in memory
-        raise Damaged("it is not what azdsl writes: an array of nothing")
+    for array in arrays.values():  # NumPy gives the bytes of what does not begin as an array does
+        if not isinstance(array, np.ndarray) or not array.dtype.itemsize:  # any number of nothing is no bytes in the file
+            raise Damaged("it is not what azdsl writes: an array of nothing")
     return Checkpoint(facts, arrays)
 
 
