@@ -147,11 +147,13 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
 def make_program(rng: np.random.Generator, shape: Shape, kinds: int) -> Program:
     """A random program for tasks of a shape; if ``kinds`` is above 0, a long one of so many ops."""
     multiclass = shape.metric == "multiclass"
-    if not kinds:
-        return random_program(rng, registers=BANKS[shape.banks], max_length=shape.longest, multiclass=multiclass)
-    chosen = [*FIRST, PARTIAL[int(rng.integers(len(PARTIAL)))], COMPARING[int(rng.integers(len(COMPARING)))]]
-    chosen += [OPS[code] for code in rng.choice(len(OPS), max(0, kinds - len(chosen)), replace=False)]
-    return random_program(rng, chosen, NARROW, max(LONGEST), multiclass)
+    ops, registers, longest = OPS, BANKS[shape.banks], shape.longest
+    if kinds:
+        chosen = [*FIRST, PARTIAL[int(rng.integers(len(PARTIAL)))], COMPARING[int(rng.integers(len(COMPARING)))]]
+        chosen += [OPS[code] for code in rng.choice(len(OPS), max(0, kinds - len(chosen)), replace=False)]
+        ops, registers, longest = tuple(chosen), NARROW, max(LONGEST)
+    program: Program = random_program(rng, ops, registers, longest, multiclass)
+    return program
 
 
 def run_round(seed: int, number: int, size: Size | None = None) -> Outcome:
