@@ -61,6 +61,9 @@ class Site:
     def describe(self):
         return "a crew of whims"
 
+    def places(self):
+        return 1
+
     def start(self, plan, tasks):
         self.plan, self.bench = plan, make_bench(plan.experiment, plan.space, tasks)
         return self
