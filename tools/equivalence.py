@@ -38,10 +38,12 @@ FEATURES = (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 9, 16, 17, 33)
 TASKS = (1, 1, 1, 1, 2, 2, 2, 3, 5, 9, 17)
 EPOCHS = (1, 1, 1, 2, 3)
 LONGEST = (2, 4, 8, 8, 16)
+BANKS = (Registers(5, 4, 2), Registers(5, 4, 2), Registers(20, 20, 20), Registers(3, 3, 1))
+LIMITS = (100.0, 100.0, 1.0, 1e9, float("inf"))
+
 NARROW = Registers(4, 3, 2)
 """Registers of programs that are made of few ops."""
 
-BANKS = (Registers(5, 4, 2), Registers(5, 4, 2), Registers(20, 20, 20), Registers(3, 3, 1))
 FIRST = (BY_NAME["const"], BY_NAME["vector_broadcast"])
 """Ops that make scalars and vectors of nothing."""
 
@@ -50,8 +52,6 @@ PARTIAL = tuple(BY_NAME[name] for name in ("scalar_divide", "vector_divide", "ma
 
 COMPARING = tuple(op for op in OPS if "minimum" in op.name or "maximum" in op.name or "heaviside" in op.name)
 """Ops that tell NaN from numbers, and what is less from what is not."""
-
-LIMITS = (100.0, 100.0, 1.0, 1e9, float("inf"))
 
 LONG_EXAMPLES, SHORT_EXAMPLES = 12, 3
 """Most examples of a task, for training and for validation: of one task set in ``LONG_EVERY``, and of the others."""

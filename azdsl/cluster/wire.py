@@ -79,9 +79,7 @@ def decode_island(space: Space, island: Island, data: bytes) -> None:
     _, arrays = _read(data)
     for name, part in island._asdict().items():
         if isinstance(part, Members):
-            prefix = f"{name}."
-            own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
-            checkpoint.restore_members(space, part, own)
+            checkpoint.restore_members(space, part, checkpoint.under(arrays, name))
         elif isinstance(part, Cache):
             if name in arrays:
                 part.sets[:] = arrays[name]

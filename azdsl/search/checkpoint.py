@@ -178,15 +178,14 @@ def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
 def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Set the islands to what a checkpoint holds."""
     for number, island in enumerate(islands):
-        prefix = f"{number}."
-        _restore(space, island, {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+        _restore(space, island, under(arrays, str(number)))
 
 
 def standings(
     space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]
 ) -> tuple[list[Standing], dict[int, Standing]]:
     """Standings of all islands at the last meeting, if there was one, and those for the next one that are there."""
-    met, ahead = ({n: _restored(space, search, _part(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)} for name in (_MET, _AHEAD))
+    met, ahead = ({n: _restored(space, search, under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)} for name in (_MET, _AHEAD))
     if met and len(met) != search.islands:
         raise ValueError(f"{len(met)} islands met")
     return [met[number] for number in range(len(met))], {number: ahead[number] for number in ahead if number < search.islands}
@@ -217,7 +216,7 @@ def _island(space: Space, island: Island) -> Arrays:
 def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
     _hold(space, island, _ISLAND, arrays)
     for name in ("programs", "errors"):
-        refill(getattr(island, name), InOrder(**_part(arrays, name)))
+        refill(getattr(island, name), InOrder(**under(arrays, name)))
     if island.policy.factors.size:
         for part in LEARNED:
             getattr(island.policy, part)[...] = arrays[f"policy.{part}"]
@@ -239,10 +238,11 @@ def _hold(space: Space, holder: Island | Standing, fields: _Fields, arrays: Mapp
     for part, array in holder.hurdles._asdict().items():
         array[...] = arrays[f"hurdles.{part}"]
     for name in fields.programs:
-        restore_members(space, getattr(holder, name), _part(arrays, name))
+        restore_members(space, getattr(holder, name), under(arrays, name))
 
 
-def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
+def under(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
+    """The arrays whose names begin with ``name`` and a dot, without that."""
     return {part.removeprefix(f"{name}."): array for part, array in arrays.items() if part.startswith(f"{name}.")}
 
 
