@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, parse
+    from azdsl.config.experiment import Experiment
+    from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
-    from azdsl.experiment import Experiment
     from azdsl.ir import InvalidProgram, Program
-    from azdsl.settings import SettingsError
     from azdsl.taskset import TaskError, TaskSet
     from azdsl.tuning.run import Tuned, tune
 
@@ -41,10 +41,10 @@ __all__ = [
 
 _HOMES = {
     "SyntaxError": "azdsl.diagnostics",
-    "Experiment": "azdsl.experiment",
+    "Experiment": "azdsl.config.experiment",
     "InvalidProgram": "azdsl.ir",
     "Program": "azdsl.ir",
-    "SettingsError": "azdsl.settings",
+    "SettingsError": "azdsl.config.search",
     "TaskError": "azdsl.taskset",
     "TaskSet": "azdsl.taskset",
     "Tuned": "azdsl.tuning.run",

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
-    from azdsl.export.model import Model
+    from azdsl.export.library.model import Model
     from azdsl.search.evolve import Result
-    from azdsl.search.executor import Site
+    from azdsl.search.islands.executor import Site
 
 BACKENDS = ("reference", "vm", "jit", "auto")
 """The ways to run a program; all give the same bits."""
@@ -170,7 +170,7 @@ def compile(
     """
     if not isinstance(program, Program):
         raise TypeError(f"not a program: {program!r}; text becomes one with azdsl.parse, a file with azdsl.load")
-    from azdsl.export.model import Model, make_spec
+    from azdsl.export.library.model import Model, make_spec
 
     return Model(make_spec(program, features, metric, precision, seed, classes, max_abs_error))
 

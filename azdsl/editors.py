@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from azdsl.ir import FUNCTIONS
-from azdsl.syntax.experiment import STATEMENTS
-from azdsl.syntax.forms import callees
+from azdsl.syntax.file_builder import STATEMENTS
 from azdsl.syntax.names import ALIASES, KINDS, RESERVED
+from azdsl.syntax.op_patterns import callees
 
 NUMBER = r"(?:[0-9]+(?:_[0-9]+)*\.?(?:[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][+-]?[0-9]+)?"
 RANGE = r"[0-9]+\.\.[0-9]+"

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.schema import check_names
+from azdsl.config.search import Range, Registers, Search, SettingsError, keys
+from azdsl.config.tasks import TASKS, Task, located, location_key
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
-from azdsl.schema import check_names
-from azdsl.settings import Range, Registers, Search, SettingsError, keys
-from azdsl.task_settings import TASKS, Task, located, location_key
 
 RANGES = ("setup", "predict", "learn")
 """Keys of ``search`` that hold a range."""
@@ -155,7 +155,7 @@ def _parse_ops(key: str, text: str) -> tuple[Op, ...]:
 def _mutations(mutations: tuple[str, ...] | None, given: Mapping[str, Any]) -> tuple[str, ...] | None:
     if "mutations" not in given:
         return mutations
-    from azdsl.settings import MUTATIONS
+    from azdsl.config.search import MUTATIONS
 
     names = tuple(name.strip() for name in _list_text(given["mutations"]).split(",") if name.strip())
     check_names("mutations", "mutation", names, MUTATIONS)

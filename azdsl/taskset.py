@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from azdsl.config.tasks import Metric
 from azdsl.limits import MAX_FEATURES
-from azdsl.task_settings import Metric
 
 __all__ = ["Metric", "TaskError", "TaskSet"]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from azdsl.config.search import SettingsError
+from azdsl.config.tasks import FileTask
 from azdsl.diagnostics import SyntaxError as AzSyntaxError
-from azdsl.settings import SettingsError
 from azdsl.syntax import format_source, load_experiment, parse_experiment
-from azdsl.task_settings import FileTask
-from azdsl.tasks.rows import split
+from azdsl.tasks.table_splits import split
 from azdsl.tasks.tables import read
 from azdsl.taskset import Metric, TaskError
 
@@ -227,8 +227,8 @@ def small_run(folder: Path) -> Path:
 
 def _run(folder: Path) -> Target:
     """A run directory of which one file, named by the first byte, holds the rest of the input."""
+    from azdsl.report.load_run import read_run
     from azdsl.report.page import Details, page
-    from azdsl.search.record import read_run
 
     path = small_run(folder)
     whole = {name: (path / name).read_bytes() for name in RUN_FILES}
@@ -262,7 +262,7 @@ RAW, SEALED, REPLACED, PATCHED = range(4)
 
 
 def _members_of(data: bytes) -> dict[str, bytes]:
-    from azdsl.search import checkpoint
+    from azdsl.search.rundir import checkpoint
 
     content = data.partition(b"\n")[2][checkpoint._DIGEST_BYTES :]
     with zipfile.ZipFile(io.BytesIO(content)) as file:
@@ -273,9 +273,9 @@ def _checkpoint(folder: Path) -> Target:
     """A checkpoint read, taken up by a search, and gone on with for some candidates and to a meeting."""
     from search_runs import small
 
-    from azdsl.search import checkpoint
     from azdsl.search.evolve import run
-    from azdsl.search.loop import run_epoch
+    from azdsl.search.kernel.loop import run_epoch
+    from azdsl.search.rundir import checkpoint
     from azdsl.search.session import Session
 
     path = small_run(folder)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.config.experiment import EVOLVABLE, Experiment
+from azdsl.config.search import Range, Registers, Search
+from azdsl.config.tasks import Linear
 from azdsl.ops import BY_NAME
-from azdsl.settings import Range, Registers, Search
-from azdsl.task_settings import Linear
 
 OPS = tuple(BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add", "vector_gaussian"))
 

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 from hypothesis import strategies as st
 
+from azdsl.config.search import Registers
 from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Instruction, Program, liveness
 from azdsl.ops import OPS, Kind, Op, Role
-from azdsl.settings import Registers
 from azdsl.taskset import Metric, TaskSet
 
 BANKS = Registers(scalars=5, vectors=4, matrices=2)

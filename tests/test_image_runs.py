@@ -12,9 +12,9 @@ from tasks.image_files import numbered, write_mnist
 
 import azdsl
 from azdsl.cli import main
-from azdsl.search.rundir import BEST, FRONT_FILES
+from azdsl.config.tasks import Images
+from azdsl.search.rundir.directory import BEST, FRONT_FILES
 from azdsl.syntax import load_experiment
-from azdsl.task_settings import Images
 from azdsl.tasks import build
 
 SEARCH = "search(population=30, tournament=5, islands=2, setup=1..3, predict=1..4, learn=1..5, max_evals=600)\n"

@@ -11,7 +11,7 @@ import pytest
 import azdsl
 from azdsl import limits
 from azdsl.ops import BY_NAME
-from azdsl.search.space import make_space
+from azdsl.search.kernel.space import make_space
 from azdsl.taskset import TaskError
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "limits.md"
@@ -46,7 +46,7 @@ def test_limits_of_a_text(text: str, message: str) -> None:
 
 
 def test_the_default_budget_lets_no_matrix_product_of_many_features_run() -> None:
-    from azdsl.experiment import Experiment
+    from azdsl.config.experiment import Experiment
 
     X, y = np.zeros((2, 100, 256)), np.zeros((2, 100))
     space = make_space(Experiment(), azdsl.TaskSet.from_arrays(X, y, X, y))

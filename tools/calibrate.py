@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
 from azdsl.api import load
+from azdsl.codegen.autoselect.choice import Costs, choose, predict, stored_costs
 from azdsl.codegen.backends import compiled_program, evaluate_jit, evaluate_vm, vm_trial
-from azdsl.codegen.choice import Costs, choose, predict, stored_costs
 from azdsl.ir import Program, remove_dead_code
 from azdsl.taskset import TaskSet
 
@@ -49,7 +49,7 @@ def random_program(rng: np.random.Generator, least: int, most: int) -> Program:
     """A random program of ``least`` to ``most`` live instructions."""
     from strategies import random_program as draw  # beside the tests
 
-    from azdsl.settings import Registers
+    from azdsl.config.search import Registers
 
     while True:
         program = remove_dead_code(draw(rng, registers=Registers(8, 6, 4), max_length=most // 2 + 2))

@@ -22,12 +22,13 @@ from distributed import Client, LocalCluster
 
 from azdsl.cluster.connect import Cluster, connect
 from azdsl.cluster.wire import decode_island, encode_island
-from azdsl.search import meeting, session
+from azdsl.search import session
 from azdsl.search.evolve import run
-from azdsl.search.executor import TICK_SECONDS
-from azdsl.search.migration import arrive, leaving
+from azdsl.search.islands import exchange
+from azdsl.search.islands.executor import TICK_SECONDS
+from azdsl.search.islands.island_report import take_standing
+from azdsl.search.islands.migration import arrive, leaving
 from azdsl.search.session import Session
-from azdsl.search.standing import take_standing
 from azdsl.syntax import load_experiment
 
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"
@@ -133,7 +134,7 @@ def main() -> int:
         "decode_ms": timed(lambda: decode_island(space, island, state), 20),
         "migrate_ms": timed(lambda: arrive(search, island, leaving(search, island.members)), 20),
         "stand_ms": timed(lambda: take_standing(space, search, island, ended._scratch), 20),
-        "meet_ms": timed(lambda: meeting.hold(ended.plan, ended.state, met), 5) / len(ended.islands),
+        "meet_ms": timed(lambda: exchange.hold(ended.plan, ended.state, met), 5) / len(ended.islands),
     }
     with one_worker() as client:
         facts |= per_epoch(client, ended, tasks, arguments.rounds)

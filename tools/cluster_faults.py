@@ -24,11 +24,11 @@ from pathlib import Path
 from distributed import LocalCluster
 
 from azdsl.cluster.connect import connect, processes
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.executor import Site
-from azdsl.search.progress import Snapshot
-from azdsl.search.rundir import BEST, FRONT, FRONT_FILES
+from azdsl.search.islands.executor import Site
+from azdsl.search.rundir.directory import BEST, FRONT, FRONT_FILES
 from azdsl.syntax import load_experiment
 
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from azdsl.bench.searches import one_core
 from azdsl.cluster.connect import connect
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.executor import Site
-from azdsl.search.progress import Snapshot
+from azdsl.search.islands.executor import Site
 from azdsl.syntax import load_experiment
 
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"

@@ -23,12 +23,12 @@ from soak_case import Case, FirstTask, Fitness, standalone
 from strategies import METRICS, random_program, random_tasks
 
 from azdsl import codegen, interp
-from azdsl.export.errors import ExportError
-from azdsl.export.shared import linker
+from azdsl.config.search import Registers
+from azdsl.export.library.errors import ExportError
+from azdsl.export.library.shared import linker
 from azdsl.interp import Machine
 from azdsl.ir import Program
 from azdsl.ops import BY_NAME, OPS
-from azdsl.settings import Registers
 from azdsl.taskset import Metric, TaskSet
 
 PAIRS = ("interp=vm", "vm=jit", "vm=aot", "vm=library")

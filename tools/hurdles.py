@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from azdsl.bench.machine import describe
 from azdsl.overrides import override
+from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.progress import Snapshot
 from azdsl.search.result import Result
 from azdsl.syntax import load_experiment
 

@@ -20,17 +20,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from azdsl import tasks as make
 from azdsl.bench.workloads import demo
-from azdsl.codegen.compiled import inline, jit
-from azdsl.search.cache import find
-from azdsl.search.canonical import Scratch, fingerprint, liveness, make_scratch
-from azdsl.search.draws import draw_seed
-from azdsl.search.engines import make_engines
-from azdsl.search.evaluation import full, functional_hash
-from azdsl.search.loop import copy_row, run_epoch, tournament
-from azdsl.search.mutate import mutate
-from azdsl.search.population import LAYERS, Island, Members, make_island, select, write_initial
-from azdsl.search.rng import uniform
-from azdsl.search.space import Space, make_space
+from azdsl.codegen.numba_jit import inline, jit
+from azdsl.search.islands.seeds import draw_seed
+from azdsl.search.kernel.cache import find
+from azdsl.search.kernel.canonical import Scratch, fingerprint, liveness, make_scratch
+from azdsl.search.kernel.engines import make_engines
+from azdsl.search.kernel.evaluation import full, functional_hash
+from azdsl.search.kernel.loop import copy_row, run_epoch, tournament
+from azdsl.search.kernel.mutate import mutate
+from azdsl.search.kernel.population import LAYERS, Island, Members, make_island, select, write_initial
+from azdsl.search.kernel.rng import uniform
+from azdsl.search.kernel.space import Space, make_space
 
 STEPS = (
     "tournament",

@@ -22,11 +22,11 @@ from azdsl.bench.engine import jit_runner, shortest, vm_runner
 from azdsl.bench.machine import describe
 from azdsl.bench.workloads import DEMO, NETWORK, demo, random_tasks
 from azdsl.ir import Program
-from azdsl.search.canonical import make_scratch
-from azdsl.search.engines import make_engines
-from azdsl.search.loop import run_epoch
-from azdsl.search.population import make_island, write_initial
-from azdsl.search.space import make_space
+from azdsl.search.kernel.canonical import make_scratch
+from azdsl.search.kernel.engines import make_engines
+from azdsl.search.kernel.loop import run_epoch
+from azdsl.search.kernel.population import make_island, write_initial
+from azdsl.search.kernel.space import make_space
 
 TOLERANCE = 1.15
 """An exponent may be this many times the one allowed: caches of the processor and noise."""

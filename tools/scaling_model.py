@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from azdsl.search.migration import sources
-from azdsl.settings import Search
+from azdsl.config.search import Search
+from azdsl.search.islands.migration import sources
 
 WORKERS = (1, 2, 10, 100, 1_000, 10_000)
 SECONDS = (0.5, 2.0, 10.0, 60.0, 300.0)

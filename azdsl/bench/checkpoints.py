@@ -11,11 +11,11 @@ from azdsl import tasks
 from azdsl.bench.figures import Figure, Sample, Scale
 from azdsl.bench.searches import NEVER
 from azdsl.bench.workloads import demo
-from azdsl.search import checkpoint
 from azdsl.search.evolve import run
-from azdsl.search.population import make_island
+from azdsl.search.kernel.population import make_island
+from azdsl.search.kernel.space import make_space
+from azdsl.search.rundir import checkpoint
 from azdsl.search.session import SAVE_SECONDS
-from azdsl.search.space import make_space
 
 POPULATION, CANDIDATES = 10_000, 2_000_000
 """The programs of each island, and candidates that fill all caches."""

@@ -23,12 +23,12 @@ from azdsl.bench.engine import Runner
 from azdsl.bench.figures import Figure, Sample, Scale
 from azdsl.bench.workloads import HERE, long_programs
 from azdsl.bench.yardstick import FLAGS, Unavailable
-from azdsl.codegen.aot import Spec
-from azdsl.export import bundle
-from azdsl.export.errors import ExportError
-from azdsl.export.model import make_spec
-from azdsl.export.numpy import numpy_source
-from azdsl.export.shared import SUFFIX, linker
+from azdsl.codegen.aot.models import Spec
+from azdsl.export.library import bundle
+from azdsl.export.library.errors import ExportError
+from azdsl.export.library.model import make_spec
+from azdsl.export.library.shared import SUFFIX, linker
+from azdsl.export.readable.numpy import numpy_source
 from azdsl.syntax import parse
 
 FEATURES, ROWS, LEARNED = 16, 20_000, 500

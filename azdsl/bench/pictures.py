@@ -18,12 +18,12 @@ from azdsl.bench.figures import Figure, Sample, Scale
 from azdsl.bench.searches import NEVER
 from azdsl.bench.workloads import CIFAR10
 from azdsl.bench.yardstick import Unavailable
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.tasks import Projected
 from azdsl.overrides import override
+from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.progress import Snapshot
 from azdsl.syntax import load_experiment
-from azdsl.task_settings import Projected
 from azdsl.tasks import build
 from azdsl.taskset import TaskError
 

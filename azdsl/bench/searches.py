@@ -12,8 +12,8 @@ from typing import Any
 
 from azdsl.bench.figures import Figure, Sample, Scale
 from azdsl.bench.workloads import demo
+from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.progress import Snapshot
 
 NEVER = 2.0
 """A target that no program reaches."""

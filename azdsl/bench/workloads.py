@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
 from azdsl.ir import PREDICTION, Address, Instruction, Program
 from azdsl.ops import BY_NAME, OPS, Kind, Role
 from azdsl.overrides import override

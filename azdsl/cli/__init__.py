@@ -147,10 +147,10 @@ def _fail(message: str, context: click.Context | None = None, status: int = BAD_
 
 def _user_message(error: Exception) -> str | None:
     """What to tell the user about an error that he can mend; None for a bug in azdsl."""
+    from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
     from azdsl.ir import InvalidProgram
-    from azdsl.search.executor import ExecutorError
-    from azdsl.settings import SettingsError
+    from azdsl.search.islands.executor import ExecutorError
     from azdsl.taskset import TaskError
 
     if isinstance(error, SyntaxError):

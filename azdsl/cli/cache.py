@@ -68,7 +68,7 @@ def _files(root: Path, name: str) -> list[Path]:
 
 def _part(root: Path, name: str) -> Part:
     """What is there now; files that vanish meanwhile count as gone."""
-    from azdsl.tasks.store import LIMIT_BYTES
+    from azdsl.tasks.task_cache import LIMIT_BYTES
 
     sizes = []
     for file in _files(root, name):

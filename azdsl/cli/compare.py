@@ -14,8 +14,8 @@ from azdsl.cli import DONE, INTERRUPTED
 from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
 from azdsl.cli.options import apply_options, experiment_options
 from azdsl.comparison import REPETITIONS
+from azdsl.config.search import ALGORITHMS
 from azdsl.limits import MAX_RUNS, MAX_SEED
-from azdsl.settings import ALGORITHMS
 
 LINE_SECONDS = 5.0
 """Progress is told this far apart."""

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
-from azdsl.experiment import Experiment
-from azdsl.task_settings import FileTask, ImageTask, Linear, Metric
+from azdsl.config.experiment import Experiment
+from azdsl.config.tasks import FileTask, ImageTask, Linear, Metric
 
 if TYPE_CHECKING:
-    from azdsl.codegen.aot import Spec
+    from azdsl.codegen.aot.models import Spec
 
 METRICS = ("rmse", "accuracy", "multiclass")
 TRAINING_OPTIONS = ("target_column", "columns", "epochs")
@@ -57,9 +57,9 @@ def command(
       azdsl compile best.az -o lib/price.so --features 8 --train prices.csv --target-column price
       azdsl compile best.az --emit object,header --cpu x86-64-v3 --features 4,8
     """
-    from azdsl.export import bundle
-    from azdsl.export.header import check_prefix, default_prefix
-    from azdsl.export.shared import ZIG, linker
+    from azdsl.export.library import bundle
+    from azdsl.export.library.header import check_prefix, default_prefix
+    from azdsl.export.library.shared import ZIG, linker
 
     experiment, directory = located(load_experiment(file), file, path)
     output = output or Path(("stdin" if file == "-" else Path(file).stem) + ".so")
@@ -137,7 +137,7 @@ def _sizes(text: str | None) -> list[int]:
 def _specs(
     experiment: Experiment, name: str, metric: Metric, sizes: list[int | None], classes: int | None, options: dict[str, Any]
 ) -> list[Spec]:
-    from azdsl.export.model import make_spec
+    from azdsl.export.library.model import make_spec
 
     search = experiment.search
     seed = search.seed if options["seed"] is None else options["seed"]
@@ -171,7 +171,7 @@ def _training_rows(
 
 def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict[str, Any]) -> Spec:
     """The one model, with what it learns from a table."""
-    from azdsl.export.model import Model
+    from azdsl.export.library.model import Model
 
     if len(specs) > 1:
         raise click.UsageError("--train needs one size: give a single number to --features")

@@ -53,9 +53,9 @@ def command(
     if seed_file is None and resume is None:
         raise click.UsageError("name a seed file, or a run directory with --resume")
     if resume is not None:
-        from azdsl.search import rundir
+        from azdsl.search.rundir import directory
 
-        rundir.read_config(resume)  # says what is wrong with a directory of another kind
+        directory.read_config(resume)  # says what is wrong with a directory of another kind
     source = seed_file or str(resume / SEED_NAME if resume else "")
     experiment = apply_options(load_experiment(source), settings, base_dir(source))
 

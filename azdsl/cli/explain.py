@@ -10,7 +10,7 @@ import click
 
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
-from azdsl.export.explain import Explanation, Scores
+from azdsl.export.readable.explain import Explanation, Scores
 from azdsl.ir import Program
 
 TASKS = 100
@@ -38,8 +38,8 @@ def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) 
     """
     from azdsl import tasks as make
     from azdsl.api import evaluate
-    from azdsl.export.explain import explain
-    from azdsl.export.statements import TooManyRegisters
+    from azdsl.export.readable.explain import explain
+    from azdsl.export.readable.statements import TooManyRegisters
 
     experiment, directory = located(load_experiment(file), file, path)
     task = experiment.task or make.DEFAULT_TASK

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from azdsl.config.experiment import Experiment
 from azdsl.diagnostics import SyntaxError
-from azdsl.experiment import Experiment
 
 STANDARD_INPUT = "-"
 

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import MUTATIONS, Range, Registers, Search, keys
+from azdsl.config.tasks import TASKS
 from azdsl.overrides import OPS_KEYS, known_settings, override, task_settings
-from azdsl.settings import MUTATIONS, Range, Registers, Search, keys
-from azdsl.task_settings import TASKS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

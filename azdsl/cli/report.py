@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from azdsl.cli import DONE
-from azdsl.export.explain import Scores
+from azdsl.export.readable.explain import Scores
 from azdsl.ir import Program
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
       azdsl report runs/linear-1
       azdsl report runs/linear-1 -o linear.html
     """
+    from azdsl.report.load_run import read_run
     from azdsl.report.page import page
-    from azdsl.search.record import read_run
 
     run = read_run(directory)
     path = output or directory / "report.html"
@@ -50,10 +50,10 @@ def _details(run: Run, directory: Path, count: int) -> Details:
     """Run the program on fresh tasks, where there are any."""
     from azdsl import tasks as make
     from azdsl.api import evaluate
-    from azdsl.export.explain import explain
-    from azdsl.export.pruning import prune
-    from azdsl.export.rounding import round_constants
-    from azdsl.export.statements import TooManyRegisters
+    from azdsl.export.readable.explain import explain
+    from azdsl.export.readable.pruning import prune
+    from azdsl.export.readable.rounding import round_constants
+    from azdsl.export.readable.statements import TooManyRegisters
     from azdsl.report.page import Details
     from azdsl.taskset import TaskError, TaskSet
 

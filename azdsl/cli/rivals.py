@@ -44,7 +44,7 @@ def rivals(text: str, file: str, against: Sequence[str], without: Sequence[Seque
 def _ablated(text: str, file: str, numbers: Sequence[int]) -> Rival:
     """The program without some lines of its file, each of which must hold an instruction."""
     from azdsl import syntax
-    from azdsl.syntax.literals import statement_lines, without_lines
+    from azdsl.syntax.source_edit import statement_lines, without_lines
 
     there = statement_lines(text)
     for number in numbers:

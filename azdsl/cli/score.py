@@ -16,8 +16,8 @@ from azdsl.api import BACKENDS, evaluate
 from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text
-from azdsl.experiment import Experiment
-from azdsl.task_settings import FileTask, Task
+from azdsl.config.experiment import Experiment
+from azdsl.config.tasks import FileTask, Task
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _draws(seed: int, role: Role) -> int:
     """The seed of the program's own draws on the tasks of ``role``."""
     if role == "test":
         return seed
-    from azdsl.search.draws import draw_seed
+    from azdsl.search.islands.seeds import draw_seed
 
     return draw_seed(seed, role)
 

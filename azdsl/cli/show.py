@@ -11,13 +11,13 @@ import click
 
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Registers
+from azdsl.config.tasks import Task
 from azdsl.ir import MAX_REGISTERS, Program
-from azdsl.settings import Registers
-from azdsl.task_settings import Task
 
 if TYPE_CHECKING:
-    from azdsl.tasks.roles import Role
+    from azdsl.tasks.splits import Role
 
 STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
@@ -65,7 +65,7 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, pat
 
 def _text(experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path) -> str:
     """The program in ``style``, with the task statement that it has of its ``own``."""
-    from azdsl.export.statements import TooManyRegisters
+    from azdsl.export.readable.statements import TooManyRegisters
 
     multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
     if style == "canonical":
@@ -79,15 +79,15 @@ def _text(experiment: Experiment, own: Task | None, style: str, raw: bool, exact
             case "named":
                 return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), multiclass)
             case "numpy":
-                from azdsl.export.numpy import numpy_source
+                from azdsl.export.readable.numpy import numpy_source
 
                 metric = experiment.task.metric if experiment.task else "rmse"
                 return numpy_source(experiment.program, metric, experiment.search.seed)
             case "latex":
-                from azdsl.export.latex import latex
+                from azdsl.export.readable.latex import latex
 
                 return (f"% {comment}\n" if comment else "") + latex(experiment.program, multiclass, standalone)
-        from azdsl.export.graph import graph_svg
+        from azdsl.export.readable.graph import graph_svg
 
         return graph_svg(experiment.program, multiclass)
     except TooManyRegisters as error:
@@ -102,7 +102,7 @@ def _cleaned(experiment: Experiment, multiclass: bool) -> Experiment:
 
 def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Experiment:
     """The simplest form of the program, its constants rounded where the fitness on the search's and the selection tasks stays."""
-    from azdsl.export.rounding import round_constants
+    from azdsl.export.readable.rounding import round_constants
     from azdsl.ir.simplify import simplify
 
     program = simplify(experiment.program, multiclass)
@@ -114,7 +114,7 @@ def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Exper
 
 def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[Experiment, str]:
     """The program without what its fitness on the selection tasks does not need, and words that say so."""
-    from azdsl.export.pruning import prune
+    from azdsl.export.readable.pruning import prune
     from azdsl.ir.simplify import simplify
 
     if not len(simplify(experiment.program, multiclass)):
@@ -140,7 +140,7 @@ def _fitness(experiment: Experiment, role: Role, directory: Path) -> Callable[[S
 
 def _named(experiment: Experiment, multiclass: bool) -> str:
     """The file with names; its banks are widened where names and temporaries need it."""
-    from azdsl.export.named import named
+    from azdsl.export.readable.named import named
     from azdsl.syntax import parse_experiment
 
     text = named(experiment.program, multiclass)

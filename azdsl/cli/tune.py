@@ -14,7 +14,7 @@ from azdsl.cli.options import apply_options, experiment_options
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 
 if TYPE_CHECKING:
-    from azdsl.task_settings import Task
+    from azdsl.config.tasks import Task
     from azdsl.tuning.run import Tuned
 
 _METHODS = ",".join(DEFAULT_METHODS)
@@ -55,7 +55,7 @@ def command(
       azdsl tune prog.az --data prices.csv --target-column price -o tuned.az
     """
     from azdsl import tasks as make
-    from azdsl.search.rundir import write_text
+    from azdsl.search.rundir.directory import write_text
     from azdsl.syntax import parse_experiment
     from azdsl.tuning.run import tune_text, words
 

@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azdsl.search.executor import Executor, ExecutorError
-from azdsl.settings import SettingsError
+from azdsl.config.search import SettingsError
+from azdsl.search.islands.executor import Executor, ExecutorError
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
     from azdsl.cluster.executor import Patience
-    from azdsl.search.plan import Plan
+    from azdsl.search.islands.plan import Plan
 
 LOCAL = "local:"
 FORMS = "tcp://HOST:PORT, tls://HOST:PORT or local:N (N processes on this machine)"

@@ -24,9 +24,9 @@ from distributed.scheduler import KilledWorker
 from azdsl.cluster import remote
 from azdsl.cluster.facts import facts
 from azdsl.cluster.wire import Job, decode_island, encode_island
-from azdsl.search.executor import TICK_SECONDS, ExecutorError
-from azdsl.search.population import Island
-from azdsl.search.space import Space
+from azdsl.search.islands.executor import TICK_SECONDS, ExecutorError
+from azdsl.search.kernel.population import Island
+from azdsl.search.kernel.space import Space
 
 FETCH_SECONDS = 30.0
 """How long a result is waited for at a time: when its worker dies before it was fetched, Dask has the epoch run again."""

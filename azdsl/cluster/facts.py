@@ -24,7 +24,7 @@ _POINTS = 2000
 @cache
 def facts() -> Mapping[str, str]:
     """Versions, and a digest of the arithmetic of this machine."""
-    from azdsl.codegen.compiled import sources_digest
+    from azdsl.codegen.numba_jit import sources_digest
 
     installed = {name: _version(name) for name in _PACKAGES}
     return {"azdsl": __version__, "azdsl's sources": sources_digest(), **installed, "C library's functions": arithmetic()}

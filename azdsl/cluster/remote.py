@@ -17,11 +17,11 @@ from distributed import get_worker
 
 from azdsl.cluster.facts import differences, facts
 from azdsl.cluster.wire import Job, decode_island, decode_job, encode_island, job_of
-from azdsl.experiment import Experiment
-from azdsl.search.executor import ExecutorError
-from azdsl.search.population import make_island
-from azdsl.search.space import Space, island_spaces, make_space
-from azdsl.search.workers import Bench, make_bench, run_slices, warm_up
+from azdsl.config.experiment import Experiment
+from azdsl.search.islands.executor import ExecutorError
+from azdsl.search.islands.workers import Bench, make_bench, run_slices, warm_up
+from azdsl.search.kernel.population import make_island
+from azdsl.search.kernel.space import Space, island_spaces, make_space
 from azdsl.taskset import TaskSet
 
 HUNG = 75

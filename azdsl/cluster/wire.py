@@ -17,13 +17,13 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from azdsl.experiment import Experiment
-from azdsl.search import checkpoint
-from azdsl.search.cache import FRESH, Cache
-from azdsl.search.hurdles import Hurdles
-from azdsl.search.population import Island, Members
-from azdsl.search.reinforce import Policy
-from azdsl.search.space import Space
+from azdsl.config.experiment import Experiment
+from azdsl.search.kernel.cache import FRESH, Cache
+from azdsl.search.kernel.hurdles import Hurdles
+from azdsl.search.kernel.population import Island, Members
+from azdsl.search.kernel.reinforce import Policy
+from azdsl.search.kernel.space import Space
+from azdsl.search.rundir import checkpoint
 from azdsl.syntax import parse_experiment
 from azdsl.taskset import TaskSet
 

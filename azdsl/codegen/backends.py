@@ -15,8 +15,8 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import jit
+from azdsl.codegen.autoselect.choice import Probe, choose, costs_for, jit_lanes
 from azdsl.codegen.blocks import Block, lay_out
-from azdsl.codegen.choice import Probe, choose, costs_for, jit_lanes
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import Loaded, compile_object, load_object

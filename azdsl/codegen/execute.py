@@ -11,8 +11,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from azdsl.codegen import vm
-from azdsl.codegen.compiled import inline, jit
 from azdsl.codegen.engine import NO_KIND, Column, Engine
+from azdsl.codegen.numba_jit import inline, jit
 from azdsl.codegen.protocol import Field
 from azdsl.ir.packing import A_SHIFT, FIELD, OUT_SHIFT
 

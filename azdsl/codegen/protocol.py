@@ -15,8 +15,8 @@ from typing import Protocol
 
 from llvmlite import ir
 
+from azdsl.codegen.activations import sigmoid, softmax, too_far
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
-from azdsl.codegen.squash import sigmoid, softmax, too_far
 from azdsl.taskset import Metric
 
 

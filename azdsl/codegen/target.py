@@ -24,7 +24,7 @@ from llvmlite import ir
 
 from azdsl.cachedir import cache_root, trim
 from azdsl.codegen.emitter import LIBRARY, library_symbol
-from azdsl.settings import SettingsError
+from azdsl.config.search import SettingsError
 
 _SCHEMA = b"azdsl object 1\n"
 
@@ -137,7 +137,7 @@ def _sources_digest() -> str:
     """A digest of the code that makes code: a changed lowering must not meet an old object."""
     digest = hashlib.blake2b(digest_size=16)
     root = Path(__file__).parent
-    for path in sorted([*root.glob("*.py"), *(root.parent / "ops").glob("*.py")]):
+    for path in sorted([*root.rglob("*.py"), *(root.parent / "ops").glob("*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -18,13 +18,13 @@ from azdsl import tasks
 from azdsl.comparison import BUDGET, REPETITIONS, store
 from azdsl.comparison.result import Comparison
 from azdsl.comparison.runs import Run, one_run, settings_of
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.schema import check_names
+from azdsl.config.search import ALGORITHMS, Search, SettingsError
 from azdsl.overrides import override
-from azdsl.schema import check_names
-from azdsl.search import rundir
 from azdsl.search.evolve import RUNS
-from azdsl.search.workers import default_workers, interruptible
-from azdsl.settings import ALGORITHMS, Search, SettingsError
+from azdsl.search.islands.workers import default_workers, interruptible
+from azdsl.search.rundir import directory
 
 Report = Callable[[Run | None, int, int], None]
 """Told of a finished run, and of how many of how many are finished now; None for those that were there before."""
@@ -74,7 +74,7 @@ def compare(
     if path:
         store.begin(path, digest, shared)
     planned = [(name, seed) for seed in asked_seeds for name in contestants]
-    with rundir.locked(path):
+    with directory.locked(path):
         wanted = set(planned)
         done = {run.key: run for run in (store.finished(path) if path else []) if run.key in wanted}
         report(None, len(done), len(planned))
@@ -91,7 +91,7 @@ def compare(
         result = Comparison(title, budget, target, tuple(done[key] for key in planned if key in done), len(planned), path)
         if path:
             for file, text in result.files().items():
-                rundir.write_text(path / file, text)
+                directory.write_text(path / file, text)
     return result
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from azdsl.comparison import statistics
 from azdsl.comparison.runs import MEETINGS, Run
 from azdsl.comparison.statistics import Row
-from azdsl.settings import ALGORITHMS
+from azdsl.config.search import ALGORITHMS
 
 BASELINE = "random_search"
 """What the others are compared with; where it is not among them, the first is."""

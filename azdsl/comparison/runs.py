@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Search
 from azdsl.search.evolve import run as search
 from azdsl.search.result import Result
-from azdsl.settings import Search
 
 MEETINGS = 100
 """Epochs of a run whose file does not say: its curve is exact from the first hundredth of the budget on."""

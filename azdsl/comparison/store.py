@@ -10,12 +10,12 @@ from pathlib import Path
 
 from azdsl import __version__
 from azdsl.comparison.runs import Run
-from azdsl.experiment import Experiment
-from azdsl.search.rundir import write_text
-from azdsl.settings import Search, SettingsError
-from azdsl.task_settings import FileTask, ImageTask, SklearnTask, Task
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Search, SettingsError
+from azdsl.config.tasks import FileTask, ImageTask, SklearnTask, Task
+from azdsl.search.rundir.directory import write_text
+from azdsl.tasks.image_tasks import digest_of_files
 from azdsl.tasks.images import find as find_images
-from azdsl.tasks.projected import digest_of_files
 
 SETTINGS, RUNS = "comparison.json", "runs.jsonl"
 SCHEMA = 2

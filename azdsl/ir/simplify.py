@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from azdsl.ir.listing import Listing, to_program, unroll
+from azdsl.ir.linearize import Listing, to_program, unroll
 from azdsl.ir.passes import remove_dead_code, renumber
 from azdsl.ir.program import Program
-from azdsl.ir.rules import exact_rules
-from azdsl.ir.values import Graph, build
+from azdsl.ir.rewrite_rules import exact_rules
+from azdsl.ir.value_graph import Graph, build
 
 
 @dataclass(frozen=True)

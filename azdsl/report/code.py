@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from azdsl.export.named import named
-from azdsl.export.statements import TooManyRegisters
+from azdsl.export.readable.named import named
+from azdsl.export.readable.statements import TooManyRegisters
 from azdsl.ir import Program, remove_dead_code
 
 DIGITS = 4

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
 
 _WIDE, _LEAST_ROOM = 0.4, 0.005

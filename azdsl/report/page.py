@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
-from azdsl.export.explain import Explanation
-from azdsl.export.graph import graph_svg
-from azdsl.export.statements import TooManyRegisters
+from azdsl.export.readable.explain import Explanation
+from azdsl.export.readable.graph import graph_svg
+from azdsl.export.readable.statements import TooManyRegisters
 from azdsl.ir import Program
 from azdsl.report import charts, reproduce
 from azdsl.report.code import highlighted, plain, shortened, text_of

@@ -23,26 +23,28 @@ from pathlib import Path
 import numpy as np
 
 from azdsl import tasks as make
-from azdsl.experiment import EVOLVABLE, Experiment
+from azdsl.config.experiment import EVOLVABLE, Experiment
+from azdsl.config.search import SettingsError
+from azdsl.config.tasks import FileTask, relocated
 from azdsl.ir import FUNCTIONS
-from azdsl.search import checkpoint, rotation, rundir, texts
-from azdsl.search.canonical import Scratch, make_scratch
-from azdsl.search.executor import Executor, ExecutorError, Site
-from azdsl.search.hurdles import costs
-from azdsl.search.plan import STOPS, Plan, without_stops
-from azdsl.search.population import make_island, write_initial
-from azdsl.search.progress import Reporter, explained, make_reporter
+from azdsl.search.display.progress import Reporter, explained, make_reporter
+from azdsl.search.islands import task_rotation
+from azdsl.search.islands.executor import Executor, ExecutorError, Site
+from azdsl.search.islands.island_report import take_standing
+from azdsl.search.islands.plan import STOPS, Plan, without_stops
+from azdsl.search.islands.schedule import make_schedule
+from azdsl.search.islands.selection import Judge
+from azdsl.search.islands.workers import Threads, default_workers, interruptible, make_bench, warm_up
+from azdsl.search.kernel.canonical import Scratch, make_scratch
+from azdsl.search.kernel.hurdles import costs
+from azdsl.search.kernel.population import make_island, write_initial
+from azdsl.search.kernel.space import island_spaces, make_space
 from azdsl.search.result import Result
-from azdsl.search.rundir import RunDirectory
-from azdsl.search.schedule import make_schedule
-from azdsl.search.selection import Judge
+from azdsl.search.rundir import artifacts, checkpoint
+from azdsl.search.rundir import directory as rundir
+from azdsl.search.rundir.directory import RunDirectory
 from azdsl.search.session import OnEpoch, Session
-from azdsl.search.space import island_spaces, make_space
-from azdsl.search.standing import take_standing
-from azdsl.search.workers import Threads, default_workers, interruptible, make_bench, warm_up
-from azdsl.settings import SettingsError
 from azdsl.syntax import load_experiment
-from azdsl.task_settings import FileTask, relocated
 from azdsl.taskset import TaskSet
 
 __all__ = ["Result", "run"]
@@ -111,7 +113,7 @@ def run(
         experiment = replace(experiment, task=make.DEFAULT_TASK)
     with explained(reporter, "making the tasks (kept for the next start; azdsl cache shows them) …"):
         data = _tasks(experiment, tasks, base_dir)
-    group = rotation.first_group(experiment.search, data.search)
+    group = task_rotation.first_group(experiment.search, data.search)
     space, spaces = make_space(experiment, group), island_spaces(experiment, group)
     shares = costs(group, experiment.search)
     if path is None and (out is not None or name is not None):
@@ -250,8 +252,8 @@ def _check_data(path: Path, data: _Tasks) -> None:
 def _write_settings(path: Path, experiment: Experiment, data: _Tasks) -> None:
     """Write the settings of a run that begins, or goes on: it has no result yet."""
     (path / rundir.RESULT).unlink(missing_ok=True)
-    rundir.write_text(path / rundir.SEED, texts.seed_text(experiment))
-    rundir.write_text(path / rundir.CONFIG, texts.config_text(experiment, data.digest, data.from_python))
+    rundir.write_text(path / rundir.SEED, artifacts.seed_text(experiment))
+    rundir.write_text(path / rundir.CONFIG, artifacts.config_text(experiment, data.digest, data.from_python))
 
 
 def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:

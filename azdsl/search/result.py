@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
-from azdsl.search.front import Front
-from azdsl.search.proxy import describe
+from azdsl.search.islands.hall_of_fame import Front
+from azdsl.search.islands.proxy import describe
 
 _NOT_JSON = ("history", "experiment", "hall_of_fame")
 
@@ -62,15 +62,15 @@ class Result:
 
     def plot(self, what: str = "progress,front,layers") -> Any:
         """A matplotlib figure of the run (extra ``plot``)."""
+        from azdsl.report.load_run import of_result
         from azdsl.report.plots import figure
-        from azdsl.search.record import of_result
 
         return figure(of_result(self), what.split(","))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the figures, the program and charts."""
+        from azdsl.report.load_run import of_result
         from azdsl.report.page import fragment
-        from azdsl.search.record import of_result
 
         return fragment(of_result(self))
 

@@ -14,25 +14,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
-from azdsl.search import checkpoint, meeting, proxy, rotation
-from azdsl.search import state as states
-from azdsl.search.canonical import Scratch
-from azdsl.search.executor import TICK_SECONDS, Crew, Executor
-from azdsl.search.front import Front
-from azdsl.search.hurdles import lower
-from azdsl.search.intact import problem, standing_problem
-from azdsl.search.migration import arrive, arriving, sources
-from azdsl.search.plan import Plan
-from azdsl.search.population import Island, Members, write_initial
-from azdsl.search.progress import Reporter, Snapshot, Stop
-from azdsl.search.rundir import BEST, FRONT, RunDirectory
-from azdsl.search.schedule import shares
-from azdsl.search.selection import Finalist, Found, answer, canonical
-from azdsl.search.standing import Standing, take_standing
-from azdsl.search.state import State
-from azdsl.search.texts import best_text, entry_name, entry_text, front_table
-from azdsl.settings import Search
+from azdsl.search.display.progress import Reporter, Snapshot, Stop
+from azdsl.search.islands import exchange, proxy, task_rotation
+from azdsl.search.islands import run_state as states
+from azdsl.search.islands.executor import TICK_SECONDS, Crew, Executor
+from azdsl.search.islands.hall_of_fame import Front
+from azdsl.search.islands.island_report import Standing, take_standing
+from azdsl.search.islands.migration import arrive, arriving, sources
+from azdsl.search.islands.plan import Plan
+from azdsl.search.islands.run_state import State
+from azdsl.search.islands.schedule import shares
+from azdsl.search.islands.selection import Finalist, Found, answer, canonical
+from azdsl.search.kernel.canonical import Scratch
+from azdsl.search.kernel.hurdles import lower
+from azdsl.search.kernel.population import Island, Members, write_initial
+from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir.artifacts import best_text, entry_name, entry_text, front_table
+from azdsl.search.rundir.directory import BEST, FRONT, RunDirectory
+from azdsl.search.rundir.validate import problem, standing_problem
 
 SAVE_SECONDS = 10.0
 """A checkpoint is written this long after the last one, or later,"""
@@ -93,7 +94,7 @@ class Session:
         self._last = (0, 0.0)
         if plan.groups > 1:
             for space, island in zip(plan.spaces, islands, strict=True):
-                rotation.take(space, island, rotation.group(plan.search, plan.groups, self.state.draws))
+                task_rotation.take(space, island, task_rotation.group(plan.search, plan.groups, self.state.draws))
 
     @property
     def seconds(self) -> float:
@@ -119,7 +120,7 @@ class Session:
             raise checkpoint.Damaged(reason)
         self._gather(met)
         self._ahead = ahead
-        self._last = (meeting.evaluations(met), self._before)
+        self._last = (exchange.evaluations(met), self._before)
 
     def _in_epoch(self, number: int, ahead: bool) -> bool:
         """Whether an island is where the epoch that it is in allows."""
@@ -164,7 +165,7 @@ class Session:
         search, chosen, since = self.plan.search, answer(self.state.finalists), self._since()
         if chosen and chosen.fitness >= search.target:
             return f"target {search.target:g} reached"
-        if search.max_evals is not None and meeting.evaluations(self._met) >= search.max_evals:
+        if search.max_evals is not None and exchange.evaluations(self._met) >= search.max_evals:
             return _limit_reached(search)
         if search.patience is not None and since >= search.patience:
             return f"nothing better in {since:,} candidates"
@@ -172,7 +173,7 @@ class Session:
 
     def _since(self) -> int:
         """Candidates since the best one, at the last meeting."""
-        return meeting.evaluations(self._met) - self.state.best_at
+        return exchange.evaluations(self._met) - self.state.best_at
 
     def _wish(self, snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Why whoever watches wants the search to stop; empty when nobody does."""
@@ -206,14 +207,14 @@ class Session:
             write_initial(space, plan.experiment, island)
             lower(island.hurdles)
         if plan.redraws(state):
-            rotation.take(space, island, rotation.group(plan.search, plan.groups, state.draws + 1))
+            task_rotation.take(space, island, task_rotation.group(plan.search, plan.groups, state.draws + 1))
         if plan.search.proxy:
             proxy.fit(island.hurdles)
 
     def _meet(self) -> Snapshot:
         """The meeting for which all standings are there."""
         met = [self._ahead[number] for number in range(len(self.islands))]
-        self.state, steps = meeting.hold(self.plan, self.state, met)
+        self.state, steps = exchange.hold(self.plan, self.state, met)
         self._gather(met)
         snapshot = self._snapshot()
         event = snapshot.as_event() | ({"milestones": steps} if steps else {})
@@ -235,8 +236,8 @@ class Session:
     def _snapshot(self) -> Snapshot:
         """The figures of the last meeting."""
         state, chosen = self.state, answer(self.state.finalists)
-        mean, each = meeting.means(self.plan, self._met)
-        evaluations, seconds = meeting.evaluations(self._met), self.seconds
+        mean, each = exchange.means(self.plan, self._met)
+        evaluations, seconds = exchange.evaluations(self._met), self.seconds
         passed = seconds - self._last[1]
         rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
         self._last = (evaluations, seconds)
@@ -249,9 +250,9 @@ class Session:
             mean=mean,
             selected=chosen.fitness if chosen else None,
             islands=each,
-            layers=meeting.layers(self._met),
+            layers=exchange.layers(self._met),
             program=chosen.found.program if chosen else None,
-            hurdles=meeting.hurdles(self.plan, self._met),
+            hurdles=exchange.hurdles(self.plan, self._met),
             front=tuple((entry.size, entry.fitness) for entry in state.front),
             stops=tuple(self._stops(evaluations, rate)),
         )
@@ -281,9 +282,9 @@ class Session:
             each = zip(plan.spaces, self.islands, strict=True)
             ended = [take_standing(space, plan.search, island, self._scratch) for space, island in each]
             left = [self._ahead.get(number, standing) for number, standing in enumerate(ended)] if self._ahead else []
-            found = meeting.finalists(plan, left)
-            front = meeting.front(plan, front, left, found)
-        found += meeting.finalists(plan, ended)
+            found = exchange.finalists(plan, left)
+            front = exchange.front(plan, front, left, found)
+        found += exchange.finalists(plan, ended)
         finalists = plan.judge.compare(self.state.finalists, found)
         chosen = answer(finalists)
         if chosen is None:  # stopped before anything was evaluated: the seed itself
@@ -291,10 +292,10 @@ class Session:
             chosen = plan.judge.compare((), [seed])[0]
         return Conclusion(
             answer=chosen,
-            front=meeting.front(plan, front, ended, found),
-            evaluations=meeting.evaluations(ended),
-            layers=meeting.layers(ended),
-            hurdles=meeting.hurdles(plan, ended),
+            front=exchange.front(plan, front, ended, found),
+            evaluations=exchange.evaluations(ended),
+            layers=exchange.layers(ended),
+            hurdles=exchange.hurdles(plan, ended),
         )
 
     def save(self) -> None:
@@ -302,7 +303,7 @@ class Session:
         started = time.monotonic()
         if self._directory:
             self._directory.save_checkpoint(self.checkpoint())
-            self.publish(answer(self.state.finalists), self.state.front, meeting.evaluations(self._met))
+            self.publish(answer(self.state.finalists), self.state.front, exchange.evaluations(self._met))
         ended = time.monotonic()
         self._save_at = ended + save_after(ended - started)
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from azdsl import api
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
 from azdsl.sklearn.learner import Array, Classifier, Learner, ProgramLike, Regressor, draw, read_program
 from azdsl.taskset import TaskSet
@@ -112,7 +112,7 @@ class _Evolving(Learner):
 
     def latex(self, standalone: bool = False) -> str:
         """The best program as equations in LaTeX; ``standalone`` makes a document of them."""
-        from azdsl.export.latex import latex
+        from azdsl.export.readable.latex import latex
 
         check_is_fitted(self)
         return latex(self.best_program_, self._metric() == "multiclass", standalone)

@@ -15,8 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from azdsl import api
+from azdsl.config.tasks import Metric
 from azdsl.ir import Program
-from azdsl.task_settings import Metric
 
 ProgramLike: TypeAlias = Program | str | Path | None
 Array: TypeAlias = NDArray[np.float64]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from azdsl.config.experiment import Experiment
 from azdsl.diagnostics import Diagnostic, Source, SyntaxError
-from azdsl.experiment import Experiment
 from azdsl.ir import Program
 from azdsl.limits import MAX_FILE_BYTES, MAX_NESTING
-from azdsl.syntax.experiment import build
+from azdsl.syntax.file_builder import build
 from azdsl.syntax.formatter import format_lines
 
 __all__ = [

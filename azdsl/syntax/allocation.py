@@ -7,8 +7,8 @@ from itertools import count
 
 from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Block, Instruction, Program
 from azdsl.ops import Kind
+from azdsl.syntax.error_list import Report
 from azdsl.syntax.lowering import BANKS, ZERO, Draft, Place, Virtual
-from azdsl.syntax.report import Report
 
 Registers = dict[Virtual, Address]
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from azdsl.diagnostics import Source, SyntaxError
+from azdsl.syntax.error_list import Line, Report
 from azdsl.syntax.reader import logical_lines, read
-from azdsl.syntax.report import Line, Report
 
 INDENT = "  "
 

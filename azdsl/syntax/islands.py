@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from azdsl.experiment import Group
+from azdsl.config.experiment import Group
+from azdsl.config.search import IslandSettings, Range, Search, keys
 from azdsl.ops import Op
-from azdsl.settings import IslandSettings, Range, Search, keys
-from azdsl.syntax import settings, tree
+from azdsl.syntax import setting_values, tree
+from azdsl.syntax.error_list import Line, Report, brief
 from azdsl.syntax.opspecs import op_list
-from azdsl.syntax.report import Line, Report, brief
 from azdsl.syntax.tree import Argument
 
 _SHARED = {f.name for f in keys(Search)} - {f.name for f in keys(IslandSettings)}
@@ -36,13 +36,13 @@ def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: 
         elif word in ops_of:
             ops[word] = op_list(inner, line, report)
         elif word == "mutations":
-            mutations = settings.mutations(inner, line, report)
+            mutations = setting_values.mutations(inner, line, report)
         elif isinstance(argument.key, tree.Name) and argument.key.text in _SHARED:
             key = argument.key.text
             report.add("unknown-key", f"{key} is the same for all islands", line, argument.key, f"set it in search({key}=…)")
         else:
             rest.append(argument)
-    own = settings.settings(IslandSettings, "island", tuple(rest), line, report)
+    own = setting_values.settings(IslandSettings, "island", tuple(rest), line, report)
     if own is None:
         return None
     return Group(which, own, tuple(ops.get(word, ops.get("ops")) for word in ops_of if ops_of[word] is not None), mutations)

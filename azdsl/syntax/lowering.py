@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from azdsl.ir import FUNCTIONS, MAX_INSTRUCTIONS, Address
 from azdsl.ir.program import READ_ONLY, constant_error, register_error
 from azdsl.ops import BY_NAME, Kind, Op, Role
-from azdsl.syntax.forms import ENTRY, callees, forms, takes, unknown_calls, uses
-from azdsl.syntax.kinds import Kinds, infer, names_in
+from azdsl.syntax.desugar import Step, assigned_name, assignment_of, declarations, entry_base, value_of, without_sugar
+from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
 from azdsl.syntax.names import ALIASES, KINDS, RESERVED, register
-from azdsl.syntax.report import Line, Report, brief, choice, nearest
-from azdsl.syntax.steps import Step, assigned_name, assignment_of, declarations, entry_base, value_of, without_sugar
+from azdsl.syntax.op_patterns import ENTRY, callees, forms, takes, unknown_calls, uses
 from azdsl.syntax.tree import Assign, Bare, Binary, Call, Declare, Entry, Expression, Items, Name, Node, Number, String
+from azdsl.syntax.type_inference import Kinds, infer, names_in
 
 CONST, VECTOR_BROADCAST, COLUMN_BROADCAST = (BY_NAME[n] for n in ("const", "vector_broadcast", "column_broadcast"))
 COPY = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from azdsl.ops import BY_NAME, Kind, Op
-from azdsl.syntax.forms import ENTRY, callees, forms, plain, uses
-from azdsl.syntax.report import Line, Report, brief, choice, nearest
+from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
+from azdsl.syntax.op_patterns import ENTRY, callees, forms, plain, uses
 from azdsl.syntax.tree import Argument, Binary, Call, Entry, Expression, Name, Number, show
 
 KIND_NAMES = {kind.value: kind for kind in Kind}

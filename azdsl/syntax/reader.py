@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from azdsl.limits import MAX_NESTING, MAX_STATEMENT
-from azdsl.syntax.report import Line, Physical, Report
-from azdsl.syntax.shape import ShapeError, parse_statement
+from azdsl.syntax.error_list import Line, Physical, Report
+from azdsl.syntax.parser import ShapeError, parse_statement
 from azdsl.syntax.tree import Assign, Bare, Declare, Expression, Node, Statement, Task
 
 _LEXEME = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#.*|[()\[\]]")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azdsl.task_settings import FileTask, ImageTask, Linear, SklearnTask, Task
-from azdsl.tasks.roles import Role
+from azdsl.config.tasks import FileTask, ImageTask, Linear, SklearnTask, Task
+from azdsl.tasks.splits import Role
 from azdsl.taskset import TaskError, TaskSet
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def build(task: Task, seed: int, role: Role, base_dir: Path | None = None) -> Ta
     role's validation only. ``base_dir`` is where a file's relative path counts from. Raises ``TaskError``.
     """
     if isinstance(task, FileTask):
-        from azdsl.tasks.rows import split
+        from azdsl.tasks.table_splits import split
 
         return split(_table(task, base_dir), task, seed, role)
     if isinstance(task, Linear):
@@ -33,9 +33,9 @@ def build(task: Task, seed: int, role: Role, base_dir: Path | None = None) -> Ta
 
         return generate(task, seed, role)
     if isinstance(task, ImageTask):
-        from azdsl.tasks import projected
+        from azdsl.tasks import image_tasks
 
-        return projected.build(task, seed, role, base_dir)
+        return image_tasks.build(task, seed, role, base_dir)
     raise TaskError(f"no such kind of task: {type(task).__name__}")
 
 

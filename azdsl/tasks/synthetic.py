@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.task_settings import Affine, Linear, TwoLayer
-from azdsl.tasks.roles import STREAMS, Role, generator
+from azdsl.config.tasks import Affine, Linear, TwoLayer
+from azdsl.tasks.splits import STREAMS, Role, generator
 from azdsl.taskset import TaskSet
 
 Array = NDArray[np.float64]

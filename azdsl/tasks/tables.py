@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.config.tasks import BUNDLED
 from azdsl.limits import MAX_COLUMNS, MAX_DATA_VALUE
-from azdsl.task_settings import BUNDLED
 from azdsl.tasks.archives import check_size, read_arrays
 from azdsl.taskset import TaskError
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from azdsl.config.search import SettingsError
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import Program, liveness
 from azdsl.ops import Role
-from azdsl.settings import SettingsError
 from azdsl.syntax import parse
-from azdsl.syntax.literals import Literal, literals, with_values
+from azdsl.syntax.source_edit import Literal, literals, with_values
 from azdsl.tuning.differentiate import Place
 
 DIGITS = 3

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from azdsl.api import combined, evaluate
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.schema import check_names
+from azdsl.config.search import SettingsError
 from azdsl.ir import Program
 from azdsl.overrides import override
-from azdsl.schema import check_names
-from azdsl.search.draws import draw_seed
-from azdsl.settings import SettingsError
+from azdsl.search.islands.seeds import draw_seed
 from azdsl.syntax import parse, parse_experiment, read_source
-from azdsl.syntax.literals import with_values
+from azdsl.syntax.source_edit import with_values
 from azdsl.tasks import DEFAULT_TASK, Role, build
 from azdsl.taskset import TaskSet
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import SettingsError
 from azdsl.ir import Program, liveness, remove_dead_code
-from azdsl.search.draws import draw_seed
-from azdsl.settings import SettingsError
+from azdsl.search.islands.seeds import draw_seed
 from azdsl.taskset import TaskSet
 from azdsl.tuning.constants import Point, Tunable
 from azdsl.tuning.differentiate import Place, TooLarge, differentiate
@@ -23,7 +23,7 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
     The loss is the mean squared error, or the cross-entropy, of the last validation on ``tasks``. Machine code is
     made once. Raises ``SettingsError`` for a program too large to differentiate.
     """
-    from azdsl.codegen.slope import Slopes
+    from azdsl.codegen.loss_gradient import Slopes
 
     live = remove_dead_code(experiment.program, tasks.multiclass)
     places = [place for item in items for place in item.places]

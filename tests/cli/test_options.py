@@ -9,11 +9,11 @@ import pytest
 
 from azdsl.cli.evolve import command
 from azdsl.cli.options import apply_options
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Range, Registers, Search, SettingsError, keys
+from azdsl.config.tasks import TASKS, Affine, FileTask, Linear, SklearnTask
 from azdsl.ops import BY_NAME
 from azdsl.overrides import known_settings, override, setting_name
-from azdsl.settings import Range, Registers, Search, SettingsError, keys
-from azdsl.task_settings import TASKS, Affine, FileTask, Linear, SklearnTask
 
 
 def test_every_key_has_an_option():

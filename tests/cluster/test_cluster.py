@@ -18,10 +18,10 @@ from search_runs import files, small
 from azdsl.cluster import remote
 from azdsl.cluster.connect import _check, connect, processes
 from azdsl.cluster.executor import ClusterExecutor, Patience
-from azdsl.experiment import Group
+from azdsl.config.experiment import Group
+from azdsl.config.search import IslandSettings, Range, SettingsError
 from azdsl.search.evolve import run
-from azdsl.search.executor import ExecutorError
-from azdsl.settings import IslandSettings, Range, SettingsError
+from azdsl.search.islands.executor import ExecutorError
 
 from .clusters import client_of, crash, hang, local, pretend, workers
 

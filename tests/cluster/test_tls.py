@@ -12,7 +12,7 @@ from search_runs import small
 
 from azdsl.cluster.connect import connect
 from azdsl.search.evolve import run
-from azdsl.search.executor import ExecutorError
+from azdsl.search.islands.executor import ExecutorError
 
 from .clusters import local
 

@@ -8,10 +8,10 @@ from search_runs import small
 
 from azdsl.cluster import wire
 from azdsl.cluster.facts import arithmetic, differences, facts
-from azdsl.search.population import make_island, write_initial
-from azdsl.search.space import make_space
-from azdsl.search.workers import make_bench, run_slices
-from azdsl.settings import ALGORITHMS
+from azdsl.config.search import ALGORITHMS
+from azdsl.search.islands.workers import make_bench, run_slices
+from azdsl.search.kernel.population import make_island, write_initial
+from azdsl.search.kernel.space import make_space
 from azdsl.tasks import build
 
 

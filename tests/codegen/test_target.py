@@ -203,7 +203,7 @@ def test_code_for_aarch64():
 
 
 def test_code_of_other_sources_is_removed(tmp_path):
-    from azdsl.codegen.compiled import KEPT_SECONDS, remove_unused
+    from azdsl.codegen.numba_jit import KEPT_SECONDS, remove_unused
 
     names = ("search-current", "search-recent", "search-old", "objects")
     for name in names:

@@ -16,11 +16,11 @@ from azdsl.cli import main
 from azdsl.comparison import store
 from azdsl.comparison.compare import compare
 from azdsl.comparison.runs import one_run, settings_of
-from azdsl.experiment import Experiment
-from azdsl.search import rundir
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import ALGORITHMS, SettingsError
+from azdsl.config.tasks import FileTask, Projected
 from azdsl.search.evolve import run
-from azdsl.settings import ALGORITHMS, SettingsError
-from azdsl.task_settings import FileTask, Projected
+from azdsl.search.rundir import directory as rundir
 from azdsl.taskset import TaskError
 
 TWO = ["random_search", "regularized_evolution"]

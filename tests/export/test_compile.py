@@ -23,9 +23,9 @@ from modules import imported
 from strategies import METRICS, random_program, random_tasks
 
 import azdsl
-from azdsl.codegen.aot import SHORT, Spec
-from azdsl.export import bundle
-from azdsl.export.model import make_spec
+from azdsl.codegen.aot.models import SHORT, Spec
+from azdsl.export.library import bundle
+from azdsl.export.library.model import make_spec
 from azdsl.ir import Program
 from azdsl.ops import OPS
 
@@ -126,7 +126,7 @@ def test_constants_do_not_meet_another_library_of_functions() -> None:
     functions = ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")
     body = "".join(f"  s2 = {name}(s3)\n  s1 = s1 + s2\n" for name in functions)
     program = azdsl.parse(f"def Setup():\n  s3 = 0.7\ndef Predict():\n  s1 = 0\n{body}def Learn():\n")
-    from azdsl.codegen.aot import compile_models
+    from azdsl.codegen.aot.models import compile_models
 
     compiled = compile_models([make_spec(program, 2)], "0")
     for name in ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log"):

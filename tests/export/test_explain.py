@@ -11,8 +11,8 @@ from strategies import random_program, random_tasks
 
 from azdsl.api import evaluate
 from azdsl.cli import main
-from azdsl.export.explain import explain
-from azdsl.export.statements import readable
+from azdsl.export.readable.explain import explain
+from azdsl.export.readable.statements import readable
 from azdsl.syntax import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

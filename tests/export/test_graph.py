@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from strategies import random_program
 
-from azdsl.export.graph import draw, flowchart, graph_svg
-from azdsl.export.statements import readable
+from azdsl.export.readable.graph import draw, flowchart, graph_svg
+from azdsl.export.readable.statements import readable
 from azdsl.ir import Program
 from azdsl.syntax import load
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from strategies import random_program
 
-from azdsl.export.latex import TEXT, latex
+from azdsl.export.readable.latex import TEXT, latex
 from azdsl.ops import OPS
 from azdsl.syntax import load
 

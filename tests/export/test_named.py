@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from strategies import BANKS, METRICS, programs, random_program, random_tasks, task_sets
 
 from azdsl.cli import main
-from azdsl.export.named import named
-from azdsl.export.roles import infer
-from azdsl.export.rounding import round_constants
-from azdsl.export.statements import TooManyRegisters, readable
+from azdsl.config.search import Registers
+from azdsl.export.readable.named import named
+from azdsl.export.readable.naming import infer
+from azdsl.export.readable.rounding import round_constants
+from azdsl.export.readable.statements import TooManyRegisters, readable
 from azdsl.interp import evaluate
 from azdsl.ir import Address, Instruction, Program
 from azdsl.ir.simplify import simplify
 from azdsl.ops import BY_NAME, Kind
-from azdsl.settings import Registers
 from azdsl.syntax import load, parse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -9,7 +9,7 @@ import pytest
 from azdsl import tasks as make
 from azdsl.api import evaluate
 from azdsl.cli import main
-from azdsl.export.pruning import prune
+from azdsl.export.readable.pruning import prune
 from azdsl.ir import liveness
 from azdsl.ir.simplify import simplify
 from azdsl.syntax import load_experiment, parse

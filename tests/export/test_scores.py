@@ -16,13 +16,13 @@ from modules import imported
 
 import azdsl
 from azdsl import tasks as make
-from azdsl.experiment import Experiment
-from azdsl.export import bundle
-from azdsl.export.model import make_spec
-from azdsl.search.draws import draw_seed
-from azdsl.settings import Range, Registers, Search
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Range, Registers, Search
+from azdsl.config.tasks import FileTask, Linear
+from azdsl.export.library import bundle
+from azdsl.export.library.model import make_spec
+from azdsl.search.islands.seeds import draw_seed
 from azdsl.syntax import load_experiment
-from azdsl.task_settings import FileTask, Linear
 from azdsl.taskset import TaskSet
 
 NUMPY_BOUND = 1e-9

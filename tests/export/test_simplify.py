@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import BANKS, METRICS, programs, random_program, random_tasks, task_sets
 
+from azdsl.config.search import Registers
 from azdsl.interp import evaluate
 from azdsl.ir import Address, Instruction, Program, liveness, remove_dead_code
-from azdsl.ir.rules import IDENTITIES
+from azdsl.ir.rewrite_rules import IDENTITIES
 from azdsl.ir.simplify import simplified, simplify
 from azdsl.ops import BY_NAME, Kind
-from azdsl.settings import Registers
 from azdsl.syntax import parse
 
 NARROW = Registers(scalars=4, vectors=3, matrices=1)

@@ -16,12 +16,12 @@ from azdsl.cli import main
 from azdsl.report import charts
 from azdsl.report.code import highlighted, shortened
 from azdsl.report.data import best_curve, main_milestones
+from azdsl.report.load_run import of_result, read_run
 from azdsl.report.page import Details, page
 from azdsl.report.plots import figure
 from azdsl.report.svg import Scale, labelled
 from azdsl.report.tensorboard import TensorBoardLogger
 from azdsl.search.evolve import run
-from azdsl.search.record import of_result, read_run
 
 VOID = {"meta", "input", "img", "br"}
 

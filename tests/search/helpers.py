@@ -11,15 +11,15 @@ from numba.core.caching import NullCache
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from azdsl.codegen.compiled import jit
-from azdsl.experiment import Experiment
+from azdsl.codegen.numba_jit import jit
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Range, Registers, Search
 from azdsl.ops import BY_NAME
-from azdsl.search import loop, stages
-from azdsl.search.canonical import make_scratch
-from azdsl.search.evaluation import full, functional_hash, hurdle
-from azdsl.search.population import LAYERS, Island, make_island, write_initial
-from azdsl.search.space import make_space
-from azdsl.settings import Range, Registers, Search
+from azdsl.search.kernel import hurdle_run, loop
+from azdsl.search.kernel.canonical import make_scratch
+from azdsl.search.kernel.evaluation import full, functional_hash, hurdle
+from azdsl.search.kernel.population import LAYERS, Island, make_island, write_initial
+from azdsl.search.kernel.space import make_space
 from azdsl.taskset import TaskSet
 
 
@@ -40,7 +40,7 @@ def fake_engine(log: int = 0) -> FakeEngine:
 
 def _on_fakes() -> Any:
     """``run_epoch`` for fake engines, its code not kept on disk: there azdsl, which does not know them, could not read it."""
-    names = vars(stages) | vars(loop)
+    names = vars(hurdle_run) | vars(loop)
     for name in ("run_stages", "measure", "settle", "run_epoch"):
         names[name] = jit(FunctionType(names[name].py_func.__code__, names, name))
         names[name]._cache = NullCache()

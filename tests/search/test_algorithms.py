@@ -10,14 +10,14 @@ import pytest
 from search.helpers import Run, demo, everything, task_set
 from search_runs import files, small
 
-from azdsl.search.algorithms import extremes
+from azdsl.config.search import ALGORITHMS, Range
 from azdsl.search.evolve import run
-from azdsl.search.migration import arrive, arriving, leaving
-from azdsl.search.population import genotype
-from azdsl.search.reinforce import BATCH, KEPT, climb, make_policy
-from azdsl.search.rng import seeded
-from azdsl.search.space import make_space
-from azdsl.settings import ALGORITHMS, Range
+from azdsl.search.islands.migration import arrive, arriving, leaving
+from azdsl.search.kernel.algorithms import extremes
+from azdsl.search.kernel.population import genotype
+from azdsl.search.kernel.reinforce import BATCH, KEPT, climb, make_policy
+from azdsl.search.kernel.rng import seeded
+from azdsl.search.kernel.space import make_space
 
 TASKS = task_set(3)
 OTHERS = ALGORITHMS[1:]

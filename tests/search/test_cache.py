@@ -2,8 +2,8 @@ from collections import OrderedDict
 
 import numpy as np
 
-from azdsl.codegen.compiled import jit
-from azdsl.search.cache import SET, WAYS, find, in_order, make_cache, put, refill
+from azdsl.codegen.numba_jit import jit
+from azdsl.search.kernel.cache import SET, WAYS, find, in_order, make_cache, put, refill
 
 
 @jit

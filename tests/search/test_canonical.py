@@ -8,16 +8,16 @@ from numba import typeof
 from search.helpers import task_set
 from strategies import random_program
 
-from azdsl.codegen.compiled import jit
-from azdsl.experiment import Experiment
+from azdsl.codegen.numba_jit import jit
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Range, Registers, Search
 from azdsl.interp.evaluate import evaluate
 from azdsl.ir import Address, Instruction, Program, cost, liveness, remove_dead_code, unpack
 from azdsl.ops import BY_NAME, Kind
-from azdsl.search import canonical
-from azdsl.search.canonical import make_scratch
-from azdsl.search.population import genotype, make_island, write_initial
-from azdsl.search.space import make_space
-from azdsl.settings import Range, Registers, Search
+from azdsl.search.kernel import canonical
+from azdsl.search.kernel.canonical import make_scratch
+from azdsl.search.kernel.population import genotype, make_island, write_initial
+from azdsl.search.kernel.space import make_space
 
 BANKS = Registers(5, 4, 3)
 METRICS = ("rmse", "accuracy", "multiclass")

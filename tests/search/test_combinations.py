@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from search_runs import OPS, files, small
 
-from azdsl.experiment import Group
+from azdsl.config.experiment import Group
+from azdsl.config.search import ALGORITHMS, IslandSettings, Range
 from azdsl.search.evolve import run
-from azdsl.settings import ALGORITHMS, IslandSettings, Range
 
 STAGES = {"hurdles": "4x2, 8", "hurdle_every": 40}
 PROXY = STAGES | {"proxy": True}

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from azdsl.search.display import Display, fitting
-from azdsl.search.progress import Snapshot, Stop
+from azdsl.search.display.progress import Snapshot, Stop
+from azdsl.search.display.terminal import Display, fitting
 from azdsl.syntax import parse
 
 PROGRAM = parse("def Setup():\n" + "  s2 = 0.1234567890123456\n" * 12 + "def Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n  s3 = s0 - s1\n")

@@ -15,12 +15,12 @@ from search_runs import files, small
 
 import azdsl
 from azdsl import tasks
-from azdsl.search.draws import draw_seed
+from azdsl.config.search import Range, SettingsError
+from azdsl.config.tasks import SklearnTask
 from azdsl.search.evolve import run
-from azdsl.search.schedule import Schedule, shares
-from azdsl.settings import Range, SettingsError
+from azdsl.search.islands.schedule import Schedule, shares
+from azdsl.search.islands.seeds import draw_seed
 from azdsl.syntax import load_experiment
-from azdsl.task_settings import SklearnTask
 from azdsl.taskset import TaskSet
 
 
@@ -44,7 +44,7 @@ def test_workers_do_not_matter(tmp_path, islands):
 
 def test_slices_do_not_matter(tmp_path, monkeypatch):
     run(small(), out=tmp_path / "a", quiet=True)
-    monkeypatch.setattr("azdsl.search.workers.SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("azdsl.search.islands.workers.SLICE_SECONDS", 0.0)
     run(small(), out=tmp_path / "b", quiet=True)
     assert files(tmp_path / "a") == files(tmp_path / "b")
 

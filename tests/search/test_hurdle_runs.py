@@ -9,14 +9,14 @@ import pytest
 from search_runs import files, small
 
 from azdsl.api import evaluate
-from azdsl.search.canonical import make_scratch
-from azdsl.search.engines import make_engines
+from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
-from azdsl.search.hurdles import STOPPED_BELOW, stage_tasks, stopped_fitness
-from azdsl.search.loop import run_epoch
-from azdsl.search.population import genotype, make_island, write_initial
-from azdsl.search.space import make_space
-from azdsl.settings import SettingsError
+from azdsl.search.kernel.canonical import make_scratch
+from azdsl.search.kernel.engines import make_engines
+from azdsl.search.kernel.hurdles import STOPPED_BELOW, stage_tasks, stopped_fitness
+from azdsl.search.kernel.loop import run_epoch
+from azdsl.search.kernel.population import genotype, make_island, write_initial
+from azdsl.search.kernel.space import make_space
 from azdsl.tasks import build
 
 SETTINGS = {"hurdles": "4x2, 8", "hurdle_every": 40, "proxy": True, "restart": 8000, "max_evals": 24_000, "epoch": 1000}

@@ -9,9 +9,11 @@ import pytest
 from search import helpers
 from search.helpers import demo, everything, restore, task_set, to_arrays
 
-from azdsl.search import proxy
-from azdsl.search.front import fittest, update
-from azdsl.search.hurdles import (
+from azdsl.config.search import Search, SettingsError, Stage
+from azdsl.search.islands import proxy
+from azdsl.search.islands.hall_of_fame import fittest, update
+from azdsl.search.islands.plan import without_stops
+from azdsl.search.kernel.hurdles import (
     SAMPLED,
     STOPPED_BELOW,
     costs,
@@ -21,8 +23,6 @@ from azdsl.search.hurdles import (
     stopped_fitness,
     would_pass,
 )
-from azdsl.search.plan import without_stops
-from azdsl.settings import Search, SettingsError, Stage
 
 TASKS = task_set(3)
 HURDLES = {"hurdles": "4, 8", "hurdle_every": 60, "hurdle_percentile": 60.0, "population": 100}

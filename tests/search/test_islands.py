@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_runs import files, small
 
+from azdsl.config.experiment import Experiment, Group
+from azdsl.config.search import IslandSettings, Range, Search, SettingsError
 from azdsl.diagnostics import SyntaxError
-from azdsl.experiment import Experiment, Group
 from azdsl.ops import BY_NAME
 from azdsl.search.evolve import run
-from azdsl.search.migration import sources
-from azdsl.search.population import genotype
-from azdsl.settings import IslandSettings, Range, Search, SettingsError
+from azdsl.search.islands.migration import sources
+from azdsl.search.kernel.population import genotype
 from azdsl.syntax import parse_experiment
 
 FUNCTIONS = "def Setup():\ndef Predict():\ndef Learn():\n"

@@ -8,15 +8,15 @@ import sys
 import pytest
 from search_runs import small
 
-from azdsl.search import rundir
+from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
-from azdsl.settings import SettingsError
+from azdsl.search.rundir import directory
 
 pytest.importorskip("fcntl")
 
 HOLD = '''
 import sys, pathlib
-from azdsl.search.rundir import locked
+from azdsl.search.rundir.directory import locked
 with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -26,20 +26,20 @@ with locked(pathlib.Path(sys.argv[1])):
 def test_a_directory_in_use(tmp_path):
     path = tmp_path / "run"
     whole = run(small(max_evals=800), out=path, quiet=True)
-    before = (path / rundir.CONFIG).read_bytes()
+    before = (path / directory.CONFIG).read_bytes()
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "held\n"
         with pytest.raises(SettingsError, match=f"in use by process {process.pid}"):
             run(small(max_evals=1600), resume=path, quiet=True)
-        assert (path / rundir.CONFIG).read_bytes() == before
+        assert (path / directory.CONFIG).read_bytes() == before
         process.kill()
         process.wait()
-    assert (path / rundir.LOCK).exists()
+    assert (path / directory.LOCK).exists()
     assert run(small(max_evals=1600), resume=path, quiet=True).evaluations > whole.evaluations
 
 
 def test_the_same_process_too(tmp_path):
-    with rundir.locked(tmp_path), pytest.raises(SettingsError, match="in use"), rundir.locked(tmp_path):
+    with directory.locked(tmp_path), pytest.raises(SettingsError, match="in use"), directory.locked(tmp_path):
         pass
-    with rundir.locked(tmp_path):
+    with directory.locked(tmp_path):
         pass

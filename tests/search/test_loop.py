@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from search.helpers import Run, demo, everything, restore, to_arrays
 
-from azdsl.codegen.compiled import jit
-from azdsl.search.fitness import upper_median
-from azdsl.search.loop import tournament
-from azdsl.search.population import adopt, best, genotype, select
-from azdsl.search.rng import seeded
+from azdsl.codegen.numba_jit import jit
+from azdsl.search.kernel.fitness import upper_median
+from azdsl.search.kernel.loop import tournament
+from azdsl.search.kernel.population import adopt, best, genotype, select
+from azdsl.search.kernel.rng import seeded
 
 
 @pytest.mark.parametrize("make", [demo, everything])

@@ -7,13 +7,13 @@ import pytest
 from search.helpers import demo, everything, task_set
 from strategies import random_program
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import MUTATIONS, Range, Registers
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import BY_NAME, OPS, Role
-from azdsl.search.mutate import mutate
-from azdsl.search.population import genotype, make_island, write_initial
-from azdsl.search.space import make_space
-from azdsl.settings import MUTATIONS, Range, Registers
+from azdsl.search.kernel.mutate import mutate
+from azdsl.search.kernel.population import genotype, make_island, write_initial
+from azdsl.search.kernel.space import make_space
 
 
 def population(experiment: Experiment):

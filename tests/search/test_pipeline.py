@@ -10,12 +10,12 @@ import pytest
 from search_runs import files, small
 
 from azdsl.search import session
-from azdsl.search.draws import order
 from azdsl.search.evolve import run
-from azdsl.search.loop import run_epoch
-from azdsl.search.migration import arrive, leaving, sources
-from azdsl.search.population import make_island, select, write_initial
-from azdsl.search.workers import make_bench, run_slices
+from azdsl.search.islands.migration import arrive, leaving, sources
+from azdsl.search.islands.seeds import order
+from azdsl.search.islands.workers import make_bench, run_slices
+from azdsl.search.kernel.loop import run_epoch
+from azdsl.search.kernel.population import make_island, select, write_initial
 
 SETTINGS = {"islands": 3, "exchange": "both", "restart": 1400, "max_evals": 8400, "epoch": 400}
 

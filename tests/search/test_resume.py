@@ -11,10 +11,11 @@ import sys
 import pytest
 from search_runs import files, small
 
-from azdsl.search import checkpoint, session
+from azdsl.config.search import SettingsError
+from azdsl.search import session
 from azdsl.search.evolve import run
-from azdsl.search.workers import interruptible
-from azdsl.settings import SettingsError
+from azdsl.search.islands.workers import interruptible
+from azdsl.search.rundir import checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 
-from azdsl.codegen.compiled import jit
-from azdsl.search.rng import below, digit, exp, log, next_word, normal, seeded, uniform
+from azdsl.codegen.numba_jit import jit
+from azdsl.search.kernel.rng import below, digit, exp, log, next_word, normal, seeded, uniform
 
 
 @jit

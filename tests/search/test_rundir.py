@@ -12,10 +12,11 @@ import pytest
 from search_runs import files, small
 
 from azdsl.cli import main
-from azdsl.search import checkpoint, rundir
+from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
-from azdsl.search.rundir import RunDirectory
-from azdsl.settings import SettingsError
+from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir import directory as rundir
+from azdsl.search.rundir.directory import RunDirectory
 
 
 def test_a_used_directory_is_refused(tmp_path):

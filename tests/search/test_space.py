@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 from search.helpers import demo, everything, task_set
 
-from azdsl.experiment import Experiment
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import MUTATIONS, Range, Registers, Search, SettingsError
 from azdsl.ir import Address, Instruction, Program, cost
 from azdsl.ops import BY_NAME, OPS, Kind
-from azdsl.search.space import BASELINE, make_space
-from azdsl.settings import MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.search.kernel.space import BASELINE, make_space
 
 S = [Address(Kind.SCALAR, i) for i in range(10)]
 ADD = Instruction(BY_NAME["scalar_add"], (S[1], S[6]), S[2])

@@ -7,9 +7,9 @@ from search.helpers import demo, task_set, to_arrays
 from search_runs import small
 
 from azdsl.search.evolve import run
-from azdsl.search.population import make_island, write_initial
-from azdsl.search.space import make_space
-from azdsl.search.workers import make_bench, run_slices
+from azdsl.search.islands.workers import make_bench, run_slices
+from azdsl.search.kernel.population import make_island, write_initial
+from azdsl.search.kernel.space import make_space
 
 
 def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import programs, random_program
 
-from azdsl.experiment import EVOLVABLE, Experiment, Group
+from azdsl.config.experiment import EVOLVABLE, Experiment, Group
+from azdsl.config.search import MUTATIONS, IslandSettings, Range, Registers, Search
+from azdsl.config.tasks import TASKS, Task
 from azdsl.ir import FUNCTIONS, Address, Instruction, Program
 from azdsl.ops import OPS, Op, Role
-from azdsl.settings import MUTATIONS, IslandSettings, Range, Registers, Search
 from azdsl.syntax import format_source, parse, parse_experiment
-from azdsl.task_settings import TASKS, Task
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from azdsl.settings import SettingsError
-from azdsl.task_settings import BUNDLED, SklearnTask
+from azdsl.config.search import SettingsError
+from azdsl.config.tasks import BUNDLED, SklearnTask
 from azdsl.tasks import TaskError, build, describe
 
 SHAPES = {"diabetes": (10, 0), "breast_cancer": (30, 0), "digits": (64, 10), "iris": (4, 3), "wine": (13, 3)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from azdsl.settings import SettingsError
-from azdsl.task_settings import Affine, Linear, Task, TwoLayer
+from azdsl.config.search import SettingsError
+from azdsl.config.tasks import Affine, Linear, Task, TwoLayer
 from azdsl.tasks import DEFAULT_TASK, TaskError, build, describe
 
 KINDS = [Linear, Affine, TwoLayer]

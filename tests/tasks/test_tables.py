@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from azdsl.settings import SettingsError
-from azdsl.task_settings import FileTask
+from azdsl.config.search import SettingsError
+from azdsl.config.tasks import FileTask
 from azdsl.tasks import TaskError, build, describe
-from azdsl.tasks.rows import deal
+from azdsl.tasks.table_splits import deal
 from azdsl.tasks.tables import read
 
 ROLES = ["search", "select", "test"]

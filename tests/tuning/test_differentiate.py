@@ -10,7 +10,7 @@ import pytest
 from strategies import METRICS, random_program, random_tasks
 from tuning.losses import constant, constant_places, finite_differences, loss_and_slope, with_constant
 
-from azdsl.codegen.slope import Slopes
+from azdsl.codegen.loss_gradient import Slopes
 from azdsl.ir import Program, remove_dead_code
 from azdsl.ops import OPS, Kind, Op, Role
 from azdsl.syntax import parse

@@ -13,10 +13,10 @@ from learners import LINEAR
 
 import azdsl
 from azdsl.cli import main
+from azdsl.config.search import SettingsError
 from azdsl.ir import Program
-from azdsl.settings import SettingsError
 from azdsl.syntax import parse
-from azdsl.syntax.literals import literals, with_values
+from azdsl.syntax.source_edit import literals, with_values
 from azdsl.tuning.constants import start, tunables, with_point
 from azdsl.tuning.search import Trials, gradient_search, local_search, random_search
 
@@ -143,7 +143,7 @@ def test_a_learning_rate_is_found(tmp_path: Path, method: str):
 def test_scores_are_those_of_the_text():
     tuned = azdsl.tune(azdsl.parse(LINEAR), method="random", evals=20, features=2, test_tasks=3)
     from azdsl import tasks as make
-    from azdsl.task_settings import Linear
+    from azdsl.config.tasks import Linear
 
     held_out = make.build(Linear(features=2, test_tasks=3), 0, "test")
     again = azdsl.evaluate(azdsl.parse(tuned.text), held_out, backend="vm")

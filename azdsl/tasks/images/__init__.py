@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from azdsl.task_settings import ImageTask
+from azdsl.config.tasks import ImageTask
 from azdsl.tasks.images import arrays, cifar, idx
 from azdsl.tasks.images.sets import ImageSet, Pictures, Source
 from azdsl.taskset import TaskError

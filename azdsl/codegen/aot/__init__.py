@@ -1,0 +1,1 @@
+"""Ahead-of-time compilation: standalone models that need nothing of azdsl."""

@@ -1,0 +1,89 @@
+"""Programs compiled ahead of time: object code, assembly and LLVM IR of standalone models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from azdsl.codegen.aot.frames import Spec
+from azdsl.codegen.aot.standalone import Code, Writer
+from azdsl.codegen.emitter import LIBRARY, library_symbol
+from azdsl.codegen.target import Host, Loaded, _target_machine, load_object, optimize, processor, processor_names
+
+__all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "processor_names"]
+
+_LEVEL = 2
+
+SHORT = 24
+"""In modules of at most this many instructions loops are unrolled, and training and predicting each have their
+own code: beyond, compiling takes too long."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Models, optimised for one processor, as LLVM bitcode in which C library functions have their own names."""
+
+    bitcode: bytes
+    machine: Host
+
+    @property
+    def llvm(self) -> str:
+        """The LLVM IR as text."""
+        return str(self._parsed())
+
+    def object_code(self) -> bytes:
+        """The object file."""
+        code: bytes = _target_machine(_LEVEL, self.machine).emit_object(self._parsed())
+        return code
+
+    def assembly(self) -> str:
+        """The assembly text."""
+        text: str = _target_machine(_LEVEL, self.machine).emit_assembly(self._parsed())
+        return text
+
+    def _parsed(self) -> Any:
+        """A module of its own for each use: making code changes it."""
+        return llvm.parse_bitcode(self.bitcode)
+
+
+def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
+    """Compile models into one module. ``cpu`` is one of ``processor_names()``, else ``ValueError``."""
+    machine = processor(cpu)
+    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
+    _give_real_names(parsed)
+    return Compiled(parsed.as_bitcode(), machine)
+
+
+def load_model(spec: Spec, version: str) -> Loaded:
+    """Compile one model for this machine and load it into this process."""
+    machine = processor("native")
+    parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine, _short([spec]))
+    return load_object(generator.emit_object(parsed))
+
+
+def _short(specs: Sequence[Spec]) -> bool:
+    """Whether the models are short enough for code that takes long to compile."""
+    return sum(len(spec.program) for spec in specs) <= SHORT
+
+
+def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
+    module = ir.Module("azdsl")
+    for spec in specs:
+        Writer(module, spec, machine.vector_bytes, version, long=not _short(specs)).write()
+    return module
+
+
+def _give_real_names(module: llvm.ModuleRef) -> None:
+    """Call C library functions by their names, after optimisation: LLVM never knew them, so it has folded none.
+
+    What is left to it, code generation, must not know them either: they are no built-ins.
+    """
+    names = {library_symbol(name): name for name in LIBRARY}
+    for function in module.functions:
+        if function.name in names:
+            function.name = names[function.name]
+            function.add_function_attribute("nobuiltin")

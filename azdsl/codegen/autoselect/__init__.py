@@ -1,0 +1,1 @@
+"""The choice of the faster backend for each program, and its measurements."""

@@ -1,0 +1,168 @@
+"""How a program's validation loss changes with its constants, compiled: a derivative run through the evaluation.
+
+The loss is smooth where the fitness is not: the mean squared error of a regression, the mean cross-entropy of
+a classification. Training and its early stops are those of ``protocol``; only the validation differs. float64.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from azdsl.codegen.activations import sigmoid, softmax
+from azdsl.codegen.autoselect.choice import jit_lanes
+from azdsl.codegen.blocks import lay_out
+from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
+from azdsl.codegen.jit import Inline, registers
+from azdsl.codegen.memory import aligned
+from azdsl.codegen.protocol import FIELDS, Evaluation, Field, Scheme, Visit
+from azdsl.codegen.target import compile_object, load_object
+from azdsl.ir import PREDICTION, PREDICTIONS, Address, Program, live_exits
+from azdsl.taskset import TaskSet
+
+_PRESETS, _RESULTS = FIELDS, FIELDS + 1
+"""Fields behind the usual ones: the presets float64[P], and loss and slope float64[2, W], written."""
+
+_LEVEL = 2
+
+
+class _Derived(Inline):
+    """A derivative as a backend: some registers are preset, and the squash is differentiated too."""
+
+    def __init__(self, program: Program, scheme: Scheme, presets: Sequence[Address], change: Address) -> None:
+        super().__init__(program, scheme.metric == "multiclass")
+        self.scheme, self.presets, self.change = scheme, presets, change
+        self.exits = live_exits(program, self.multiclass, frozenset({change}))
+
+    def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
+        """Make registers, zero but for the presets."""
+        super().begin(e, arguments, visit)
+        self._make(self.change)
+        table = e.read(arguments, _PRESETS, POINTER)
+        for at, address in enumerate(self.presets):
+            self._make(address)
+            e.store(e.splat(e.read(table, at, F64)), self.slots[address])
+
+    def _make(self, address: Address) -> None:
+        """Room for a register that the program may not name."""
+        if address not in self.slots:
+            slot, count = self.e.array(address.kind.size(self.e.features)), address.kind.size(self.e.features)
+            self.e.each(count, lambda i: self.e.store(self.e.constant(0.0), slot, i))
+            self.slots[address] = slot
+
+    def learning(self, x: Value, y: Value) -> None:
+        """Before Learn the evaluation has squashed the prediction; so its change is, here."""
+        super().learning(x, y)
+        e, b, change = self.e, self.e.builder, self.slots[self.change]
+        if self.scheme.metric == "accuracy":
+            p = e.load(self.slots[PREDICTION])
+            steepness = b.fmul(p, b.fsub(e.constant(1.0), p))
+            e.store(b.fmul(steepness, e.load(change)), change)
+        elif self.scheme.metric == "multiclass":
+            classes = range(self.scheme.classes)
+            shares = [e.load(self.slots[PREDICTIONS], i) for i in classes]
+            changes = [e.load(change, i) for i in classes]
+            mean = _sum(e, [b.fmul(p, d) for p, d in zip(shares, changes, strict=True)])
+            for i, (p, d) in enumerate(zip(shares, changes, strict=True)):
+                e.store(b.fmul(p, b.fsub(d, mean)), change, i)
+
+
+class _Slope(Evaluation):
+    """An evaluation whose last validation writes loss and slope instead of a fitness."""
+
+    backend: _Derived
+
+    def _validate(self) -> None:
+        e, b = self.e, self.builder
+        totals = [e.variable(e.type), e.variable(e.type)]
+        for total in totals:
+            b.store(e.constant(0.0), total)
+        with e.repeat(lambda: self._field(Field.M)) as (at, _):
+            self._predict(Field.VALID_X, at())
+            for total, term in zip(totals, self._terms(e.load(self._place_of(Field.VALID_Y, at(), 1))), strict=True):
+                b.store(b.fadd(b.load(total, typ=e.type), term), total)
+        with b.if_then(b.load(self.last, typ=ir.IntType(1))):
+            active = e.mask(b.load(self.active, typ=ir.IntType(e.lanes)))
+            results = e.read(self.arguments, _RESULTS, POINTER)
+            examples = e.splat(b.uitofp(self._field(Field.M), F64))
+            for row, total in enumerate(totals):
+                mean = b.fdiv(b.load(total, typ=e.type), examples)
+                b.store(b.select(active, mean, e.constant(float("nan"))), e.element_pointer(results, row), align=8)
+
+    def _terms(self, y: Value) -> tuple[Value, Value]:
+        """One example's loss and slope."""
+        e, b, slots = self.e, self.builder, self.backend.slots
+        change = slots[self.backend.change]
+        one = e.constant(1.0)
+        if self.scheme.metric == "multiclass":
+            shares = softmax(e, [e.load(slots[PREDICTIONS], i) for i in range(self.scheme.classes)])
+            hot = [
+                b.select(b.fcmp_ordered("==", y, e.constant(float(i))), one, e.constant(0.0)) for i in range(len(shares))
+            ]
+            right = _sum(e, [b.fmul(p, h) for p, h in zip(shares, hot, strict=True)])
+            slopes = [b.fmul(b.fsub(p, h), e.load(change, i)) for i, (p, h) in enumerate(zip(shares, hot, strict=True))]
+            return b.fneg(e.library("log", right)), _sum(e, slopes)
+        prediction, d = e.load(slots[PREDICTION]), e.load(change)
+        if self.scheme.metric == "rmse":
+            error = b.fsub(prediction, y)
+            return b.fmul(error, error), b.fmul(b.fmul(e.constant(2.0), error), d)
+        # log(1 + exp(s)) - y s, written so that no exponential overflows
+        size = e.intrinsic("fabs", prediction)
+        positive = b.fmul(e.constant(0.5), b.fadd(prediction, size))
+        rest = e.library("log", b.fadd(one, e.library("exp", b.fneg(size))))
+        loss = b.fsub(b.fadd(positive, rest), b.fmul(y, prediction))
+        return loss, b.fmul(b.fsub(sigmoid(e, prediction), y), d)
+
+
+def _sum(e: Emitter, terms: Sequence[Value]) -> Value:
+    total = terms[0]
+    for term in terms[1:]:
+        total = e.builder.fadd(total, term)
+    return total
+
+
+class Slopes:
+    """Loss and slope of a derivative on tasks: machine code made once, for any values of the presets.
+
+    ``presets`` are the scalar registers that hold given numbers before Setup, ``change`` is the register with the
+    prediction's change.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        presets: Sequence[Address],
+        change: Address,
+        tasks: TaskSet,
+        *,
+        seed: int = 0,
+        max_abs_error: float = 100.0,
+    ) -> None:
+        lanes = jit_lanes(tasks.tasks, 64)
+        scheme = Scheme(tasks.features, lanes, tasks.metric, tasks.classes)
+        module = ir.Module("slope")
+        _Slope(module, "slope", scheme, _Derived(program, scheme, presets, change))
+        self._code = load_object(compile_object(module, _LEVEL))
+        settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error}
+        self._blocks = [lay_out(tasks, first, lanes, **settings) for first in range(0, tasks.tasks, lanes)]
+        size = sum(address.kind.size(tasks.features) for address in registers(program, tasks.multiclass))
+        self._memory = aligned(size * lanes, np.float64)
+        self._lanes, self._tasks = lanes, tasks.tasks
+
+    def __call__(self, presets: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Loss and slope, float64[T] each; NaN for a task whose training stopped before its last validation."""
+        values = np.array(presets, np.float64)
+        results = np.full((len(self._blocks), 2, self._lanes), np.nan)
+        unused = np.zeros(self._lanes)
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("slope"))
+        for block, result in zip(self._blocks, results, strict=True):
+            arguments = np.concatenate([block.arguments, [values.ctypes.data, result.ctypes.data]])
+            arguments[Field.MEMORY], arguments[Field.FITNESS] = self._memory.ctypes.data, unused.ctypes.data
+            function(arguments.ctypes.data)
+        together = np.concatenate(list(results), axis=1)[:, : self._tasks]
+        return together[0], together[1]

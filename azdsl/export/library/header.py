@@ -1,0 +1,99 @@
+"""The C header of a compiled library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from azdsl.codegen.aot.models import Spec
+from azdsl.export.library.errors import ExportError
+
+_LONGEST = 48
+_OUTPUTS = {
+    "rmse": "the prediction",
+    "accuracy": "the probability of class 1",
+    "multiclass": "the probability of each class",
+}
+_LABELS = {"rmse": "any number", "accuracy": "0 or 1", "multiclass": "a class number from 0"}
+
+CODES = """\
+/* What the functions return. */
+enum {
+  AZ_OK = 0,         /* done */
+  AZ_STOPPED = 1,    /* training stopped: a prediction was NaN or too far off (that example is not learned) */
+  AZ_NOT_FINITE = 2, /* features or labels hold a NaN or an infinity; nothing was changed */
+  AZ_BAD_LABEL = 3,  /* a label is no class number; nothing was changed */
+  AZ_NULL = 4        /* a pointer is null; nothing was changed */
+};
+"""
+
+_FUNCTIONS = """\
+/* {features} features, {outputs_text}; metric {metric}, float{precision}{trained}.
+   Labels are {labels}. X is {features} numbers a row, row after row; out {outputs} a row.
+   Arrays must not overlap. A model is used by one thread at a time; different models share nothing. */
+typedef struct {p}model {p}model;
+
+{p}model *{p}create(void);            /* a new model, NULL without memory; {initial} */
+void {p}free({p}model *model);        /* of {p}create; NULL does nothing */
+size_t {p}size(void);                 /* bytes of a model, for memory of your own (aligned to 16 bytes), */
+int {p}init(void *memory);            /* which this makes a model; a model may be copied as bytes */
+int {p}setup({p}model *model, uint64_t seed); /* forget everything, run Setup */
+int {p}learn_one({p}model *model, const double *x, double y); /* one training step: Predict, then Learn */
+int {p}predict_one({p}model *model, const double *x, double *out);
+int {p}fit({p}model *model, const double *X, const double *y, size_t n); /* setup with the same seed, then learn n rows */
+int {p}partial_fit({p}model *model, const double *X, const double *y, size_t n); /* learn n more rows */
+int {p}predict({p}model *model, const double *X, size_t n, double *out);
+int {p}finite(const double *values, size_t count); /* 1 if there is no NaN and no infinity */
+int {p}features(void);
+int {p}outputs(void);
+int {p}metric(void);                  /* 0 rmse, 1 accuracy, 2 multiclass */
+int {p}precision(void);               /* 64 or 32: bits of the numbers that the program computes with */
+int {p}trained(void);                 /* 1 if new models know what was learned at compile time */
+const char *{p}version(void);
+"""
+
+
+def check_prefix(prefix: str) -> str:
+    """``prefix`` if C functions may start with it and an underscore. Raises ``ExportError``."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix, re.ASCII) or len(prefix) > _LONGEST:
+        raise ExportError(f"{prefix!r} is no C identifier of at most {_LONGEST} letters, digits and underscores: choose another --prefix")
+    return prefix
+
+
+def default_prefix(stem: str) -> str:
+    """``az_`` and a file's stem, as a C identifier."""
+    return ("az_" + re.sub(r"[^A-Za-z0-9_]", "_", stem))[:_LONGEST]
+
+
+def comment(text: str) -> str:
+    """Text that cannot end a C comment, nor hide a line's end."""
+    plain = "".join(c if c == "\n" or c.isprintable() else "?" for c in text)
+    plain = plain.replace("\\", "/").replace("*/", "* /").replace("/*", "/ *")
+    return re.sub(r"\?(?=\?)", "? ", plain)  # no trigraph: ??/ is a backslash
+
+
+def header(specs: Sequence[Spec], version: str) -> str:
+    """The header of a library of these models."""
+    guard = f"{specs[0].prefix.rstrip('_')}_H".upper()
+    program = comment(str(specs[0].source))
+    body = "\n".join(_functions(spec) for spec in specs)
+    return (
+        f"/* Made by azdsl {version} from this program:\n\n{program}*/\n"
+        f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
+        f'#ifdef __cplusplus\nextern "C" {{\n#endif\n\n#ifndef AZ_CODES\n#define AZ_CODES\n{CODES}#endif\n\n'
+        f"{body}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
+    )
+
+
+def _functions(spec: Spec) -> str:
+    return _FUNCTIONS.format(
+        p=spec.prefix,
+        features=spec.features,
+        outputs=spec.outputs,
+        outputs_text=f"predicts {_OUTPUTS[spec.metric]}",
+        metric=spec.metric,
+        precision=spec.precision,
+        trained=", trained" if spec.image else "",
+        labels=_LABELS[spec.metric] + (f" to {spec.classes - 1}" if spec.multiclass else ""),
+        initial="knows what was learned when this was compiled" if spec.image else f"after Setup with seed {spec.seed}",
+    )

@@ -1,0 +1,39 @@
+"""The Python module that goes beside a shared library: standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from azdsl.codegen.aot.models import Spec
+
+_BEGIN = "# --- facts\n"
+_END = "# --- end of facts\n"
+
+
+def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
+    """The module's text. ``library`` is the shared library's file name, beside which it will stand."""
+    template = (files("azdsl.export.library") / "model_template.py.in").read_text(encoding="utf-8")
+    before, _, rest = template.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    facts = {spec.features: _facts(spec) for spec in specs}
+    lines = ",\n".join(f"    {features}: {fact!r}" for features, fact in facts.items())
+    text = f"VERSION = {version!a}\nLIBRARY = {library!a}\nPROGRAM = {str(specs[0].source)!a}\nMODELS = {{\n{lines},\n}}\n"
+    return before + text + after
+
+
+def _facts(spec: Spec) -> dict[str, object]:
+    """What the module must know of a model; registers as (byte offset, numbers per row, rows)."""
+    rank = "svm".index
+    shapes = {
+        str(address): (at, [spec.features] * rank(address.kind.value)) for address, at in spec.places.items()
+    }
+    return {
+        "prefix": spec.prefix,
+        "metric": spec.metric,
+        "outputs": spec.outputs,
+        "precision": spec.precision,
+        "state": spec.state_bytes,
+        "limit": spec.max_abs_error,
+        "registers": shapes,
+    }

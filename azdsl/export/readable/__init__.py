@@ -1,0 +1,1 @@
+"""Programs as a person reads them: named, NumPy, LaTeX, graphs and explanations."""

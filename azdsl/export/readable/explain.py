@@ -1,0 +1,102 @@
+"""What each line of a program does, in words, and what the program is without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from azdsl.export.readable.named import lines_of
+from azdsl.export.readable.statements import Apply, Expression, Readable, Ref, Statement, readable, variables
+from azdsl.ir import FUNCTIONS, Program
+from azdsl.ir.linearize import Sort, to_program
+
+Scores = Sequence[Sequence[float]]
+Evaluate = Callable[[Sequence[Program]], Scores]
+"""Fitness of each of several programs [P] on each of the same tasks [T], over all seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A line: its function, text, role and its reason (None where there is none), what it does, and its worth.
+
+    ``cost`` is how much fitness is lost without it, on average; ``error`` the standard error of that.
+    """
+
+    function: str
+    text: str
+    role: str | None
+    reason: str | None
+    words: str
+    cost: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A program's lines, and its fitness with all of them."""
+
+    lines: tuple[Explained, ...]
+    fitness: float
+
+
+def explain(program: Program, evaluate: Evaluate, multiclass: bool = False) -> Explanation:
+    """Explain the simplest form of ``program``, line by line. Raises ``TooManyRegisters``.
+
+    Without a line its variable keeps what it held: zero, or for what is carried over, the value before.
+    A line that draws takes its draw along, so those after it draw other numbers.
+    """
+    form = readable(program, multiclass)
+    lines = lines_of(form)
+    complete = to_program(form.form.listing, share=False) or form.form.program
+    scores = evaluate([complete, *(without(complete, statement.line) for _, statement, _ in lines)])
+    explained = []
+    for (function, statement, text), reduced in zip(lines, scores[1:], strict=True):
+        cost, error = _difference(scores[0], reduced)
+        role = form.roles.get(statement.target)
+        reason = role.reason if role else None
+        words = describe(statement, form)
+        explained.append(Explained(FUNCTIONS[function], text, role.name if role else None, reason, words, cost, error))
+    return Explanation(tuple(explained), sum(scores[0]) / len(scores[0]))
+
+
+def without(program: Program, at: int) -> Program:
+    """The program without instruction ``at``, counted over all functions."""
+    blocks = []
+    for block in program.functions:
+        blocks.append((*block[:at], *block[at + 1 :]) if 0 <= at < len(block) else block)
+        at -= len(block)
+    return Program(*blocks)
+
+
+def _difference(full: Sequence[float], reduced: Sequence[float]) -> tuple[float, float]:
+    """Mean of what is lost over tasks, and its standard error."""
+    lost = [a - b for a, b in zip(full, reduced, strict=True)]
+    mean = sum(lost) / len(lost)
+    spread = math.sqrt(sum((x - mean) ** 2 for x in lost) / max(len(lost) - 1, 1))
+    return mean, spread / math.sqrt(len(lost))
+
+
+def describe(statement: Statement, form: Readable) -> str:
+    """What a line does: the value's meaning where it is known, else the op's, and what becomes of it."""
+    name, expression = form.names[statement.target], statement.expression
+    role = form.roles.get(statement.target)
+    carried = statement.target.sort is Sort.STATE
+    if isinstance(expression, Ref):
+        return f"Copies {form.names[expression.variable]}."
+    op = _sentence(expression)
+    if statement.target.sort is Sort.PREDICTION:
+        return f"Computes the prediction. {op}"
+    if carried and statement.target in variables(expression):
+        return f"Updates {name}. {op}"
+    if carried:
+        return f"Sets {name}. {op}"
+    if role is None:
+        return op
+    reason = f"{role.reason[0].upper()}{role.reason[1:]}."
+    return reason if role.kept or statement.op.name == "const" else f"{reason} {op}"
+
+
+def _sentence(expression: Expression) -> str:
+    """The outermost op's documentation."""
+    return expression.op.doc.splitlines()[0] if isinstance(expression, Apply) else "A constant."

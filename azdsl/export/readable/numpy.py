@@ -1,0 +1,208 @@
+"""A program as one readable Python file on NumPy alone: ``Model().fit(X, y).predict(X)``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from textwrap import indent
+from typing import Literal as OneOf
+
+from azdsl.export.readable.numpy_parts import DRAWS, FIT, HELPERS, SQUASH
+from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
+from azdsl.ir import Program
+from azdsl.ir.linearize import Sort, Variable
+from azdsl.ops import OPS, Kind, Op
+
+Metric = OneOf["rmse", "accuracy", "multiclass"]
+
+_ENTRYWISE = {
+    "add": "{a} + {b}",
+    "subtract": "{a} - {b}",
+    "multiply": "{a} * {b}",
+    "divide": "{a} / {b}",
+    "abs": "np.abs({a})",
+}
+_SHAPED = {"scalar": "()", "vector": "n", "matrix": "(n, n)"}
+
+TEXT: dict[str, str] = {
+    **{f"{kind.word}_{name}": text for kind in Kind for name, text in _ENTRYWISE.items()},
+    **{f"{kind.word}_reciprocal": "1.0 / {a}" for kind in Kind},
+    **{name: f"np.{name}({{a}})" for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")},
+    **{f"{k}_{name}": f"{name}({{a}}, {{b}})" for k in ("scalar", "vector") for name in ("minimum", "maximum")},
+    **{f"matrix_{name}": f"matrix_{name}({{a}}, {{b}})" for name in ("minimum", "maximum")},
+    **{
+        f"{kind}_uniform": f"self.draws.uniform({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})"
+        for kind, shape in _SHAPED.items()
+    },
+    **{
+        f"{kind}_gaussian": f"self.draws.gaussian({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})"
+        for kind, shape in _SHAPED.items()
+    },
+    "scalar_heaviside": "np.where({a} >= 0, 1.0, 0.0)[()]",
+    "vector_heaviside": "np.where({a} > 0, 1.0, 0.0)",
+    "matrix_heaviside": "np.where({a} > 0, 1.0, 0.0)",
+    "vector_scale": "{a} * {b}",
+    "matrix_scale": "{a} * {b}",
+    "vector_broadcast": "np.full(n, {a})",
+    "column_broadcast": "np.tile({a}, (n, 1)).T",
+    "row_broadcast": "np.tile({a}, (n, 1))",
+    "dot": "np.dot({a}, {b})",
+    "outer": "np.outer({a}, {b})",
+    "matvec": "np.dot({a}, {b})",
+    "matmul": "np.dot({a}, {b})",
+    "transpose": "np.transpose({a})",
+    "vector_norm": "norm({a})",
+    "matrix_norm": "norm({a})",
+    "column_norm": "norm({a}, axis=0)",
+    "row_norm": "norm({a}, axis=1)",
+    "vector_mean": "np.mean({a})",
+    "matrix_mean": "np.mean({a})",
+    "row_mean": "np.mean({a}, axis=1)",
+    "vector_std": "std({a})",
+    "matrix_std": "std({a})",
+    "row_std": "std({a}, axis=1)",
+    "const": "np.float64({c0})",
+    "vector_set": "with_entry({old}, {c1}, {c0})",
+    "matrix_set": "with_entry({old}, {c2}, {c0}, {c1})",
+}
+"""The NumPy text of every op."""
+
+if TEXT.keys() != {op.name for op in OPS if op.output}:
+    raise AssertionError(f"NumPy text and op table differ: {TEXT.keys() ^ {op.name for op in OPS if op.output}}")
+
+_LEVELS = {" + ": 1, " - ": 1, " * ": 2, " / ": 2}
+_ATOM = 3
+
+
+def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_abs_error: float = 100.0) -> str:
+    """The text of a Python module with the class ``Model``.
+
+    Training takes the examples once, in order, as an evaluation does, and draws what task 0 of it draws.
+    Predictions equal the interpreter's bit for bit where a program neither sums (products of vectors and
+    matrices, norms, means, deviations, for which NumPy has its own order) nor calls a transcendental
+    function or draws normal numbers (whose last bits are NumPy's own); else each such step has a relative error
+    of F · 2⁻⁵² at most in proportion to its terms, and what training makes of it. Raises ``TooManyRegisters``.
+    """
+    form = readable(program, multiclass=metric == "multiclass")
+    writer = _Writer(form)
+    setup, predict, learn = (list(writer.function(number)) for number in range(3))
+    body = "\n".join((*setup, *predict, *learn))
+    random = "self.draws." in body
+    helpers = [text for name, text in HELPERS.items() if f"{name}(" in body.replace(f"matrix_{name}(", "")]
+    if metric != "rmse":
+        helpers.append(SQUASH[metric].helper)
+    limit = repr(float(max_abs_error)) if math.isfinite(max_abs_error) else 'float("inf")'
+    drawn = f", seed={seed}" if random else ""
+    parts = [_HEAD, *helpers, *([DRAWS] if random else []), _CLASS.format(limit=limit, seed=drawn)]
+    parts[-1] += "        self.draws = Draws(seed)\n" if random else ""
+    methods = [
+        ("setup(self, n)", "Before the first example; n is the number of features.", writer.start() + setup, setup),
+        ("predict_one(self, features)", "What the features of one example say.", predict, predict),
+        (f"learn_one(self, features, {writer.label})", "Learn from one example, after predicting it.", learn, learn),
+    ]
+    for signature, doc, lines, _ in methods:
+        sized = (
+            ["n = len(features)"] if not signature.startswith("setup") and any(_sized(line) for line in lines) else []
+        )
+        text = "\n".join([f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in (*sized, *lines))])
+        parts[-1] += "\n" + indent(text, "    ") + "\n"
+    chosen = SQUASH[metric]
+    parts[-1] += FIT.format(
+        squash=chosen.squash,
+        close=chosen.close,
+        learn=chosen.learn,
+        classes=chosen.classes,
+        answer=chosen.answer,
+        prediction=writer.prediction,
+    )
+    return "\n\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+_HEAD = '''"""A learning algorithm, written by azdsl. Usage: Model().fit(X, y).predict(X).
+
+It equals the program bit for bit but for sums (which NumPy adds in its own order) and the functions sin to
+log (whose last bits are NumPy's own).
+"""
+
+import numpy as np
+'''
+
+_CLASS = '''class Model:
+    """Learns from examples one by one; X is [N, F], y is [N]."""
+
+    def __init__(self, max_abs_error={limit}{seed}):
+        self.max_abs_error = max_abs_error
+        self.visit = 0
+'''
+
+
+def _sized(line: str) -> bool:
+    """Whether a line needs the number of features."""
+    return any(text in line for text in ("np.full(n", "(n, 1)", ", n)", ", (n, n))"))
+
+
+class _Writer:
+    def __init__(self, form: Readable) -> None:
+        self.form = form
+        self.label = "labels" if form.multiclass else "label"
+        self.prediction = "self.predictions" if form.multiclass else "self.prediction"
+        self.draw = 0
+
+    def start(self) -> list[str]:
+        """Lines that set to zero what is read before it is written."""
+        before = [v for v in self.form.lasting if v.sort in (Sort.STATE, Sort.ZERO)]
+        known = {s.target for s in self.form.functions[0] if not s.op.updates}
+        first = [f"{self.prediction} = {'np.zeros(n)' if self.form.multiclass else 'np.float64(0.0)'}"]
+        zero = {Kind.SCALAR: "np.float64(0.0)", Kind.VECTOR: "np.zeros(n)", Kind.MATRIX: "np.zeros((n, n))"}
+        waiting = {s.target for s in sum(self.form.functions, ()) if s.op.updates and s.target.sort is not Sort.LOCAL}
+        rest = [
+            v
+            for v in (*before, *(w for w in sorted(waiting, key=self.name) if w not in before))
+            if v not in known and v.address is None
+        ]
+        return first + [f"{self.name(v)} = {zero[v.kind]}" for v in rest]
+
+    def function(self, number: int) -> Iterator[str]:
+        """The lines of one function, each with the reason for its name the first time."""
+        told: set[Variable] = {s.target for earlier in self.form.functions[:number] for s in earlier}
+        for statement in self.form.functions[number]:
+            reason = self.form.roles.get(statement.target)
+            comment = f"  # {reason.reason}" if reason and statement.target not in told else ""
+            told.add(statement.target)
+            yield f"{self.name(statement.target)} = {self._right(statement)}{comment}"
+
+    def name(self, variable: Variable) -> str:
+        """A variable as Python writes it: what outlives a function is an attribute."""
+        name = self.form.names[variable]
+        return name if variable.sort in (Sort.LOCAL, Sort.GIVEN) else f"self.{name}"
+
+    def _right(self, statement: Statement) -> str:
+        expression = statement.expression
+        old = self.name(statement.target)
+        if isinstance(expression, Ref):
+            return self.name(expression.variable)
+        return self._write(expression, old)[0]
+
+    def _write(self, expression: Expression, old: str = "") -> tuple[str, int]:
+        match expression:
+            case Ref(variable=variable):
+                return self.name(variable), _ATOM
+            case Literal(value=value):
+                return repr(value), _ATOM
+            case Apply(op=op, operands=operands, constants=constants):
+                slots = {f"c{n}": repr(c) for n, c in enumerate(constants)}
+                slots |= {"old": old, "draw": str(self.draw)}
+                self.draw += op.random
+                level, text = _level(op), TEXT[op.name]
+                for slot, operand in zip("ab", operands, strict=False):
+                    inner, strength = self._write(operand)
+                    tight = level and strength < level + (slot == "b" or text.startswith("1.0"))
+                    slots[slot] = f"({inner})" if tight else inner
+                return text.format(**slots), level or _ATOM
+        raise AssertionError(f"not an expression: {expression!r}")
+
+
+def _level(op: Op) -> int:
+    """How strongly the op's text binds; 0 for a call."""
+    text = TEXT[op.name]
+    return next((level for sign, level in _LEVELS.items() if sign in text and "(" not in text), 0)

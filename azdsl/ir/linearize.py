@@ -1,0 +1,304 @@
+"""A graph of values as three lists of lines on variables, and those as a program.
+
+A state's variable is written in place where nothing needs its old value any more; elsewhere at the end of
+the function, as a copy.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from azdsl.ir.passes import FIXED, MULTICLASS_FIXED
+from azdsl.ir.program import Address, Instruction, Program
+from azdsl.ir.value_graph import CONST, LEARN, PREDICT, SETUP, Graph, Value
+from azdsl.limits import MAX_REGISTERS
+from azdsl.ops import BY_NAME, Kind, Op
+
+FUNCTION_NUMBERS = (SETUP, PREDICT, LEARN)
+COPY = {kind: BY_NAME[f"{kind.word}_maximum"] for kind in Kind}
+"""maximum(x, x) is x, bit for bit: the op that copies."""
+
+
+class Sort(enum.Enum):
+    """What a variable is for."""
+
+    GIVEN = "written by the evaluation before each function"
+    PREDICTION = "the prediction"
+    ZERO = "never written, and so zero"
+    STATE = "carried from example to example"
+    INVARIANT = "set once, in Setup"
+    SHARED = "written by Predict for Learn"
+    LOCAL = "within one function"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable: ``key`` tells those of one kind and sort apart. ``address`` is its register, where that is fixed."""
+
+    kind: Kind
+    sort: Sort
+    key: int = 0
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An op on variables. ``value`` is what it computes; None for a copy."""
+
+    op: Op
+    inputs: tuple[Variable, ...]
+    output: Variable
+    constants: tuple[float, ...] = ()
+    value: Value | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the line only copies."""
+        return self.value is None
+
+
+Lines = tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Setup, Predict and Learn as lines; each variable but states and the prediction is written once."""
+
+    functions: tuple[Lines, Lines, Lines]
+    multiclass: bool
+
+    @property
+    def lines(self) -> Iterator[tuple[int, Line]]:
+        """All lines with their function's number."""
+        return ((number, line) for number, lines in enumerate(self.functions) for line in lines)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.functions))
+
+
+def unroll(graph: Graph) -> Listing:
+    """The lines that compute ``graph``."""
+    scheduler = _Scheduler(graph)
+    setup, predict, learn = (scheduler.function(place) for place in FUNCTION_NUMBERS)
+    return Listing((setup, predict, learn), graph.multiclass)
+
+
+@dataclass
+class _Scheduler:
+    graph: Graph
+    live: list[Value] = field(init=False)
+    homes: dict[int, Address] = field(default_factory=dict)
+    """Values that are computed straight into a state's register, by number."""
+    saved: set[Address] = field(default_factory=set)
+    """States whose value before Predict is kept for Learn."""
+
+    def __post_init__(self) -> None:
+        self.live = self.graph.live()
+        numbers = {value.number for value in self.live}
+        self.states = {a: v for a, v in self.graph.states.items() if v.number in numbers}
+        self.registers = {state.number: address for address, state in self.states.items()}
+        self.nodes = [
+            [v for v in self.live if v.op and v.place == place and not v.is_zero] for place in FUNCTION_NUMBERS
+        ]
+        self.stores = [self._stores(place) for place in FUNCTION_NUMBERS]
+        self.reads = [self._reads(place) for place in FUNCTION_NUMBERS]
+        self.stored_by_predict = {address for address, _ in self.stores[PREDICT]}
+
+    def _stores(self, place: int) -> list[tuple[Address, Value]]:
+        """The registers that ``place`` has to leave a new value in, and the values."""
+        found = []
+        graph = self.graph
+        for address in sorted(self.states.keys() | {graph.prediction}, key=str):
+            if place != PREDICT and address not in self.states:
+                continue
+            value = graph.exits[place][address]
+            kept = value is self.states.get(address) and (
+                place == PREDICT or address not in _changed_in(graph, PREDICT)
+            )
+            if place == SETUP:
+                kept = value.is_zero
+            if place == LEARN:
+                kept = kept or value is (graph.after if address == graph.prediction else graph.exits[PREDICT][address])
+            if not kept:
+                found.append((address, value))
+        return found
+
+    def _reads(self, place: int) -> set[int]:
+        """The numbers of the values that ``place`` reads."""
+        return {v.number for node in self.nodes[place] for v in node.inputs} | {v.number for _, v in self.stores[place]}
+
+    def function(self, place: int) -> Lines:
+        """The lines of one function."""
+        nodes, stores = self.nodes[place], self.stores[place]
+        for address, value in stores:
+            if self._fits(place, address, value):
+                self.homes[value.number] = address
+        if place == PREDICT:
+            self.saved = {
+                a for a in self.stored_by_predict if a in self.states and self.states[a].number in self.reads[LEARN]
+            }
+        lines: list[Line] = []
+        for node in nodes:
+            lines += self._lines(node, place)
+        copies = {
+            self._home(address): self._at(value, place)
+            for address, value in stores
+            if self.homes.get(value.number) != address
+        }
+        if place == PREDICT:
+            lines += [_copy(self._saved(a), self._home(a)) for a in sorted(self.saved, key=str)]
+        return tuple(lines + _in_sequence(copies))
+
+    def _lines(self, node: Value, place: int) -> list[Line]:
+        """A value's line; before it a copy, where an op that updates has its old value elsewhere."""
+        assert node.op is not None
+        output = self._at(node, place)
+        if not node.op.updates:
+            return [Line(node.op, tuple(self._at(v, place) for v in node.inputs), output, node.constants, node)]
+        old = node.inputs[-1]
+        line = Line(node.op, (), output, node.constants, node)
+        fresh = place == SETUP and old.is_zero and output.sort is not Sort.LOCAL
+        source = self._at(old, place)
+        return [line] if fresh or source == output else [_copy(output, source), line]
+
+    def _fits(self, place: int, address: Address, value: Value) -> bool:
+        """Whether ``value`` can be computed straight into ``address``: nothing reads what stood there afterwards."""
+        if value.place != place or value.op is None or value.is_zero or value.number in self.homes:
+            return False
+        if place == SETUP:
+            return not any(value.number in self.reads[later] for later in (PREDICT, LEARN))
+        if place == PREDICT and address == self.graph.prediction and value.number in self.reads[LEARN]:
+            return False  # Learn would find it squashed
+        held = self._held(place, address)
+        if held is None:
+            return True
+        nodes = self.nodes[place]
+        at = nodes.index(value)
+        later = any(held in node.inputs for node in nodes[at + 1 :])
+        copied = any(stored is held and other != address for other, stored in self.stores[place])
+        kept = place == PREDICT and held.number in self.reads[LEARN]
+        return not (later or copied or kept)
+
+    def _held(self, place: int, address: Address) -> Value | None:
+        """The value that stands in a state's register when ``place`` starts, if there is one to lose."""
+        if place == PREDICT:
+            return self.states.get(address)
+        if address == self.graph.prediction:
+            return self.graph.after
+        return self.graph.exits[PREDICT][address] if address in self.stored_by_predict else self.states[address]
+
+    def _at(self, value: Value, place: int) -> Variable:
+        """The variable that holds ``value`` in the function ``place``."""
+        if value.is_zero:
+            return Variable(value.kind, Sort.ZERO)
+        if value.number in self.homes:
+            return self._home(self.homes[value.number])
+        if value is self.graph.after:
+            return self._home(self.graph.prediction)
+        if value.number in self.registers:
+            address = self.registers[value.number]
+            return self._saved(address) if place == LEARN and address in self.stored_by_predict else self._home(address)
+        if value.given is not None:
+            return Variable(value.kind, Sort.GIVEN, address=value.given)
+        used = [later for later in FUNCTION_NUMBERS if later > value.place and value.number in self.reads[later]]
+        sort = Sort.LOCAL if not used else Sort.INVARIANT if value.place == SETUP else Sort.SHARED
+        return Variable(value.kind, sort, value.number)
+
+    def _home(self, address: Address) -> Variable:
+        if address == self.graph.prediction:
+            return Variable(address.kind, Sort.PREDICTION, address=address)
+        return Variable(address.kind, Sort.STATE, address.index)
+
+    def _saved(self, address: Address) -> Variable:
+        return Variable(address.kind, Sort.SHARED, -1 - address.index)
+
+
+def _changed_in(graph: Graph, place: int) -> set[Address]:
+    """The states that hold another value after ``place`` than before Predict."""
+    return {address for address, state in graph.states.items() if graph.exits[place][address] is not state}
+
+
+def _copy(target: Variable, source: Variable) -> Line:
+    """A line that copies; a scalar zero is written as a constant."""
+    if source.sort is Sort.ZERO and source.kind is Kind.SCALAR:
+        return Line(CONST, (), target, (0.0,))
+    return Line(COPY[target.kind], (source, source), target)
+
+
+def _in_sequence(copies: Mapping[Variable, Variable]) -> list[Line]:
+    """Copies that are meant at once, one after the other; a ring is broken by keeping one value aside."""
+    pending = dict(copies)
+    lines = []
+    for number in count(1):
+        free = [target for target in pending if target not in pending.values()]
+        if free:
+            lines.append(_copy(free[0], pending.pop(free[0])))
+            continue
+        if not pending:
+            return lines
+        target = next(iter(pending))
+        aside = Variable(target.kind, Sort.LOCAL, -number)
+        lines.append(_copy(aside, target))
+        pending = {t: aside if source == target else source for t, source in pending.items()}
+    raise AssertionError("endless")
+
+
+def to_program(listing: Listing, share: bool = True) -> Program | None:
+    """The listing on registers; None when they do not suffice.
+
+    Registers are numbered in order of appearance. With ``share`` unset no two variables have the same one.
+    """
+    fixed = MULTICLASS_FIXED if listing.multiclass else FIXED
+    lasting: dict[Variable, Address] = {}
+    take = _taker(fixed, lasting)
+    for _, line in listing.lines:
+        for variable in (line.output, *line.inputs):
+            if variable.address is None and not (share and variable.sort is Sort.LOCAL):
+                take(variable)
+    taken = fixed | set(lasting.values())
+    blocks = [_block(lines, lasting, taken) for lines in listing.functions]
+    if any(a.index >= MAX_REGISTERS for block in blocks for drafts in block for a in drafts[1]):
+        return None
+    return Program(*(tuple(_instruction(*draft) for draft in block) for block in blocks))
+
+
+Draft = tuple[Line, tuple[Address, ...]]
+"""A line, with the registers of its output and inputs."""
+
+
+def _taker(taken: Iterable[Address], registers: dict[Variable, Address]) -> Callable[[Variable], None]:
+    """A function that gives a variable the next free register, once."""
+    used = set(taken)
+
+    def take(variable: Variable) -> None:
+        if variable not in registers:
+            registers[variable] = _free(variable.kind, used)
+            used.add(registers[variable])
+
+    return take
+
+
+def _free(kind: Kind, taken: set[Address] | frozenset[Address]) -> Address:
+    return next(address for index in count() if (address := Address(kind, index)) not in taken)
+
+
+def _block(lines: Lines, lasting: Mapping[Variable, Address], taken: frozenset[Address]) -> list[Draft]:
+    """One function's registers: those that last, and for locals one that is free while they are needed."""
+    last = {variable: at for at, line in enumerate(lines) for variable in (line.output, *line.inputs)}
+    local: dict[Variable, Address] = {}
+    block = []
+    for at, line in enumerate(lines):
+        # Inputs are read before the output is written, so the output may take a register that is read here last.
+        busy = {address for variable, address in local.items() if last[variable] > at}
+        if line.output.address is None and line.output not in lasting and line.output not in local:
+            local[line.output] = _free(line.output.kind, taken | busy)
+        registers = {**lasting, **local}
+        block.append((line, tuple(v.address or registers[v] for v in (line.output, *line.inputs))))
+    return block
+
+
+def _instruction(line: Line, registers: tuple[Address, ...]) -> Instruction:
+    return Instruction(line.op, registers[1:], registers[0], line.constants)

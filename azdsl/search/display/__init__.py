@@ -1,0 +1,1 @@
+"""What a person sees of a running search: a terminal's lines or a notebook's output."""

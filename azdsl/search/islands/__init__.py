@@ -1,0 +1,1 @@
+"""Islands side by side: epochs, exchange, migration, selection and who runs them."""

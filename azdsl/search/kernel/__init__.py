@@ -1,0 +1,1 @@
+"""The compiled search: candidates, caches, hurdles and the state of one island."""

@@ -1,0 +1,185 @@
+"""The canonical form of a candidate: its live instructions, their cost and a 64-bit hash of their meaning.
+
+``liveness`` is ``azdsl.ir.passes.liveness`` on arrays. ``fingerprint`` numbers values: a register's hash is
+that of the expression which it holds, in terms of the registers at the function's start. A program's hash
+combines those of the registers that a function leaves behind for something to read, so it does not depend
+on the order of independent instructions, on dead code or on which registers temporaries are in. Programs
+with the same hash compute the same predictions bit for bit: a random op's hash holds its place among the
+live draws, which is what the draw depends on; only ops that are commutative to the bit may have their
+inputs swapped.
+
+64 bits: a look-up is compared with the entries of a cache, so the chance that a run of 10**9 candidates
+with 10**5 entries ever takes one meaning for another is about 10**14 / 2**64, or 5e-6.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.codegen.memory import aligned
+from azdsl.codegen.numba_jit import inline, multiply_high
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
+from azdsl.search.kernel.hash_salts import salts
+from azdsl.search.kernel.space import Space
+
+_FIELD = np.uint64(FIELD)
+_A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
+_SECOND, _OLD, _NUMBER, _DRAW, _LAST = salts("step", 5)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
+
+
+class Scratch(NamedTuple):
+    """Working memory of one island. ``code``, ``constants`` and ``lengths`` hold the live program after ``fingerprint``.
+
+    For every instruction uint64[C]: ``writes`` and ``reads`` have a bit for each of its registers. The live
+    instructions of function f are ``order[begins[f] : its end]``, ascending; ``left`` is not 0 where such an
+    instruction leaves behind what is read after the function. ``bits`` is the constants' memory in words.
+    ``values`` uint64[R] are hashes of what the registers hold.
+    """
+
+    lengths: NDArray[np.int64]
+    code: NDArray[np.uint64]
+    constants: NDArray[np.float64]
+    bits: NDArray[np.uint64]
+    writes: NDArray[np.uint64]
+    reads: NDArray[np.uint64]
+    order: NDArray[np.uint64]
+    left: NDArray[np.uint64]
+    begins: NDArray[np.uint64]
+    values: NDArray[np.uint64]
+    task_fitness: NDArray[np.float64]
+
+
+def make_scratch(space: Space, tasks: int) -> Scratch:
+    """Working memory for programs of ``space`` evaluated on that many tasks."""
+    capacity = space.capacity
+    code, writes, reads, order, left = (aligned(capacity, np.uint64) for _ in range(5))
+    constants = aligned((capacity, CONSTANTS), np.float64)
+    return Scratch(
+        lengths=aligned(3, np.int64),
+        code=code,
+        constants=constants,
+        bits=constants.view(np.uint64),
+        writes=writes,
+        reads=reads,
+        order=order,
+        left=left,
+        begins=aligned(3, np.uint64),
+        values=aligned(space.starts.shape[1], np.uint64),
+        task_fitness=aligned(tasks, np.float64),
+    )
+
+
+@inline
+def mix(a: Any, b: Any) -> Any:
+    """Fold the 128-bit product of two words (Wang Yi's wyhash, 2019)."""
+    return (a * b) ^ multiply_high(a, b)
+
+
+@inline
+def bounds(space: Space, lengths: Any, f: Any) -> Any:
+    """Where a function starts and ends in a row; unsigned, so that numba need not look for negative indices."""
+    first = np.uint64(space.functions[f].offset)
+    return first, first + np.uint64(lengths[f])
+
+
+@inline
+def decode(table: Any, writes: Any, reads: Any, code: Any, first: Any, end: Any) -> None:
+    """Flag what the instructions of a function write and read."""
+    for at in range(first, end):
+        word = code[at]
+        op = table[word & _FIELD]
+        out = word >> _OUT
+        writes[at] = op.out_bit << out
+        reads[at] = (op.a_bit << ((word >> _A) & _FIELD)) | (op.b_bit << ((word >> _B) & _FIELD)) | (op.old_bit << out)
+
+
+@inline
+def backward(scratch: Scratch, f: Any, first: Any, end: Any, after: Any) -> Any:
+    """List the instructions of a function that matter when ``after`` is read later; gives what is read before it.
+
+    Every instruction is written to the list, which grows by live ones only: nothing to mispredict.
+    """
+    needed, untouched, begin = after, after, end
+    for i in range(end - first):
+        at = end - _ONE - i
+        out = scratch.writes[at]
+        live = (needed & out) != _NONE
+        scratch.order[begin - _ONE] = at
+        scratch.left[begin - _ONE] = untouched & out
+        begin -= np.uint64(live)
+        needed = (needed & ~out) | (scratch.reads[at] if live else _NONE)
+        untouched &= ~out
+    scratch.begins[f] = begin
+    return needed
+
+
+@inline
+def liveness(space: Space, scratch: Scratch, code: Any, lengths: Any) -> None:
+    """List the instructions that can reach a prediction."""
+    first0, end0 = bounds(space, lengths, 0)
+    first1, end1 = bounds(space, lengths, 1)
+    first2, end2 = bounds(space, lengths, 2)
+    for first, end in ((first0, end0), (first1, end1), (first2, end2)):
+        decode(space.table, scratch.writes, scratch.reads, code, first, end)
+    after, entry = space.prediction, _NONE
+    scratch.begins[2] = end2  # Learn is not looked at unless Predict reads something
+    while True:
+        before = backward(scratch, 1, first1, end1, after) & ~space.given
+        if before == entry:
+            break
+        entry = before
+        again = after | entry | (backward(scratch, 2, first2, end2, entry) & ~space.given)
+        if again == after:
+            break
+        after = again
+    backward(scratch, 0, first0, end0, entry)
+
+
+@inline
+def special(scratch: Scratch, op: Any, at: Any, old: Any, draw: Any, value: Any) -> Any:
+    """Add to an instruction's hash the value that it updates, more constants and its place among the draws."""
+    if op.updates:
+        value = mix(value ^ _OLD, old)
+    for i in range(1, op.constants):
+        value = mix(value ^ scratch.bits[at, i], _NUMBER)
+    if op.random:
+        value = mix(value ^ draw, _DRAW)
+    return value
+
+
+@inline
+def fingerprint(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
+    """Move the live instructions together; gives the cost of one evaluation and the hash, which is not 0."""
+    values = scratch.values
+    cost, total, draw, to = 0.0, _NONE, _NONE, _NONE
+    for f in range(3):
+        for r in range(values.size):
+            values[r] = space.starts[f, r]
+        begin, end = scratch.begins[f], bounds(space, lengths, f)[1]
+        scratch.lengths[f] = end - begin
+        for i in range(begin, end):
+            at = scratch.order[i]
+            word = code[at]
+            op = space.table[word & _FIELD]
+            scratch.code[to] = word
+            for k in range(CONSTANTS):
+                scratch.constants[to, k] = constants[CONSTANTS * at + k]
+            out = op.out_base + (word >> _OUT)
+            a, b = values[op.a_base + ((word >> _A) & _FIELD)], values[op.b_base + ((word >> _B) & _FIELD)]
+            swap = (op.commutative != 0) & (b < a)
+            x, y = (b if swap else a), (a if swap else b)
+            # no op has two inputs and constants, so the first constant may be where the second input would be
+            value = mix(x ^ op.salt, y ^ _SECOND ^ (scratch.bits[to, 0] & op.number))
+            if op.special:
+                value = special(scratch, op, to, values[out], draw, value)
+                draw += np.uint64(op.random)
+            values[out] = value
+            cost += op.costs[f]
+            seen = mix(value ^ space.names[f, out], _LAST)
+            total += seen if scratch.left[i] != _NONE else _NONE
+            to += _ONE
+    return cost, max(mix(total ^ _SECOND, _LAST), _ONE)

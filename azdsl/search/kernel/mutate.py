@@ -1,0 +1,159 @@
+"""Mutations of one genotype: a row of packed instructions, changed in place.
+
+They say when a row is surely unchanged, so that such a child costs nothing. A row keeps each
+function at its offset in the space; what lies beyond a function's length means nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from azdsl.codegen.numba_jit import inline
+from azdsl.config.search import MUTATIONS
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
+from azdsl.ops import Role
+from azdsl.search.kernel.rng import Words, digit, exp, next_word, normal, uniform
+from azdsl.search.kernel.space import ROLES, Space
+
+_FIELD = np.uint64(FIELD)
+_A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
+_INDEX, _STD = ROLES.index(Role.INDEX), ROLES.index(Role.STD)
+_ALTER, _INSTRUCTION, _FUNCTION, _INSERT, _REMOVE, _TRADE = (
+    MUTATIONS.index(name)
+    for name in ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
+)
+FLIP = 0.1
+"""Probability that a mutated constant changes its sign instead of its size."""
+
+
+@inline
+def order(constants: Any, at: Any, low: Any, high: Any) -> None:
+    """Keep a uniform draw's bounds in order."""
+    low, high = CONSTANTS * at + low, CONSTANTS * at + high
+    if low != high and constants[low] > constants[high]:
+        constants[low], constants[high] = constants[high], constants[low]
+
+
+@inline
+def fresh_constant(state: Words, role: Any) -> Any:
+    """A constant as a random instruction has it: U(0, 1) for an index or a deviation, else U(-1, 1)."""
+    u = uniform(state)
+    return u if role in (_INDEX, _STD) else 2.0 * u - 1.0
+
+
+@inline
+def write_random(space: Space, state: Words, code: Any, constants: Any, function: Any, first: Any, count: Any) -> None:
+    """Put ``count`` random instructions of ``function`` at row ``first`` and after."""
+    choice = space.functions[function]
+    for at in range(first, first + count):
+        k, word = digit(next_word(state), choice.op_count)
+        op = space.ops[choice.first_op + k]
+        record = space.table[op]
+        a, word = digit(word, record.a_count)
+        b, word = digit(word, record.b_count)
+        out, word = digit(word, record.out_count)
+        code[at] = (
+            np.uint64(op) | (np.uint64(a) << _A) | (np.uint64(b) << _B) | (np.uint64(out + record.out_first) << _OUT)
+        )
+        for i in range(CONSTANTS):
+            constants[CONSTANTS * at + i] = 0.0
+        for i in range(record.constants):
+            constants[CONSTANTS * at + i] = fresh_constant(state, record.roles[i])
+        order(constants, at, record.low, record.high)
+
+
+@inline
+def alter_constant(state: Words, word: Any, record: Any, constants: Any, at: Any) -> Any:
+    """Change one of an instruction's constants as its role says; leave it when the result is not finite."""
+    i, word = digit(word, record.constants)
+    role = record.roles[i]
+    place = CONSTANTS * at + i
+    before = constants[place]
+    if role == _INDEX:
+        after = uniform(state)
+    elif role != _STD and uniform(state) < FLIP:
+        after = -before
+    else:
+        after = before * exp(normal(state))
+    if not math.isfinite(after):
+        return False
+    constants[place] = after
+    order(constants, at, record.low, record.high)
+    return True
+
+
+@inline
+def alter(space: Space, state: Words, code: Any, constants: Any, at: Any) -> Any:
+    """Redraw an input or the output, or change a constant: each input, the output and the constants alike likely."""
+    before = code[at]
+    record = space.table[before & _FIELD]
+    kinds = record.inputs + record.has_output + (1 if record.constants else 0)
+    if kinds == 0:
+        return False
+    kind, word = digit(next_word(state), kinds)
+    if kind < record.inputs:
+        shift = _A if kind == 0 else _B
+        index, word = digit(word, record.a_count if kind == 0 else record.b_count)
+    elif kind == record.inputs and record.has_output:
+        shift = _OUT
+        index, word = digit(word, record.out_count)
+        index += record.out_first
+    else:
+        return alter_constant(state, word, record, constants, at)
+    code[at] = (before & ~(_FIELD << shift)) | (np.uint64(index) << shift)
+    return code[at] != before
+
+
+@inline
+def move(code: Any, constants: Any, source: Any, target: Any) -> None:
+    """Copy one instruction."""
+    code[target] = code[source]
+    for i in range(CONSTANTS):
+        constants[CONSTANTS * target + i] = constants[CONSTANTS * source + i]
+
+
+@inline
+def shift(code: Any, constants: Any, gap: Any, to: Any) -> None:
+    """Close the gap at row ``gap`` and open one at row ``to``."""
+    for at in range(gap, to):
+        move(code, constants, at + 1, at)
+    for at in range(gap, to, -1):
+        move(code, constants, at - 1, at)
+
+
+@inline
+def mutate(space: Space, state: Words, code: Any, constants: Any, lengths: Any) -> Any:
+    """Mutate a row once; false if it is surely as it was, perhaps because its lengths do not permit the mutation."""
+    k, word = digit(next_word(state), space.mutations.size)
+    f, word = digit(word, space.evolvable.size)
+    kind, function = space.mutations[k], space.evolvable[f]
+    limits, n = space.functions[function], lengths[function]
+    first = limits.offset
+    if (kind == _INSERT and n == limits.most) or (kind != _INSERT and n == 0):
+        return False
+    at, word = digit(word, n + 1 if kind in (_INSERT, _TRADE) else n)
+    fresh = 1
+    if kind == _ALTER:
+        return alter(space, state, code, constants, first + at)
+    if kind == _REMOVE:
+        if n <= limits.least:
+            return False
+        shift(code, constants, first + at, first + n - 1)
+        lengths[function] = n - 1
+        return True
+    if kind == _INSERT:
+        shift(code, constants, first + n, first + at)
+        lengths[function] = n + 1
+    elif kind == _TRADE:  # insert at one of n + 1 places, then remove one of n + 1 instructions: perhaps the new one
+        gone, word = digit(word, n + 1)
+        if gone == at:
+            return False
+        removed, at = (gone, at - 1) if gone < at else (gone - 1, at)
+        shift(code, constants, first + removed, first + at)
+    elif kind == _FUNCTION:
+        at, fresh = 0, n
+    write_random(space, state, code, constants, function, first + at, fresh)
+    return True

@@ -1,0 +1,333 @@
+"""The search space as arrays: what compiled code knows about ops, registers, lengths and mutations.
+
+All of it is derived from the op table and an ``Experiment``; no op has a name here. Registers are
+numbered through: scalars, then vectors, then matrices, then ``none`` (what an op without an output
+writes) and ``sink`` (what an absent input reads).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import ALGORITHMS, MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.ir import FEATURES, FUNCTIONS, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program
+from azdsl.ir.program import READ_ONLY
+from azdsl.limits import MAX_REGISTERS
+from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
+from azdsl.search.kernel.hash_salts import salts
+from azdsl.search.kernel.hurdles import STOPPED_BELOW
+from azdsl.taskset import TaskSet
+
+ROLES = tuple(Role)
+"""Roles of constants in the order in which the op table's arrays number them; -1 is no constant."""
+
+OP_TABLE = np.dtype(
+    [
+        # for hashing; a bit is that of the register with index 0, or no bit where there is no register
+        ("out_bit", "u8"),
+        ("a_bit", "u8"),
+        ("b_bit", "u8"),
+        ("old_bit", "u8"),  # the output's, when the op keeps part of its old value
+        ("salt", "u8"),
+        ("number", "u8"),  # all ones where there is a constant
+        ("costs", "f8", 3),  # the op's share of an evaluation's cost, in each function
+        ("out_base", "u1"),  # what to add to a register's index for its number
+        ("a_base", "u1"),
+        ("b_base", "u1"),
+        ("commutative", "u1"),
+        ("random", "u1"),
+        ("updates", "u1"),
+        ("special", "u1"),  # random, updating or with more than one constant
+        ("constants", "i1"),
+        # for mutation
+        ("inputs", "i2"),
+        ("has_output", "i2"),
+        ("a_count", "i2"),  # registers to draw an input from; 1 where there is none, which draws a 0
+        ("b_count", "i2"),
+        ("out_first", "i2"),  # the first register that may be written
+        ("out_count", "i2"),
+        ("low", "i2"),  # the constants to keep in order, or -1
+        ("high", "i2"),
+        ("roles", "i2", 3),
+        ("unused", "i2", 13),  # to 128 bytes
+    ],
+    align=True,
+)
+
+FUNCTION_TABLE = np.dtype(
+    [
+        ("offset", "i8"),  # where the function starts in a row
+        ("least", "i8"),  # lengths
+        ("most", "i8"),
+        ("first_op", "i8"),  # the ops to draw from: ops[first_op : first_op + op_count]
+        ("op_count", "i8"),
+    ]
+)
+
+BASELINE = (
+    ("const", "vector_gaussian", "matrix_gaussian"),
+    ("matvec", "vector_maximum", "dot"),
+    (
+        "scalar_subtract",
+        "scalar_multiply",
+        "vector_scale",
+        "vector_scale",
+        "vector_heaviside",
+        "vector_multiply",
+        "outer",
+        "matrix_add",
+        "vector_add",
+    ),
+)
+"""The ops of a two-layer network trained by gradient descent: what the train budget is a multiple of."""
+
+
+class Space(NamedTuple):
+    """What may be bred, and how it is judged. All fields are arrays or numbers that numba understands.
+
+    ``table`` has a record per op, ``functions`` one per function. uint64[3, R], for every function and register:
+    ``starts`` are hashes of what a register holds when the function starts, ``names`` of its name where the
+    function ends. ``evolvable`` holds the functions that mutations touch, ``mutations`` the kinds of
+    mutation by their place in ``settings.MUTATIONS``. ``given`` has a bit for each register that the evaluation
+    writes, ``prediction`` for the one that it reads; ``budget`` is the most that a program may cost. ``hurdles``
+    is how many there are; a fitness up to ``floor`` is none to remember.
+    ``algorithm`` is its place in ``settings.ALGORITHMS``; the first ``founders`` candidates of an island have no parent.
+    """
+
+    table: NDArray[np.void]
+    functions: NDArray[np.void]
+    starts: NDArray[np.uint64]
+    names: NDArray[np.uint64]
+    ops: NDArray[np.int64]
+    evolvable: NDArray[np.int64]
+    mutations: NDArray[np.int64]
+    given: np.uint64
+    prediction: np.uint64
+    budget: float
+    mutation: float
+    tournament: int
+    median: bool
+    fec: bool
+    hurdles: int
+    percentile: float
+    proxy: bool
+    floor: float
+    algorithm: int
+    founders: int
+    policy_rate: float
+    policy_entropy: float
+
+    @property
+    def capacity(self) -> int:
+        """Instructions that a row has room for."""
+        return int(self.functions["most"].sum())
+
+
+def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
+    """The search space of ``experiment`` on ``tasks``. Raises ``SettingsError`` when it is empty or contradicts itself."""
+    search, registers = experiment.search, experiment.registers
+    check_registers(experiment.program, registers, tasks.multiclass)
+    lengths = [_lengths(experiment, f) for f in range(3)]
+    allowed = [_allowed(experiment, f) for f in range(3)]
+    evolvable = [f for f in range(3) if allowed[f] and lengths[f].most]
+    if not evolvable:
+        raise SettingsError("ops", "nothing can evolve: every function is frozen, without ops or of length 0")
+    bank = Bank(registers)
+    if bank.none > MAX_REGISTERS:
+        held = ", ".join(f"{key}={value}" for key, value in vars(registers).items())
+        raise SettingsError(
+            "registers", f"{held}: {bank.none} registers in all, but a search can have {MAX_REGISTERS}; allow fewer"
+        )
+    table = _table(bank, tasks)
+    baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])
+    return Space(
+        table=table,
+        functions=_functions(lengths, [len(ops) for ops in allowed]),
+        starts=_starts(bank, tasks.multiclass),
+        names=np.stack([salts(f"name {name}", bank.total) for name in FUNCTIONS]),
+        ops=np.array([op.code for ops in allowed for op in ops], np.int64),
+        evolvable=np.array(evolvable, np.int64),
+        mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
+        given=bank.flags(LABEL, FEATURES, *([LABELS] if tasks.multiclass else [])),
+        prediction=bank.flags(PREDICTIONS if tasks.multiclass else PREDICTION),
+        budget=float(search.budget * baseline) if search.budget else float("inf"),
+        mutation=float(search.mutation),
+        tournament=search.tournament,
+        median=search.combine == "median",
+        fec=search.fec,
+        hurdles=len(search.stages),
+        percentile=float(search.hurdle_percentile),
+        proxy=search.proxy,
+        floor=STOPPED_BELOW if search.stages else -1.0,
+        algorithm=ALGORITHMS.index(search.algorithm),
+        founders=_founders(search),
+        policy_rate=float(search.policy_rate),
+        policy_entropy=float(search.policy_entropy),
+    )
+
+
+def island_spaces(experiment: Experiment, tasks: TaskSet) -> tuple[Space, ...]:
+    """The search space of every island. Raises ``SettingsError``."""
+    islands = experiment.search.islands
+    for group in experiment.groups:
+        if group.islands.most >= islands:
+            raise SettingsError("island", f"{group}: there are {islands} islands, numbered from 0")
+    made: dict[Experiment, Space] = {}
+    own = [experiment.of_island(number) for number in range(islands)]
+    return tuple(made.setdefault(one, made.get(one) or make_space(one, tasks)) for one in own)
+
+
+class Bank:
+    """Registers numbered through, with ``none`` and ``sink`` after them."""
+
+    def __init__(self, registers: Registers) -> None:
+        self.sizes = {Kind.SCALAR: registers.scalars, Kind.VECTOR: registers.vectors, Kind.MATRIX: registers.matrices}
+        self.base = dict(zip(Kind, np.cumsum([0, *self.sizes.values()]).tolist(), strict=False))
+        self.none = sum(self.sizes.values())
+        self.sink = self.none + 1
+        self.total = self.none + 2
+
+    def number(self, address: Address) -> int:
+        """A register's number."""
+        return int(self.base[address.kind]) + address.index
+
+    def writable(self, kind: Kind) -> tuple[int, int]:
+        """The first register of ``kind`` that may be written, and how many there are."""
+        first = sum(address.kind is kind for address in READ_ONLY)
+        return first, max(0, self.sizes[kind] - first)
+
+    def flags(self, *addresses: Address) -> np.uint64:
+        """A set of registers as a word."""
+        return np.uint64(sum(1 << self.number(address) for address in addresses))
+
+    def bit(self, kind: Kind | None) -> int:
+        """The bit of the first register of ``kind``."""
+        return 1 << self.base[kind] if kind and self.sizes[kind] else 0
+
+
+def check_registers(program: Program, registers: Registers, multiclass: bool) -> None:
+    """Raise ``SettingsError`` when the program, or the kind of task, needs registers that are not there."""
+    sizes = Bank(registers).sizes
+    if multiclass and sizes[Kind.VECTOR] <= PREDICTIONS.index:
+        raise SettingsError(
+            "vectors",
+            f"vectors={registers.vectors}: multi-class tasks predict in {PREDICTIONS}; allow at least 3 vectors",
+        )
+    for instruction in program.instructions:
+        for address in (*instruction.inputs, *([instruction.output] if instruction.output else [])):
+            if address.index >= sizes[address.kind]:
+                key = {Kind.SCALAR: "scalars", Kind.VECTOR: "vectors", Kind.MATRIX: "matrices"}[address.kind]
+                held = f"{key}={sizes[address.kind]}"
+                raise SettingsError(key, f"the program uses {address}, but {held}; allow at least {address.index + 1}")
+
+
+def _lengths(experiment: Experiment, function: int) -> Range:
+    """The lengths a function may have; a frozen one has the length it is written with."""
+    name, written = FUNCTIONS[function], len(experiment.program.functions[function])
+    if name in experiment.frozen:
+        return Range(written, written)
+    lengths: Range = getattr(experiment.search, name.lower())
+    if experiment.search.init == "seed" and written > lengths.most:
+        raise SettingsError(
+            name.lower(), f"{name} has {written} instructions, but {name.lower()}={lengths}; allow as many"
+        )
+    return lengths
+
+
+def _allowed(experiment: Experiment, function: int) -> list[Op]:
+    """The ops a function draws from: those allowed whose registers exist. None for a frozen function."""
+    if FUNCTIONS[function] in experiment.frozen:
+        return []
+    bank = Bank(experiment.registers)
+    ops = experiment.ops[function]
+    legal = [
+        op
+        for op in ops
+        if all(bank.sizes[kind] for kind in op.inputs) and (op.output is None or bank.writable(op.output)[1])
+    ]
+    if ops and not legal:
+        raise SettingsError(
+            "ops",
+            f"no op of {FUNCTIONS[function]} is possible: the registers that they need do not exist; allow more registers",
+        )
+    return legal
+
+
+def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64]:
+    """The kinds of mutation that are allowed, without those that the lengths rule out."""
+    varies = any(r.least < r.most for r in lengths)
+    wanted = MUTATIONS if experiment.mutations is None else experiment.mutations
+    unknown = [name for name in wanted if name not in MUTATIONS]
+    if unknown:
+        raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; there are {', '.join(MUTATIONS)}")
+    possible = [name for name in wanted if varies or name not in ("insert", "remove")]
+    if not possible:
+        raise SettingsError(
+            "mutations", "no mutation is possible: insert and remove need lengths that may vary, such as setup=1..21"
+        )
+    return np.array([MUTATIONS.index(name) for name in possible], np.int64)
+
+
+def _founders(search: Search) -> int:
+    """How many of an island's candidates are its initial programs; where no candidate has a parent there is none."""
+    return {"random_search": 0, "reinforce": 0, "hill_climbing": 1}.get(search.algorithm, search.population)
+
+
+def _functions(lengths: list[Range], op_counts: list[int]) -> NDArray[np.void]:
+    """One record per function."""
+    functions = np.zeros(3, FUNCTION_TABLE)
+    functions["least"], functions["most"] = [r.least for r in lengths], [r.most for r in lengths]
+    functions["op_count"] = op_counts
+    for field, sizes in (("offset", functions["most"]), ("first_op", functions["op_count"])):
+        functions[field] = np.cumsum(sizes) - sizes
+    return functions
+
+
+def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
+    """One record per op."""
+    table = np.zeros(len(OPS), OP_TABLE)
+    validations = tasks.steps // tasks.epoch_length * int(tasks.valid_X.shape[1])
+    runs = np.array([1, tasks.steps + validations, tasks.steps])
+    table["salt"] = salts("op", len(OPS))
+    for op, record in zip(OPS, table, strict=True):
+        first, count = bank.writable(op.output) if op.output else (0, 1)
+        roles = [ROLES.index(role) for role in op.constants]
+        record["inputs"], record["has_output"], record["constants"] = len(op.inputs), op.output is not None, len(roles)
+        for at, slot in enumerate("ab"):
+            kind = op.inputs[at] if at < len(op.inputs) else None
+            record[f"{slot}_count"] = bank.sizes[kind] if kind else 1
+            record[f"{slot}_base"] = bank.base[kind] if kind else bank.sink
+            record[f"{slot}_bit"] = bank.bit(kind)
+        record["out_first"], record["out_count"] = first, count
+        record["out_base"] = bank.base[op.output] if op.output else bank.none
+        record["out_bit"] = bank.bit(op.output)
+        record["old_bit"] = bank.bit(op.output) if op.updates else 0
+        record["roles"] = [*roles, -1, -1, -1][:3]
+        record["low"], record["high"] = (
+            op.constants.index(r) if r in op.constants else -1 for r in (Role.LOW, Role.HIGH)
+        )
+        record["commutative"], record["random"], record["updates"] = op.commutative, op.random, op.updates
+        record["number"] = 2**64 - 1 if roles else 0
+        record["special"] = len(roles) > 1 or op.random or op.updates
+        record["costs"] = runs * op.cost(tasks.features)
+    return table
+
+
+def _starts(bank: Bank, multiclass: bool) -> NDArray[np.uint64]:
+    """Hashes of what registers hold when a function starts.
+
+    All memory is zero before Setup. While predicting the label is 0 (and the one-hot label too).
+    """
+    zero = dict(zip(Kind, salts("zero", len(Kind)), strict=True))
+    values = np.stack([salts("value", bank.total)] * 3)
+    for kind in Kind:
+        values[0, bank.base[kind] : bank.base[kind] + bank.sizes[kind]] = zero[kind]
+    values[1, bank.number(LABEL)] = zero[Kind.SCALAR]
+    if multiclass:
+        values[1, bank.number(LABELS)] = zero[Kind.VECTOR]
+        values[2, bank.number(LABEL)] = zero[Kind.SCALAR]
+    return values

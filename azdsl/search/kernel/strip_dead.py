@@ -1,0 +1,37 @@
+"""Members as they are read outside the search: without the instructions that cannot reach a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from azdsl.codegen.numba_jit import jit
+from azdsl.ir.packing import CONSTANTS
+from azdsl.search.kernel.canonical import Scratch, bounds, liveness
+from azdsl.search.kernel.population import Members
+from azdsl.search.kernel.space import Space
+
+
+def live(space: Space, many: Iterable[Members], scratch: Scratch) -> Members:
+    """A copy of all these members, their dead code removed. Functions may be shorter than a search allows."""
+    members = Members(*map(np.concatenate, zip(*many, strict=True)))
+    _strip(space, members, scratch)
+    return members
+
+
+@jit
+def _strip(space: Space, members: Members, scratch: Scratch) -> None:
+    for row in range(members.fitness.size):
+        code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
+        liveness(space, scratch, code, lengths)
+        for f in range(3):
+            first, end = bounds(space, lengths, f)
+            to = first
+            for i in range(scratch.begins[f], end):
+                at = scratch.order[i]
+                code[to] = code[at]
+                for k in range(CONSTANTS):
+                    constants[CONSTANTS * to + k] = constants[CONSTANTS * at + k]
+                to += np.uint64(1)
+            lengths[f] = to - first

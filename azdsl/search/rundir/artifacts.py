@@ -1,0 +1,124 @@
+"""The texts of a run directory: ``best.az``, the hall of fame and ``config.toml``.
+
+All are pure functions of what was asked for and what was found: no clock, host or number of workers is in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from azdsl import __version__
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Range, keys
+from azdsl.config.tasks import relocated
+from azdsl.ir import FUNCTIONS, Program
+from azdsl.search.islands.hall_of_fame import Entry, Front
+from azdsl.search.islands.selection import Finalist
+from azdsl.tasks import describe
+
+CONFIG_SCHEMA = 1
+"""Version of ``config.toml``."""
+
+
+_RECOMPUTED = ("recomputed by      azdsl score --on search FILE", "                   azdsl score --on select FILE, azdsl score FILE")
+"""How to get the scores that a file says."""
+
+
+def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test_fitness: float | None) -> str:
+    """``best.az``: how it came about, and an experiment that scores and evolves the program."""
+    found, search = finalist.found, experiment.search
+    lines = [
+        f"evolved by azdsl {__version__} with seed {search.seed}: the best of {evaluations:,} candidates on {_count(search.islands, 'island')}",
+        f"found as candidate {found.birth:,} of island {found.island}",
+        f"search fitness     {found.search_fitness!r}" + (", in 32 bits" if search.precision == 32 else ""),
+        f"selection fitness  {finalist.fitness!r}",
+        f"test fitness       {'not scored yet' if test_fitness is None else repr(test_fitness)}",
+        f"tasks              {_tasks(experiment)}",
+        *_RECOMPUTED,
+    ]
+    return _headed(lines, experiment, found.program)
+
+
+def entry_text(experiment: Experiment, entry: Entry) -> str:
+    """A file of the hall of fame."""
+    lines = [
+        f"evolved by azdsl {__version__} with seed {experiment.search.seed}",
+        f"found as candidate {entry.birth:,} of island {entry.island}; no program of {_count(entry.size, 'live instruction')} or fewer was better",
+        f"search fitness     {entry.fitness!r}" + (", in 32 bits" if experiment.search.precision == 32 else ""),
+        f"tasks              {_tasks(experiment)}",
+    ]
+    for words, step in zip(("improves on       ", *("  which improved on",) * len(entry.lineage)), reversed(entry.lineage), strict=False):
+        what = f"candidate {step.birth:,} of island {step.island}"
+        lines.append(f"{words} {what}: {step.fitness!r} with {_count(step.size, 'live instruction')}")
+    lines += _RECOMPUTED[:1]
+    return _headed(lines, _one_deeper(experiment), entry.program)
+
+
+def _one_deeper(experiment: Experiment) -> Experiment:
+    """The experiment as a file in a folder of the run directory says it: its data are one step farther."""
+    return replace(experiment, task=relocated(experiment.task, lambda path: f"../{path}"))
+
+
+def entry_name(entry: Entry) -> str:
+    """The name of a program's file in the hall of fame."""
+    return f"size-{entry.size:03}.az"
+
+
+def front_table(front: Front) -> str:
+    """``hall_of_fame.csv``."""
+    rows = [f"{e.size},{e.fitness!r},{e.island},{e.birth},hall_of_fame/{entry_name(e)}" for e in front]
+    return "\n".join(["size,search_fitness,island,candidate,file", *rows, ""])
+
+
+def seed_text(experiment: Experiment) -> str:
+    """``seed.az``: what was searched from, complete."""
+    return f"# The seed of this run, with all settings that are not defaults.\n{experiment}"
+
+
+def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
+    """``config.toml``: every setting, defaults written out, and a digest of the tasks' data."""
+    run = {"schema": CONFIG_SCHEMA, "azdsl": __version__, "seed": "seed.az", "tasks_from_python": from_python, "data": data}
+    tables: dict[str, Mapping[str, Any]] = {"run": run}
+    if experiment.task:
+        tables["task"] = {"kind": experiment.task.kind, **_settings(experiment.task)}
+    tables |= {"registers": _settings(experiment.registers), "search": _settings(experiment.search)}
+    ops = {name.lower(): [op.name for op in chosen] for name, chosen in zip(FUNCTIONS, experiment.ops, strict=True)}
+    mutations = {} if experiment.mutations is None else {"mutations": list(experiment.mutations)}
+    tables["space"] = {"frozen": sorted(experiment.frozen), **mutations}
+    tables["space.ops"] = ops
+    for number, group in enumerate(experiment.groups):
+        tables[f"groups.{number}"] = {"text": str(group)}
+    return "\n".join(line for name, table in tables.items() for line in _table(name, table))
+
+
+def _headed(lines: list[str], experiment: Experiment, program: Program) -> str:
+    """Comments, then the experiment with ``program`` as the seed that it starts from."""
+    started = replace(experiment, program=program, search=replace(experiment.search, init="seed"))
+    return "".join(f"# {line}\n" for line in lines) + "\n" + str(started)
+
+
+def _tasks(experiment: Experiment) -> str:
+    return describe(experiment.task) if experiment.task else "given from Python"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _settings(settings: Any) -> dict[str, Any]:
+    return {field.name: getattr(settings, field.name) for field in keys(settings)}
+
+
+def _table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a TOML table; what is None is left out."""
+    yield f"[{name}]"
+    yield from (f"{key} = {_toml(value)}" for key, value in values.items() if value is not None)
+    yield ""
+
+
+def _toml(value: Any) -> str:
+    """A value in TOML, whose strings, numbers and lists are JSON's."""
+    return json.dumps(str(value) if isinstance(value, Range) else value, ensure_ascii=False)

@@ -1,0 +1,279 @@
+"""Checkpoints: everything a run needs to go on, bit for bit, in one file that is whole or known not to be.
+
+A file is a line with the schema's version, a digest, and a NumPy archive without pickled objects. Members are stored as
+far as they mean anything: an instruction in four bytes, its constants as many as its op has. Of a cache the entries
+in use are stored, set by set, in the order in which they would be dropped: that is all that a search can tell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.config.search import Search
+from azdsl.ir.packing import CONSTANTS
+from azdsl.search.islands.island_report import STANDING_MEMBERS, Standing
+from azdsl.search.kernel.cache import InOrder, in_order, refill
+from azdsl.search.kernel.hurdles import make_hurdles
+from azdsl.search.kernel.population import CLOCKS, LAYERS, Island, Members, no_members
+from azdsl.search.kernel.reinforce import LEARNED
+from azdsl.search.kernel.space import Space
+
+SCHEMA = 4
+"""Version of the format."""
+
+NAME, BEFORE = "checkpoint", "checkpoint.before"
+"""The newest file and the one before it."""
+
+_MET, _AHEAD = "met", "ahead"
+"""What the names of the standings begin with."""
+
+_TITLE = b"azdsl checkpoint "
+_DIGEST_BYTES = 32
+_FIELDS = 4
+"""Fields of an instruction's word: op, inputs, output. None is above 255."""
+_LENGTH = np.uint16
+"""A function's length as it is stored."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class _Fields(NamedTuple):
+    """The fields of an island, or of a standing, that are arrays of numbers, and those that are programs."""
+
+    numbers: tuple[str, ...]
+    programs: tuple[str, ...]
+
+
+_ISLAND = _Fields(("rng", "clock", "counts"), ("members", "finalists"))
+_STANDING = _Fields(("fitness", "clock", "counts"), STANDING_MEMBERS)
+
+
+class Damaged(ValueError):
+    """A checkpoint cannot be used; the message says why."""
+
+
+class OtherSchema(ValueError):
+    """A checkpoint was written by a version of azdsl that keeps other things in it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds: ``facts`` (JSON) and the islands' arrays."""
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+def encode(
+    space: Space,
+    islands: Sequence[Island],
+    facts: Mapping[str, Any],
+    met: Sequence[Standing] = (),
+    ahead: Mapping[int, Standing] | None = None,
+) -> bytes:
+    """A checkpoint's bytes: ``islands``, their standings at the last meeting, and those of islands for the next one."""
+    arrays: Arrays = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+    for number, island in enumerate(islands):
+        arrays |= {f"{number}.{name}": array for name, array in _island(space, island).items()}
+    for name, standings in ((_MET, dict(enumerate(met))), (_AHEAD, ahead or {})):
+        for number, standing in standings.items():
+            arrays |= {f"{name}.{number}.{part}": array for part, array in _held(space, standing, _STANDING).items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return seal(buffer.getvalue())
+
+
+def seal(content: bytes) -> bytes:
+    """An archive with the line and the checksum before it."""
+    return b"%s%d\n" % (_TITLE, SCHEMA) + hashlib.sha256(content).digest() + content
+
+
+def decode(data: bytes) -> Checkpoint:
+    """What ``encode`` wrote. Raises ``Damaged`` or ``OtherSchema``."""
+    title, newline, rest = data.partition(b"\n")
+    if not newline or not title.startswith(_TITLE) or not title[len(_TITLE) :].isdigit():
+        raise Damaged("it is torn or no checkpoint")
+    version = int(title[len(_TITLE) :])
+    if version != SCHEMA:
+        raise OtherSchema(f"it has schema version {version}, this azdsl reads version {SCHEMA}")
+    digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise Damaged("it is torn: its checksum is wrong")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+    except Exception as error:  # whatever NumPy, zipfile and tokenize raise on what is no array
+        raise Damaged(f"it is not what azdsl writes: {error}") from None
+    if not isinstance(facts, dict):
+        raise Damaged("it is not what azdsl writes: its facts are none")
+    for array in arrays.values():  # NumPy gives the bytes of what does not begin as an array does
+        if not isinstance(array, np.ndarray) or not array.dtype.itemsize:  # any number of nothing is no bytes in the file
+            raise Damaged("it is not what azdsl writes: an array of nothing")
+    return Checkpoint(facts, arrays)
+
+
+def write(directory: Path, data: bytes) -> None:
+    """Put a new checkpoint beside the one before it; at no moment is there none. Raises ``OSError``."""
+    aside, path = directory / f"{NAME}.new", directory / NAME
+    write_aside(aside, data)
+    if path.exists():
+        os.replace(path, directory / BEFORE)
+    os.replace(aside, path)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Give an ``OSError`` the file that it is about: that of a write, such as that the disk is full, has none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a file that is to take another's place, down to the disk. Without room none is left. Raises ``OSError``."""
+    try:
+        with named(path), path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint that is whole, and what is wrong with those that are not.
+
+    Raises ``OtherSchema``, naming the file.
+    """
+    problems: list[str] = []
+    for name in (NAME, BEFORE):
+        path = directory / name
+        try:
+            return decode(path.read_bytes()), problems
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            problems.append(f"{path} cannot be used: {error}")
+        except OtherSchema as error:
+            raise OtherSchema(f"{path} cannot be used: {error}") from None
+    return None, problems
+
+
+def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the islands to what a checkpoint holds."""
+    for number, island in enumerate(islands):
+        _restore(space, island, under(arrays, str(number)))
+
+
+def standings(
+    space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]
+) -> tuple[list[Standing], dict[int, Standing]]:
+    """Standings of all islands at the last meeting, if there was one, and those for the next one that are there."""
+    met, ahead = ({n: _restored(space, search, under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)} for name in (_MET, _AHEAD))
+    if met and len(met) != search.islands:
+        raise ValueError(f"{len(met)} islands met")
+    return [met[number] for number in range(len(met))], {number: ahead[number] for number in ahead if number < search.islands}
+
+
+def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
+    """The numbers in the names ``name.number.part``."""
+    return sorted({int(key.split(".")[1]) for key in arrays if key.startswith(f"{name}.")})
+
+
+def _restored(space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]) -> Standing:
+    members = {name: no_members(len(arrays[f"{name}.fitness"]), space.capacity) for name in STANDING_MEMBERS}
+    fitness, clock, counts = np.zeros(search.population), np.zeros(CLOCKS, np.int64), np.zeros(len(LAYERS), np.int64)
+    standing = Standing(**members, fitness=fitness, clock=clock, counts=counts, hurdles=make_hurdles(search))
+    _hold(space, standing, _STANDING, arrays)
+    return standing
+
+
+def _island(space: Space, island: Island) -> Arrays:
+    arrays = _held(space, island, _ISLAND)
+    for name, cache in (("programs", island.programs), ("errors", island.errors)):
+        arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
+    if island.policy.factors.size:
+        arrays |= {f"policy.{part}": getattr(island.policy, part) for part in LEARNED}
+    return arrays
+
+
+def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
+    _hold(space, island, _ISLAND, arrays)
+    for name in ("programs", "errors"):
+        refill(getattr(island, name), InOrder(**under(arrays, name)))
+    if island.policy.factors.size:
+        for part in LEARNED:
+            getattr(island.policy, part)[...] = arrays[f"policy.{part}"]
+
+
+def _held(space: Space, holder: Island | Standing, fields: _Fields) -> Arrays:
+    """What both an island and a standing hold, by name: numbers, hurdles and programs."""
+    arrays: Arrays = {name: getattr(holder, name) for name in fields.numbers}
+    arrays |= {f"hurdles.{part}": array for part, array in holder.hurdles._asdict().items()}
+    for name in fields.programs:
+        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, getattr(holder, name)).items()}
+    return arrays
+
+
+def _hold(space: Space, holder: Island | Standing, fields: _Fields, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set an island or a standing to what ``_held`` gave."""
+    for name in fields.numbers:
+        getattr(holder, name)[:] = arrays[name]
+    for part, array in holder.hurdles._asdict().items():
+        array[...] = arrays[f"hurdles.{part}"]
+    for name in fields.programs:
+        restore_members(space, getattr(holder, name), under(arrays, name))
+
+
+def under(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
+    """The arrays whose names begin with ``name`` and a dot, without that."""
+    return {part.removeprefix(f"{name}."): array for part, array in arrays.items() if part.startswith(f"{name}.")}
+
+
+def _used(space: Space, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which places of each row hold an instruction: bool[P, C]."""
+    lengths = lengths.astype(np.int32)
+    return np.hstack([np.arange(most, dtype=np.int32) < lengths[:, [f]] for f, most in enumerate(space.functions["most"])])
+
+
+def _constant_places(space: Space, rows: NDArray[np.int64], fields: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where the constants of instructions are in the members' memory: those that their ops have, the first ones first."""
+    counts = space.table["constants"][fields[:, 0]]
+    return np.concatenate([rows[counts > i] * CONSTANTS + i for i in range(CONSTANTS)])
+
+
+def member_arrays(space: Space, members: Members) -> Arrays:
+    """Members as far as they mean anything, by name."""
+    rows = np.flatnonzero(_used(space, members.about["lengths"]))
+    fields = members.code.ravel()[rows].astype("<u8").view("<u2").astype(np.uint8).reshape(-1, _FIELDS)
+    constants = members.constants.ravel()[_constant_places(space, rows, fields)]
+    about = {name: np.ascontiguousarray(members.about[name]) for name in ("key", "birth")}
+    lengths = members.about["lengths"].astype(_LENGTH)
+    return {"fields": fields, "constants": constants, "lengths": lengths, **about, "fitness": members.fitness}
+
+
+def restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the members to what ``member_arrays`` gave."""
+    for name in ("lengths", "key", "birth"):
+        members.about[name] = arrays[name]
+    members.fitness[:] = arrays["fitness"]
+    rows, fields = np.flatnonzero(_used(space, members.about["lengths"])), arrays["fields"]
+    members.code[:], members.constants[:] = 0, 0.0
+    members.code.reshape(-1)[rows] = fields.astype("<u2").view("<u8")[:, 0]
+    members.constants.reshape(-1)[_constant_places(space, rows, fields)] = arrays["constants"]

@@ -1,0 +1,89 @@
+"""Whether an island's arrays are such that compiled code can run on them: it looks at none of this again.
+
+A checkpoint's checksum tells a torn file, not one that was written by something else than azdsl.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from azdsl.config.search import Search
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OP_SHIFT, OUT_SHIFT
+from azdsl.ops import OPS, Role
+from azdsl.search.islands.island_report import Standing
+from azdsl.search.kernel.cache import Cache
+from azdsl.search.kernel.hurdles import STOPPED_BELOW
+from azdsl.search.kernel.population import Island, Members
+from azdsl.search.kernel.space import ROLES, Space
+
+
+def problem(space: Space, groups: int, island: Island) -> str | None:
+    """What makes an island's arrays unusable for a search whose tasks are in so many groups, or None."""
+    if island.clock[2] >= groups:
+        return "it is evaluated on tasks that the search has not"
+    if not island.rng.any():
+        return "its random numbers are all 0"
+    found = [_counts(island), *(_members(space, members) for members in (island.members, island.finalists))]
+    found += [_cache(space, cache) for cache in (island.programs, island.errors)]
+    return next((text for text in found if text), None)
+
+
+def standing_problem(space: Space, search: Search, standing: Standing) -> str | None:
+    """What makes a standing unusable for a meeting, or for islands that take in its members, or None."""
+    leaving = standing.leaving.fitness
+    if standing.finalists.fitness.size != search.finalists or leaving.size > search.population or (leaving < 0.0).any():
+        return "it has a standing of other members than the search's"
+    found = [_counts(standing), *(_programs(space, members) for members in (standing.finalists, standing.fittest))]
+    found.append(_members(space, standing.leaving))
+    return next((text for text in found if text), None)
+
+
+def _counts(holder: Island | Standing) -> str | None:
+    """What is wrong with the numbers of an island's candidates, or with those of its scores at hurdles."""
+    if (holder.clock < 0).any() or (holder.counts < 0).any():
+        return "it counts candidates below 0"
+    hurdles = holder.hurdles
+    if ((hurdles.filled < 0) | (hurdles.filled >= hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
+        return "it counts more scores than its hurdles keep"
+    return None
+
+
+def _members(space: Space, members: Members) -> str | None:
+    """What is wrong with programs of a population."""
+    lengths = members.about["lengths"]
+    empty = (lengths == 0).all(axis=1) & (members.fitness < 0.0)
+    if ((lengths < space.functions["least"]) & ~empty[:, None]).any():
+        return "it holds a program of impossible length"
+    return _programs(space, members)
+
+
+def _programs(space: Space, members: Members) -> str | None:
+    """What is wrong with programs: lengths, fitness, ops, registers or constants."""
+    lengths, functions, table = members.about["lengths"], space.functions, space.table
+    if ((lengths < 0) | (lengths > functions["most"])).any():
+        return "it holds a program of impossible length"
+    if not (members.fitness <= 1.0).all():
+        return "it holds an impossible fitness"
+    places = [np.arange(most) < lengths[:, [f]] for f, most in enumerate(functions["most"])]
+    rows, columns = np.nonzero(np.hstack(places))
+    code = members.code[rows, columns]
+    op, a, b, out = ((code >> np.uint64(shift) & np.uint64(FIELD)).astype(np.int64) for shift in (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT))
+    if (op >= len(OPS)).any():
+        return "it holds an unknown op"
+    facts = table[op]
+    least, most = facts["out_first"], facts["out_first"] + facts["out_count"]
+    if ((a >= facts["a_count"]) | (b >= facts["b_count"]) | (out < least) | (out >= most)).any():
+        return "it holds a register that the search has not"
+    constants = members.constants.reshape(len(lengths), space.capacity, CONSTANTS)[rows, columns]
+    wanted = np.arange(CONSTANTS) < facts["constants"][:, None]
+    index = wanted & (facts["roles"] == ROLES.index(Role.INDEX))
+    if not np.isfinite(constants[wanted]).all() or ((constants[index] < 0.0) | (constants[index] >= 1.0)).any():
+        return "it holds a constant that no program can have"
+    return None
+
+
+def _cache(space: Space, cache: Cache) -> str | None:
+    """What is wrong with a cache: it keeps fitness, from which the hurdle is read that stopped a program."""
+    values = cache.sets["values"]
+    least = STOPPED_BELOW ** (space.hurdles + 1) if space.hurdles else 0.0
+    return None if (((values >= least) | (values == 0.0)) & (values <= 1.0)).all() else "it holds an impossible fitness"

@@ -1,0 +1,162 @@
+"""The statements above the functions -> settings, checked against their schema."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import Field
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from azdsl.config.search import MUTATIONS, Range, SettingsError, keys
+from azdsl.config.tasks import TASKS, Task
+from azdsl.syntax import tree
+from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
+from azdsl.syntax.tree import Argument, Name, Node
+
+Schema = TypeVar("Schema")
+
+
+class _WrongTypeError(Exception):
+    """A value is not of its key's type; the text says what is wanted."""
+
+
+def task(statement: tree.Task, line: Line, report: Report) -> Task | None:
+    """``task linear(features=4)``."""
+    schema = TASKS.get(statement.kind.text)
+    if schema is None:
+        hint = nearest(statement.kind.text, TASKS) or f"there are {choice(TASKS).replace(' or ', ' and ')}"
+        report.add("unknown-task", f"unknown task '{brief(statement.kind.text)}'", line, statement.kind, hint)
+        return None
+    return settings(schema, statement.kind.text, statement.arguments, line, report)
+
+
+def mutations(arguments: tuple[Argument, ...], line: Line, report: Report) -> tuple[str, ...]:
+    """``mutations(alter, insert)``."""
+    found: list[str] = []
+    for argument in arguments:
+        word = argument.value.text if isinstance(argument.value, Name) and not argument.key else None
+        if word not in MUTATIONS:
+            written = brief(tree.show(argument))
+            hint = nearest(written, MUTATIONS) or f"there are {choice(MUTATIONS).replace(' or ', ' and ')}"
+            report.add("unknown-mutation", f"unknown mutation '{written}'", line, argument, hint)
+        elif word in found:
+            report.add("duplicate", f"{word} is listed twice", line, argument)
+        else:
+            found.append(word)
+    return tuple(found)
+
+
+def settings(
+    schema: type[Schema], title: str, arguments: tuple[Argument, ...], line: Line, report: Report
+) -> Schema | None:
+    """An instance of a settings schema from ``key=value`` arguments; None after reporting what is wrong."""
+    before = len(report.found)
+    fields = {f.name: f for f in keys(schema)}
+    values: dict[str, Any] = {}
+    nodes: dict[str, Node] = {}
+    given: set[str] = set()
+    for position, argument in enumerate(arguments):
+        field = _field(argument, position, fields, title, line, report)
+        if field is None:
+            continue
+        if field.name in given:
+            report.add("duplicate", f"{field.name} is given twice", line, argument)
+            continue
+        given.add(field.name)
+        nodes[field.name] = argument.value
+        try:
+            values[field.name] = _value(argument.value, schema, field)
+        except _WrongTypeError as error:
+            report.add("setting", f"{field.name} must be {error}, not {_shown(argument.value)}", line, argument.value)
+    for name, field in fields.items():
+        if field.metadata.get("required") and name not in given:
+            needed = field.metadata["help"].split(" (")[0]
+            report.add("setting", f"{title} needs {needed}", line, hint=f'write task {title}("…")')
+    return _checked(schema, values, nodes, line, report, before)
+
+
+def _shown(node: tree.Expression) -> str:
+    return brief(tree.show(node))
+
+
+def _field(
+    argument: Argument, position: int, fields: dict[str, Field[Any]], title: str, line: Line, report: Report
+) -> Field[Any] | None:
+    """The field that an argument sets."""
+    if argument.key is None:
+        required = next((f for f in fields.values() if f.metadata.get("required")), None)
+        if position == 0 and required:
+            return required
+        report.add("setting", f"'{_shown(argument.value)}' has no key", line, argument, "write key=value")
+        return None
+    key = argument.key.text if isinstance(argument.key, Name) else tree.show(argument.key)
+    if key in fields:
+        return fields[key]
+    hint = nearest(key, fields) or f"{title} has {choice(fields).replace(' or ', ' and ')}"
+    report.add("unknown-key", f"unknown key '{brief(key)}' of {title}", line, argument.key, hint)
+    return None
+
+
+def _checked(
+    schema: type[Schema], values: dict[str, Any], nodes: dict[str, Node], line: Line, report: Report, before: int
+) -> Schema | None:
+    """The schema with the values; every impossible one is reported where it stands."""
+    values = dict(values)
+    reported: set[str] = set()
+    while True:
+        try:
+            made = schema(**values)
+        except SettingsError as error:
+            if error.key in reported:  # its default does not fit the other values either
+                return None
+            reported.add(error.key)
+            report.add("setting", str(error), line, nodes.get(error.key))
+            if error.key not in values:
+                return None
+            del values[error.key]
+        else:
+            return made if len(report.found) == before else None
+
+
+def _value(node: tree.Expression, schema: type[Any], field: Field[Any]) -> Any:
+    """The value that ``node`` gives a field. Raises ``_WrongTypeError``."""
+    hint = get_type_hints(schema)[field.name]
+    wanted = next((t for t in get_args(hint) if t is not type(None)), hint)
+    match node:
+        case tree.String(value=value) if wanted is str:
+            return value
+        case Name(text=text) if wanted is str:
+            return text
+        case Name(text="true" | "false" as text) if wanted is bool:
+            return text == "true"
+        case Name(text="inf") if wanted is float:
+            return math.inf
+        case tree.Number(value=value) if wanted is float:
+            return value
+        case tree.Number() if wanted in (int, Range):
+            number = _whole(node)
+            if number is not None:
+                return Range(number, number) if wanted is Range else number
+        case tree.Range(text=text) if wanted is Range:
+            least, most = (part.lstrip("0") or "0" for part in text.split(".."))
+            if max(len(least), len(most)) < _MOST_DIGITS:
+                return Range(int(least), int(most))
+    raise _WrongTypeError(_WORDS[wanted])
+
+
+_WORDS = {
+    str: "a word or a text in quotes",
+    bool: "true or false",
+    float: "a number",
+    int: "a whole number",
+    Range: "a whole number or a range such as 1..21",
+}
+
+_MOST_DIGITS = 30
+"""Digits of the longest whole number that is read exactly; no setting is nearly as large."""
+
+
+def _whole(number: tree.Number) -> int | None:
+    """The number as an int, if it is one: 10, 1_000, 1e6."""
+    if len(number.text) < _MOST_DIGITS and number.text.removeprefix("-").replace("_", "").isdigit():
+        return int(number.text)
+    return int(number.value) if number.value.is_integer() else None

@@ -1,0 +1,158 @@
+"""Tasks made of pictures, projected at random and standardised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from azdsl.config.search import keys
+from azdsl.config.tasks import ImageTask
+from azdsl.limits import MAX_PIXELS
+from azdsl.tasks import task_cache
+from azdsl.tasks.image_splits import Classes, Places, Pools, choices, deal, sample, sizes
+from azdsl.tasks.images import ImageSet, Pictures, find
+from azdsl.tasks.scaling import scaling
+from azdsl.tasks.splits import STREAMS, Role, generator
+from azdsl.taskset import TaskError, TaskSet
+
+Array = NDArray[np.float64]
+
+SCHEMA = 1
+"""Changes when the same settings give other tasks."""
+
+FRACTION_BITS = 24
+"""Entries of a projection are multiples of 2**-24: then sums of them times bytes are exact, and the same in any order."""
+
+CHUNK_BYTES = 4 << 20
+"""Pictures are projected so much at a time."""
+
+
+def build(task: ImageTask, seed: int, role: Role, base_dir: Path | None) -> TaskSet:
+    """The tasks of ``role``, from the store or made now. Raises ``TaskError``."""
+    source = find(task, base_dir)
+    loaded = None if source.files else source.read()
+    digest = digest_of_files(source.files) if loaded is None else digest_of_pictures(loaded)
+
+    def make() -> task_cache.Recipe:
+        return _recipe(source.name, loaded or source.read(), task, seed, role)
+
+    found = task_cache.stored(repr((SCHEMA, digest, _identity(task, role), seed, role)), make)
+    classes = found.facts["classes"] if task.metric == "multiclass" else None
+    X, y, VX, Vy = found.arrays
+    tasks = TaskSet.from_arrays(X, y, VX, Vy, task.metric, task.epoch_length(X.shape[1]), task.epochs, classes)
+    tasks = replace(tasks, mapping=found.mapping)
+    tasks.rest()
+    return tasks
+
+
+def _identity(task: ImageTask, role: Role) -> list[tuple[str, object]]:
+    """The settings that decide what the tasks of ``role`` are."""
+    others = {"path", "epochs", "validations", "tasks", "select_tasks", "test_tasks"}
+    values = [(f.name, getattr(task, f.name)) for f in keys(task) if f.name not in others]
+    return [*values, ("kind", task.kind), ("tasks", sizes(task, role).tasks)]
+
+
+def digest_of_files(files: Sequence[Path]) -> str:
+    """A digest of the files' content. Raises ``TaskError``."""
+    try:
+        return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    except FileNotFoundError as error:
+        raise TaskError(f"{error.filename}: no such file") from None
+    except OSError as error:
+        raise TaskError(f"{error.filename}: cannot be read: {error.strerror or error}") from None
+
+
+@lru_cache(maxsize=16)
+def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """The same, kept for the process: each role asks for it."""
+    digest = hashlib.blake2b(digest_size=20)
+    for file, _, _ in files:
+        with file.open("rb") as stream:
+            digest.update(repr(file.stat().st_size).encode())
+            while data := stream.read(1 << 20):
+                digest.update(data)
+    return digest.hexdigest()
+
+
+def digest_of_pictures(images: ImageSet) -> str:
+    """The same of pictures in memory."""
+    digest = hashlib.blake2b(digest_size=20)
+    for part in (images.train, images.test) if images.test else (images.train,):
+        for block in part.blocks:
+            digest.update(repr(block.shape).encode() + block.tobytes())
+        digest.update(part.labels.tobytes())
+    return digest.hexdigest()
+
+
+def _recipe(name: str, images: ImageSet, task: ImageTask, seed: int, role: Role) -> task_cache.Recipe:
+    """How the tasks of ``role`` are made."""
+    pixels, wanted = images.train.pixels, sizes(task, role)
+    if pixels > MAX_PIXELS:
+        raise TaskError(f"{name}: {pixels:,} pixels; at most {MAX_PIXELS:,} can be projected: make the pictures smaller")
+    chosen = choices(name, images, task, seed, role)
+    together, features = len(chosen[0]), task.features or pixels
+    if task.metric == "multiclass" and together > features:
+        raise TaskError(f"{name}: {together} classes need as many features, not {features}")
+    used = {number for each in STREAMS for classes in choices(name, images, task, seed, each) for number in classes}
+    pools = deal(name, images, task, seed, sorted(used), together)
+    valid = wanted.valid or together * min(len(pool.valid[role]) for pool in pools.values())
+    counts = (wanted.train, valid)
+    shapes = tuple(shape for n in counts for shape in ((wanted.tasks, n, features), (wanted.tasks, n)))
+    held = images.test if role == "test" and images.test else images.train
+    tasks = (
+        _task(images.train, held, pools, classes, counts, task.features, role, generator(seed, STREAMS[role], t))
+        for t, classes in enumerate(chosen)
+    )
+    return task_cache.Recipe(shapes, {"classes": together}, tasks)
+
+
+def _task(
+    train: Pictures,
+    held: Pictures,
+    pools: dict[int, Pools],
+    classes: Classes,
+    counts: tuple[int, int],
+    features: int | None,
+    role: Role,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array, Array]:
+    """One task: features and labels to train on, and to validate on."""
+    matrix = None if features is None else projection(train.pixels, features, rng)
+    places, y = sample({number: pool.train for number, pool in pools.items()}, classes, counts[0], rng)
+    valid_places, valid_y = sample({number: pool.valid[role] for number, pool in pools.items()}, classes, counts[1], rng)
+    X, valid_X = _features(train, places, matrix), _features(held, valid_places, matrix)
+    center, scale = scaling(X)
+    return _standardised(X, center, scale), y, _standardised(valid_X, center, scale), valid_y
+
+
+def projection(pixels: int, features: int, rng: np.random.Generator) -> Array:
+    """A Gaussian matrix [pixels, features] whose entries are rounded, so that projecting bytes is exact on any machine."""
+    matrix = rng.standard_normal((pixels, features))
+    np.clip(matrix, -7.0, 7.0, out=matrix)
+    np.ldexp(matrix, FRACTION_BITS, out=matrix)
+    np.rint(matrix, out=matrix)
+    return np.ldexp(matrix, -FRACTION_BITS, out=matrix)
+
+
+def _features(pictures: Pictures, places: Places, matrix: Array | None) -> Array:
+    """The pixels of pictures, or their projection, [n, F]: a few pictures at a time."""
+    found = np.empty((len(places), pictures.pixels if matrix is None else matrix.shape[1]))
+    rows = max(1, CHUNK_BYTES // (8 * pictures.pixels))
+    for start in range(0, len(places), rows):
+        chunk = pictures.rows(places[start : start + rows]).astype(np.float64)
+        found[start : start + rows] = chunk if matrix is None else chunk @ matrix
+    return found
+
+
+def _standardised(X: Array, center: Array, scale: Array) -> Array:
+    """(X - center) / scale in place, without negative zeros."""
+    X -= center
+    X /= scale
+    X += 0.0
+    return X

@@ -1,0 +1,66 @@
+"""Compiled code is kept where it can be, and used where it cannot be written."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from numba.core import caching
+
+from azdsl.codegen import numba_jit
+
+MODULE, SOURCE = "compiled_and_kept", "def plus(x):\n    return x + 1\n"
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """A function that compiles the same source anew, as another process would."""
+    (tmp_path / f"{MODULE}.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(numba_jit, "cache_directory", lambda: tmp_path / "cache")
+
+    def load():
+        sys.modules.pop(MODULE, None)
+        return numba_jit.jit(importlib.import_module(MODULE).plus)  # by name: what is loaded from disk looks its module up
+
+    yield load
+    sys.modules.pop(MODULE, None)
+
+
+def refuse(*_, **__):
+    raise OSError(30, "Read-only file system")
+
+
+def kept(tmp_path):
+    return sorted(path.suffix for path in (tmp_path / "cache").rglob("*.nb?"))
+
+
+def test_code_is_kept_and_loaded(load, tmp_path):
+    assert load()(1) == 2 and kept(tmp_path) == [".nbc", ".nbi"]
+    again = load()
+    assert again(1) == 2 and sum(again.stats.cache_hits.values()) == 1
+
+
+def test_a_directory_that_can_only_be_read(load, tmp_path, monkeypatch):
+    load()(1)
+    monkeypatch.setattr(caching.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(caching.IndexDataCacheFile, "save", refuse)
+    again = load()
+    assert again(1) == 2 and sum(again.stats.cache_hits.values()) == 1
+    assert again(np.float32(1.5)) == 2.5 and sum(again.stats.cache_misses.values()) == 1
+    assert kept(tmp_path) == [".nbc", ".nbi"]
+
+
+def test_no_directory_at_all(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(caching.os, "makedirs", refuse)
+    assert load()(1) == 2 and not kept(tmp_path)
+    assert not list(tmp_path.rglob("__pycache__/*.nb?"))
+
+
+def test_a_disk_that_is_full(load, tmp_path, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(caching.IndexDataCacheFile, "_save_data", refuse)
+        assert load()(1) == 2 and ".nbc" not in kept(tmp_path)
+    assert load()(1) == 2 and kept(tmp_path) == [".nbc", ".nbi"]

@@ -1,0 +1,57 @@
+"""A checkpoint that azdsl did not write is refused before compiled code runs on it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from search_runs import small
+
+from azdsl.config.search import SettingsError
+from azdsl.search.evolve import run
+from azdsl.search.rundir import checkpoint
+
+HURDLES = {"hurdles": "4", "hurdle_every": 50}
+
+
+@pytest.mark.parametrize(
+    ("member", "change", "message"),
+    [
+        ("0.members.fields", lambda a: np.full_like(a, 255), "of another kind of run"),
+        ("0.members.fields", lambda a: a | np.array([0, 63, 63, 63], np.uint8), "a register that the search has not"),
+        ("0.members.constants", lambda a: np.full_like(a, np.nan), "a constant that no program can have"),
+        ("0.members.fitness", lambda a: a + 7, "an impossible fitness"),
+        ("0.programs.values", lambda a: np.full_like(a, 1e-300), "an impossible fitness"),
+        ("0.hurdles.filled", lambda a: np.full_like(a, 50), "more scores than its hurdles keep"),
+        ("1.clock", lambda a: a - 10_000, "candidates below 0"),
+        ("1.clock", lambda a: a + np.array([0, 0, 1]), "tasks that the search has not"),
+        ("1.rng", lambda a: a * 0, "random numbers are all 0"),
+        ("1.members.fitness", lambda a: a[1:], "of another kind of run"),
+        ("1.clock", lambda a: a + np.array([0, 10_000, 0]), "islands where they cannot be"),
+        ("met.0.leaving.fields", lambda a: a | np.array([0, 63, 63, 63], np.uint8), "a register that the search has not"),
+        ("met.1.leaving.lengths", lambda a: a * 0, "of another kind of run"),
+        ("met.0.fittest.constants", lambda a: np.full_like(a, np.nan), "a constant that no program can have"),
+        ("met.0.finalists.fitness", lambda a: a + 7, "an impossible fitness"),
+        ("met.0.leaving.fitness", lambda a: a * 0 - 1, "other members than the search's"),
+        ("met.1.counts", lambda a: a - 10_000, "candidates below 0"),
+        ("met.0.hurdles.sampled", lambda a: a - 1, "more scores than its hurdles keep"),
+        ("met.1.fitness", lambda a: a[1:], "of another kind of run"),
+        ("met.0.leaving.fitness", lambda a: np.zeros(len(a), "V0"), "an array of nothing"),
+        ("facts", lambda a: np.frombuffer(b"[]", np.uint8), "no other is beside it"),
+    ],
+)
+def test_a_checkpoint_of_another_make(tmp_path, member, change, message):
+    path = tmp_path / "run"
+    run(small(max_evals=800, **HURDLES), out=path, quiet=True)
+    sealed = (path / checkpoint.NAME).read_bytes()
+    with np.load(io.BytesIO(sealed[len(checkpoint.seal(b"")) :])) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    content = io.BytesIO()
+    np.savez(content, **(arrays | {member: change(arrays[member])}))
+    (path / checkpoint.NAME).write_bytes(checkpoint.seal(content.getvalue()))
+    (path / checkpoint.BEFORE).unlink(missing_ok=True)
+    before = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
+    with pytest.raises(SettingsError, match=message):
+        run(small(max_evals=1600, **HURDLES), resume=path, quiet=True)
+    assert {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()} == before
