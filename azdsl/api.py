@@ -79,7 +79,11 @@ def evaluate(
     single = isinstance(program, Program)
     programs = [program] if isinstance(program, Program) else list(program)
     _check_arguments(programs, tasks, seed, max_abs_error)
-    for name, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS), ("combine", combine, COMBINE)):
+    for name, value, known in (
+        ("backend", backend, BACKENDS),
+        ("precision", precision, PRECISIONS),
+        ("combine", combine, COMBINE),
+    ):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(map(str, known))}")
     fitness = _run(programs, tasks, backend, seed, max_abs_error, precision, announce)
@@ -203,11 +207,18 @@ def _run(
         from azdsl import interp
 
         return np.array(
-            [interp.evaluate(p, tasks, seed=seed, max_abs_error=max_abs_error, precision=precision) for p in programs], np.float64
+            [interp.evaluate(p, tasks, seed=seed, max_abs_error=max_abs_error, precision=precision) for p in programs],
+            np.float64,
         )
     from azdsl import codegen
 
     compiled = cast(Literal["auto", "vm", "jit"], backend)
     return codegen.evaluate(
-        programs, tasks, backend=compiled, seed=seed, max_abs_error=max_abs_error, precision=precision, announce=announce
+        programs,
+        tasks,
+        backend=compiled,
+        seed=seed,
+        max_abs_error=max_abs_error,
+        precision=precision,
+        announce=announce,
     )

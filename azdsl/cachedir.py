@@ -20,7 +20,9 @@ def cache_root() -> Path:
 def trim(directory: Path, limit: int) -> None:
     """Remove the files that were not used for longest, until the rest takes at most three quarters of ``limit``."""
     try:
-        files = sorted((status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()])
+        files = sorted(
+            (status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()]
+        )
         total = sum(size for _, size, _ in files)
         if total <= limit:
             return

@@ -134,12 +134,15 @@ def _relative(path: str, base_dir: Path | None) -> str:
         return str(Path(path).absolute())
 
 
-def _ops(ops: tuple[tuple[Op, ...], ...], given: Mapping[str, Any]) -> tuple[tuple[Op, ...], tuple[Op, ...], tuple[Op, ...]]:
+def _ops(
+    ops: tuple[tuple[Op, ...], ...], given: Mapping[str, Any]
+) -> tuple[tuple[Op, ...], tuple[Op, ...], tuple[Op, ...]]:
     """The allowed ops of the three functions; the statement of one function wins over ``ops``."""
     texts = {key: _list_text(given[key]) for key in OPS_KEYS if key in given}
     everywhere = [_parse_ops("ops", texts["ops"])] * 3 if "ops" in texts else ops
     setup, predict, learn = (
-        _parse_ops(key, texts[key]) if key in texts else before for key, before in zip(OPS_KEYS[1:], everywhere, strict=True)
+        _parse_ops(key, texts[key]) if key in texts else before
+        for key, before in zip(OPS_KEYS[1:], everywhere, strict=True)
     )
     return setup, predict, learn
 

@@ -202,7 +202,10 @@ def _image_seeds() -> Iterator[bytes]:
     import pickle
 
     pixels, labels = np.arange(12, dtype=np.uint8), np.array([3, 1, 2], np.uint8)
-    idx = (bytes([0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2]) + pixels.tobytes(), bytes([0, 0, 8, 1, 0, 0, 0, 3]) + labels.tobytes())
+    idx = (
+        bytes([0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2]) + pixels.tobytes(),
+        bytes([0, 0, 8, 1, 0, 0, 0, 3]) + labels.tobytes(),
+    )
     yield bytes([IMAGES]) + SEPARATOR.join(idx)
     yield bytes([IMAGES]) + SEPARATOR.join(gzip.compress(part, mtime=0) for part in idx)
     for protocol in (0, 2, 4, 5):

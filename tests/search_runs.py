@@ -10,7 +10,10 @@ from azdsl.config.search import Range, Registers, Search
 from azdsl.config.tasks import Linear
 from azdsl.ops import BY_NAME
 
-OPS = tuple(BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add", "vector_gaussian"))
+OPS = tuple(
+    BY_NAME[n]
+    for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add", "vector_gaussian")
+)
 
 
 def small(all_ops: bool = False, **search: Any) -> Experiment:

@@ -22,7 +22,18 @@ def test_example(path: Path) -> None:
 
 
 def test_all_examples_are_there() -> None:
-    names = ("linear", "affine", "network", "figure5", "diabetes", "cifar10", "mnist", "digits", "logistic", "nearest_mean")
+    names = (
+        "linear",
+        "affine",
+        "network",
+        "figure5",
+        "diabetes",
+        "cifar10",
+        "mnist",
+        "digits",
+        "logistic",
+        "nearest_mean",
+    )
     names += ("few_examples", "fast_training", "many_classes")
     assert {path.stem for path in FILES} >= set(names)
 

@@ -55,7 +55,11 @@ def facts(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, A
 
 @pytest.mark.parametrize("name", ["softmax", "pairs"])
 def test_scores_of_a_run_are_recomputed_from_anywhere(
-    name: str, folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     result = facts(capsys, "evolve", f"{name}.az", "--out", "runs/a")
     assert result["metric"] == {"softmax": "multiclass", "pairs": "accuracy"}[name]
@@ -64,7 +68,9 @@ def test_scores_of_a_run_are_recomputed_from_anywhere(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     best = folder / "runs" / "a" / BEST
     for role, key in (("search", "search_fitness"), ("select", "fitness"), ("test", "test_fitness")):
-        scores = [facts(capsys, "score", best, "--on", role, "--backend", backend) for backend in ("reference", "vm", "jit")]
+        scores = [
+            facts(capsys, "score", best, "--on", role, "--backend", backend) for backend in ("reference", "vm", "jit")
+        ]
         assert scores[0]["task_fitness"] == scores[1]["task_fitness"] == scores[2]["task_fitness"]
         assert {score["fitness"] for score in scores} == {result[key]}
     entries = sorted((folder / "runs" / "a" / FRONT_FILES).glob("*.az"))

@@ -20,7 +20,9 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "limits.md"
 def test_the_document_states_every_limit() -> None:
     stated = dict(re.findall(r"`(MAX_\w+)`\) \| ([^ ]+) \|", DOCUMENT.read_text(encoding="utf-8")))
     values = {name: value for name, value in vars(limits).items() if name.startswith("MAX_")}
-    assert {name: float(text.replace(",", "")) for name, text in stated.items()} == {n: float(v) for n, v in values.items()}
+    assert {name: float(text.replace(",", "")) for name, text in stated.items()} == {
+        n: float(v) for n, v in values.items()
+    }
 
 
 def test_too_many_features() -> None:
@@ -35,7 +37,10 @@ def test_too_many_features() -> None:
         ("def Predict():\n  s1 = s64\n", "s64 is out of range"),
         ("def Predict():\n  s1 = 1e999\n", "a constant must be a finite number"),
         ("def Predict():\n  v1[1] = 2\n", "an index must be at least 0 and below 1"),
-        ("def Predict():\n  s1 = s1" + " " * limits.MAX_STATEMENT + "+ s2\n", "a statement of more than 10,000 characters"),
+        (
+            "def Predict():\n  s1 = s1" + " " * limits.MAX_STATEMENT + "+ s2\n",
+            "a statement of more than 10,000 characters",
+        ),
         ("def Learn():\n" + "  s2 = s1\n" * (limits.MAX_INSTRUCTIONS + 1), "Learn has more than 4096 instructions"),
         ("#" * (limits.MAX_FILE_BYTES + 1), "at most 1,000,000 bytes are read"),
     ],

@@ -15,12 +15,16 @@ from azdsl.cli import main
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").rglob("*.az"))
-SOURCES = sorted(p for folder in ("azdsl", "grammar", "tests", "tools") for p in (ROOT / folder).rglob("*") if p.is_file())
+SOURCES = sorted(
+    p for folder in ("azdsl", "grammar", "tests", "tools") for p in (ROOT / folder).rglob("*") if p.is_file()
+)
 
 
 def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(cwd)}
-    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("tool", ["ops_doc", "textmate"])

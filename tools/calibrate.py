@@ -121,9 +121,14 @@ def main() -> int:
             continue
         times = [1e3 * found[kind][name] for kind in ("predicted", "measured") for name in ("vm", "jit")]
         sizes = f"{found['instructions']:12} {found['features']:3} {found['examples']:8} {found['tasks']:5}"
-        print(f"{sizes} {times[0]:9.1f} {times[1]:9.1f} {times[2]:9.1f} {times[3]:9.1f} {found['chosen']:>10} {found['regret']:7.1%}", flush=True)
+        print(
+            f"{sizes} {times[0]:9.1f} {times[1]:9.1f} {times[2]:9.1f} {times[3]:9.1f} {found['chosen']:>10} {found['regret']:7.1%}",
+            flush=True,
+        )
     right = sum(regret <= ALLOWED for regret in regrets)
-    print(f"{right} of {len(regrets)} within {ALLOWED:.0%} of the better; mean regret {np.mean(regrets):.1%}, worst {max(regrets):.1%}")
+    print(
+        f"{right} of {len(regrets)} within {ALLOWED:.0%} of the better; mean regret {np.mean(regrets):.1%}, worst {max(regrets):.1%}"
+    )
     return 0 if right == len(regrets) else 1
 
 

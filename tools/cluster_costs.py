@@ -114,7 +114,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--islands", type=int, default=4, help="islands that travel (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=10, help="epochs of each (default: %(default)s)")
-    parser.add_argument("--candidates", type=int, default=400_000, help="candidates that fill each island's caches (default: %(default)s)")
+    parser.add_argument(
+        "--candidates",
+        type=int,
+        default=400_000,
+        help="candidates that fill each island's caches (default: %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     ended = ended_session(arguments.islands, arguments.candidates)
@@ -125,7 +130,10 @@ def main() -> int:
     island, space, search = ended.islands[0], ended.plan.space, ended.plan.search
     met = [take_standing(space, search, one, ended._scratch) for one in ended.islands]
     state = encode_island(space, island)
-    memory = sum(part.nbytes for part in (island.programs.sets, island.errors.sets, island.members.code, island.members.constants))
+    memory = sum(
+        part.nbytes
+        for part in (island.programs.sets, island.errors.sets, island.members.code, island.members.constants)
+    )
     facts: dict[str, float] = {
         "state_bytes": len(state),
         "caches_bytes": island.programs.sets.nbytes + island.errors.sets.nbytes,

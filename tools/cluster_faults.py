@@ -55,7 +55,9 @@ def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> I
         while not over.wait(every) and time.monotonic() < end + every / 2:
             # One that is killed while it starts is not started again by its nanny: that is another fault.
             known = cluster.scheduler.workers if cluster.scheduler else {}
-            pids = sorted(worker.pid for worker in cluster.workers.values() if worker.worker_address in known and worker.pid)
+            pids = sorted(
+                worker.pid for worker in cluster.workers.values() if worker.worker_address in known and worker.pid
+            )
             if pids:
                 killed.append(choose.choice(pids))
                 os.kill(killed[-1], signal.SIGKILL)
@@ -69,7 +71,9 @@ def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> I
         thread.join()
 
 
-def search(experiment: Experiment, out: Path, site: Site | None = None, seconds: float = 1e9, most: float = 1e18) -> Outcome:
+def search(
+    experiment: Experiment, out: Path, site: Site | None = None, seconds: float = 1e9, most: float = 1e18
+) -> Outcome:
     """A run that stops at the first epoch's end after so many seconds or candidates."""
 
     def late(snapshot: Snapshot) -> bool:
@@ -77,16 +81,22 @@ def search(experiment: Experiment, out: Path, site: Site | None = None, seconds:
 
     result = run(experiment, out=out, quiet=True, on_epoch=late, site=site)
     paths = [out / BEST, out / FRONT, *sorted((out / FRONT_FILES).iterdir())]
-    return Outcome({str(path.relative_to(out)): path.read_bytes() for path in paths}, result.evaluations, result.seconds)
+    return Outcome(
+        {str(path.relative_to(out)): path.read_bytes() for path in paths}, result.evaluations, result.seconds
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120.0, help="how long workers are killed (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=120.0, help="how long workers are killed (default: %(default)s)"
+    )
     parser.add_argument("--every", type=float, default=5.0, help="seconds between kills (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="worker processes (default: %(default)s)")
     parser.add_argument("--islands", type=int, default=4, help="islands of the search (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the search and of who is killed (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the search and of who is killed (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     experiment = load_experiment(SEED)

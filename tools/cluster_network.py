@@ -117,7 +117,12 @@ def far_workers(count: int) -> Iterator[tuple[str, list[Relay]]]:
             there, back = Relay(loop, scheduler, 2 * number), Relay(loop, port, 2 * number + 1)
             relays += [there, back]
             command = [sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://127.0.0.1:{there.port}"]
-            command += ["--listen-address", f"tcp://127.0.0.1:{port}", "--contact-address", f"tcp://127.0.0.1:{back.port}"]
+            command += [
+                "--listen-address",
+                f"tcp://127.0.0.1:{port}",
+                "--contact-address",
+                f"tcp://127.0.0.1:{back.port}",
+            ]
             command += ["--no-nanny", "--nthreads", "1", "--no-dashboard"]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             stack.callback(process.wait)
@@ -131,14 +136,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2, help="worker processes (default: %(default)s)")
     parser.add_argument("--islands", type=int, nargs="+", default=[2, 4], help="islands of the searches (default: 2 4)")
-    parser.add_argument("--epoch", type=int, default=600_000, help="candidates of an epoch, about a second's (default: %(default)s)")
+    parser.add_argument(
+        "--epoch", type=int, default=600_000, help="candidates of an epoch, about a second's (default: %(default)s)"
+    )
     parser.add_argument("--epochs", type=int, default=10, help="epochs of each island (default: %(default)s)")
-    parser.add_argument("--delays", type=float, nargs="+", default=[0.0, 10.0, 50.0, 200.0], help="milliseconds each way (default: 0 10 50 200)")
-    parser.add_argument("--losses", type=float, nargs="+", default=[0.0, 0.1, 1.0], help="per cent of the packets (default: 0 0.1 1)")
-    parser.add_argument("--delay-of-losses", type=float, default=10.0, help="milliseconds each way where packets are lost (default: 10)")
+    parser.add_argument(
+        "--delays",
+        type=float,
+        nargs="+",
+        default=[0.0, 10.0, 50.0, 200.0],
+        help="milliseconds each way (default: 0 10 50 200)",
+    )
+    parser.add_argument(
+        "--losses", type=float, nargs="+", default=[0.0, 0.1, 1.0], help="per cent of the packets (default: 0 0.1 1)"
+    )
+    parser.add_argument(
+        "--delay-of-losses", type=float, default=10.0, help="milliseconds each way where packets are lost (default: 10)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    lines = [(delay, 0.0) for delay in arguments.delays] + [(arguments.delay_of_losses, loss) for loss in arguments.losses if loss]
+    lines = [(delay, 0.0) for delay in arguments.delays] + [
+        (arguments.delay_of_losses, loss) for loss in arguments.losses if loss
+    ]
     found: list[dict[str, float]] = []
     with far_workers(arguments.workers) as (address, relays), connect(address) as site:
         for delay, loss in lines:
@@ -151,11 +170,15 @@ def main() -> int:
                 before = sum(relay.passed for relay in relays)
                 pace = rate(replace(experiment, search=search), site)
                 passed = (sum(relay.passed for relay in relays) - before) / (islands * arguments.epochs)
-                found.append({"delay_ms": delay, "loss_%": loss, "islands": islands, "rate": pace, "bytes_an_epoch": passed})
+                found.append(
+                    {"delay_ms": delay, "loss_%": loss, "islands": islands, "rate": pace, "bytes_an_epoch": passed}
+                )
     if arguments.json:
         print(json.dumps(found))
         return 0
-    print("| delay each way | packets lost | islands | candidates a second | of that without delay | bytes an epoch |\n|--:|--:|--:|--:|--:|--:|")
+    print(
+        "| delay each way | packets lost | islands | candidates a second | of that without delay | bytes an epoch |\n|--:|--:|--:|--:|--:|--:|"
+    )
     for row in found:
         first = next(other["rate"] for other in found if other["islands"] == row["islands"])
         line = f"| {row['delay_ms']:g} ms | {row['loss_%']:g} % | {row['islands']:g} | {row['rate']:,.0f} |"

@@ -43,13 +43,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="times each (default: %(default)s)")
     parser.add_argument("--islands", type=int, default=4, help="islands of the search (default: %(default)s)")
-    parser.add_argument("--epoch", type=int, default=600_000, help="candidates of an epoch, about a second's (default: %(default)s)")
+    parser.add_argument(
+        "--epoch", type=int, default=600_000, help="candidates of an epoch, about a second's (default: %(default)s)"
+    )
     parser.add_argument("--epochs", type=int, default=8, help="epochs of each island (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     experiment = load_experiment(SEED)
     length, islands = arguments.epoch, arguments.islands
-    search = replace(experiment.search, islands=islands, epoch=length, max_evals=islands * length * arguments.epochs, target=2.0)
+    search = replace(
+        experiment.search, islands=islands, epoch=length, max_evals=islands * length * arguments.epochs, target=2.0
+    )
     experiment = replace(experiment, search=search)
     thread, one, two = [], [], []
     with connect("local:1") as small, connect("local:2") as large:

@@ -47,7 +47,9 @@ NARROW = Registers(4, 3, 2)
 FIRST = (BY_NAME["const"], BY_NAME["vector_broadcast"])
 """Ops that make scalars and vectors of nothing."""
 
-PARTIAL = tuple(BY_NAME[name] for name in ("scalar_divide", "vector_divide", "matrix_divide", "log", "arcsin", "arccos"))
+PARTIAL = tuple(
+    BY_NAME[name] for name in ("scalar_divide", "vector_divide", "matrix_divide", "log", "arcsin", "arccos")
+)
 """Ops that make NaN of numbers."""
 
 COMPARING = tuple(op for op in OPS if "minimum" in op.name or "maximum" in op.name or "heaviside" in op.name)
@@ -139,7 +141,8 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
     if shape.metric != "multiclass":
         return tasks
     labels: dict[str, Any] = {
-        name: rng.integers(0, shape.classes, getattr(tasks, name).shape).astype(float) for name in ("train_y", "valid_y")
+        name: rng.integers(0, shape.classes, getattr(tasks, name).shape).astype(float)
+        for name in ("train_y", "valid_y")
     }
     return replace(tasks, classes=shape.classes, **labels)
 
@@ -231,7 +234,9 @@ def _can_link() -> bool:
         return False
 
 
-def _interpreted_pairs(programs: Sequence[Program], task_sets: Sequence[TaskSet], shape: Shape) -> Iterator[tuple[int, int]]:
+def _interpreted_pairs(
+    programs: Sequence[Program], task_sets: Sequence[TaskSet], shape: Shape
+) -> Iterator[tuple[int, int]]:
     """Which programs the interpreter runs on which task sets: fewer where that takes long."""
     left = 0.0
     for p, program in enumerate(programs):

@@ -45,12 +45,28 @@ HANGING_SECONDS = 25
 LARGEST_KEPT = 4000
 """Bytes of the longest input that is kept in the repository, unless it was a finding."""
 
-DICTIONARY = tuple(word.encode() for word in (
-    *("def ", "Setup", "Predict", "Learn", "():", "task ", "registers(", "search(", "ops(", "@frozen", "NoOp()"),
-    *("dot(", "bcast(", "gaussian(", "uniform(", "heaviside(", "maximum(", "norm(", "axis=", "n_features", "relu("),
-    *("s0", "s1", "v0", "v1", "m1", ": vector", "1..3", "1e999", "nan", "inf", " @ ", "\n  ", "\0", "é"),
-    *("'descr': ", "'shape': (", "'fortran_order': ", "<f8", ">i4", "|O", "<U4", "PAR1", "null", "true", "[run]", "schema = "),
-))
+DICTIONARY = tuple(
+    word.encode()
+    for word in (
+        *("def ", "Setup", "Predict", "Learn", "():", "task ", "registers(", "search(", "ops(", "@frozen", "NoOp()"),
+        *("dot(", "bcast(", "gaussian(", "uniform(", "heaviside(", "maximum(", "norm(", "axis=", "n_features", "relu("),
+        *("s0", "s1", "v0", "v1", "m1", ": vector", "1..3", "1e999", "nan", "inf", " @ ", "\n  ", "\0", "é"),
+        *(
+            "'descr': ",
+            "'shape': (",
+            "'fortran_order': ",
+            "<f8",
+            ">i4",
+            "|O",
+            "<U4",
+            "PAR1",
+            "null",
+            "true",
+            "[run]",
+            "schema = ",
+        ),
+    )
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -123,8 +139,19 @@ def _fuzz(reader: str, corpus: Path, seconds: int, seed: int) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("w", suffix=".dict") as words:
         words.writelines('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in DICTIONARY)
         words.flush()
-        limits = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-rss_limit_mb={MEMORY_MB}", f"-timeout={HANGING_SECONDS}"]
-        more = ["-print_final_stats=1", f"-artifact_prefix={findings}/", f"-dict={words.name}", f"-seed={seed}", "-verbosity=1"]
+        limits = [
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST}",
+            f"-rss_limit_mb={MEMORY_MB}",
+            f"-timeout={HANGING_SECONDS}",
+        ]
+        more = [
+            "-print_final_stats=1",
+            f"-artifact_prefix={findings}/",
+            f"-dict={words.name}",
+            f"-seed={seed}",
+            "-verbosity=1",
+        ]
         done = _libfuzzer(reader, [*limits, *more, str(corpus)])
     coverage = [int(number) for number in re.findall(r"cov: (\d+)", done)]
     counted = re.search(r"stat::number_of_executed_units:\s*(\d+)", done)
@@ -148,7 +175,9 @@ def _libfuzzer(reader: str, arguments: list[str]) -> str:
     """What a fuzzing process says. It starts itself again to merge, so it is a command of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = Path(folder) / "fuzzer"
-        command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(__file__)} {INSIDE} {reader} "$0" "$@"\n')
+        command.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(__file__)} {INSIDE} {reader} "$0" "$@"\n'
+        )
         command.chmod(0o700)
         done = subprocess.run([command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.stdout.decode("utf-8", "replace")

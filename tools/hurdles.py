@@ -88,7 +88,9 @@ class Outcome:
 def search(work: Work, settings: dict[str, Any], budget: float) -> Outcome:
     """Search until ``budget`` seconds of processor time are used up."""
     path = ROOT / "examples" / work.example
-    experiment = override(load_experiment(path), {"islands": 1, "target": 2.0, **work.settings, **settings}, path.parent)
+    experiment = override(
+        load_experiment(path), {"islands": 1, "target": 2.0, **work.settings, **settings}, path.parent
+    )
     curve: list[tuple[float, float]] = []
 
     def watch(snapshot: Snapshot) -> bool:
@@ -148,7 +150,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="a directory with CIFAR-10")
     parser.add_argument("--seconds", type=float, default=30.0, help="processor time of a search [30]")
-    parser.add_argument("--seeds", type=numbers, default=(0, 1, 2), metavar="N,N,…", help="seeds of the searches of each kind [0,1,2]")
+    parser.add_argument(
+        "--seeds", type=numbers, default=(0, 1, 2), metavar="N,N,…", help="seeds of the searches of each kind [0,1,2]"
+    )
     parser.add_argument("--only", default="", metavar="WORD", help="only searches with this word in their title")
     arguments = parser.parse_args()
     works = list(SYNTHETIC)

@@ -51,7 +51,9 @@ _NONE = np.uint64(0)
 def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, last: Any) -> Any:
     """From mutation on; gives the step that was reached."""
     about = child.about[0]
-    changed = uniform(island.rng) < space.mutation and mutate(space, island.rng, child.code[0], child.constants[0], about.lengths)
+    changed = uniform(island.rng) < space.mutation and mutate(
+        space, island.rng, child.code[0], child.constants[0], about.lengths
+    )
     if not changed or last < _LIVENESS:
         return _MUTATION
     liveness(space, scratch, child.code[0], about.lengths)
@@ -156,7 +158,10 @@ def main() -> int:
         print(f"{step:32} {each:9.0f} {calls:16.2f} {nanoseconds:13.0f} {nanoseconds / total:7.1%}")
     print(f"{'together':32} {total:40.0f}")
     print(f"{'the search itself':32} {result['search']:40.0f}")
-    print("settled by: " + ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in result["layers"].items() if share))
+    print(
+        "settled by: "
+        + ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in result["layers"].items() if share)
+    )
     return 0
 
 

@@ -52,7 +52,9 @@ class Outcome:
     link: float
 
 
-def in_turn(ready: np.ndarray[tuple[int], np.dtype[np.float64]], each: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def in_turn(
+    ready: np.ndarray[tuple[int], np.dtype[np.float64]], each: float
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """When jobs are done that one server does in the order in which they are ready, each in the same time."""
     order = np.argsort(ready, kind="stable")
     steps = each * np.arange(1, ready.size + 1)

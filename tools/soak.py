@@ -74,7 +74,12 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     size = "programs, task sets, programs compiled and standalone models of a round, kinds of ops of a program, 0 for all (default: by turns)"
     parser.add_argument("--size", type=int, nargs=5, metavar="N", help=size)
-    parser.add_argument("--record", type=Path, default=Path("runs/soak.jsonl"), help="file of lines to add to (default: runs/soak.jsonl)")
+    parser.add_argument(
+        "--record",
+        type=Path,
+        default=Path("runs/soak.jsonl"),
+        help="file of lines to add to (default: runs/soak.jsonl)",
+    )
     parser.add_argument("--report", action="store_true", help="sum the record up and stop")
     parser.add_argument("--repeat", type=Path, metavar="CASE", help="run one written case again and stop")
     parser.add_argument("--json", action="store_true", help="print the sums as JSON")
@@ -88,7 +93,9 @@ def read_record(path: Path) -> list[Facts]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line]
 
 
-def _rounds(seed: int, numbers: Iterator[int], size: Size | None, workers: int, seconds: float, rounds: int | None) -> Iterator[Outcome]:
+def _rounds(
+    seed: int, numbers: Iterator[int], size: Size | None, workers: int, seconds: float, rounds: int | None
+) -> Iterator[Outcome]:
     """Rounds as they end, until the time is over."""
     end = time.monotonic() + seconds
     left = rounds if rounds is not None else sys.maxsize
@@ -114,7 +121,11 @@ def _failed(outcome: Outcome, record: Path) -> int:
     """Write the smallest case that was found and say where it is."""
     assert outcome.failure
     seed, number = outcome.facts["seed"], outcome.facts["round"]
-    print(f"round {number} of seed {seed}: {outcome.failure.pair} differ; looking for a smaller case …", file=sys.stderr, flush=True)
+    print(
+        f"round {number} of seed {seed}: {outcome.failure.pair} differ; looking for a smaller case …",
+        file=sys.stderr,
+        flush=True,
+    )
     path = record.with_name(f"soak-{seed}-{number}.json")
     aside = path.with_suffix(".new")
     aside.write_text(shrink(outcome.failure).to_json() + "\n", encoding="utf-8")
@@ -161,7 +172,9 @@ def _show(record: Sequence[Facts], as_json: bool) -> None:
     print(f"  registers   {_shares(sums['values'])} (a sample of the programs)")
     print(f"  lengths     {_shares(sums['live_lengths'])} live instructions")
     fewest = list(sums["ops"].items())[-3:]
-    print(f"  ops         {len(sums['ops'])} met; the rarest: {', '.join(f'{name} {times:,}' for name, times in fewest)}")
+    print(
+        f"  ops         {len(sums['ops'])} met; the rarest: {', '.join(f'{name} {times:,}' for name, times in fewest)}"
+    )
 
 
 def _shares(counts: Mapping[str, int]) -> str:

@@ -60,7 +60,12 @@ class Case:
         arrays = {name: getattr(self.tasks, name).tolist() for name in ARRAYS}
         about = {name: getattr(self.tasks, name) for name in ("metric", "epoch_length", "epochs")}
         tasks = arrays | about | {"classes": self.tasks.classes or None}
-        facts = {"pair": self.pair, "program": str(self.program), "seed": self.seed, "max_abs_error": repr(self.max_abs_error)}
+        facts = {
+            "pair": self.pair,
+            "program": str(self.program),
+            "seed": self.seed,
+            "max_abs_error": repr(self.max_abs_error),
+        }
         return json.dumps(facts | {"precision": self.precision, "tasks": tasks}, indent=1)
 
     @classmethod
@@ -68,9 +73,14 @@ class Case:
         """What ``to_json`` wrote."""
         facts = json.loads(text)
         tasks = TaskSet.from_arrays(**facts["tasks"])
-        return cls(facts["pair"], parse(facts["program"]), tasks, facts["seed"], float(facts["max_abs_error"]), facts["precision"])
-
-
+        return cls(
+            facts["pair"],
+            parse(facts["program"]),
+            tasks,
+            facts["seed"],
+            float(facts["max_abs_error"]),
+            facts["precision"],
+        )
 
 
 def _compiled(case: Case, backend: Any) -> Fitness:
@@ -85,7 +95,10 @@ def _interpreted(case: Case) -> Fitness:
 
 
 def _standalone(case: Case, library: bool) -> Fitness:
-    tasks, shape = case.tasks, (case.tasks.features, case.tasks.metric, case.precision, case.tasks.classes, case.max_abs_error)
+    tasks, shape = (
+        case.tasks,
+        (case.tasks.features, case.tasks.metric, case.precision, case.tasks.classes, case.max_abs_error),
+    )
     with standalone([case.program], shape, library) as models, np.errstate(all="ignore"):
         return np.array([models[0].fitness(FirstTask.of(tasks), case.seed)])
 
@@ -100,7 +113,9 @@ _BACKENDS: Mapping[str, Callable[[Case], Fitness]] = {
 
 
 @contextmanager
-def standalone(programs: Sequence[Program], shape: tuple[int, Metric, int, int, float], library: bool) -> Iterator[list[Standalone]]:
+def standalone(
+    programs: Sequence[Program], shape: tuple[int, Metric, int, int, float], library: bool
+) -> Iterator[list[Standalone]]:
     """Programs as standalone models: in memory, or in a shared library with their C interface.
 
     ``shape`` is features, metric, precision, classes (0 for none) and max_abs_error.

@@ -18,7 +18,9 @@ from azdsl.bench.yardstick import SOURCES, Unavailable, compiled
 def main() -> int:
     """Print all figures; returns the exit status."""
     parser = argparse.ArgumentParser(description="Compile and run the yardsticks.")
-    parser.add_argument("--source", type=Path, help="directory of programs.c and network.cc (default: $AZDSL_SHARED/yardstick)")
+    parser.add_argument(
+        "--source", type=Path, help="directory of programs.c and network.cc (default: $AZDSL_SHARED/yardstick)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of which the best counts [5]")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
@@ -37,7 +39,9 @@ def main() -> int:
         print(json.dumps(figures))
         return 0
     for name, figure in figures.items():
-        print(f"{name:12} {figure['value']:>12,.2f} {figure['unit']:12} ({figure['process_cpu_seconds']:.2f} s of CPU for the whole run)")
+        print(
+            f"{name:12} {figure['value']:>12,.2f} {figure['unit']:12} ({figure['process_cpu_seconds']:.2f} s of CPU for the whole run)"
+        )
     return 0
 
 

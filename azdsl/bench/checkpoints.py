@@ -57,7 +57,10 @@ def _time(scale: Scale) -> Callable[[], Sample]:
 
     def sample() -> Sample:
         _, seconds, cpu = write()
-        return Sample(1e3 * seconds, {"CPU ms": 1e3 * cpu, f"% of the time at one every {SAVE_SECONDS:g} s": 100.0 * seconds / SAVE_SECONDS})
+        return Sample(
+            1e3 * seconds,
+            {"CPU ms": 1e3 * cpu, f"% of the time at one every {SAVE_SECONDS:g} s": 100.0 * seconds / SAVE_SECONDS},
+        )
 
     return sample
 

@@ -120,7 +120,15 @@ LIMITS = {"jit": 1.15, "vm": 2.5}
 """How much of the C's time a training step may take."""
 
 FIGURES = (
-    Figure("evaluations", "full evaluations, random demo-shaped programs", "programs/s", 1.5, True, _evaluations, "programs"),
+    Figure(
+        "evaluations",
+        "full evaluations, random demo-shaped programs",
+        "programs/s",
+        1.5,
+        True,
+        _evaluations,
+        "programs",
+    ),
     *(
         Figure(
             f"network-{backend}-{size}",

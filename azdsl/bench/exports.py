@@ -121,7 +121,17 @@ def _write(spec: Spec, folder: Path) -> dict[str, Path]:
 def _by_hand(folder: Path) -> ctypes.CDLL:
     """The hand-written C, compiled. Raises ``Unavailable``."""
     library = folder / f"hand{SUFFIX}"
-    command = [*linker(), *FLAGS, f"-DF={FEATURES}", "-shared", "-fPIC", "-o", str(library), str(HERE / "exports.c"), "-lm"]
+    command = [
+        *linker(),
+        *FLAGS,
+        f"-DF={FEATURES}",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(library),
+        str(HERE / "exports.c"),
+        "-lm",
+    ]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         raise Unavailable(f"{command[0]} could not compile exports.c")
     return ctypes.CDLL(str(library))
@@ -267,7 +277,9 @@ def _figures(name: str, kind: str) -> tuple[Figure, Figure]:
     beside_c, beside_numpy = (partial(of, name, kind) for of in (_beside_c, _beside_numpy))
     return (
         Figure(f"export-{kind}-{name}", f"{words} per row", "ns", 1.3, False, beside_c, paired=True),
-        Figure(f"export-numpy-{kind}-{name}", f"{words}: over the NumPy file", "×", 20.0, True, beside_numpy, median=True),
+        Figure(
+            f"export-numpy-{kind}-{name}", f"{words}: over the NumPy file", "×", 20.0, True, beside_numpy, median=True
+        ),
     )
 
 

@@ -129,5 +129,7 @@ def measure(figure: Figure, scale: Scale, yardsticks: Yardsticks | None) -> Meas
     chosen = figure.choose(samples)
     best = (max if figure.more else min)(theirs) if theirs else None
     values = [s.value for s in samples]
-    spread = {"median": statistics.median(values), "worst": (min if figure.more else max)(values)} if len(values) > 1 else {}
+    spread = (
+        {"median": statistics.median(values), "worst": (min if figure.more else max)(values)} if len(values) > 1 else {}
+    )
     return Measured(figure, chosen.value, best, spread | dict(chosen.notes))

@@ -68,7 +68,10 @@ def _training(source: Source, backend: str, scale: Scale) -> Callable[[], Sample
     if not fitness.all():
         raise AssertionError("the network's training stops early: there is nothing to time")
     once, times = RUNNERS[backend](experiment.program, tasks), scale.of(TRAININGS, 2)
-    notes = {"validation visits per training step": tasks.valid_X.shape[1] / tasks.epoch_length, "accuracy %": 100.0 * float(fitness.mean())}
+    notes = {
+        "validation visits per training step": tasks.valid_X.shape[1] / tasks.epoch_length,
+        "accuracy %": 100.0 * float(fitness.mean()),
+    }
     return lambda: Sample(1e9 * shortest(once, times) / (tasks.tasks * tasks.steps), notes)
 
 
@@ -84,7 +87,9 @@ class Pace:
 
 def _pace(experiment: Experiment) -> Pace:
     marks: list[tuple[float, Snapshot]] = []
-    result = run(experiment, workers=1, quiet=True, on_epoch=lambda snapshot: marks.append((time.process_time(), snapshot)))
+    result = run(
+        experiment, workers=1, quiet=True, on_epoch=lambda snapshot: marks.append((time.process_time(), snapshot))
+    )
     (started, first), (ended, last) = marks[0], marks[-1]
     done: Mapping[str, int] = {name: count - first.layers[name] for name, count in last.layers.items()}
     seconds = ended - started

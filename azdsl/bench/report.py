@@ -50,10 +50,15 @@ def cells(measured: Measured) -> tuple[str, ...]:
 
 def line(row: Sequence[str]) -> str:
     """Cells as a line of text."""
-    first, *others = (f"{cell:>{width}}" if at else f"{cell:{width}}" for at, (cell, width) in enumerate(zip(row, _WIDTHS, strict=True)))
+    first, *others = (
+        f"{cell:>{width}}" if at else f"{cell:{width}}"
+        for at, (cell, width) in enumerate(zip(row, _WIDTHS, strict=True))
+    )
     return "  ".join([first, *others])
 
 
 def notes(of: Notes) -> str:
     """What else a figure showed, in one line."""
-    return "    " + ", ".join(f"{name} {value if isinstance(value, str) else number(value)}" for name, value in of.items())
+    return "    " + ", ".join(
+        f"{name} {value if isinstance(value, str) else number(value)}" for name, value in of.items()
+    )

@@ -100,7 +100,10 @@ def _islands(scale: Scale) -> Callable[[], Sample]:
         with one_core():
             one = search(count, SEEDS[:1], islands=2)
         two = search(count, SEEDS[:1], 2, islands=2)
-        notes = {"% of both cores' time in use": 50.0 * two.cpu / two.seconds, "times the processor time of one core": two.cpu / one.cpu}
+        notes = {
+            "% of both cores' time in use": 50.0 * two.cpu / two.seconds,
+            "times the processor time of one core": two.cpu / one.cpu,
+        }
         return Sample(two.candidates / two.seconds, notes, one.candidates / one.seconds)
 
     return sample
@@ -131,7 +134,9 @@ def _solved(scale: Scale) -> Callable[[], Sample]:
 
 
 FIGURES = (
-    Figure("candidates", "candidates of the demo's search, one core", "candidates/s", 5.0, True, _candidates, "programs"),
+    Figure(
+        "candidates", "candidates of the demo's search, one core", "candidates/s", 5.0, True, _candidates, "programs"
+    ),
     Figure("float32", "float32 over float64, demo's search", "×", 1.5, True, _precision, median=True),
     Figure("islands", "two islands on two cores, beside one core", "candidates/s", 1.85, True, _islands, paired=True),
     Figure("solved", "demo solved, median over seeds", "s", 3.0, False, _solved, once=True),

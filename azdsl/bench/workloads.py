@@ -105,7 +105,9 @@ def _live_block(draw: Draw, length: int, needed: set[Address]) -> tuple[Instruct
         op = OPS[draw(len(OPS))]
         output = sorted(needed, key=str)[draw(len(needed))]
         inputs = tuple(Address(kind, draw(_BANK)) for kind in op.inputs)
-        after = (needed - ({output} if not op.updates else set())) | {a for a in inputs if a.index or a.kind is Kind.MATRIX}
+        after = (needed - ({output} if not op.updates else set())) | {
+            a for a in inputs if a.index or a.kind is Kind.MATRIX
+        }
         if op.output is output.kind and after:
             values = (draw(2000) / 1000.0 - 1.0 if role is Role.VALUE else draw(1000) / 1000.0 for role in op.constants)
             block.append(Instruction(op, inputs, output, tuple(values)))

@@ -158,7 +158,9 @@ def _user_message(error: Exception) -> str | None:
     if isinstance(error, SettingsError | TaskError | InvalidProgram | ExecutorError):
         return f"error: {error}"
     if isinstance(error, OSError) and error.strerror:
-        return f"error: {error.filename}: {error.strerror}" if error.filename is not None else f"error: {error.strerror}"
+        return (
+            f"error: {error.filename}: {error.strerror}" if error.filename is not None else f"error: {error.strerror}"
+        )
     if isinstance(error, MemoryError):
         return "error: out of memory; use fewer tasks or examples"
     return None

@@ -12,11 +12,17 @@ from azdsl.cli import DONE, NOT_REACHED
 
 
 @click.command()
-@click.option("--only", multiple=True, metavar="NAME", help="A figure, or a group such as network-jit. May be repeated.")
-@click.option("--quick", is_flag=True, help="One round of little work: shows that everything runs, not how fast.")
-@click.option("--yardstick", type=click.Path(path_type=Path), help="Where programs.c and network.cc are [../shared/yardstick].")
 @click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of CIFAR-10, for the figures on real pictures."
+    "--only", multiple=True, metavar="NAME", help="A figure, or a group such as network-jit. May be repeated."
+)
+@click.option("--quick", is_flag=True, help="One round of little work: shows that everything runs, not how fast.")
+@click.option(
+    "--yardstick", type=click.Path(path_type=Path), help="Where programs.c and network.cc are [../shared/yardstick]."
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of CIFAR-10, for the figures on real pictures.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, data: Path | None, as_json: bool) -> int:
@@ -66,5 +72,9 @@ def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, data: Pa
                     click.echo(report.notes(results[-1].notes))
     if as_json:
         found = [result.as_dict() for result in results]
-        click.echo(json.dumps({"machine": facts, "quick": quick, "no_yardsticks": missing, "figures": found}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {"machine": facts, "quick": quick, "no_yardsticks": missing, "figures": found}, ensure_ascii=False
+            )
+        )
     return NOT_REACHED if any(result.met is False for result in results) else DONE

@@ -29,7 +29,9 @@ class Part:
 
 
 @click.command()
-@click.option("--clear", type=click.Choice([*PARTS, "all"]), help="Remove this part of it; azdsl makes it again when it needs it.")
+@click.option(
+    "--clear", type=click.Choice([*PARTS, "all"]), help="Remove this part of it; azdsl makes it again when it needs it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(clear: str | None, as_json: bool) -> int:
     """Say what azdsl keeps on disk to start faster, and how large it is.
@@ -51,12 +53,18 @@ def command(clear: str | None, as_json: bool) -> int:
     parts = [_part(root, name) for name in PARTS]
     freed = sum(part.bytes for part in before) - sum(part.bytes for part in parts)
     if as_json:
-        click.echo(json.dumps({"directory": str(root), "parts": [asdict(part) for part in parts], "freed": freed if clear else None}))
+        click.echo(
+            json.dumps(
+                {"directory": str(root), "parts": [asdict(part) for part in parts], "freed": freed if clear else None}
+            )
+        )
         return DONE
     click.echo(f"directory  {root}")
     for part in parts:
         most = f" of at most {_size(part.limit)}" if part.limit else ""
-        click.echo(f"{part.name:9}  {_size(part.bytes)}{most} in {part.files:,} file{'' if part.files == 1 else 's'}: {MEANINGS[part.name]}")
+        click.echo(
+            f"{part.name:9}  {_size(part.bytes)}{most} in {part.files:,} file{'' if part.files == 1 else 's'}: {MEANINGS[part.name]}"
+        )
     if clear:
         click.echo(f"freed      {_size(freed)}")
     return DONE

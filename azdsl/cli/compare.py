@@ -54,14 +54,33 @@ def variant_settings(text: str) -> dict[str, Any]:
 @click.argument("seed_file", metavar="SEED.az", type=click.Path(allow_dash=True))
 @click.option("--algorithms", metavar="NAMES", help=f"Some of {', '.join(ALGORITHMS)} [all].")
 @click.option(
-    "--variant", "variants", type=variant_settings, multiple=True, metavar="OPTIONS",
+    "--variant",
+    "variants",
+    type=variant_settings,
+    multiple=True,
+    metavar="OPTIONS",
     help="Compare settings in place of algorithms: the options of one variant, in quotes; once for each variant.",
 )
 @click.option("--seeds", type=seed_list, metavar="RANGE", help="Seeds: 0:20 are 0 to 19, or a list such as 1,2,5.")
-@click.option("--repetitions", type=click.IntRange(1, MAX_RUNS), help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory to write, or to go on with (default: one in runs/).")
-@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves: a .png, .svg or .pdf (extra plot).")
-@click.option("--workers", type=click.IntRange(1), help="Runs at the same time (default: one a core); no effect on the result.")
+@click.option(
+    "--repetitions",
+    type=click.IntRange(1, MAX_RUNS),
+    help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory to write, or to go on with (default: one in runs/).",
+)
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the curves: a .png, .svg or .pdf (extra plot).",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Runs at the same time (default: one a core); no effect on the result."
+)
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @experiment_options
@@ -100,7 +119,9 @@ def command(
     if settings.get("algorithm") is not None and not variants:
         raise click.UsageError("a comparison takes --algorithms NAMES, several of them, in place of --algorithm")
     if algorithms is not None and variants:
-        raise click.UsageError("--algorithms and --variant exclude each other; a variant may have an --algorithm of its own")
+        raise click.UsageError(
+            "--algorithms and --variant exclude each other; a variant may have an --algorithm of its own"
+        )
     if picture is not None:
         _check_plot(picture)
     experiment = apply_options(load_experiment(seed_file), settings, base_dir(seed_file))

@@ -27,24 +27,70 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Library to write; other files take its name (default: FILE's name, here).")
-@click.option("--emit", default="shared,header,python", help="Kinds of files [shared,header,python]; also object, numpy, llvm, asm.")
-@click.option("--features", metavar="F[,F…]", help="Numbers in an example; several sizes make one library (default: what the file says).")
-@click.option("--metric", type=click.Choice(METRICS), help="What predictions mean (default: what the file says, else rmse).")
-@click.option("--classes", type=click.IntRange(2), help="Number of classes for the metric multiclass (default: what the file's data say).")
-@click.option("--precision", type=click.Choice(["64", "32"]), default="64", help="Bits of a number inside the program [64].")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Library to write; other files take its name (default: FILE's name, here).",
+)
+@click.option(
+    "--emit",
+    default="shared,header,python",
+    help="Kinds of files [shared,header,python]; also object, numpy, llvm, asm.",
+)
+@click.option(
+    "--features",
+    metavar="F[,F…]",
+    help="Numbers in an example; several sizes make one library (default: what the file says).",
+)
+@click.option(
+    "--metric", type=click.Choice(METRICS), help="What predictions mean (default: what the file says, else rmse)."
+)
+@click.option(
+    "--classes",
+    type=click.IntRange(2),
+    help="Number of classes for the metric multiclass (default: what the file's data say).",
+)
+@click.option(
+    "--precision", type=click.Choice(["64", "32"]), default="64", help="Bits of a number inside the program [64]."
+)
 @click.option("--cpu", default="native", help="Processor: native, generic, or x86-64-v2 to v4 [native].")
-@click.option("--prefix", help="Start of the names of C functions, a C identifier (default: az_ and the library's name).")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of the program's random draws (default: what the file says).")
-@click.option("--max-abs-error", type=float, help="Training stops where a prediction is off by more (default: what the file says).")
-@click.option("--train", "data", type=click.Path(), help="Learn from a .npz, .csv or .parquet file now; models start with what was learned.")
+@click.option(
+    "--prefix", help="Start of the names of C functions, a C identifier (default: az_ and the library's name)."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    help="Seed of the program's random draws (default: what the file says).",
+)
+@click.option(
+    "--max-abs-error",
+    type=float,
+    help="Training stops where a prediction is off by more (default: what the file says).",
+)
+@click.option(
+    "--train",
+    "data",
+    type=click.Path(),
+    help="Learn from a .npz, .csv or .parquet file now; models start with what was learned.",
+)
 @click.option("--target-column", metavar="NAME", help="Column or array of --train to predict [y].")
-@click.option("--columns", metavar="NAMES", help="Columns of --train to predict from, with commas between (default: all others).")
+@click.option(
+    "--columns", metavar="NAMES", help="Columns of --train to predict from, with commas between (default: all others)."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the rows of --train [1].")
 @path_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    file: str, output: Path | None, emit: str, cpu: str, prefix: str | None, data: str | None, path: str | None, as_json: bool, **options: Any
+    file: str,
+    output: Path | None,
+    emit: str,
+    cpu: str,
+    prefix: str | None,
+    data: str | None,
+    path: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> int:
     """Compile a program into a library that needs no azdsl: for C, and for Python through one small file.
 
@@ -135,7 +181,12 @@ def _sizes(text: str | None) -> list[int]:
 
 
 def _specs(
-    experiment: Experiment, name: str, metric: Metric, sizes: list[int | None], classes: int | None, options: dict[str, Any]
+    experiment: Experiment,
+    name: str,
+    metric: Metric,
+    sizes: list[int | None],
+    classes: int | None,
+    options: dict[str, Any],
 ) -> list[Spec]:
     from azdsl.export.library.model import make_spec
 
@@ -165,7 +216,9 @@ def _training_rows(
     names = [n.strip() for n in listed.split(",") if n.strip()] if listed else [n for n in table.columns if n != target]
     y = table.numbers(target)
     if not names or target in names:
-        raise click.ClickException(f"{data}: needs columns to predict {target!r} from, and {target!r} is not one of them")
+        raise click.ClickException(
+            f"{data}: needs columns to predict {target!r} from, and {target!r} is not one of them"
+        )
     return np.stack([table.numbers(n) for n in names], axis=1), y
 
 

@@ -18,10 +18,24 @@ SEED_NAME = "seed.az"
 
 @click.command()
 @click.argument("seed_file", required=False, metavar="SEED.az", type=click.Path(allow_dash=True))
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run directory to write (default: a new one in runs/).")
-@click.option("--workers", type=click.IntRange(1), help="Islands that run at the same time (default: one a core); no effect on the result.")
-@click.option("--cluster", metavar="ADDRESS", help="Dask cluster to run on: tcp://HOST:PORT, tls://HOST:PORT or local:N; no effect on the result.")
-@click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory to go on with.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Run directory to write (default: a new one in runs/).",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Islands that run at the same time (default: one a core); no effect on the result.",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Dask cluster to run on: tcp://HOST:PORT, tls://HOST:PORT or local:N; no effect on the result.",
+)
+@click.option(
+    "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory to go on with."
+)
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @experiment_options

@@ -45,7 +45,9 @@ def base_dir(file: str) -> Path:
     return Path() if file == STANDARD_INPUT else Path(file).parent
 
 
-path_option = click.option("--path", type=click.Path(), help="Where the data of the file's own task are, in place of its path.")
+path_option = click.option(
+    "--path", type=click.Path(), help="Where the data of the file's own task are, in place of its path."
+)
 """For commands that evaluate on a file's own tasks; ``located`` heeds it."""
 
 

@@ -55,7 +55,9 @@ def _options() -> Iterator[Callable[[Function], Function]]:
     for name, homes in task_settings().items():
         first, field = next(iter(homes.items()))
         hint = typing.get_type_hints(TASKS[first])[field.name]
-        yield _option(name, hint, _task_help(homes), {**field.metadata, "choices": None} if name == "path" else field.metadata)
+        yield _option(
+            name, hint, _task_help(homes), {**field.metadata, "choices": None} if name == "path" else field.metadata
+        )
 
 
 def _task_help(homes: Mapping[str, dataclasses.Field[Any]]) -> str:

@@ -12,7 +12,12 @@ from azdsl.cli import DONE
 @click.command()
 @click.argument("directory", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--what", default="progress,front,layers", metavar="NAMES", help="Some of progress, front, layers [all].")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .png, .svg or .pdf [RUN/plot.png].")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write, .png, .svg or .pdf [RUN/plot.png].",
+)
 def command(directory: Path, what: str, output: Path | None) -> int:
     """Draw a run's figures with matplotlib (extra plot).
 

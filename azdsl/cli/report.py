@@ -23,8 +23,15 @@ SEEDS = 3
 
 @click.command()
 @click.argument("directory", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [RUN/report.html].")
-@click.option("--tasks", type=click.IntRange(1, 100_000), default=50, help="Fresh tasks on which the program's lines are weighed [50].")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [RUN/report.html]."
+)
+@click.option(
+    "--tasks",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    help="Fresh tasks on which the program's lines are weighed [50].",
+)
 def command(directory: Path, output: Path | None, tasks: int) -> int:
     """Show a run as one HTML page that needs no network.
 

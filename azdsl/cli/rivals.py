@@ -25,7 +25,10 @@ class Rival:
 def lines(text: str) -> tuple[int, ...]:
     """The line numbers that ``12,15..17`` means."""
     try:
-        ends = [(int(first), int(last if dots else first)) for first, dots, last in (p.partition("..") for p in text.split(","))]
+        ends = [
+            (int(first), int(last if dots else first))
+            for first, dots, last in (p.partition("..") for p in text.split(","))
+        ]
     except ValueError:
         ends = []
     if not ends or any(first < 1 or last < first or last - first > MOST_LINES for first, last in ends):
@@ -50,7 +53,9 @@ def _ablated(text: str, file: str, numbers: Sequence[int]) -> Rival:
     for number in numbers:
         if number not in there:
             where = f"{there[0]} to {there[-1]}" if there else "nowhere"
-            raise click.UsageError(f"--without {number}: line {number} of {file} is no instruction; they are in lines {where}")
+            raise click.UsageError(
+                f"--without {number}: line {number} of {file} is no instruction; they are in lines {where}"
+            )
     name = f"without line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
     return Rival(name, syntax.parse(without_lines(text, numbers), f"{file} {name}"))
 

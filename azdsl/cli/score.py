@@ -42,11 +42,31 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option("--columns", metavar="NAMES", help="Columns to predict from, separated by commas (default: all others).")
 @click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
 @click.option("--tasks", type=click.IntRange(1, 100_000), help="How many fresh tasks (default: what the file says).")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of tasks and random draws (default: what the file says).")
-@click.option("--on", "role", type=click.Choice(ROLES), default="test", help="Tasks of the search, of selection or of the test [test].")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of tasks and random draws (default: what the file says)."
+)
+@click.option(
+    "--on",
+    "role",
+    type=click.Choice(ROLES),
+    default="test",
+    help="Tasks of the search, of selection or of the test [test].",
+)
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs the program [auto].")
-@click.option("--against", multiple=True, type=click.Path(), metavar="OTHER", help="Compare with the program in OTHER on the same tasks.")
-@click.option("--without", multiple=True, callback=_groups, metavar="LINES", help="Compare with FILE without these lines: 12 or 12,15..17.")
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(),
+    metavar="OTHER",
+    help="Compare with the program in OTHER on the same tasks.",
+)
+@click.option(
+    "--without",
+    multiple=True,
+    callback=_groups,
+    metavar="LINES",
+    help="Compare with FILE without these lines: 12 or 12,15..17.",
+)
 @click.option("--target", type=float, help="Exit with 1 when the fitness is below this.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 def command(files: Sequence[str], **options: Any) -> int:
@@ -164,7 +184,12 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
         return experiment.task, directory
     if data["path"] is not None:
         raise click.UsageError("--path is for the file's own task: not with --data")
-    keys = {"path": data["data"], "target": data["target_column"], "columns": data["columns"], "metric_name": data["metric_name"]}
+    keys = {
+        "path": data["data"],
+        "target": data["target_column"],
+        "columns": data["columns"],
+        "metric_name": data["metric_name"],
+    }
     return FileTask(**{key: value for key, value in keys.items() if value is not None}), Path()
 
 
@@ -196,7 +221,10 @@ def _summary(facts: dict[str, Any]) -> str:
     if facts["metric"] != "rmse":
         lines.append(f"accuracy  {100 * facts['fitness']:.2f} %")
     elif facts["rmse"] is not None:
-        lines.append(f"RMSE      {facts['rmse']:.6g}" + (f", mean of {facts['tasks'] - facts['failed']} tasks" if several else ""))
+        lines.append(
+            f"RMSE      {facts['rmse']:.6g}"
+            + (f", mean of {facts['tasks'] - facts['failed']} tasks" if several else "")
+        )
     if facts.get("failed"):
         lines.append(f"failed    on {facts['failed']} of {facts['tasks']} tasks: an error was too large or no number")
     if facts["target"] is not None:

@@ -30,7 +30,9 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 @click.option("--standalone", is_flag=True, help="Latex: a whole document.")
 @path_option
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
-def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, path: str | None, output: str | None) -> int:
+def command(
+    file: str, style: str, raw: bool, exact: bool, standalone: bool, path: str | None, output: str | None
+) -> int:
     """Print a program: as instructions, with names, as NumPy, as equations or as a picture (SVG).
 
     canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
@@ -63,7 +65,9 @@ def command(file: str, style: str, raw: bool, exact: bool, standalone: bool, pat
     return DONE
 
 
-def _text(experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path) -> str:
+def _text(
+    experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path
+) -> str:
     """The program in ``style``, with the task statement that it has of its ``own``."""
     from azdsl.export.readable.statements import TooManyRegisters
 
@@ -109,7 +113,9 @@ def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Exper
     if not any(instruction.op.constants for instruction in program.instructions):
         return replace(experiment, program=program)
     roles: tuple[Role, ...] = ("search", "select")
-    return replace(experiment, program=round_constants(program, *(_fitness(experiment, role, directory) for role in roles)))
+    return replace(
+        experiment, program=round_constants(program, *(_fitness(experiment, role, directory) for role in roles))
+    )
 
 
 def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[Experiment, str]:

@@ -24,7 +24,9 @@ _METHODS = ",".join(DEFAULT_METHODS)
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the tuned program here.")
 @click.option("--evals", type=click.IntRange(1), default=EVALUATIONS, help=f"How many programs to try [{EVALUATIONS}].")
-@click.option("--method", default=_METHODS, metavar="NAMES", help=f"Some of {', '.join(METHODS)}, in order [{_METHODS}].")
+@click.option(
+    "--method", default=_METHODS, metavar="NAMES", help=f"Some of {', '.join(METHODS)}, in order [{_METHODS}]."
+)
 @click.option("--only", metavar="NAMES", multiple=True, help="Tune these numbers only: variables, registers or lines.")
 @click.option("--data", metavar="FILE", help="Tune on this table: short for --task file --path FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -74,7 +76,9 @@ def command(
         evals=evals,
         timeout=timeout,
         only=words(only) if only else None,
-        announce=lambda: click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True),
+        announce=lambda: click.echo(
+            "measuring this machine, to choose between its backends (once, a few seconds) …", err=True
+        ),
     )
     if output:
         write_text(output, found.text)
@@ -91,7 +95,9 @@ def _summary(found: Tuned, task: Task, seed: int) -> str:
     from azdsl import tasks as make
 
     lines = [f"task      {make.describe(task)}, seed {seed}"]
-    lines += [f"{name:9} {spent:,} evaluations, best {best:.6f} on the search tasks" for name, spent, best in found.methods]
+    lines += [
+        f"{name:9} {spent:,} evaluations, best {best:.6f} on the search tasks" for name, spent, best in found.methods
+    ]
     width = max(len(constant.name) for constant in found.constants)
     lines += [
         f"line {c.line:<4} {c.name:{width}}  {c.before:g}" + (f" -> {c.after:g}" if c.after != c.before else "  (kept)")

@@ -124,7 +124,9 @@ def _check(client: Client) -> None:
         if isinstance(there, OSError):
             continue
         if isinstance(there, Exception):
-            raise ExecutorError(f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] there too")
+            raise ExecutorError(
+                f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] there too"
+            )
         other = differences(facts(), there)
         if other:
             raise ExecutorError(mismatch(f"the worker {worker}", other))

@@ -98,7 +98,9 @@ class ClusterCrew:
         )
         state = encode_island(executor.spaces[number], self.islands[number])
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # it is data, and meant
-            future = executor.client.submit(remote.epoch, order.encode(), state, key=f"azdsl_epoch-{uuid4().hex}", pure=False)
+            future = executor.client.submit(
+                remote.epoch, order.encode(), state, key=f"azdsl_epoch-{uuid4().hex}", pure=False
+            )
         self.running[str(future.key)] = number, end, future
         future.add_done_callback(self.done.put)
 

@@ -27,7 +27,12 @@ def facts() -> Mapping[str, str]:
     from azdsl.codegen.numba_jit import sources_digest
 
     installed = {name: _version(name) for name in _PACKAGES}
-    return {"azdsl": __version__, "azdsl's sources": sources_digest(), **installed, "C library's functions": arithmetic()}
+    return {
+        "azdsl": __version__,
+        "azdsl's sources": sources_digest(),
+        **installed,
+        "C library's functions": arithmetic(),
+    }
 
 
 def arithmetic() -> str:

@@ -153,7 +153,9 @@ def make_workshop(job: Job) -> Workshop:
 
 def mismatch(worker: str, other: list[str]) -> str:
     """What to tell about a worker that computes otherwise."""
-    return f"{worker} would give other results: {'; '.join(other)}; install the same versions on the same kind of machine"
+    return (
+        f"{worker} would give other results: {'; '.join(other)}; install the same versions on the same kind of machine"
+    )
 
 
 @contextmanager

@@ -77,7 +77,9 @@ def lay_out(
     dtype = np.dtype(np.float64 if precision == 64 else np.float32)
     count = min(lanes, tasks.tasks - first)
     arrays = [array[first : first + count] for array in (tasks.train_X, tasks.train_y, tasks.valid_X, tasks.valid_y)]
-    whole = next((block for block in prefix_of if (block.first, block.lanes) == (first, lanes) and block.count >= count), None)
+    whole = next(
+        (block for block in prefix_of if (block.first, block.lanes) == (first, lanes) and block.count >= count), None
+    )
     if whole is None:
         data = tuple(_lanes(tasks, array, lanes, dtype) for array in arrays)
     else:

@@ -102,7 +102,9 @@ class Emitter:
 
     def intrinsic(self, name: str, value: Value) -> Value:
         """``llvm.<name>`` of one argument."""
-        element, lanes = (value.type.element, value.type.count) if isinstance(value.type, ir.VectorType) else (value.type, 0)
+        element, lanes = (
+            (value.type.element, value.type.count) if isinstance(value.type, ir.VectorType) else (value.type, 0)
+        )
         suffix = (f"v{lanes}" if lanes else "") + ("f64" if element == F64 else "f32")
         function = self.declare(f"llvm.{name}.{suffix}", value.type, [value.type])
         return self.builder.call(function, [value])

@@ -175,7 +175,12 @@ def build_engine(
     features = tasks.features
     matrices = any(_uses_matrix(op) for op in ops)
     widest = widest_block(features, precision, matrices)
-    layout: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision, "first_task": first_task}
+    layout: dict[str, Any] = {
+        "seed": seed,
+        "max_abs_error": max_abs_error,
+        "precision": precision,
+        "first_task": first_task,
+    }
     known = prefix_of.blocks if prefix_of else ()
     blocks = like.blocks if like else make_blocks(tasks, widest, prefix_of=known, **layout)
     widths = sorted({block.lanes for block in blocks})

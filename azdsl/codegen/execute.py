@@ -28,7 +28,8 @@ _OUT_BITS, _TWO = np.uint64(OUT_SHIFT), np.uint64(2)
 _SCALAR, _VECTOR, _MATRIX, _NO_KIND = 0, 1, 2, NO_KIND
 _LEARN = 2
 _OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED, _HANDLER = (
-    int(c) for c in (Column.OUT, Column.CONSTANTS, Column.INDEX, Column.RANDOM, Column.CONSUMER, Column.FUSED, Column.HANDLER)
+    int(c)
+    for c in (Column.OUT, Column.CONSTANTS, Column.INDEX, Column.RANDOM, Column.CONSUMER, Column.FUSED, Column.HANDLER)
 )
 _OFFSET_BITS = 40
 """The low bits of an entry of ``Engine.places`` hold the place, the rest the number of the linking that set it."""
@@ -89,7 +90,9 @@ def sole_reader(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uin
         readers += table[reader, 0] == kind and a == register
         readers += table[reader, 1] == kind and b == register
         # an op that sets one entry keeps the others
-        readers += 2 * (table[reader, _INDEX] != 0 and table[reader, _OUT] == kind and code[other] >> _OUT_BITS == register)
+        readers += 2 * (
+            table[reader, _INDEX] != 0 and table[reader, _OUT] == kind and code[other] >> _OUT_BITS == register
+        )
     a, b = (code[row + 1] >> _A) & _FIELD, (code[row + 1] >> (_A + _A)) & _FIELD
     return readers == 1 and (a == register or b == register)
 

@@ -142,7 +142,9 @@ class Inline:
             constants=[e.constant(c) for c, role in values if role is not Role.INDEX],
             places=[entry(c, e.features) for c, role in values if role is Role.INDEX],
             old=memory_tensor(e, out.kind, self.slots[out]) if op.updates else None,
-            draws=Draws(self.visit.key, ir.Constant(I64, ordinal), self.visit.number(), self.visit.task) if op.random else None,
+            draws=Draws(self.visit.key, ir.Constant(I64, ordinal), self.visit.number(), self.visit.task)
+            if op.random
+            else None,
         )
         tensor = lowering(e, operands)
         if defer:

@@ -102,7 +102,8 @@ class _Slope(Evaluation):
         if self.scheme.metric == "multiclass":
             shares = softmax(e, [e.load(slots[PREDICTIONS], i) for i in range(self.scheme.classes)])
             hot = [
-                b.select(b.fcmp_ordered("==", y, e.constant(float(i))), one, e.constant(0.0)) for i in range(len(shares))
+                b.select(b.fcmp_ordered("==", y, e.constant(float(i))), one, e.constant(0.0))
+                for i in range(len(shares))
             ]
             right = _sum(e, [b.fmul(p, h) for p, h in zip(shares, hot, strict=True)])
             slopes = [b.fmul(b.fsub(p, h), e.load(change, i)) for i, (p, h) in enumerate(zip(shares, hot, strict=True))]

@@ -62,7 +62,13 @@ def normal(e: Emitter, x: list[Value]) -> Value:
     return b.fmul(radius, e.library("cos", b.fmul(e.constant(2.0 * math.pi, F64), u2)))
 
 
-def draw(e: Emitter, name: str, of_words: Callable[[Emitter, list[Value]], Value], key: tuple[Value, Value], counter: tuple[Value, ...]) -> Value:
+def draw(
+    e: Emitter,
+    name: str,
+    of_words: Callable[[Emitter, list[Value]], Value],
+    key: tuple[Value, Value],
+    counter: tuple[Value, ...],
+) -> Value:
     """``of_words`` of a draw, by a function of the module that is made on first use.
 
     The counter's element, draw and visit are single numbers, its task a lane value. In line, the ten rounds

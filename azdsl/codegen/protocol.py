@@ -124,10 +124,16 @@ class Evaluation:
         low = ir.Constant(I64, 0xFFFFFFFF)
         self.visit = e.variable(I64, ir.Constant(I64, 0))
         task = b.add(e.splat(self._field(Field.TASK)), e.per_lane(range(e.lanes), I64))
-        visit = Visit((b.and_(seed, low), b.lshr(seed, ir.Constant(I64, 32))), lambda: b.and_(b.load(self.visit, typ=I64), low), task)
+        visit = Visit(
+            (b.and_(seed, low), b.lshr(seed, ir.Constant(I64, 32))),
+            lambda: b.and_(b.load(self.visit, typ=I64), low),
+            task,
+        )
         limit = self._field(Field.MAX_ABS_ERROR, F64)
         self.limit = e.splat(limit if e.element == F64 else b.fptrunc(limit, e.element))
-        self.active = e.variable(lane_int, b.trunc(self._field(Field.LANES), lane_int) if e.lanes < 64 else self._field(Field.LANES))
+        self.active = e.variable(
+            lane_int, b.trunc(self._field(Field.LANES), lane_int) if e.lanes < 64 else self._field(Field.LANES)
+        )
         self.best = self._field(Field.FITNESS, POINTER)
         b.store(e.constant(0.0, F64), self.best, align=8)
         self.trace = e.variable(e.wide(I64), e.constant(0, I64))
@@ -152,7 +158,9 @@ class Evaluation:
         # the evaluation stops in training only when every task has: before the first validation that is fitness 0
         b.store(b.load(reached, typ=I64), self._place(Field.STOPPED))
         with b.if_then(self.tracing):
-            final = b.xor(b.load(self.trace, typ=e.wide(I64)), b.zext(e.mask(b.load(self.active, typ=lane_int)), e.wide(I64)))
+            final = b.xor(
+                b.load(self.trace, typ=e.wide(I64)), b.zext(e.mask(b.load(self.active, typ=lane_int)), e.wide(I64))
+            )
             b.store(final, self._field(Field.TRACE, POINTER), align=8)
         b.ret_void()
 
@@ -274,12 +282,18 @@ class Evaluation:
         lane_int = ir.IntType(e.lanes)
         totals = e.array(1)
         e.store(total, totals)
-        with b.if_then(b.icmp_unsigned("!=", counted, ir.Constant(lane_int, 0))), e.repeat(lambda: ir.Constant(I64, e.lanes)) as (lane, _):
+        with (
+            b.if_then(b.icmp_unsigned("!=", counted, ir.Constant(lane_int, 0))),
+            e.repeat(lambda: ir.Constant(I64, e.lanes)) as (lane, _),
+        ):
             shift = b.trunc(lane(), lane_int) if e.lanes < 64 else lane()
             with b.if_then(b.trunc(b.lshr(counted, shift), ir.IntType(1))):
                 fitness = self._fitness(b.load(b.gep(totals, [lane()], source_etype=e.element), typ=e.element))
                 place = b.gep(self.best, [lane()], source_etype=F64)
-                b.store(b.select(b.fcmp_ordered(">", fitness, b.load(place, typ=F64)), fitness, b.load(place, typ=F64)), place)
+                b.store(
+                    b.select(b.fcmp_ordered(">", fitness, b.load(place, typ=F64)), fitness, b.load(place, typ=F64)),
+                    place,
+                )
 
     def _fail(self, bad: Value, failed: Value, leave: Value) -> None:
         """Mark lanes whose validation counts 0. When all have failed, the last validation need not go on
@@ -292,7 +306,9 @@ class Evaluation:
         with b.if_then(b.icmp_unsigned("!=", after, before), likely=False):
             b.store(after, failed)
             alive = b.and_(b.load(self.active, typ=lane_int), b.not_(after))
-            hopeless = b.and_(b.icmp_unsigned("==", alive, ir.Constant(lane_int, 0)), b.load(self.last, typ=ir.IntType(1)))
+            hopeless = b.and_(
+                b.icmp_unsigned("==", alive, ir.Constant(lane_int, 0)), b.load(self.last, typ=ir.IntType(1))
+            )
             go_on = b.append_basic_block("some_valid")
             b.cbranch(hopeless, leave, go_on)
             b.position_at_end(go_on)

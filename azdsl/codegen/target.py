@@ -72,7 +72,9 @@ def host() -> Host:
     missing = set(chosen.features.split(",")) - set(machine.features.split(",")) - {""}
     if missing:
         lacks = ", ".join(sorted(feature.lstrip("+") for feature in missing))
-        raise SettingsError(CPU_VARIABLE, f"{CPU_VARIABLE} is {name!r}, but this processor ({machine.cpu}) lacks {lacks}")
+        raise SettingsError(
+            CPU_VARIABLE, f"{CPU_VARIABLE} is {name!r}, but this processor ({machine.cpu}) lacks {lacks}"
+        )
     return chosen
 
 
@@ -106,7 +108,9 @@ def _target_machine(level: int, machine: Host | None = None) -> llvm.TargetMachi
     )
 
 
-def optimize(module: ir.Module, level: int, machine: Host | None = None, unroll: bool = True) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
+def optimize(
+    module: ir.Module, level: int, machine: Host | None = None, unroll: bool = True
+) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
     """A module optimised for a processor (default: this one), and the code generator for it.
 
     Unrolling loops makes code some five times as long, and compiling it two to three times.

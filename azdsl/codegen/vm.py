@@ -192,7 +192,9 @@ class Machine:
             # the linker has turned a fraction into the entry's number
             places=[b.fptosi(c, I64) for c, role in zip(raw, op.constants, strict=True) if role is Role.INDEX],
             old=memory_tensor(e, op.output, out) if op.updates and op.output else None,
-            draws=Draws(self.visit.key, e.read(ip, 1, I64), self.visit.number(), self.visit.task) if op.random else None,
+            draws=Draws(self.visit.key, e.read(ip, 1, I64), self.visit.number(), self.visit.task)
+            if op.random
+            else None,
         )
         tensor = lowering(e, operands)
         if op.updates:

@@ -54,20 +54,26 @@ def compare(
     to write, or to go on with; with ``name`` it is the ``runs/<name>-<n>`` with these settings, or the next free one;
     with neither nothing is written. Raises ``SettingsError``, ``TaskError`` and ``OSError``.
     """
-    asked_seeds = list(dict.fromkeys(range(experiment.search.seed, experiment.search.seed + REPETITIONS) if seeds is None else seeds))
+    asked_seeds = list(
+        dict.fromkeys(range(experiment.search.seed, experiment.search.seed + REPETITIONS) if seeds is None else seeds)
+    )
     if not asked_seeds or min(asked_seeds) < 0:
         raise SettingsError("seeds", "seeds must be one or more numbers from 0 on")
     if workers is not None and workers < 1:
         raise SettingsError("workers", f"workers must be at least 1, not {workers}")
     budget = experiment.search.max_evals or BUDGET
-    shared = replace(experiment, task=experiment.task or tasks.DEFAULT_TASK, search=replace(experiment.search, max_evals=budget))
+    shared = replace(
+        experiment, task=experiment.task or tasks.DEFAULT_TASK, search=replace(experiment.search, max_evals=budget)
+    )
     if variants is None:
         shared = replace(shared, search=replace(shared.search, algorithm=Search().algorithm))
         chosen = _algorithms(shared, algorithms)
     elif algorithms is None:
         chosen = _variants(shared, variants, base_dir)
     else:
-        raise SettingsError("variants", "algorithms and variants exclude each other; a variant may have an algorithm of its own")
+        raise SettingsError(
+            "variants", "algorithms and variants exclude each other; a variant may have an algorithm of its own"
+        )
     contestants = {name: replace(one, search=settings_of(one.search, budget)) for name, one in chosen.items()}
     digest = store.identity(shared, base_dir)
     path = Path(out) if out is not None else store.find(RUNS, name, digest) if name is not None else None
@@ -88,7 +94,9 @@ def compare(
         _run_all(contestants, base_dir, [key for key in planned if key not in done], workers or default_workers(), keep)
         target = shared.search.target if shared.search.target <= 1.0 else None
         title = f"{tasks.describe(shared.task or tasks.DEFAULT_TASK)}; {len(asked_seeds)} seeds"
-        result = Comparison(title, budget, target, tuple(done[key] for key in planned if key in done), len(planned), path)
+        result = Comparison(
+            title, budget, target, tuple(done[key] for key in planned if key in done), len(planned), path
+        )
         if path:
             for file, text in result.files().items():
                 directory.write_text(path / file, text)
@@ -117,7 +125,11 @@ def _name(variant: Mapping[str, Any]) -> str:
 
 
 def _run_all(
-    contestants: Mapping[str, Experiment], base_dir: Path, keys: Sequence[tuple[str, int]], workers: int, keep: Callable[[Run], None]
+    contestants: Mapping[str, Experiment],
+    base_dir: Path,
+    keys: Sequence[tuple[str, int]],
+    workers: int,
+    keep: Callable[[Run], None],
 ) -> None:
     """Do all runs, ``workers`` at a time. Ctrl-C stops those that are going on; nothing of them is kept."""
     halted = threading.Event()

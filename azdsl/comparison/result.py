@@ -58,7 +58,9 @@ class Comparison:
         """The table: a line for each algorithm or variant."""
         other = self.by_name[self.baseline] if self.baseline is not None else []
         with_target = self.target is not None
-        return [statistics.row(runs, other if n != self.baseline else [], with_target) for n, runs in self.by_name.items()]
+        return [
+            statistics.row(runs, other if n != self.baseline else [], with_target) for n, runs in self.by_name.items()
+        ]
 
     @cached_property
     def places(self) -> list[int]:
@@ -75,7 +77,9 @@ class Comparison:
         try:
             import pandas
         except ImportError:
-            raise ImportError("frame needs pandas: pip install pandas; comparison.runs is the same as records") from None
+            raise ImportError(
+                "frame needs pandas: pip install pandas; comparison.runs is the same as records"
+            ) from None
         return pandas.DataFrame([{k: v for k, v in run.as_dict().items() if k != "curve"} for run in self.runs])
 
     def plot(self) -> Any:
@@ -110,13 +114,23 @@ class Comparison:
         if self.baseline is None:
             return "no run is finished"
         head = ["algorithm" if self.baseline in ALGORITHMS else "variant", "runs", "best fitness: median [quartiles]"]
-        lines = [[_words(r.name), str(r.runs), f"{r.median:.4f} [{r.low_quartile:.4f}, {r.high_quartile:.4f}]"] for r in self.rows]
+        lines = [
+            [_words(r.name), str(r.runs), f"{r.median:.4f} [{r.low_quartile:.4f}, {r.high_quartile:.4f}]"]
+            for r in self.rows
+        ]
         if self.target is not None:
-            head += [f"reached {self.target:g}", "95 % interval", "evaluations per success", f"times as fast as {_words(self.baseline)}"]
+            head += [
+                f"reached {self.target:g}",
+                "95 % interval",
+                "evaluations per success",
+                f"times as fast as {_words(self.baseline)}",
+            ]
             for line, row in zip(lines, self.rows, strict=True):
                 line += [f"{row.successes} of {row.runs}", _interval(row), _needed(row), _times(row)]
         widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in [head, *lines])
+        return "\n".join(
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in [head, *lines]
+        )
 
 
 def _words(name: str) -> str:

@@ -125,4 +125,3 @@ def curves(runs: Sequence[Run], places: Sequence[int]) -> dict[str, NDArray[np.f
         "success_low": bounds[:, 0],
         "success_high": bounds[:, 1],
     }
-

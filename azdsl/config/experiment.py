@@ -30,7 +30,11 @@ class Group:
         if None not in self.ops and len(set(self.ops)) == 1:
             parts.append(f"ops({_shapes(self.ops[0] or ())})")
         else:
-            parts += [f"{n.lower()}_ops({_shapes(ops)})" for n, ops in zip(FUNCTIONS, self.ops, strict=True) if ops is not None]
+            parts += [
+                f"{n.lower()}_ops({_shapes(ops)})"
+                for n, ops in zip(FUNCTIONS, self.ops, strict=True)
+                if ops is not None
+            ]
         if self.mutations is not None:
             parts.append(f"mutations({', '.join(self.mutations)})")
         return f"island({', '.join(parts)})"

@@ -62,8 +62,14 @@ class Search:
     population: int = _key(1000, "programs alive in each island", 2, 10_000_000)
     tournament: int = _key(10, "programs drawn to choose a parent", 1)
     mutation: float = _key(0.9, "probability that a child is mutated rather than copied", 0.0, 1.0)
-    algorithm: str = _key("regularized_evolution", "where candidates come from and which members they replace", choices=ALGORITHMS)
-    init: str = _key("seed", "initial population: the file's program, random programs or empty ones", choices=("seed", "random", "empty"))
+    algorithm: str = _key(
+        "regularized_evolution", "where candidates come from and which members they replace", choices=ALGORITHMS
+    )
+    init: str = _key(
+        "seed",
+        "initial population: the file's program, random programs or empty ones",
+        choices=("seed", "random", "empty"),
+    )
     setup: Range = _key(Range(1, 21), "instructions in Setup: a number or a range such as 1..21", 0, MAX_INSTRUCTIONS)
     predict: Range = _key(Range(1, 21), "instructions in Predict", 0, MAX_INSTRUCTIONS)
     learn: Range = _key(Range(1, 45), "instructions in Learn", 0, MAX_INSTRUCTIONS)
@@ -71,23 +77,37 @@ class Search:
     islands: int = _key(2, "separate populations that exchange programs; results depend on it", 1, 4096)
     migrants: float = _key(0.01, "share of each island replaced from another one after every epoch", 0.0, 1.0)
     exchange: str | None = _key(
-        None, "where migrants come from: the island before (ring), a random partner (pairs), or each in turn (both); "
+        None,
+        "where migrants come from: the island before (ring), a random partner (pairs), or each in turn (both); "
         "default: ring, and from 100 islands on both",
         choices=("ring", "pairs", "both"),
     )
     epoch: int | None = _key(None, "candidates of each island between exchanges (default: about a second's work)", 1)
-    restart: int | None = _key(None, "candidates after which an island that has not reached the target starts afresh", 1)
-    tasks_per_evaluation: int | None = _key(None, "tasks that a program is evaluated on, others from time to time (default: all)", 1)
-    redraw: int | None = _key(None, "candidates of each island between draws of other tasks (default: ten populations)", 1)
+    restart: int | None = _key(
+        None, "candidates after which an island that has not reached the target starts afresh", 1
+    )
+    tasks_per_evaluation: int | None = _key(
+        None, "tasks that a program is evaluated on, others from time to time (default: all)", 1
+    )
+    redraw: int | None = _key(
+        None, "candidates of each island between draws of other tasks (default: ten populations)", 1
+    )
     fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
     fec_examples: int = _key(10, "training and validation examples that functional equivalence looks at", 1)
     hurdles: str | None = _key(
-        None, 'training examples after which a program that falls behind is stopped, "100, 1000"; of only so many tasks, "100x5"'
+        None,
+        'training examples after which a program that falls behind is stopped, "100, 1000"; of only so many tasks, "100x5"',
     )
-    hurdle_percentile: float = _key(75.0, "programs below this percentile of the different scores at a hurdle stop there", 0.0, 100.0)
-    hurdle_every: int = _key(1000, "programs that come to a hurdle before it is set anew by their scores", 1, 10_000_000)
+    hurdle_percentile: float = _key(
+        75.0, "programs below this percentile of the different scores at a hurdle stop there", 0.0, 100.0
+    )
+    hurdle_every: int = _key(
+        1000, "programs that come to a hurdle before it is set anew by their scores", 1, 10_000_000
+    )
     proxy: bool = _key(False, "go by a prediction of the final fitness at hurdles, learned during the search")
-    cache: int = _key(20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30)
+    cache: int = _key(
+        20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30
+    )
     policy_rate: float = _key(0.1, "learning rate of the policy that algorithm=reinforce draws programs from", 0.0)
     policy_entropy: float = _key(0.1, "weight of the policy's entropy in what algorithm=reinforce maximises", 0.0)
     budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
@@ -117,7 +137,8 @@ class Search:
             raise SettingsError("hurdle_every", f"hurdle_every={self.hurdle_every}: {fewer}")
         if self.tournament > self.population:
             raise SettingsError(
-                "tournament", f"tournament={self.tournament} is larger than population={self.population}; make it smaller"
+                "tournament",
+                f"tournament={self.tournament} is larger than population={self.population}; make it smaller",
             )
 
     @property

@@ -31,7 +31,9 @@ class Task:
     train: int | None = _key(100, "training examples of each task", 1, 100_000_000)
     valid: int | None = _key(100, "validation examples of each task", 1, 100_000_000)
     epochs: int = _key(1, "passes over the training examples, each followed by validation", 1, 1_000_000)
-    validations: int | None = _key(None, "validations, evenly spaced; the best one counts (default: one after each pass)", 1, 1_000_000)
+    validations: int | None = _key(
+        None, "validations, evenly spaced; the best one counts (default: one after each pass)", 1, 1_000_000
+    )
     select_tasks: int = _key(100, "fresh tasks on which the finalists are compared", 1, 100_000)
     select_train: int | None = _key(None, "their training examples (default: as train)", 1)
     select_valid: int | None = _key(None, "their validation examples (default: as valid)", 1)
@@ -51,7 +53,10 @@ class Task:
         """Training steps before each validation, with so many training examples. Raises ``SettingsError``."""
         steps, count = train * self.epochs, self.validations or self.epochs
         if steps % count:
-            raise SettingsError("validations", f"validations={count} does not divide the {steps} training steps ({train} examples × {self.epochs})")
+            raise SettingsError(
+                "validations",
+                f"validations={count} does not divide the {steps} training steps ({train} examples × {self.epochs})",
+            )
         return steps // count
 
 
@@ -98,12 +103,18 @@ class FileTask(Task):
     path: str = _key("", "the file (relative to the .az file)", required=True, location=True)
     target: str = _key("y", "column or array to predict", column=True)
     columns: str | None = _key(None, "columns to predict from, separated by commas (default: all others)")
-    metric_name: str = _key("rmse", "rmse, accuracy (labels 0 and 1) or multiclass", choices=("rmse", "accuracy", "multiclass"))
+    metric_name: str = _key(
+        "rmse", "rmse, accuracy (labels 0 and 1) or multiclass", choices=("rmse", "accuracy", "multiclass")
+    )
     standardize: bool = _key(True, "scale features (and a regression target) by the training rows' mean and deviation")
-    features: int | None = _key(None, "pad the features with zeros to this many (default: as many as there are)", 1, MAX_FEATURES)
+    features: int | None = _key(
+        None, "pad the features with zeros to this many (default: as many as there are)", 1, MAX_FEATURES
+    )
     select: float = _key(0.2, "share of the rows kept for comparing the finalists", 0.001, 0.9)
     test: float = _key(0.2, "share of the rows kept for the final score", 0.001, 0.9)
-    train: int | None = _key(None, "training rows of each task (default: the search rows that are not for validation)", 1)
+    train: int | None = _key(
+        None, "training rows of each task (default: the search rows that are not for validation)", 1
+    )
     valid: int | None = _key(None, "validation rows of each task (default: a quarter of the search rows)", 1)
     select_tasks: int = _key(1, "orders of the training rows in which the finalists are compared", 1, 100_000)
     select_train: int | None = _key(None, "their training rows (default: all search rows)", 1)
@@ -115,7 +126,9 @@ class FileTask(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.select + self.test > 0.9:
-            raise SettingsError("test", f"select={self.select} and test={self.test} leave under a tenth of the rows to the search")
+            raise SettingsError(
+                "test", f"select={self.select} and test={self.test} leave under a tenth of the rows to the search"
+            )
 
     @property
     def metric(self) -> Metric:
@@ -143,7 +156,9 @@ class SklearnTask(FileTask):
     path: str = _key("", "the data set's name", required=True, choices=tuple(BUNDLED))
     target: str = _key("target", "column to predict", column=True)
     metric_name: str = _key(
-        "auto", "rmse, accuracy, multiclass or auto: what suits the data set", choices=("auto", "rmse", "accuracy", "multiclass")
+        "auto",
+        "rmse, accuracy, multiclass or auto: what suits the data set",
+        choices=("auto", "rmse", "accuracy", "multiclass"),
     )
 
     @property
@@ -191,9 +206,12 @@ class Projected(ImageTask):
     summary = "pictures of two classes, projected at random to a few features"
 
     features: int = _key(16, "numbers that a picture is projected to (F)", 1, MAX_FEATURES)
-    pairs: str | None = _key(None, 'pairs of classes of the search, such as "0-1 2-7" (default: all that are not held out)')
+    pairs: str | None = _key(
+        None, 'pairs of classes of the search, such as "0-1 2-7" (default: all that are not held out)'
+    )
     held_out: str | None = _key(
-        None, f'pairs of selection and test, or none: the search\'s (default: "{HELD_OUT}"; other than ten classes: a fifth)'
+        None,
+        f'pairs of selection and test, or none: the search\'s (default: "{HELD_OUT}"; other than ten classes: a fifth)',
     )
 
     def __post_init__(self) -> None:
@@ -201,7 +219,9 @@ class Projected(ImageTask):
         both = set(pairs_of("pairs", self.pairs)) & set(pairs_of("held_out", self.held_out))
         if both:
             first, second = min(both)
-            raise SettingsError("held_out", f"the pair {first}-{second} is in pairs too: what is held out is kept from the search")
+            raise SettingsError(
+                "held_out", f"the pair {first}-{second} is in pairs too: what is held out is kept from the search"
+            )
 
     @property
     def metric(self) -> Metric:
@@ -230,7 +250,9 @@ class Images(ImageTask):
     kind = "images"
     summary = "pictures of several classes, as they are or projected at random"
 
-    features: int | None = _key(None, "numbers that a picture is projected to (default: its pixels as they are)", 2, MAX_FEATURES)
+    features: int | None = _key(
+        None, "numbers that a picture is projected to (default: its pixels as they are)", 2, MAX_FEATURES
+    )
     classes: str | None = _key(None, 'the classes, such as "0 1 7" (default: all)')
 
     def __post_init__(self) -> None:
@@ -250,7 +272,9 @@ def classes_of(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
     words = re.split(r"[\s,]+", str(text).strip())
-    if not all(re.fullmatch(r"\d{1,5}", word, re.ASCII) for word in words) or len(set(map(int, words))) < max(2, len(words)):
+    if not all(re.fullmatch(r"\d{1,5}", word, re.ASCII) for word in words) or len(set(map(int, words))) < max(
+        2, len(words)
+    ):
         raise SettingsError("classes", f'classes must be two or more different numbers such as "0 1 7", not {text!r}')
     return tuple(map(int, words))
 

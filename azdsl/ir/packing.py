@@ -41,7 +41,9 @@ def pack(program: Program) -> Packed:
         fields = [instruction.op.code, 0, 0, instruction.output.index if instruction.output else 0]
         for at, address in enumerate(instruction.inputs):
             fields[1 + at] = address.index
-        code[row] = sum(value << shift for value, shift in zip(fields, (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT), strict=True))
+        code[row] = sum(
+            value << shift for value, shift in zip(fields, (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT), strict=True)
+        )
         constants[row, : len(instruction.constants)] = instruction.constants
     lengths = np.array([len(block) for block in program.functions], np.int64)
     return Packed(lengths, code, constants, (lengths.tobytes(), code.tobytes(), constants.tobytes()))

@@ -141,13 +141,17 @@ def row_std(a: Matrix) -> Vector:
     return [numbers.std(row) for row in a]
 
 
-@op(54, "v -> s", "{out} = std({a})", "(mean({a} * {da}) - mean({a}) * mean({da})) / maximum({out}, 5e-324)", weight=2.0)
+@op(
+    54, "v -> s", "{out} = std({a})", "(mean({a} * {da}) - mean({a}) * mean({da})) / maximum({out}, 5e-324)", weight=2.0
+)
 def vector_std(a: Vector) -> Scalar:
     """Standard deviation of the entries: sqrt(mean(x²) - mean(x)²), unclamped."""
     return numbers.std(a)
 
 
-@op(55, "m -> s", "{out} = std({a})", "(mean({a} * {da}) - mean({a}) * mean({da})) / maximum({out}, 5e-324)", weight=2.0)
+@op(
+    55, "m -> s", "{out} = std({a})", "(mean({a} * {da}) - mean({a}) * mean({da})) / maximum({out}, 5e-324)", weight=2.0
+)
 def matrix_std(a: Matrix) -> Scalar:
     """Standard deviation of all entries: sqrt(mean(x²) - mean(x)²), unclamped."""
     return numbers.std(_entries(a))

@@ -88,14 +88,28 @@ def scalar_uniform(low: Any, high: Any, *, draws: Any) -> Any:
     return draws.uniform(low, high, Kind.SCALAR)
 
 
-@op(60, "-> v", "{out} = uniform({c0}, {c1}, n_features)", general=_uniform_form(Kind.VECTOR), constants=_UNIFORM, weight=20.0)
+@op(
+    60,
+    "-> v",
+    "{out} = uniform({c0}, {c1}, n_features)",
+    general=_uniform_form(Kind.VECTOR),
+    constants=_UNIFORM,
+    weight=20.0,
+)
 def vector_uniform(low: Any, high: Any, *, draws: Any) -> list[Any]:
     """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
     entries: list[Any] = draws.uniform(low, high, Kind.VECTOR)
     return entries
 
 
-@op(61, "-> m", "{out} = uniform({c0}, {c1}, (n_features, n_features))", general=_uniform_form(Kind.MATRIX), constants=_UNIFORM, weight=20.0)
+@op(
+    61,
+    "-> m",
+    "{out} = uniform({c0}, {c1}, (n_features, n_features))",
+    general=_uniform_form(Kind.MATRIX),
+    constants=_UNIFORM,
+    weight=20.0,
+)
 def matrix_uniform(low: Any, high: Any, *, draws: Any) -> list[list[Any]]:
     """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
     rows: list[list[Any]] = draws.uniform(low, high, Kind.MATRIX)
@@ -108,14 +122,28 @@ def scalar_gaussian(mean: Any, std: Any, *, draws: Any) -> Any:
     return draws.gaussian(mean, std, Kind.SCALAR)
 
 
-@op(63, "-> v", "{out} = gaussian({c0}, {c1}, n_features)", general=_gaussian_form(Kind.VECTOR), constants=_GAUSSIAN, weight=60.0)
+@op(
+    63,
+    "-> v",
+    "{out} = gaussian({c0}, {c1}, n_features)",
+    general=_gaussian_form(Kind.VECTOR),
+    constants=_GAUSSIAN,
+    weight=60.0,
+)
 def vector_gaussian(mean: Any, std: Any, *, draws: Any) -> list[Any]:
     """Entries drawn normally with mean c0 and standard deviation c1."""
     entries: list[Any] = draws.gaussian(mean, std, Kind.VECTOR)
     return entries
 
 
-@op(64, "-> m", "{out} = gaussian({c0}, {c1}, (n_features, n_features))", general=_gaussian_form(Kind.MATRIX), constants=_GAUSSIAN, weight=60.0)
+@op(
+    64,
+    "-> m",
+    "{out} = gaussian({c0}, {c1}, (n_features, n_features))",
+    general=_gaussian_form(Kind.MATRIX),
+    constants=_GAUSSIAN,
+    weight=60.0,
+)
 def matrix_gaussian(mean: Any, std: Any, *, draws: Any) -> list[list[Any]]:
     """Entries drawn normally with mean c0 and standard deviation c1."""
     rows: list[list[Any]] = draws.gaussian(mean, std, Kind.MATRIX)

@@ -42,7 +42,9 @@ def _define(
         op(code, f"{' '.join([kind] * arity)} -> {kind}", template, derivative, name=name, **facts)(body)
 
 
-_define({"s": 1, "v": 23, "m": 39}, "add", operator.add, "{out} = {a} + {b}", "{da}", "{db}", doc="Sum.", commutative=True)
+_define(
+    {"s": 1, "v": 23, "m": 39}, "add", operator.add, "{out} = {a} + {b}", "{da}", "{db}", doc="Sum.", commutative=True
+)
 _define({"s": 2, "v": 24, "m": 40}, "subtract", operator.sub, "{out} = {a} - {b}", "{da}", "-{db}", doc="Difference.")
 _define(
     {"s": 3, "v": 25, "m": 41},
@@ -64,7 +66,14 @@ _define(
     doc="Quotient; x/0 is ±inf, 0/0 NaN.",
     weight=4.0,
 )
-_define({"s": 5, "v": 22, "m": 38}, "abs", abs, "{out} = abs({a})", "(heaviside({a}) - heaviside(-{a})) * {da}", doc="Absolute value.")
+_define(
+    {"s": 5, "v": 22, "m": 38},
+    "abs",
+    abs,
+    "{out} = abs({a})",
+    "(heaviside({a}) - heaviside(-{a})) * {da}",
+    doc="Absolute value.",
+)
 _define(
     {"s": 6, "v": 20, "m": 30},
     "reciprocal",
@@ -76,7 +85,15 @@ _define(
 )
 _define({"s": 7}, "sin", numbers.sin, "{out} = sin({a})", "cos({a}) * {da}", doc="Sine of radians.", weight=20.0)
 _define({"s": 8}, "cos", numbers.cos, "{out} = cos({a})", "-(sin({a}) * {da})", doc="Cosine of radians.", weight=20.0)
-_define({"s": 9}, "tan", numbers.tan, "{out} = tan({a})", "(1 + {out} * {out}) * {da}", doc="Tangent of radians.", weight=20.0)
+_define(
+    {"s": 9},
+    "tan",
+    numbers.tan,
+    "{out} = tan({a})",
+    "(1 + {out} * {out}) * {da}",
+    doc="Tangent of radians.",
+    weight=20.0,
+)
 _define(
     {"s": 10},
     "arcsin",
@@ -95,9 +112,27 @@ _define(
     doc="Inverse cosine; NaN outside [-1, 1].",
     weight=20.0,
 )
-_define({"s": 12}, "arctan", numbers.arctan, "{out} = arctan({a})", "{da} / (1 + {a} * {a})", doc="Inverse tangent.", weight=20.0)
-_define({"s": 13}, "exp", numbers.exp, "{out} = exp({a})", "{out} * {da}", doc="Exponential; overflow is inf.", weight=20.0)
-_define({"s": 14}, "log", numbers.log, "{out} = log({a})", "{da} / {a}", doc="Natural logarithm; -inf at 0, NaN below.", weight=20.0)
+_define(
+    {"s": 12},
+    "arctan",
+    numbers.arctan,
+    "{out} = arctan({a})",
+    "{da} / (1 + {a} * {a})",
+    doc="Inverse tangent.",
+    weight=20.0,
+)
+_define(
+    {"s": 13}, "exp", numbers.exp, "{out} = exp({a})", "{out} * {da}", doc="Exponential; overflow is inf.", weight=20.0
+)
+_define(
+    {"s": 14},
+    "log",
+    numbers.log,
+    "{out} = log({a})",
+    "{da} / {a}",
+    doc="Natural logarithm; -inf at 0, NaN below.",
+    weight=20.0,
+)
 _define(
     {"s": 15},
     "scalar_heaviside",

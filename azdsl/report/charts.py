@@ -138,5 +138,3 @@ def tasks(fitness: Sequence[float], width: float) -> str:
     mean = sum(fitness) / len(fitness)
     chart.line([(x.start, y(mean)), (x.end, y(mean))], "line mean")
     return str(chart)
-
-

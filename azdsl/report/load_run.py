@@ -134,6 +134,13 @@ def _members(path: Path) -> list[Member]:
     for row in rows:
         program = load(path / row["file"])
         found.append(
-            Member(int(row["size"]), float(row["search_fitness"]), int(row["island"]), int(row["candidate"]), program, row["file"])
+            Member(
+                int(row["size"]),
+                float(row["search_fitness"]),
+                int(row["island"]),
+                int(row["candidate"]),
+                program,
+                row["file"],
+            )
         )
     return found

@@ -58,7 +58,9 @@ def page(run: Run, details: Details) -> str:
     }
     kept = {head: body for head, body in sections.items() if body}
     links = "".join(f'<a href="#{_anchor(head)}">{escape(head)}</a>' for head in kept)
-    body = "".join(f'<section id="{_anchor(head)}"><h2>{escape(head)}</h2>{text}</section>' for head, text in kept.items())
+    body = "".join(
+        f'<section id="{_anchor(head)}"><h2>{escape(head)}</h2>{text}</section>' for head, text in kept.items()
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
@@ -74,7 +76,9 @@ def fragment(run: Run) -> str:
     text = shortened(text_of(run.best, run.multiclass))
     numbered = main_milestones(run.milestones, MOST_MILESTONES)
     chart = charts.progress(run, WIDE, numbered)
-    return f'<style>{_asset("style.css")}</style><div class="azdsl piece">{_figures(run)}{highlighted(text)}{chart}</div>'
+    return (
+        f'<style>{_asset("style.css")}</style><div class="azdsl piece">{_figures(run)}{highlighted(text)}{chart}</div>'
+    )
 
 
 def _asset(name: str) -> str:
@@ -161,7 +165,14 @@ def _lineage(run: Run) -> str:
     if not run.milestones:
         return ""
     rows = (
-        (f"{m.evaluations:,}", str(m.island), f"{m.candidate:,}", str(len(m.program)), f"{m.fitness:.6f}", f"+{m.gain:.6f}")
+        (
+            f"{m.evaluations:,}",
+            str(m.island),
+            f"{m.candidate:,}",
+            str(len(m.program)),
+            f"{m.fitness:.6f}",
+            f"+{m.gain:.6f}",
+        )
         for m in run.milestones
     )
     table = _table(("candidates so far", "island", "its candidate", "live instructions", "fitness", "gain"), rows)
@@ -183,7 +194,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _program(run: Run, details: Details) -> str:
     """The answer with names, and what each line is worth."""
     program = details.rounded or run.best
-    text = highlighted(text_of(program, run.multiclass) if details.rounded else shortened(text_of(program, run.multiclass)))
+    text = highlighted(
+        text_of(program, run.multiclass) if details.rounded else shortened(text_of(program, run.multiclass))
+    )
     exact = f"<details><summary>As evolved, with all digits</summary>{highlighted(str(run.best))}</details>"
     pruned = f"<p>{escape(details.pruned)}; as evolved it stands below.</p>" if details.pruned else ""
     return pruned + text + exact + _explanation(details)
@@ -205,7 +218,9 @@ def _explanation(details: Details) -> str:
         rows.append(f'<tr><td>{code}</td><td class="words">{escape(line.words)}</td><td class="cost">{worth}</td></tr>')
     measured = f"{details.tasks} fresh tasks, {details.seeds} seeds"
     words = f"What each line does, and how the fitness of {found.fitness:.6f} changes without it ({measured})."
-    return f'<h3>Line by line</h3><p>{words}</p><div class="scroll"><table class="explain">{"".join(rows)}</table></div>'
+    return (
+        f'<h3>Line by line</h3><p>{words}</p><div class="scroll"><table class="explain">{"".join(rows)}</table></div>'
+    )
 
 
 def _change(value: float) -> str:
@@ -229,7 +244,14 @@ def _front(run: Run) -> str:
     if not run.front:
         return ""
     rows = [
-        (str(m.size), f"{m.fitness:.6f}", str(m.island), f"{m.candidate:,}", *([m.file.rpartition("/")[2]] if m.file else [])) for m in run.front
+        (
+            str(m.size),
+            f"{m.fitness:.6f}",
+            str(m.island),
+            f"{m.candidate:,}",
+            *([m.file.rpartition("/")[2]] if m.file else []),
+        )
+        for m in run.front
     ]
     heads = ("live instructions", "fitness", "island", "candidate", *(["file"] if run.front[0].file else []))
     table = _table(heads, rows)
@@ -260,7 +282,8 @@ def _layers(run: Run) -> str:
         return ""
     used = [name for name in charts.LAYERS if run.layers.get(name)]
     bar = "".join(
-        f'<i class="back-{n}" style="width:{100 * run.layers[n] / total:.2f}%" title="{charts.LAYERS[n]}"></i>' for n in used
+        f'<i class="back-{n}" style="width:{100 * run.layers[n] / total:.2f}%" title="{charts.LAYERS[n]}"></i>'
+        for n in used
     )
     rows = "".join(
         f'<tr><td><span class="swatch back-{n}"></span>{charts.LAYERS[n]}</td><td>{run.layers[n]:,}</td>'
@@ -276,7 +299,12 @@ def _settings(run: Run) -> str:
     parts = []
     for name, table in run.settings.items():
         plain_rows = [(key, _value(value)) for key, value in table.items() if not isinstance(value, dict)]
-        nested = [(f"{key}.{inner}", _value(v)) for key, value in table.items() if isinstance(value, dict) for inner, v in value.items()]
+        nested = [
+            (f"{key}.{inner}", _value(v))
+            for key, value in table.items()
+            if isinstance(value, dict)
+            for inner, v in value.items()
+        ]
         if plain_rows or nested:
             parts.append(f"<div><h3>{escape(name)}</h3>{_table(('key', 'value'), [*plain_rows, *nested])}</div>")
     seed = f"<details><summary>The seed file</summary>{plain(run.seed_text)}</details>"

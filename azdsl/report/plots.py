@@ -45,13 +45,31 @@ def figure(run: Run, what: Sequence[str]) -> Any:
 
 def _progress(axes: Any, run: Run) -> None:
     curve = best_curve(run)
-    axes.plot([e["evaluations"] for e in run.history], [e["mean"] for e in run.history], color=GREY, label="mean of the population")
-    axes.step([at for at, _ in curve], [fitness for _, fitness in curve], where="post", color=BLUE, label="best in the search")
+    axes.plot(
+        [e["evaluations"] for e in run.history],
+        [e["mean"] for e in run.history],
+        color=GREY,
+        label="mean of the population",
+    )
+    axes.step(
+        [at for at, _ in curve], [fitness for _, fitness in curve], where="post", color=BLUE, label="best in the search"
+    )
     chosen = [(e["evaluations"], e["selected"]) for e in run.history if e["selected"] is not None]
-    axes.plot([at for at, _ in chosen], [v for _, v in chosen], ".", markersize=3, color=ORANGE, label="best on the selection tasks")
-    axes.plot([m.evaluations for m in run.milestones], [m.fitness for m in run.milestones], "o", markersize=4, color=BLUE)
+    axes.plot(
+        [at for at, _ in chosen],
+        [v for _, v in chosen],
+        ".",
+        markersize=3,
+        color=ORANGE,
+        label="best on the selection tasks",
+    )
+    axes.plot(
+        [m.evaluations for m in run.milestones], [m.fitness for m in run.milestones], "o", markersize=4, color=BLUE
+    )
     low, high = fitness_range([f for _, f in curve] + [e["mean"] for e in run.history] + [v for _, v in chosen])
-    axes.set(xscale="log", xlabel="candidates", ylabel="fitness", ylim=(low, high + _HEADROOM * (high - low)), title=run.name)
+    axes.set(
+        xscale="log", xlabel="candidates", ylabel="fitness", ylim=(low, high + _HEADROOM * (high - low)), title=run.name
+    )
     axes.legend(frameon=False, fontsize="small")
 
 
@@ -59,7 +77,12 @@ def _front(axes: Any, run: Run) -> None:
     sizes, fitness = [m.size for m in run.front], [m.fitness for m in run.front]
     axes.step(sizes, fitness, "o-", where="post", color=BLUE)
     low, high = fitness_range(fitness)
-    axes.set(xlabel="live instructions", ylabel="fitness in the search", ylim=(low, high + _HEADROOM * (high - low)), title="Hall of fame")
+    axes.set(
+        xlabel="live instructions",
+        ylabel="fitness in the search",
+        ylim=(low, high + _HEADROOM * (high - low)),
+        title="Hall of fame",
+    )
     axes.set_xlim(left=-0.3)
 
 

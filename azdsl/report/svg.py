@@ -107,7 +107,9 @@ class Chart:
             corners.append((x, y))
         self.line(corners, style)
 
-    def area(self, upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], style: str, title: str) -> None:
+    def area(
+        self, upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], style: str, title: str
+    ) -> None:
         """The room between two lines."""
         path = " ".join(f"{'L' if n else 'M'}{x:.1f} {y:.1f}" for n, (x, y) in enumerate([*upper, *reversed(lower)]))
         self.parts.append(f'<path class="{style}" d="{path}Z"><title>{escape(title)}</title></path>')
@@ -125,9 +127,13 @@ class Chart:
 
     def text(self, x: float, y: float, words: str, style: str, anchor: str = "start") -> None:
         """Words."""
-        self.parts.append(f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>')
+        self.parts.append(
+            f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+        )
 
     def __str__(self) -> str:
         """The whole picture."""
-        about = f'class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(self.label)}"'
+        about = (
+            f'class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(self.label)}"'
+        )
         return f'<svg xmlns="http://www.w3.org/2000/svg" {about}>{"".join(self.parts)}</svg>'

@@ -210,7 +210,9 @@ def _tasks(experiment: Experiment, given: TaskSet | None, base_dir: Path | None)
         assert given is not None
         return _Tasks(given, given, given, True)
     search = given or make.build(task, seed, "search", base_dir)
-    data = _Tasks(search, make.build(task, seed, "select", base_dir), make.build(task, seed, "test", base_dir), given is not None)
+    data = _Tasks(
+        search, make.build(task, seed, "select", base_dir), make.build(task, seed, "test", base_dir), given is not None
+    )
     if (search.features, search.metric) != (data.select.features, data.select.metric):
         kinds = [f"{tasks.features} features, {tasks.metric}" for tasks in (search, data.select)]
         raise SettingsError("tasks", f"the tasks given ({kinds[0]}) are not of the experiment's kind ({kinds[1]})")
@@ -230,7 +232,9 @@ def _stored(path: Path, experiment: Experiment | None, base_dir: Path | None, ta
         given = replace(given, task=make.DEFAULT_TASK)
     if str(without_stops(given)) != str(without_stops(stored)):
         may = ", ".join(STOPS)
-        raise SettingsError("resume", f"{path} is a run with other settings; a run that is resumed can change only {may}")
+        raise SettingsError(
+            "resume", f"{path} is a run with other settings; a run that is resumed can change only {may}"
+        )
     return given
 
 
@@ -268,7 +272,9 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
         raise SettingsError("resume", f"{error}; {way}") from None
     if problems and saved is None:
         way = "put back a whole copy of one, or start anew from its"
-        raise SettingsError("resume", f"{'; '.join(problems)}; no other is beside it, and nothing was changed: {way} {rundir.SEED}")
+        raise SettingsError(
+            "resume", f"{'; '.join(problems)}; no other is beside it, and nothing was changed: {way} {rundir.SEED}"
+        )
     for problem in problems:
         warn(f"{problem}; going on from the one before")
     if saved is None:
@@ -307,10 +313,14 @@ def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path
     search, task = experiment.search, experiment.task
     described = make.describe(task) if task else "given from Python"
     described += f", {search.tasks_per_evaluation} tasks at a time" if search.tasks_per_evaluation else ""
-    reporter.say(f"task      {described}" + (" (the file names no task: this is the built-in one)" if default_task else ""))
+    reporter.say(
+        f"task      {described}" + (" (the file names no task: this is the built-in one)" if default_task else "")
+    )
     reporter.say(f"ops       {_ops(experiment)}")
     several = "s" if search.islands > 1 else ""
-    reporter.say(f"search    {search.islands} island{several} of {search.population:,} programs, seed {search.seed}, {busy}")
+    reporter.say(
+        f"search    {search.islands} island{several} of {search.population:,} programs, seed {search.seed}, {busy}"
+    )
     if path:
         reporter.say(f"results   {path}")
 

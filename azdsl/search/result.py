@@ -56,7 +56,9 @@ class Result:
         try:
             import pandas
         except ImportError:
-            raise ImportError("history_frame needs pandas: pip install pandas; result.history is the same as records") from None
+            raise ImportError(
+                "history_frame needs pandas: pip install pandas; result.history is the same as records"
+            ) from None
         plain = ({k: v for k, v in event.items() if k not in ("layers", "milestones")} for event in self.history)
         return pandas.DataFrame([row | dict(event["layers"]) for row, event in zip(plain, self.history, strict=True)])
 

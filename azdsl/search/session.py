@@ -264,7 +264,10 @@ class Session:
             yield Stop("target", chosen.fitness if chosen else 0.0, search.target)
         if search.timeout is not None:
             yield Stop("timeout", self.seconds, search.timeout, max(0.0, search.timeout - self.seconds))
-        for name, done, of in (("max_evals", evaluations, search.max_evals), ("patience", self._since(), search.patience)):
+        for name, done, of in (
+            ("max_evals", evaluations, search.max_evals),
+            ("patience", self._since(), search.patience),
+        ):
             if of is not None:
                 yield Stop(name, done, of, max(0, of - done) / rate if rate else None)
 
@@ -307,7 +310,9 @@ class Session:
         ended = time.monotonic()
         self._save_at = ended + save_after(ended - started)
 
-    def publish(self, chosen: Finalist | None, front: Front, evaluations: int, test_fitness: float | None = None) -> None:
+    def publish(
+        self, chosen: Finalist | None, front: Front, evaluations: int, test_fitness: float | None = None
+    ) -> None:
         """Write the answer, if there is one, and the hall of fame, as they are after so many candidates."""
         if self._directory is None:
             return

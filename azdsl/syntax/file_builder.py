@@ -20,7 +20,10 @@ from azdsl.syntax.op_patterns import callees
 from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.reader import read
 
-OPS_OF: dict[str, int | None] = {"ops": None, **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)}}
+OPS_OF: dict[str, int | None] = {
+    "ops": None,
+    **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)},
+}
 """Statements that list ops, with the function that they are for (None: all)."""
 
 STATEMENTS = ("task", "registers", "search", *OPS_OF, "mutations", "island")

@@ -21,7 +21,9 @@ def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: 
     """
     which = _range(arguments[0].value) if arguments and arguments[0].key is None else None
     if which is None or which.least > which.most:
-        report.add("setting", "island() needs the islands that it is for", line, hint="write island(0, …) or island(0..3, …)")
+        report.add(
+            "setting", "island() needs the islands that it is for", line, hint="write island(0, …) or island(0..3, …)"
+        )
         return None
     ops: dict[str, tuple[Op, ...]] = {}
     mutations: tuple[str, ...] | None = None
@@ -32,20 +34,26 @@ def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: 
         if word in ops or (word == "mutations" and mutations is not None):
             report.add("duplicate", f"{word} is there twice", line, argument)
         elif word in (*ops_of, "mutations") and not inner:
-            report.add("setting", f"{word}() allows none", line, argument, "leave it out for what the other islands have")
+            report.add(
+                "setting", f"{word}() allows none", line, argument, "leave it out for what the other islands have"
+            )
         elif word in ops_of:
             ops[word] = op_list(inner, line, report)
         elif word == "mutations":
             mutations = setting_values.mutations(inner, line, report)
         elif isinstance(argument.key, tree.Name) and argument.key.text in _SHARED:
             key = argument.key.text
-            report.add("unknown-key", f"{key} is the same for all islands", line, argument.key, f"set it in search({key}=…)")
+            report.add(
+                "unknown-key", f"{key} is the same for all islands", line, argument.key, f"set it in search({key}=…)"
+            )
         else:
             rest.append(argument)
     own = setting_values.settings(IslandSettings, "island", tuple(rest), line, report)
     if own is None:
         return None
-    return Group(which, own, tuple(ops.get(word, ops.get("ops")) for word in ops_of if ops_of[word] is not None), mutations)
+    return Group(
+        which, own, tuple(ops.get(word, ops.get("ops")) for word in ops_of if ops_of[word] is not None), mutations
+    )
 
 
 def _range(node: tree.Expression) -> Range | None:

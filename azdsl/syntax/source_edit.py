@@ -72,7 +72,9 @@ def _number(text: str, start: int) -> int:
 
 def _target(statement: Assign | Declare | Bare) -> str:
     match statement:
-        case Assign(target=Name(text=name)) | Assign(target=Entry(base=Name(text=name))) | Declare(name=Name(text=name)):
+        case (
+            Assign(target=Name(text=name)) | Assign(target=Entry(base=Name(text=name))) | Declare(name=Name(text=name))
+        ):
             return name
     return ""
 

@@ -37,11 +37,20 @@ def read_arrays(file: Path, wanted: Callable[[Names], Names] = lambda names: nam
             if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what does not begin as an array does
                 raise TaskError(f"{file}: {name!r} in it is no array; write it with numpy.savez")
             if array.dtype.kind == "V":
-                raise TaskError(f"{file}: {name!r} in it is an array of records; write its columns one by one with numpy.savez")
-            if array.size and not array.dtype.itemsize:  # any number of them is no bytes in the file, and many in memory
+                raise TaskError(
+                    f"{file}: {name!r} in it is an array of records; write its columns one by one with numpy.savez"
+                )
+            if (
+                array.size and not array.dtype.itemsize
+            ):  # any number of them is no bytes in the file, and many in memory
                 raise ValueError(f"{name!r} in it holds nothing but empty texts")
-            if array.dtype.kind == "U" and (array.astype(array.dtype.newbyteorder("=")).ravel().view(np.uint32) > sys.maxunicode).any():
-                raise ValueError(f"{name!r} in it holds characters that there are none of")  # NumPy lets them pass until they are used
+            if (
+                array.dtype.kind == "U"
+                and (array.astype(array.dtype.newbyteorder("=")).ravel().view(np.uint32) > sys.maxunicode).any()
+            ):
+                raise ValueError(
+                    f"{name!r} in it holds characters that there are none of"
+                )  # NumPy lets them pass until they are used
     except (OSError, TaskError):
         raise
     except Exception as error:  # whatever NumPy, zipfile and tokenize raise on what is no array

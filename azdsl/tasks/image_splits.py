@@ -99,7 +99,9 @@ class Pools:
     valid: dict[Role, Places]
 
 
-def deal(name: str, images: ImageSet, task: ImageTask, seed: int, classes: list[int], together: int) -> dict[int, Pools]:
+def deal(
+    name: str, images: ImageSet, task: ImageTask, seed: int, classes: list[int], together: int
+) -> dict[int, Pools]:
     """Each class's pictures, dealt out for tasks of ``together`` classes. Raises ``TaskError`` when there are too few."""
     wanted = {role: sizes(task, role) for role in STREAMS}
     train = _each(max(size.train for size in wanted.values()), together)
@@ -119,7 +121,9 @@ def deal(name: str, images: ImageSet, task: ImageTask, seed: int, classes: list[
         found[number] = Pools(order[select + search :], valid)
     asked, there = wanted["test"].valid, together * min(len(pools.valid["test"]) for pools in found.values())
     if not there or (asked or 0) > there:
-        raise TaskError(f"{name}: {asked or 'some'} validation examples are asked for in the test, which has {there} for {together} classes")
+        raise TaskError(
+            f"{name}: {asked or 'some'} validation examples are asked for in the test, which has {there} for {together} classes"
+        )
     return found
 
 

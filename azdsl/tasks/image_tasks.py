@@ -94,7 +94,9 @@ def _recipe(name: str, images: ImageSet, task: ImageTask, seed: int, role: Role)
     """How the tasks of ``role`` are made."""
     pixels, wanted = images.train.pixels, sizes(task, role)
     if pixels > MAX_PIXELS:
-        raise TaskError(f"{name}: {pixels:,} pixels; at most {MAX_PIXELS:,} can be projected: make the pictures smaller")
+        raise TaskError(
+            f"{name}: {pixels:,} pixels; at most {MAX_PIXELS:,} can be projected: make the pictures smaller"
+        )
     chosen = choices(name, images, task, seed, role)
     together, features = len(chosen[0]), task.features or pixels
     if task.metric == "multiclass" and together > features:
@@ -125,7 +127,9 @@ def _task(
     """One task: features and labels to train on, and to validate on."""
     matrix = None if features is None else projection(train.pixels, features, rng)
     places, y = sample({number: pool.train for number, pool in pools.items()}, classes, counts[0], rng)
-    valid_places, valid_y = sample({number: pool.valid[role] for number, pool in pools.items()}, classes, counts[1], rng)
+    valid_places, valid_y = sample(
+        {number: pool.valid[role] for number, pool in pools.items()}, classes, counts[1], rng
+    )
     X, valid_X = _features(train, places, matrix), _features(held, valid_places, matrix)
     center, scale = scaling(X)
     return _standardised(X, center, scale), y, _standardised(valid_X, center, scale), valid_y

@@ -112,7 +112,9 @@ def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
             raise TaskError(f"{file}: array {name!r} has shape {array.shape}; use [rows] or [rows, columns]")
         count = array.shape[1] if array.ndim == 2 else 1
         _check_columns(file, len(columns) + count)
-        columns += [(f"{name}{at}", array[:, at]) for at in range(count)] if count > 1 else [(name, array.reshape(len(array)))]
+        columns += (
+            [(f"{name}{at}", array[:, at]) for at in range(count)] if count > 1 else [(name, array.reshape(len(array)))]
+        )
     _distinct(file, [name for name, _ in columns])
     return dict(columns)
 
@@ -143,7 +145,9 @@ def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
 def _check_columns(file: Path, count: int) -> None:
     """Refuse more columns than anybody has. Raises ``TaskError``."""
     if count > MAX_COLUMNS:
-        raise TaskError(f"{file}: too many columns: {count:,}, and at most {MAX_COLUMNS:,} are read; keep fewer, or make tasks in Python")
+        raise TaskError(
+            f"{file}: too many columns: {count:,}, and at most {MAX_COLUMNS:,} are read; keep fewer, or make tasks in Python"
+        )
 
 
 def _distinct(file: Path, names: list[str]) -> list[str]:

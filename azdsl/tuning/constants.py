@@ -81,7 +81,9 @@ def _changed(program: Program, text: str, literal: Literal) -> list[Place]:
             if (mine.op, mine.inputs, mine.output) != (its.op, its.inputs, its.output):
                 return []
             roles = zip(mine.op.constants, mine.constants, its.constants, strict=True)
-            places += [(function, at, slot) for slot, (role, a, b) in enumerate(roles) if a != b and role is not Role.INDEX]
+            places += [
+                (function, at, slot) for slot, (role, a, b) in enumerate(roles) if a != b and role is not Role.INDEX
+            ]
     return places
 
 
@@ -96,8 +98,10 @@ def with_point(program: Program, items: Sequence[Tunable], point: Point) -> Prog
     for item, value in zip(items, point, strict=True):
         for function, at, slot in item.places:
             before = program.functions[function][at].constants[slot]
-            values[function, at, slot] = math.copysign(value, before) if abs(before) == abs(item.literal.value) else (
-                before * (value / item.literal.value)
+            values[function, at, slot] = (
+                math.copysign(value, before)
+                if abs(before) == abs(item.literal.value)
+                else (before * (value / item.literal.value))
             )
     blocks = [
         tuple(

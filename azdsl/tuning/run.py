@@ -190,7 +190,9 @@ def tune_text(
     multiclass = (tasks.metric if tasks else task.metric) == "multiclass"
     items = tunables(text, multiclass, only)
     if not items:
-        raise SettingsError("only", "there is no number to tune: the program has no constant that can reach a prediction")
+        raise SettingsError(
+            "only", "there is no number to tune: the program has no constant that can reach a prediction"
+        )
     roles: tuple[Role, ...] = ("search", "select", "test")
     bench = _Bench(experiment, {role: tasks or build(task, seed, role, base_dir) for role in roles}, announce)
 
@@ -198,7 +200,9 @@ def tune_text(
         return [with_point(experiment.program, items, point) for point in points]
 
     trials = Trials(
-        lambda points: bench.fitness(programs(points), "search"), evals, math.inf if timeout is None else began + timeout
+        lambda points: bench.fitness(programs(points), "search"),
+        evals,
+        math.inf if timeout is None else began + timeout,
     )
     first = start(items)
     trials.known[first] = bench.fitness(programs([first]), "search")[0]

@@ -32,7 +32,9 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
     try:
         derivative = differentiate(live, _live_places(experiment.program, places, tasks.multiclass), tasks.multiclass)
     except TooLarge as error:
-        raise SettingsError("method", f"method=gradient: {error}; tune fewer numbers with only, or use another method") from None
+        raise SettingsError(
+            "method", f"method=gradient: {error}; tune fewer numbers with only, or use another method"
+        ) from None
     if derivative.prediction is None:
         return lambda point: None
     search = experiment.search
@@ -50,7 +52,9 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
         constants = [value * point[owner] / start[owner] for value, owner in zip(values, owners, strict=True)]
         # a constant grows by itself when its logarithm grows by 1
         rows = [
-            slopes([*constants, *(c if owner == number else 0.0 for c, owner in zip(constants, owners, strict=True))])[1]
+            slopes([*constants, *(c if owner == number else 0.0 for c, owner in zip(constants, owners, strict=True))])[
+                1
+            ]
             for number in range(len(items))
         ]
         by_task = np.array(rows)

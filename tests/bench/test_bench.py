@@ -36,7 +36,9 @@ def test_cheap_figures_are_positive(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("figure", [f for f in FIGURES if f.name not in (*CHEAP, "first-start", *REAL)], ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "figure", [f for f in FIGURES if f.name not in (*CHEAP, "first-start", *REAL)], ids=lambda f: f.name
+)
 def test_every_figure_is_positive(figure: Figure):
     value = measure(figure, QUICK, None).value
     assert value is not None and 0 < value < math.inf
@@ -110,7 +112,9 @@ def test_a_figure_that_brings_its_yardstick():
     assert figure.target == "≤ 1.3 ×"
 
 
-def test_without_a_compiler_exports_are_not_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_without_a_compiler_exports_are_not_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.setenv("CC", "no-such-compiler")
     exports.subject.cache_clear()
     assert main(["bench", "--only", "export-predict-linear", "--quick", "--json"]) == 0

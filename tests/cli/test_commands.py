@@ -184,7 +184,9 @@ def test_score_compares_on_the_same_tasks(run, linear, tmp_path):
     slow = tmp_path / "slow.az"
     slow.write_text(LINEAR.replace("0.01", "0.001").replace("tasks=10", "tasks=3, test_tasks=2"))
     options = ("--backend", "reference", "--tasks", 4)
-    facts = json.loads(run("score", linear, *options, "--against", slow, "--without", "8,10..11", "--without", 11, "--json")[1])
+    facts = json.loads(
+        run("score", linear, *options, "--against", slow, "--without", "8,10..11", "--without", 11, "--json")[1]
+    )
     alone = [json.loads(run("score", file, *options, "--json")[1]) for file in (linear, slow)]
     against, unlearned, third = facts["compared"]
     assert facts["task_fitness"] == alone[0]["task_fitness"]
@@ -198,7 +200,9 @@ def test_score_compares_on_the_same_tasks(run, linear, tmp_path):
     assert json.loads(run("score", cut, *options, "--json")[1])["fitness"] == unlearned["fitness"]
     status, out, _ = run("score", linear, *options, "--without", 8)
     assert status == 0 and "without line 8: 0." in out and "better on 4 of 4 tasks, worse on 0" in out
-    assert "%" not in run("score", linear, "--backend", "reference", "--tasks", 1, "--without", 8)[1], "no interval of one task"
+    assert "%" not in run("score", linear, "--backend", "reference", "--tasks", 1, "--without", 8)[1], (
+        "no interval of one task"
+    )
 
 
 def test_score_compares_accuracy_in_points(run):

@@ -107,7 +107,9 @@ def test_hostile_text_in_the_program_is_in_no_file(run: Any, tmp_path: Path) -> 
     assert not any(b"stolen" in content for content in written["clean"].values())
 
 
-TEXT_COLUMN = "error: d.csv: column 'a' holds text ('red' in row 1); leave it out with columns=… or turn it into numbers"
+TEXT_COLUMN = (
+    "error: d.csv: column 'a' holds text ('red' in row 1); leave it out with columns=… or turn it into numbers"
+)
 STOPPED = (
     "error: d.csv: training stopped: a prediction was no number or off by more than 100; "
     "scale the data or raise --max-abs-error"
@@ -139,7 +141,9 @@ BAD: list[tuple[list[str], str, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "text", "data", "message"), BAD, ids=[" ".join(row[0]) or "no size" for row in BAD])
+@pytest.mark.parametrize(
+    ("arguments", "text", "data", "message"), BAD, ids=[" ".join(row[0]) or "no size" for row in BAD]
+)
 def test_bad_input(run: Any, tmp_path: Path, arguments: list[str], text: str, data: str, message: str) -> None:
     (tmp_path / "folder.so").mkdir()
     (tmp_path / "d.csv").write_text(data)

@@ -44,7 +44,9 @@ def test_a_closed_pipe_is_quiet():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_a_full_disk_is_one_message():
     with open("/dev/full", "w") as full:
-        result = subprocess.run([sys.executable, "-m", "azdsl", "ops"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        result = subprocess.run(
+            [sys.executable, "-m", "azdsl", "ops"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert (result.returncode, result.stderr) == (2, "error: No space left on device\n")
 
 

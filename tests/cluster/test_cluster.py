@@ -56,7 +56,10 @@ def client(cluster):
 
 def same(result, whole):
     """Whether two runs ended alike."""
-    facts = [(files(r.run_dir), r.layers, r.evaluations, [(e["best"], e["evaluations"]) for e in r.history]) for r in (result, whole)]
+    facts = [
+        (files(r.run_dir), r.layers, r.evaluations, [(e["best"], e["evaluations"]) for e in r.history])
+        for r in (result, whole)
+    ]
     return facts[0] == facts[1]
 
 
@@ -153,7 +156,11 @@ def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(tmp_path, whol
 
 def test_a_process_that_is_lost_is_started_again_however_long_that_takes():
     """Dask's own limit, here none, is not heeded: with it ``local:1`` would be left without a worker."""
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": "0s"}), processes(1) as cluster, client_of(cluster) as client:
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "0s"}),
+        processes(1) as cluster,
+        client_of(cluster) as client,
+    ):
         (before,) = client.run(os.getpid).values()
         os.kill(before, signal.SIGKILL)
         after = client.submit(os.getpid, pure=False).result(timeout=1800)
@@ -183,7 +190,10 @@ def fail_in_a_process(tmp_path, whole, fault, patience):
             with pytest.raises(ExecutorError, match=r"numba is [0-9.]+ here and 0\.1 there") as refused:
                 run(experiment(), out=tmp_path / "other", quiet=True, site=site)
             assert "azdsl evolve --resume" in str(refused.value)
-        with pytest.raises(ExecutorError, match=r"worker tcp://.*numba is [0-9.]+ here and 0\.1 there"), connect(client):
+        with (
+            pytest.raises(ExecutorError, match=r"worker tcp://.*numba is [0-9.]+ here and 0\.1 there"),
+            connect(client),
+        ):
             pass
 
 
@@ -197,7 +207,9 @@ def test_an_epoch_that_fails_again_and_again(tmp_path, whole):
         connect(client, Patience(attempts=1)) as site,
         pytest.raises(ExecutorError, match=r"crashed, hung or were killed, once"),
     ):
-        run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None)
+        run(
+            experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None
+        )
     assert same(run(None, resume=path, quiet=True), whole)
 
 

@@ -29,7 +29,9 @@ def certificates(folder):
     ours = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     ours.private_key_and_cert_chain_pem.write_to_path(str(folder / "cert.pem"))
-    roles = {f"distributed.comm.tls.{role}.{what}": str(folder / "cert.pem") for role in ROLES for what in ("cert", "key")}
+    roles = {
+        f"distributed.comm.tls.{role}.{what}": str(folder / "cert.pem") for role in ROLES for what in ("cert", "key")
+    }
     return {"distributed.comm.tls.ca-file": str(folder / "ca.pem"), **roles}
 
 

@@ -24,7 +24,9 @@ def setup(**settings):
     return experiment, tasks, space, island
 
 
-@pytest.mark.parametrize(("before", "algorithm"), [(0, ALGORITHMS[0]), (30, ALGORITHMS[0]), (700, ALGORITHMS[0]), (700, "reinforce")])
+@pytest.mark.parametrize(
+    ("before", "algorithm"), [(0, ALGORITHMS[0]), (30, ALGORITHMS[0]), (700, ALGORITHMS[0]), (700, "reinforce")]
+)
 def test_an_island_goes_on_as_if_it_had_stayed(before, algorithm):
     experiment, tasks, space, island = setup(hurdles="4, 8", hurdle_every=30, proxy=True, algorithm=algorithm)
     bench = make_bench(experiment, space, tasks)
@@ -51,7 +53,12 @@ def test_a_job():
     assert again == experiment
     for name in ("train_X", "train_y", "valid_X", "valid_y"):
         assert np.array_equal(getattr(tasks, name), getattr(same, name))
-    assert (same.metric, same.epochs, same.epoch_length, same.classes) == (tasks.metric, tasks.epochs, tasks.epoch_length, tasks.classes)
+    assert (same.metric, same.epochs, same.epoch_length, same.classes) == (
+        tasks.metric,
+        tasks.epochs,
+        tasks.epoch_length,
+        tasks.classes,
+    )
     assert wire.job_of(wire.encode_job(experiment, tasks)) == wire.job_of(wire.encode_job(again, same))
 
 

@@ -40,7 +40,9 @@ def task_set(examples, tasks=8, features=4):
 
 
 def test_short_evaluations_on_the_vm_long_ones_compiled():
-    chosen = [bool(choose([linear()], task_set(examples), COSTS)[0]) for examples in (10, 100, 1000, 100_000, 10_000_000)]
+    chosen = [
+        bool(choose([linear()], task_set(examples), COSTS)[0]) for examples in (10, 100, 1000, 100_000, 10_000_000)
+    ]
     assert chosen == sorted(chosen)
     assert (chosen[0], chosen[-1]) == (False, True)
 
@@ -132,7 +134,9 @@ def test_measured_only_where_it_is_worth_it(store):
     assert calls == told == [1]
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", json.dumps({"vm_one": [1]}), json.dumps(asdict(COSTS)).replace("0.04", "NaN", 1)])
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", json.dumps({"vm_one": [1]}), json.dumps(asdict(COSTS)).replace("0.04", "NaN", 1)]
+)
 def test_senseless_costs_are_measured_again(store, text, monkeypatch):
     assert choice._decoded(text.encode()) is None
     monkeypatch.setattr(choice, "cached_object", lambda *_: text.encode())

@@ -27,7 +27,11 @@ def suites(shared):
 def load(suite):
     arrays = (suite[name] for name in ("train_X", "train_y", "valid_X", "valid_y"))
     tasks = TaskSet.from_arrays(*arrays, metric=suite["metric"], epoch_length=suite["epoch_length"])
-    return tasks, [read(case["text"]) for case in suite["programs"]], np.array([c["task_fitness"] for c in suite["programs"]])
+    return (
+        tasks,
+        [read(case["text"]) for case in suite["programs"]],
+        np.array([c["task_fitness"] for c in suite["programs"]]),
+    )
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -41,7 +45,9 @@ def test_vm(suites, name):
 def jit_equals_vm(suite, step):
     tasks, programs, _ = load(suite)
     chosen = programs[::step]
-    np.testing.assert_array_equal(codegen.evaluate(chosen, tasks, backend="jit"), codegen.evaluate(chosen, tasks, backend="vm"))
+    np.testing.assert_array_equal(
+        codegen.evaluate(chosen, tasks, backend="jit"), codegen.evaluate(chosen, tasks, backend="vm")
+    )
 
 
 @pytest.mark.parametrize("name", SUITES)

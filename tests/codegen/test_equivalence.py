@@ -43,7 +43,9 @@ def test_every_op_at_every_size(features, precision):
         batch = [random_program(rng, multiclass=tasks.multiclass) for _ in range(50)]
         found = codegen.evaluate(batch, tasks, backend="vm", seed=7, precision=precision)
         for program, fitness in zip(batch, found, strict=True):
-            np.testing.assert_array_equal(fitness, interp.evaluate(program, tasks, seed=7, precision=precision), err_msg=str(program))
+            np.testing.assert_array_equal(
+                fitness, interp.evaluate(program, tasks, seed=7, precision=precision), err_msg=str(program)
+            )
             tally.add(program, fitness, tasks.multiclass)
         jitted = codegen.evaluate(batch[:3], tasks, backend="jit", seed=7, precision=precision)
         np.testing.assert_array_equal(jitted, found[:3])

@@ -23,7 +23,9 @@ def load(tmp_path, monkeypatch):
 
     def load():
         sys.modules.pop(MODULE, None)
-        return numba_jit.jit(importlib.import_module(MODULE).plus)  # by name: what is loaded from disk looks its module up
+        return numba_jit.jit(
+            importlib.import_module(MODULE).plus
+        )  # by name: what is loaded from disk looks its module up
 
     yield load
     sys.modules.pop(MODULE, None)

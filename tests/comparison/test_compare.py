@@ -42,7 +42,11 @@ def test_runs_are_those_of_evolve(whole):
     assert [run.key for run in whole.runs] == [(name, seed) for seed in range(2) for name in TWO]
     for kept in whole.runs:
         alone = run(small(target=0.4, **BUDGET, seed=kept.seed, algorithm=kept.name), quiet=True)
-        assert (kept.program, kept.fitness, kept.test) == (str(alone.best), alone.history[-1]["best"], alone.test_fitness)
+        assert (kept.program, kept.fitness, kept.test) == (
+            str(alone.best),
+            alone.history[-1]["best"],
+            alone.test_fitness,
+        )
         assert (kept.evaluations, kept.reached) == (alone.evaluations, alone.reached)
         steps = [fitness for _, fitness in kept.curve]
         assert steps == sorted(steps) and steps[-1] == kept.fitness and kept.at(kept.evaluations) == kept.fitness
@@ -66,7 +70,11 @@ def test_a_second_start_runs_only_what_is_missing(whole, monkeypatch):
     monkeypatch.setattr("azdsl.comparison.compare.one_run", counted)
     settings = {"base_dir": None, "out": path, "workers": 1}
     again = compare(
-        small(target=0.4, **BUDGET), algorithms=TWO, seeds=range(2), report=lambda run, done, _: told.append(done), **settings
+        small(target=0.4, **BUDGET),
+        algorithms=TWO,
+        seeds=range(2),
+        report=lambda run, done, _: told.append(done),
+        **settings,
     )
     assert len(asked) == 2 and told == [2, 3, 4] and facts(again) == facts(whole)
     more = compare(small(target=0.4, **BUDGET), algorithms=TWO, seeds=[1], **settings)
@@ -146,7 +154,9 @@ def test_variants_are_runs_with_those_settings(tmp_path):
 
 
 def test_variants_have_epochs_of_their_own():
-    made = compare(small(max_evals=400, epoch=None), base_dir=None, variants=[{"islands": 1}, {"islands": 2}], seeds=[0])
+    made = compare(
+        small(max_evals=400, epoch=None), base_dir=None, variants=[{"islands": 1}, {"islands": 2}], seeds=[0]
+    )
     alone = [run(small(max_evals=400, islands=n, epoch=4 // n), quiet=True) for n in (1, 2)]
     assert [kept.program for kept in made.runs] == [str(result.best) for result in alone]
 
@@ -168,7 +178,19 @@ def test_variants_that_cannot_be(settings, message):
 def test_the_command(tmp_path, capsys):
     file, out, plot = tmp_path / "seed.az", tmp_path / "out", tmp_path / "a.png"
     file.write_text(str(small(**BUDGET)))
-    arguments = ["compare", file, "--algorithms", "random_search, hill_climbing", "--seeds", "4,5", "--out", out, "--plot", plot, "--json"]
+    arguments = [
+        "compare",
+        file,
+        "--algorithms",
+        "random_search, hill_climbing",
+        "--seeds",
+        "4,5",
+        "--out",
+        out,
+        "--plot",
+        plot,
+        "--json",
+    ]
     assert main([str(a) for a in arguments]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["runs"] for row in found["rows"]] == [2, 2] and {run["seed"] for run in found["runs"]} == {4, 5}
@@ -202,7 +224,10 @@ def test_the_command_with_variants(tmp_path, capsys):
         (["--variant", "--migrant 0"], "no options such as '--islands 4 --migrants 0': No such option"),
         (["--variant", "--learn 'x"], "No closing quotation"),
         (["--variant", "--seed 3"], "cannot differ in seed"),
-        (["--variant", "--islands 1", "--algorithms", "random_search"], "--algorithms and --variant exclude each other"),
+        (
+            ["--variant", "--islands 1", "--algorithms", "random_search"],
+            "--algorithms and --variant exclude each other",
+        ),
         (["--plot", "a.txt"], "must end in .png"),
         (["--plot", "nowhere/a.png"], "no directory nowhere"),
         (["--out", "."], "is not empty, and no comparison"),

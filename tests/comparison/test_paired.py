@@ -11,7 +11,16 @@ from azdsl.comparison.paired import difference, t_quantile
 
 @pytest.mark.parametrize(
     ("freedom", "expected"),
-    [(1, 12.7062), (2, 4.30265), (3, 3.18245), (4, 2.77645), (10, 2.22814), (26, 2.05553), (99, 1.98422), (99_999, 1.95999)],
+    [
+        (1, 12.7062),
+        (2, 4.30265),
+        (3, 3.18245),
+        (4, 2.77645),
+        (10, 2.22814),
+        (26, 2.05553),
+        (99, 1.98422),
+        (99_999, 1.95999),
+    ],
 )
 def test_quantiles_are_those_of_the_table(freedom, expected):
     assert t_quantile(0.95, freedom) == pytest.approx(expected, rel=3e-6)

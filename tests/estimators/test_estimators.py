@@ -70,7 +70,9 @@ def test_predicting_changes_nothing_even_where_predict_writes() -> None:
 def test_scaling_makes_raw_data_work_and_is_kept_exactly() -> None:
     X, y = load_diabetes(return_X_y=True, scaled=False)
     train, test, ty, vy = train_test_split(X, y, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="training stopped: a prediction was no number or off by more than 100; scale the data"):
+    with pytest.warns(
+        ConvergenceWarning, match="training stopped: a prediction was no number or off by more than 100; scale the data"
+    ):
         AZRegressor().fit(train, ty)
     estimator = AZRegressor(epochs=5, scale=True, shuffle=True).fit(train, ty)
     assert estimator.score(test, vy) > 0.3
@@ -113,7 +115,9 @@ def test_clone_grid_search_pipeline_and_pickle() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     program = azdsl.parse(SCALAR_LEARNER)
     estimator = make_pipeline(StandardScaler(), AZClassifier(program))
-    search = GridSearchCV(estimator, {"azclassifier__epochs": [1, 3], "azclassifier__program": [None, program]}, cv=3).fit(X, y)
+    search = GridSearchCV(
+        estimator, {"azclassifier__epochs": [1, 3], "azclassifier__program": [None, program]}, cv=3
+    ).fit(X, y)
     assert search.best_score_ > 0.95
     assert clone(AZClassifier(program)).program == program
     again = pickle.loads(pickle.dumps(search))
@@ -203,7 +207,9 @@ def test_bad_settings(settings: dict[str, Any], message: str) -> None:
 def test_without_scikit_learn_the_message_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "sklearn.py").write_text("raise ImportError('none here')\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\ntry:\n  import azdsl.sklearn\nexcept ImportError as e:\n  print(e)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
     assert done.stdout.strip() == "azdsl.sklearn needs scikit-learn 1.6 or later: pip install 'azdsl[sklearn]'"
 
 

@@ -25,7 +25,13 @@ class Expected:
     """The interpreter behind the interface of a compiled model."""
 
     def __init__(
-        self, program: Program, features: int, metric: str = "rmse", classes: int = 0, precision: int = 64, seed: int = 0
+        self,
+        program: Program,
+        features: int,
+        metric: str = "rmse",
+        classes: int = 0,
+        precision: int = 64,
+        seed: int = 0,
     ) -> None:
         multiclass = metric == "multiclass"
         self.metric, self.classes = metric, classes

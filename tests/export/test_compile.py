@@ -165,7 +165,18 @@ def run_c(tmp_path: Path, specs: list[Spec], X: np.ndarray, y: np.ndarray, VX: n
     """What a C program built with nothing but header and library prints, [2, m, outputs]."""
     files = write(tmp_path, specs, "shared,header")
     (tmp_path / "main.c").write_text(C_MAIN)
-    command = ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o", "main", "main.c", str(files["shared"])]
+    command = [
+        "cc",
+        "-std=c11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-pedantic",
+        "-o",
+        "main",
+        "main.c",
+        str(files["shared"]),
+    ]
     subprocess.run(command, cwd=tmp_path, check=True)
     numbers = np.concatenate([X.ravel(), VX.ravel(), y.ravel()])
     text = f"{len(X)} {len(VX)}\n" + "\n".join(float(v).hex() for v in numbers)
@@ -248,8 +259,18 @@ def test_wrapper_takes_arrays_and_refuses_the_rest(tmp_path: Path) -> None:
     model = module.Model().fit(X, y)
     assert isinstance(model.predict(X), np.ndarray)
     assert isinstance(model.predict(X.tolist()), list)
-    for other in (np.asfortranarray(X), X.astype("f4"), X.astype(int), np.repeat(X, 2, 0)[::2], X.tolist(), X.astype(">f8")):
-        assert same(module.Model().fit(other, y).predict(other), azdsl.compile(azdsl.parse(LINEAR), 2).fit(other, y).predict(other))
+    for other in (
+        np.asfortranarray(X),
+        X.astype("f4"),
+        X.astype(int),
+        np.repeat(X, 2, 0)[::2],
+        X.tolist(),
+        X.astype(">f8"),
+    ):
+        assert same(
+            module.Model().fit(other, y).predict(other),
+            azdsl.compile(azdsl.parse(LINEAR), 2).fit(other, y).predict(other),
+        )
     readonly = X.copy()
     readonly.flags.writeable = False
     assert same(model.predict(readonly), model.predict(X))
@@ -260,11 +281,17 @@ def test_wrapper_takes_arrays_and_refuses_the_rest(tmp_path: Path) -> None:
         (lambda: model.predict([[1, 2], [3]]), "X must have 2 numbers in every row, not 1 in row 1"),
         (lambda: model.predict([["a", "b"]]), "X is not made of numbers: must be real number, not str"),
         (lambda: model.predict(np.array([["a", "b"]])), "X is not an array of numbers: its type is <U1"),
-        (lambda: model.predict([[1, float("nan")]]), r"X\[0, 1\] is nan: values must be finite; remove or fill them first"),
+        (
+            lambda: model.predict([[1, float("nan")]]),
+            r"X\[0, 1\] is nan: values must be finite; remove or fill them first",
+        ),
         (lambda: model.predict_one([1, float("inf")]), "x holds a value that is not finite"),
         (lambda: model.predict_one([1]), "x must hold 2 numbers, not 1"),
         (lambda: model.fit(X, [1.0]), "X has 3 rows, but y has 1"),
-        (lambda: model.fit(X, [1.0, float("nan"), 1.0]), r"y\[1\] is nan: values must be finite; remove or fill them first"),
+        (
+            lambda: model.fit(X, [1.0, float("nan"), 1.0]),
+            r"y\[1\] is nan: values must be finite; remove or fill them first",
+        ),
         (lambda: model.fit(X, y, epochs=0), "epochs must be at least 1, not 0"),
         (lambda: module.Model(3), "features=3: this library was compiled for features=2"),
         (lambda: model.setup(-1), r"seed must be between 0 and 2\*\*64 - 1, not -1"),
@@ -303,7 +330,10 @@ def test_threads_share_nothing(tmp_path: Path) -> None:
 @needs_cc
 def test_size_of_a_long_program(tmp_path: Path) -> None:
     plain = [op for op in OPS if op.output and not op.random]
-    program = max((random_program(np.random.default_rng(n), plain, max_length=40) for n in range(30)), key=lambda p: len(p.packed().code))
+    program = max(
+        (random_program(np.random.default_rng(n), plain, max_length=40) for n in range(30)),
+        key=lambda p: len(p.packed().code),
+    )
     assert len(program.packed().code) >= 60
     assert write(tmp_path, [make_spec(program, 16)], "shared")["shared"].stat().st_size < 64 * 1024
 
@@ -311,7 +341,9 @@ def test_size_of_a_long_program(tmp_path: Path) -> None:
 @needs_cc
 def test_several_sizes_and_frozen_memory(tmp_path: Path) -> None:
     program = azdsl.parse(LINEAR)
-    module = imported(write(tmp_path, [make_spec(program, 2, prefix="p_f2_"), make_spec(program, 3, prefix="p_f3_")])["python"])
+    module = imported(
+        write(tmp_path, [make_spec(program, 2, prefix="p_f2_"), make_spec(program, 3, prefix="p_f3_")])["python"]
+    )
     assert [module.Model(f).features for f in (2, 3)] == [2, 3]
     with pytest.raises(ValueError, match="features=None: this library was compiled for features=2, 3"):
         module.Model()

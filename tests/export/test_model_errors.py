@@ -16,21 +16,45 @@ def test_bad_input_in_memory() -> None:
     bad: list[tuple[Any, str]] = [
         (lambda: azdsl.compile(program), "the number of features is not known: give features=…"),
         (lambda: azdsl.compile(program, features=0), "features must be between 1 and 4096, not 0"),
-        (lambda: azdsl.compile(program, features=2, metric="mae"), "unknown metric 'mae': use rmse, accuracy or multiclass"),
+        (
+            lambda: azdsl.compile(program, features=2, metric="mae"),
+            "unknown metric 'mae': use rmse, accuracy or multiclass",
+        ),
         (lambda: azdsl.compile(program, features=2, precision=16), "precision must be 32 or 64, not 16"),
-        (lambda: azdsl.compile(program, features=2, metric="multiclass"), "the number of classes is not known: give classes=…"),
-        (lambda: azdsl.compile(program, 2, "multiclass", classes=3), "3 classes with 2 features: needs 2 to F classes; pad the features with zeros"),
+        (
+            lambda: azdsl.compile(program, features=2, metric="multiclass"),
+            "the number of classes is not known: give classes=…",
+        ),
+        (
+            lambda: azdsl.compile(program, 2, "multiclass", classes=3),
+            "3 classes with 2 features: needs 2 to F classes; pad the features with zeros",
+        ),
         (lambda: azdsl.compile(program, 2, max_abs_error=float("nan")), "max_abs_error must be 0 or more, not nan"),
         (lambda: azdsl.compile(program, 2).predict([[1, 2, 3]]), "X must have the shape [n, 2], not [1, 3]"),
         (lambda: azdsl.compile(program, 2).predict([1, 2]), "X must have the shape [n, 2], not [2]"),
-        (lambda: azdsl.compile(program, 2).predict([["a", 2]]), "X is not an array of numbers: could not convert string to float: np.str_('a')"),
-        (lambda: azdsl.compile(program, 2).predict([[1, np.nan]]), "X[0, 1] is nan: values must be finite; remove or fill them first"),
-        (lambda: azdsl.compile(program, 2).fit([[1, 2]], [np.inf]), "y[0] is inf: values must be finite; remove or fill them first"),
+        (
+            lambda: azdsl.compile(program, 2).predict([["a", 2]]),
+            "X is not an array of numbers: could not convert string to float: np.str_('a')",
+        ),
+        (
+            lambda: azdsl.compile(program, 2).predict([[1, np.nan]]),
+            "X[0, 1] is nan: values must be finite; remove or fill them first",
+        ),
+        (
+            lambda: azdsl.compile(program, 2).fit([[1, 2]], [np.inf]),
+            "y[0] is inf: values must be finite; remove or fill them first",
+        ),
         (lambda: azdsl.compile(program, 2).fit([[1, 2]], [[1]]), "y must have the shape [n], not [1, 1]"),
         (lambda: azdsl.compile(program, 2).fit([[1, 2]], [1, 2]), "X has 1 rows, but y has 2"),
         (lambda: azdsl.compile(program, 2, "accuracy").fit([[1, 2]], [2]), "y must hold 0 and 1"),
-        (lambda: azdsl.compile(program, 3, "multiclass", classes=3).fit([[1, 2, 3]], [3]), "y must hold class numbers 0 to 2"),
-        (lambda: azdsl.compile(program, 3, "multiclass", classes=3).fit([[1, 2, 3]], [0.5]), "y must hold class numbers 0 to 2"),
+        (
+            lambda: azdsl.compile(program, 3, "multiclass", classes=3).fit([[1, 2, 3]], [3]),
+            "y must hold class numbers 0 to 2",
+        ),
+        (
+            lambda: azdsl.compile(program, 3, "multiclass", classes=3).fit([[1, 2, 3]], [0.5]),
+            "y must hold class numbers 0 to 2",
+        ),
         (lambda: azdsl.compile(program, 2).fit([[1, 2]], [1], epochs=0), "epochs must be at least 1, not 0"),
     ]
     for call, message in bad:

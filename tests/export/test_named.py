@@ -184,11 +184,21 @@ SGD = "  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n"
     ("setup", "predict", "learn", "expected"),
     [
         # Weights stay weights when they are scaled, or updated in Predict, before they are multiplied.
-        ("  s2 = 0.4\n", "  v3 = s2 * v1\n  s1 = dot(v3, v0)\n", SGD + "  v1 = v1 + v2\n", {"v1": "weights", "s2": "learning_rate"}),
+        (
+            "  s2 = 0.4\n",
+            "  v3 = s2 * v1\n  s1 = dot(v3, v0)\n",
+            SGD + "  v1 = v1 + v2\n",
+            {"v1": "weights", "s2": "learning_rate"},
+        ),
         ("  s2 = 0.4\n", "  v1 = v1 + v2\n  s1 = dot(v1, v0)\n", SGD, {"v1": "weights", "v2": "delayed_gradient"}),
         # A step that waits for the next example gathers nothing: it is no momentum, and its factor no decay.
         ("  s2 = 0.4\n", "  s1 = dot(v1, v0)\n", "  v1 = v1 + v2\n" + SGD, {"v1": "weights", "v2": "delayed_gradient"}),
-        ("  s2 = 0.4\n", "  v2 = s2 * v2\n  s1 = dot(v1, v0)\n", "  v1 = v1 + v2\n" + SGD, {"v2": "delayed_gradient", "s2": "learning_rate"}),
+        (
+            "  s2 = 0.4\n",
+            "  v2 = s2 * v2\n  s1 = dot(v1, v0)\n",
+            "  v1 = v1 + v2\n" + SGD,
+            {"v2": "delayed_gradient", "s2": "learning_rate"},
+        ),
         (
             "  s2 = 0.4\n",
             "  v2 = v2 + v2\n  s1 = dot(v1, v0)\n",
@@ -196,8 +206,18 @@ SGD = "  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n"
             {"v1": "weights", "v2": "gradient"},
         ),
         # What Learn sets to the same number every time was not learned.
-        ("  s2 = 0.4\n  s4 = 0.1\n", "  s1 = dot(v1, v0)\n", SGD + "  v1 = v1 + v2\n  s2 = s4\n  s2 = s2 + s4\n", {"s2": "learning_rate"}),
-        ("  s2 = 0.4\n", "  s5 = dot(v1, v0)\n  s1 = s5 * s6\n", SGD + "  v1 = v1 + v2\n  s6 = 0.3\n", {"s6": "setting"}),
+        (
+            "  s2 = 0.4\n  s4 = 0.1\n",
+            "  s1 = dot(v1, v0)\n",
+            SGD + "  v1 = v1 + v2\n  s2 = s4\n  s2 = s2 + s4\n",
+            {"s2": "learning_rate"},
+        ),
+        (
+            "  s2 = 0.4\n",
+            "  s5 = dot(v1, v0)\n  s1 = s5 * s6\n",
+            SGD + "  v1 = v1 + v2\n  s6 = 0.3\n",
+            {"s6": "setting"},
+        ),
         # Labels that are added up are no gradient.
         (
             "  s2 = 0.4\n  s6 = 1.0\n",
@@ -205,7 +225,12 @@ SGD = "  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n"
             "  s6 = s6 + s0\n  s5 = s0 / s6\n  v3 = s5 * v3\n  v1 = v1 + v3\n",
             {"v1": "center", "s6": "label_total"},
         ),
-        ("  s2 = 0.4\n", "  s5 = dot(v1, v0)\n  s1 = s5 + s4\n", SGD + "  v1 = v1 + v2\n  s4 = norm(v0)\n", {"s4": "last_features"}),
+        (
+            "  s2 = 0.4\n",
+            "  s5 = dot(v1, v0)\n  s1 = s5 + s4\n",
+            SGD + "  v1 = v1 + v2\n  s4 = norm(v0)\n",
+            {"s4": "last_features"},
+        ),
     ],
 )
 def test_what_is_carried_is_named_after_what_becomes_of_it(setup, predict, learn, expected):
@@ -213,7 +238,9 @@ def test_what_is_carried_is_named_after_what_becomes_of_it(setup, predict, learn
     graph = form.form.graph
     roles = infer(graph)
     found = {str(address): roles[state.number].name for address, state in graph.states.items() if state.number in roles}
-    found |= {str(a): roles[v.number].name for a, v in graph.exits[0].items() if a not in graph.states and v.number in roles}
+    found |= {
+        str(a): roles[v.number].name for a, v in graph.exits[0].items() if a not in graph.states and v.number in roles
+    }
     assert {name: found.get(name) for name in expected} == expected
 
 
@@ -226,7 +253,11 @@ def test_an_error_of_weights_that_were_just_updated_is_named():
 
 def test_sums_of_sums_are_named_at_once():
     doubled = "  v1 = v1 + v1\n" * 60
-    form = readable(parse(f"def Predict():\n  s1 = dot(v1, v0)\ndef Learn():\n  s3 = s0 - s1\n  v2 = s3 * v0\n  v1 = v1 + v2\n{doubled}"))
+    form = readable(
+        parse(
+            f"def Predict():\n  s1 = dot(v1, v0)\ndef Learn():\n  s3 = s0 - s1\n  v2 = s3 * v0\n  v1 = v1 + v2\n{doubled}"
+        )
+    )
     assert "weights" in form.names.values()
 
 

@@ -56,7 +56,9 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         table(folder / "data.npz", kind)
         task = FileTask(path="data.npz", tasks=3, metric_name=kind)
     # what is drawn depends on the task's number, and an export is task 0: several tasks only without draws
-    ops = "const, dot, s - s, s * s, s * v, v + v, s + s" + ("" if kind == "linear" else ", outer, m + m, dot(m, v), v - v, v = gaussian")
+    ops = "const, dot, s - s, s * s, s * v, v + v, s + s" + (
+        "" if kind == "linear" else ", outer, m + m, dot(m, v), v - v, v = gaussian"
+    )
     experiment = Experiment(azdsl.parse(SEEDS[kind]), task, Registers(6, 5, 3), SEARCH)
     from azdsl.overrides import override
     from azdsl.search.evolve import run as search

@@ -50,7 +50,9 @@ def test_keeps_the_fitness(metric, data):
 
 def test_a_constant_beyond_float32_is_infinity_there_without_a_warning():
     for precision in (64, 32):
-        program = parse("def Setup():\n  s2 = 1e300\n  s3 = abs(s2)\ndef Predict():\n  s1 = s3 * s0\ndef Learn():\n  s1 = 1e300\n")
+        program = parse(
+            "def Setup():\n  s2 = 1e300\n  s3 = abs(s2)\ndef Predict():\n  s1 = s3 * s0\ndef Learn():\n  s1 = 1e300\n"
+        )
         check(program, random_tasks(np.random.default_rng(0), features=2, tasks=2, max_examples=4), 0, precision)
 
 

@@ -60,7 +60,9 @@ def shown(result):
 def test_a_directory_and_its_result_show_the_same(result, shown):
     other = of_result(result)
     assert (shown.best, shown.milestones, shown.history) == (other.best, other.milestones, other.history)
-    assert [(m.size, m.fitness, m.program) for m in shown.front] == [(m.size, m.fitness, m.program) for m in other.front]
+    assert [(m.size, m.fitness, m.program) for m in shown.front] == [
+        (m.size, m.fitness, m.program) for m in other.front
+    ]
     assert shown.task_fitness == list(other.task_fitness) and shown.settings["search"] == other.settings["search"]
 
 
@@ -78,7 +80,16 @@ def test_the_command(result, capsys, tmp_path):
     parser = Balanced()
     parser.feed(text)
     assert not parser.open and len(parser.ids) == len(set(parser.ids))
-    for head in ("Progress", "Lineage of the best", "Line by line", "Data flow", "Hall of fame", "Test tasks", "Settings", "Reproduce"):
+    for head in (
+        "Progress",
+        "Lineage of the best",
+        "Line by line",
+        "Data flow",
+        "Hall of fame",
+        "Test tasks",
+        "Settings",
+        "Reproduce",
+    ):
         assert f">{head}</h" in text
     assert not re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)[a-z0-9.]+\.[a-z]{2,}/", text.split("<script>")[0])
 
@@ -161,7 +172,9 @@ def test_the_result_in_a_notebook(result):
     text = result._repr_html_()
     assert "<svg" in text and 'class="code"' in text and "<script" not in text
     frame = pytest.importorskip("pandas") and result.history_frame()
-    assert len(frame) == len(result.history) and list(frame["evaluations"]) == [e["evaluations"] for e in result.history]
+    assert len(frame) == len(result.history) and list(frame["evaluations"]) == [
+        e["evaluations"] for e in result.history
+    ]
     assert result.front == result.hall_of_fame and json.dumps(result.as_dict())
 
 
@@ -177,7 +190,9 @@ def test_tensorboard():
     with TensorBoardLogger(writer=writer, then=lambda snapshot: snapshot.epoch == 2) as logger:
         result = run(small(), quiet=True, on_epoch=logger)
     assert result.stopped == "stopped by on_epoch"
-    assert [step for name, _, step in writer.rows if name == "fitness/best"] == [e["evaluations"] for e in result.history]
+    assert [step for name, _, step in writer.rows if name == "fitness/best"] == [
+        e["evaluations"] for e in result.history
+    ]
 
 
 @pytest.mark.parametrize("precision", [32, 64])

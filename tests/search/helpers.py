@@ -112,7 +112,9 @@ def _functional_hash(engine: Any, lengths: Any, code: Any, constants: Any) -> An
     return implementation
 
 
-DEMO_OPS = tuple(BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add"))
+DEMO_OPS = tuple(
+    BY_NAME[n] for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add")
+)
 
 
 def demo(**search: Any) -> Experiment:
@@ -128,7 +130,9 @@ def everything(**search: Any) -> Experiment:
     return Experiment(registers=Registers(5, 4, 3), search=Search(**(settings | search)))
 
 
-def task_set(tasks: int = 4, features: int = 3, metric: Any = "rmse", train: int = 12, valid: int = 6, seed: int = 0) -> TaskSet:
+def task_set(
+    tasks: int = 4, features: int = 3, metric: Any = "rmse", train: int = 12, valid: int = 6, seed: int = 0
+) -> TaskSet:
     """Random tasks."""
     draw = np.random.default_rng(seed)
     X, VX = draw.normal(size=(tasks, train, features)), draw.normal(size=(tasks, valid, features))
@@ -144,7 +148,9 @@ def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
     """All of an island's state by name: ``members.code`` and so on."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in island._asdict().items():
-        parts = {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
+        parts = (
+            {name: value} if isinstance(value, np.ndarray) else {f"{name}.{k}": v for k, v in value._asdict().items()}
+        )
         arrays |= parts
     return arrays
 

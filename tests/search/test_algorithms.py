@@ -253,7 +253,9 @@ def test_migrants_replace_the_worst_where_the_worst_die():
     experiment = demo(population=30, islands=2, migrants=0.1, algorithm="nonregularized_evolution")
     islands = [Run(experiment, n).go(60).island for n in range(2)]
     fitness = [island.members.fitness.copy() for island in islands]
-    for island, migrants in zip(islands, arriving([leaving(experiment.search, island.members) for island in islands], [1, 0]), strict=True):
+    for island, migrants in zip(
+        islands, arriving([leaving(experiment.search, island.members) for island in islands], [1, 0]), strict=True
+    ):
         arrive(experiment.search, island, migrants)
     for mine, theirs, island in zip(fitness, fitness[::-1], islands, strict=True):
         expected = np.sort(np.concatenate([np.sort(mine)[3:], np.sort(theirs)[-3:]]))

@@ -29,6 +29,10 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch):
 
 def test_only_the_age_of_files_is_told_by_the_wall_clock():
     package = Path(azdsl.__file__).parent
-    uses = [path.relative_to(package).as_posix() for path in package.rglob("*.py") if WALL.search(path.read_text(encoding="utf-8"))]
+    uses = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if WALL.search(path.read_text(encoding="utf-8"))
+    ]
     assert uses == ["codegen/numba_jit.py"]
     assert WALL.search("limit = time.time() - 1") and not WALL.search("time.monotonic()")

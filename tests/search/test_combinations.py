@@ -30,7 +30,9 @@ ROWS = [
 
 def told(result):
     """What a run says of itself, but for the time that it took."""
-    events = [{name: value for name, value in event.items() if name not in ("seconds", "rate")} for event in result.history]
+    events = [
+        {name: value for name, value in event.items() if name not in ("seconds", "rate")} for event in result.history
+    ]
     return result.layers, result.hurdles, events
 
 

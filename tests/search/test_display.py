@@ -11,7 +11,11 @@ from azdsl.search.display.progress import Snapshot, Stop
 from azdsl.search.display.terminal import Display, fitting
 from azdsl.syntax import parse
 
-PROGRAM = parse("def Setup():\n" + "  s2 = 0.1234567890123456\n" * 12 + "def Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n  s3 = s0 - s1\n")
+PROGRAM = parse(
+    "def Setup():\n"
+    + "  s2 = 0.1234567890123456\n" * 12
+    + "def Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n  s3 = s0 - s1\n"
+)
 
 SNAPSHOT = Snapshot(
     epoch=3,
@@ -25,7 +29,11 @@ SNAPSHOT = Snapshot(
     layers={"copies": 200_000, "full": 1_034_567},
     program=PROGRAM,
     front=((2, 0.25), (7, 0.5), (9, 0.9)),
-    stops=(Stop("target", 0.91, 0.9999), Stop("timeout", 61.0, 600.0, 539.0), Stop("max_evals", 1_234_567, 5_000_000, 10.9)),
+    stops=(
+        Stop("target", 0.91, 0.9999),
+        Stop("timeout", 61.0, 600.0, 539.0),
+        Stop("max_evals", 1_234_567, 5_000_000, 10.9),
+    ),
 )
 
 

@@ -115,7 +115,9 @@ def test_the_header_is_true(tmp_path, backend, precision):
 def test_the_hall_of_fame_is_true(tmp_path):
     run(small(fec=False), out=tmp_path / "run", quiet=True)
     rows = [line.split(",") for line in (tmp_path / "run" / "hall_of_fame.csv").read_text().splitlines()[1:]]
-    assert rows and {Path(row[4]).name for row in rows} == {p.name for p in (tmp_path / "run" / "hall_of_fame").iterdir()}
+    assert rows and {Path(row[4]).name for row in rows} == {
+        p.name for p in (tmp_path / "run" / "hall_of_fame").iterdir()
+    }
     assert [int(row[0]) for row in rows] == sorted({int(row[0]) for row in rows})
     assert all(float(a[1]) < float(b[1]) for a, b in pairwise(rows))
     experiment = small()
@@ -174,7 +176,9 @@ def test_paths_hold_from_the_run_directory(tmp_path, monkeypatch):
     rows = np.random.default_rng(0).normal(size=(80, 3))
     np.savetxt("data/table.csv", rows, delimiter=",", header="a,b,y", comments="")
     program = "def Setup():\ndef Predict():\n  s1 = mean(v0)\ndef Learn():\n"
-    (tmp_path / "data" / "seed.az").write_text(f'task file("table.csv")\nsearch(population=50, max_evals=500)\n{program}')
+    (tmp_path / "data" / "seed.az").write_text(
+        f'task file("table.csv")\nsearch(population=50, max_evals=500)\n{program}'
+    )
     experiment = load_experiment("data/seed.az")
     run(experiment, base_dir=Path("data"), out="deep/run", quiet=True)
     best = load_experiment("deep/run/best.az")

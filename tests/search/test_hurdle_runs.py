@@ -38,7 +38,12 @@ def test_workers_make_no_difference(tmp_path, whole):
 def test_interrupted_and_resumed(tmp_path, whole):
     path = tmp_path / "run"
     for evaluations in (77, 1313, 12_345, 23_999):  # in the middle of epochs
-        run(small(**SETTINGS | {"max_evals": evaluations}), quiet=True, workers=1, **{"resume" if path.exists() else "out": path})
+        run(
+            small(**SETTINGS | {"max_evals": evaluations}),
+            quiet=True,
+            workers=1,
+            **{"resume" if path.exists() else "out": path},
+        )
     last = run(small(**SETTINGS), resume=path, quiet=True)
     assert files(path) == files(whole.run_dir)
     assert (last.layers, last.hurdles) == (whole.layers, whole.hurdles)

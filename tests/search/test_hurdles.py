@@ -64,7 +64,9 @@ def test_thresholds_and_stops_are_those_of_a_plain_model():
     state = run.island.hurdles
     thresholds, reached, stopped = model(run.log(), 60, 60.0)
     assert state.thresholds.tolist() == thresholds and state.reached.tolist() == reached
-    assert len(stopped) == run.layer("hurdle") > 1000 and reached[2] == run.engine.calls[0] > 300 and min(thresholds) > 0.3
+    assert (
+        len(stopped) == run.layer("hurdle") > 1000 and reached[2] == run.engine.calls[0] > 300 and min(thresholds) > 0.3
+    )
     stored = run.island.programs.sets["values"][run.island.programs.sets["tags"] != 0]
     below = stored[(stored < STOPPED_BELOW) & (stored > 0)]
     assert len(below) > 300 and set(below.tolist()) <= set(stopped)
@@ -99,12 +101,17 @@ def test_without_hurdles_nothing_changed(make, digest):
     run, found = Run(make(population=100)).go(5000), hashlib.blake2b(digest_size=8)
     for name, array in sorted(to_arrays(run.island).items()):
         if name.split(".")[0] in ("members", "finalists", "rng", "clock"):
-            found.update(name.encode() + (array[:2] if name == "clock" else array).tobytes())  # the third came with groups of tasks
+            found.update(
+                name.encode() + (array[:2] if name == "clock" else array).tobytes()
+            )  # the third came with groups of tasks
     assert found.hexdigest() == digest and run.layer("hurdle") == 0 == run.engine.calls[2]
 
 
 def test_hurdles_that_are_never_high_change_nothing():
-    plain, low = Run(everything(population=100)).go(5000), Run(everything(population=100, hurdles="4", hurdle_every=10**6)).go(5000)
+    plain, low = (
+        Run(everything(population=100)).go(5000),
+        Run(everything(population=100, hurdles="4", hurdle_every=10**6)).go(5000),
+    )
     assert low.engine.calls[2] == low.engine.calls[0] > 500
     assert plain.island.members.fitness.tobytes() == low.island.members.fitness.tobytes()
     assert plain.island.members.code.tobytes() == low.island.members.code.tobytes()
@@ -160,7 +167,11 @@ def test_the_proxy_learns_from_programs_taken_by_their_hash():
     assert state.coefficients.all(axis=1).tolist() == [False, True] and not state.thresholds.any()
     run.go(20_000)
     facts = proxy.summary([state], [0.25, 0.5])
-    assert facts["rank_correlation"] > 0.9 and facts["reached"] == state.reached.tolist() and facts["samples"] == state.sampled[0]
+    assert (
+        facts["rank_correlation"] > 0.9
+        and facts["reached"] == state.reached.tolist()
+        and facts["samples"] == state.sampled[0]
+    )
     used = 0.25 * state.reached[0] + 0.5 * state.reached[1] + state.reached[2]
     assert facts["saved"] == pytest.approx(1.0 - used / state.reached[0])
     assert (state.coefficients / proxy.UNIT == np.round(state.coefficients / proxy.UNIT)).all()
@@ -179,7 +190,11 @@ def test_what_a_hurdle_evaluates_on():
     assert (some.tasks, some.steps, some.epoch_length, some.valid_X.shape[1]) == (2, 4, 4, 2)
     assert (some.train_X == tasks.train_X[:2, :4]).all() and (some.valid_y == tasks.valid_y[:2, :2]).all()
     assert costs(tasks, Search(hurdles="4x2, 6")) == pytest.approx([1 / 6, 1 / 2])
-    for hurdle, message in ((Stage(13), "only 4 tasks of 12"), (Stage(3, 5), "only 4 tasks"), (Stage(12, 4), "the whole")):
+    for hurdle, message in (
+        (Stage(13), "only 4 tasks of 12"),
+        (Stage(3, 5), "only 4 tasks"),
+        (Stage(12, 4), "the whole"),
+    ):
         with pytest.raises(SettingsError, match=message):
             stage_tasks(tasks, hurdle)
 

@@ -14,20 +14,22 @@ from azdsl.search.rundir import directory
 
 pytest.importorskip("fcntl")
 
-HOLD = '''
+HOLD = """
 import sys, pathlib
 from azdsl.search.rundir.directory import locked
 with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
-'''
+"""
 
 
 def test_a_directory_in_use(tmp_path):
     path = tmp_path / "run"
     whole = run(small(max_evals=800), out=path, quiet=True)
     before = (path / directory.CONFIG).read_bytes()
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout and process.stdout.readline() == "held\n"
         with pytest.raises(SettingsError, match=f"in use by process {process.pid}"):
             run(small(max_evals=1600), resume=path, quiet=True)

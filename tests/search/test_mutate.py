@@ -32,7 +32,9 @@ def mutated(space, island, row):
 
 def check_legal(experiment: Experiment, program: Program) -> None:
     """``genotype`` has checked the language's rules; these are the space's."""
-    sizes = dict(zip("svm", (getattr(experiment.registers, n) for n in ("scalars", "vectors", "matrices")), strict=True))
+    sizes = dict(
+        zip("svm", (getattr(experiment.registers, n) for n in ("scalars", "vectors", "matrices")), strict=True)
+    )
     for name, block, ops in zip(FUNCTIONS, program.functions, experiment.ops, strict=True):
         lengths = getattr(experiment.search, name.lower())
         assert lengths.least <= len(block) <= lengths.most
@@ -48,7 +50,12 @@ def check_legal(experiment: Experiment, program: Program) -> None:
 
 @pytest.mark.parametrize(
     "experiment",
-    [demo(), everything(), replace(everything(), registers=Registers(2, 1, 0)), everything(setup=Range(0, 0), learn=Range(3, 3))],
+    [
+        demo(),
+        everything(),
+        replace(everything(), registers=Registers(2, 1, 0)),
+        everything(setup=Range(0, 0), learn=Range(3, 3)),
+    ],
     ids=["demo", "everything", "few registers", "no Setup"],
 )
 def test_mutants_are_legal(experiment):
@@ -84,7 +91,11 @@ def test_each_kind_does_what_its_name_says(kind):
             if kind == "alter":
                 x, y = old[at[0]], new[at[0]]
                 assert x.op is y.op
-                parts = [x.output != y.output, *(p != q for p, q in zip(x.inputs, y.inputs, strict=True)), x.constants != y.constants]
+                parts = [
+                    x.output != y.output,
+                    *(p != q for p, q in zip(x.inputs, y.inputs, strict=True)),
+                    x.constants != y.constants,
+                ]
                 assert sum(parts) == 1
         if kind == "insert":
             assert any(new[:i] + new[i + 1 :] == old for i in range(len(new)))
@@ -113,7 +124,9 @@ def test_choices_are_uniform():
             places[at] += 1
     for counts, n in ((functions, 3), (places, 10)):
         expected = sum(counts.values()) / n
-        assert len(counts) == n and sum((c - expected) ** 2 for c in counts.values()) / expected < n + 5 * math.sqrt(2 * n)
+        assert len(counts) == n and sum((c - expected) ** 2 for c in counts.values()) / expected < n + 5 * math.sqrt(
+            2 * n
+        )
     assert len(ops) == 6 and min(ops.values()) > 0.7 * max(ops.values())
 
 
@@ -174,7 +187,9 @@ def test_frozen_functions_stay():
 def test_initial_populations():
     draw = np.random.default_rng(2)
     program = random_program(draw, registers=Registers(5, 4, 3), max_length=3)
-    seeded = replace(everything(init="seed", setup=Range(4, 6), predict=Range(0, 9), learn=Range(0, 9)), program=program)
+    seeded = replace(
+        everything(init="seed", setup=Range(4, 6), predict=Range(0, 9), learn=Range(0, 9)), program=program
+    )
     space, island = population(seeded)
     first = genotype(space, island.members, 99)
     assert first.setup[: len(program.setup)] == program.setup and len(first.setup) == 4

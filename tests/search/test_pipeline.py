@@ -22,7 +22,9 @@ SETTINGS = {"islands": 3, "exchange": "both", "restart": 1400, "max_evals": 8400
 
 def diverse():
     """A search that evaluates on one task in turn of three."""
-    return small(**SETTINGS | {"tasks_per_evaluation": 1, "redraw": 800, "restart": 2000, "hurdles": "4", "hurdle_every": 40})
+    return small(
+        **SETTINGS | {"tasks_per_evaluation": 1, "redraw": 800, "restart": 2000, "hurdles": "4", "hurdle_every": 40}
+    )
 
 
 class Crew:
@@ -94,7 +96,9 @@ def test_stopped_with_islands_ahead(tmp_path, monkeypatch, sessions, experiment)
     ahead, part = 0, tmp_path / "part"
     for meeting in (1, 2, 5, 6):
         stop = {"on_epoch": lambda snapshot, at=meeting: snapshot.epoch >= at, "site": Site(meeting)}
-        stopped = run(None if part.exists() else experiment, quiet=True, **{"resume" if part.exists() else "out": part}, **stop)
+        stopped = run(
+            None if part.exists() else experiment, quiet=True, **{"resume" if part.exists() else "out": part}, **stop
+        )
         assert stopped.evaluations == 1200 * meeting
         ahead += sum(int(island.clock[1]) > 400 * meeting for island in sessions[-1].islands)
     run(None, resume=part, quiet=True, site=Site(9))
@@ -119,7 +123,10 @@ def test_what_islands_did_after_the_last_meeting_is_not_looked_at(tmp_path, sess
 def test_what_an_island_forgot_when_it_took_other_tasks_is_not_lost():
     """Stopped when one island has left its epoch and the other has a candidate to go."""
     settings = {"islands": 2, "epoch": 400, "tasks_per_evaluation": 1, "redraw": 400, "restart": None}
-    found = [run(small(seed=2, max_evals=candidates, **settings), quiet=True, workers=1).fitness for candidates in (798, 799, 800)]
+    found = [
+        run(small(seed=2, max_evals=candidates, **settings), quiet=True, workers=1).fitness
+        for candidates in (798, 799, 800)
+    ]
     assert found[0] == found[1] == found[2] > 0.3
 
 
@@ -129,7 +136,13 @@ def test_a_limit_at_a_meeting_that_islands_are_past(tmp_path, sessions):
     ahead = 0
     for seed in range(4):
         path = tmp_path / str(seed)
-        run(small(**SETTINGS), out=path, quiet=True, site=Site(seed), on_epoch=lambda snapshot: snapshot.evaluations >= 3600)
+        run(
+            small(**SETTINGS),
+            out=path,
+            quiet=True,
+            site=Site(seed),
+            on_epoch=lambda snapshot: snapshot.evaluations >= 3600,
+        )
         ahead += sum(int(island.clock[1]) > 1200 for island in sessions[-1].islands)
         again = run(small(**SETTINGS | {"max_evals": 3600}), resume=path, quiet=True)
         assert again.evaluations == 3600 and again.stopped == "max_evals 3,600 reached"

@@ -146,7 +146,6 @@ def test_a_finished_run_has_nothing_to_do(tmp_path, whole):
     assert again.evaluations == first.evaluations and files(path) == before
 
 
-
 @pytest.fixture
 def heeded():
     """Hang-ups are heeded, here and in processes started from here, even if the tests were started with ``nohup``."""

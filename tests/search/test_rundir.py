@@ -37,7 +37,9 @@ def test_killed_before_there_was_a_run(tmp_path, killed_at):
     path.mkdir()
     for name in stages[1 : stages.index(killed_at) + 1]:
         (path / name).write_text("tor")
-    with pytest.raises(SettingsError, match="no config.toml" + ("; it was stopped.*--out" if killed_at != "mkdir" else "")):
+    with pytest.raises(
+        SettingsError, match="no config.toml" + ("; it was stopped.*--out" if killed_at != "mkdir" else "")
+    ):
         run(None, resume=path, quiet=True)
     run(small(max_evals=500), out=path, quiet=True)
     run(small(max_evals=500), out=tmp_path / "other", quiet=True)

@@ -20,7 +20,14 @@ from azdsl.search.kernel.space import make_space
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build
 
-SETTINGS = {"tasks_per_evaluation": 2, "redraw": 2500, "restart": 9000, "max_evals": 24_000, "epoch": 1000, "hurdles": "4x1, 8"}
+SETTINGS = {
+    "tasks_per_evaluation": 2,
+    "redraw": 2500,
+    "restart": 9000,
+    "max_evals": 24_000,
+    "epoch": 1000,
+    "hurdles": "4x1, 8",
+}
 
 
 def diverse(**search):
@@ -57,7 +64,9 @@ def test_stored_scores_are_those_on_all_tasks(whole):
     assert tasks.tasks == 6
     programs = [whole.best, *(entry.program for entry in whole.hall_of_fame)]
     scores = evaluate(programs, tasks, seed=draw_seed(seed, "search")).mean(axis=1).tolist()
-    np.testing.assert_allclose(scores, [whole.search_fitness, *(entry.fitness for entry in whole.hall_of_fame)], rtol=1e-15)
+    np.testing.assert_allclose(
+        scores, [whole.search_fitness, *(entry.fitness for entry in whole.hall_of_fame)], rtol=1e-15
+    )
     assert len(whole.hall_of_fame) > 1 and any("gaussian" in str(p) or "uniform" in str(p) for p in programs)
     events = [json.loads(line) for line in (whole.run_dir / "events.jsonl").read_text().splitlines()]
     bests = [event["best"] for event in events]
@@ -69,7 +78,10 @@ def test_members_are_measured_anew(algorithm):
     """After a draw every member that has a fitness has that of the new group, with the draws of the tasks' own numbers."""
     experiment = diverse(algorithm=algorithm, hurdles=None, fec=False, restart=None)
     tasks = build(experiment.task, 0, "search")
-    space, handles = make_space(experiment, task_rotation.first_group(experiment.search, tasks)), group_engines(experiment, tasks)
+    space, handles = (
+        make_space(experiment, task_rotation.first_group(experiment.search, tasks)),
+        group_engines(experiment, tasks),
+    )
     island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
     write_initial(space, experiment, island)
     seen = 0
@@ -93,7 +105,10 @@ def test_members_are_measured_anew(algorithm):
 def test_the_climber_goes_on():
     experiment = diverse(algorithm="hill_climbing", hurdles=None, restart=None)
     tasks = build(experiment.task, 0, "search")
-    space, handles = make_space(experiment, task_rotation.first_group(experiment.search, tasks)), group_engines(experiment, tasks)
+    space, handles = (
+        make_space(experiment, task_rotation.first_group(experiment.search, tasks)),
+        group_engines(experiment, tasks),
+    )
     island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
     write_initial(space, experiment, island)
     run_epoch(space, island, scratch, handles[0].engines, 500)
@@ -128,5 +143,7 @@ def test_bad_settings():
 
 def test_one_group_is_no_draw():
     """All tasks at a time is what a search without the setting does."""
-    plain, one = (run(small(max_evals=6000, **extra), quiet=True, workers=1) for extra in ({}, {"tasks_per_evaluation": 3}))
+    plain, one = (
+        run(small(max_evals=6000, **extra), quiet=True, workers=1) for extra in ({}, {"tasks_per_evaluation": 3})
+    )
     assert plain.best == one.best and plain.layers == one.layers

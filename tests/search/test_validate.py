@@ -29,7 +29,11 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
         ("1.rng", lambda a: a * 0, "random numbers are all 0"),
         ("1.members.fitness", lambda a: a[1:], "of another kind of run"),
         ("1.clock", lambda a: a + np.array([0, 10_000, 0]), "islands where they cannot be"),
-        ("met.0.leaving.fields", lambda a: a | np.array([0, 63, 63, 63], np.uint8), "a register that the search has not"),
+        (
+            "met.0.leaving.fields",
+            lambda a: a | np.array([0, 63, 63, 63], np.uint8),
+            "a register that the search has not",
+        ),
         ("met.1.leaving.lengths", lambda a: a * 0, "of another kind of run"),
         ("met.0.fittest.constants", lambda a: np.full_like(a, np.nan), "a constant that no program can have"),
         ("met.0.finalists.fitness", lambda a: a + 7, "an impossible fitness"),

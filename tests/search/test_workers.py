@@ -33,7 +33,12 @@ def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
 
 @pytest.mark.parametrize(
     ("cores", "workers", "told"),
-    [(16, None, "2 workers; islands=16 would use all 16 cores"), (16, 1, "1 worker"), (2, None, "2 workers"), (1, None, "1 worker")],
+    [
+        (16, None, "2 workers; islands=16 would use all 16 cores"),
+        (16, 1, "1 worker"),
+        (2, None, "2 workers"),
+        (1, None, "1 worker"),
+    ],
 )
 def test_the_user_is_told_of_cores_that_stay_idle(monkeypatch, capsys, cores, workers, told):
     monkeypatch.setattr("azdsl.search.evolve.default_workers", lambda: cores)

@@ -22,7 +22,13 @@ def search(path: Path) -> None:
     resume = (path / "config.toml").exists()
     say(f"pid {os.getpid()}")
     where = {"resume": path} if resume else {"out": path}
-    result = run(None if resume else small(**settings), quiet=True, workers=1, on_epoch=lambda s: say(f"epoch {s.epoch}"), **where)
+    result = run(
+        None if resume else small(**settings),
+        quiet=True,
+        workers=1,
+        on_epoch=lambda s: say(f"epoch {s.epoch}"),
+        **where,
+    )
     say(f"done {result.evaluations}")
 
 

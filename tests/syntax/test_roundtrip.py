@@ -103,7 +103,12 @@ def _group(draw: random.Random) -> Group:
     """What some islands have of their own."""
     ops = [draw.choice([None, tuple(draw.sample(OPS, draw.randint(1, 20)))]) for _ in FUNCTIONS]
     own = IslandSettings(draw.choice([None, 7]), draw.choice([None, draw.random()]))
-    return Group(Range(draw.randint(0, 3), draw.randint(3, 9)), own, tuple(ops), draw.choice([None, tuple(draw.sample(MUTATIONS, 3))]))
+    return Group(
+        Range(draw.randint(0, 3), draw.randint(3, 9)),
+        own,
+        tuple(ops),
+        draw.choice([None, tuple(draw.sample(MUTATIONS, 3))]),
+    )
 
 
 @pytest.mark.parametrize("seed", range(60))

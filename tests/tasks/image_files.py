@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def numbered(count: int, classes: int = 10, pixels: int = 24, first: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def numbered(
+    count: int, classes: int = 10, pixels: int = 24, first: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Pictures [count, 4, 6] whose first four bytes are their number, the others noise about their class; labels."""
     draw = np.random.default_rng(first + count)
     labels = np.arange(count) % classes

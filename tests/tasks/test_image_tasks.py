@@ -30,7 +30,11 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def image_set(count: int = 400, test: int = 0, classes: int = 10) -> ImageSet:
-    parts = [pictures("s", [images], labels) for images, labels in (numbered(count, classes), numbered(test, classes, first=count)) if len(labels)]
+    parts = [
+        pictures("s", [images], labels)
+        for images, labels in (numbered(count, classes), numbered(test, classes, first=count))
+        if len(labels)
+    ]
     return ImageSet(*parts)
 
 
@@ -63,7 +67,9 @@ def test_pairs_held_out_are_never_searched() -> None:
         assert set(searched) == set(combinations(range(10), 2)) - held
         assert set(selected) == set(tested) == held
         assert len(set(searched[:36])) == 36, "no pair comes again before all have come"
-        assert searched[:4] == choices("s", image_set(), SMALL, seed, "search"), "more tasks leave the first as they are"
+        assert searched[:4] == choices("s", image_set(), SMALL, seed, "search"), (
+            "more tasks leave the first as they are"
+        )
     assert choices("s", image_set(), many, 0, "search") != choices("s", image_set(), many, 1, "search")
 
 
@@ -127,7 +133,12 @@ def test_features_are_a_projection_of_the_pixels(tmp_path: Path) -> None:
     places, labels = sample({number: pool.train for number, pool in pools.items()}, classes, 40, rng)
     assert [classes[int(label)] for label in labels] == images.train.labels[places].tolist()
     pixels = images.train.rows(places)
-    exact = np.array([[float(sum(Fraction(float(w)) * int(x) for w, x in zip(column, row, strict=True))) for column in matrix.T] for row in pixels])
+    exact = np.array(
+        [
+            [float(sum(Fraction(float(w)) * int(x) for w, x in zip(column, row, strict=True))) for column in matrix.T]
+            for row in pixels
+        ]
+    )
     expected = (exact - exact.mean(axis=0)) / exact.std(axis=0)
     tasks = build(SMALL, 0, "search", tmp_path)
     assert tasks.train_y[2].tolist() == labels.tolist()
@@ -158,7 +169,10 @@ def test_classes_of_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"train": 8000, "valid": 1000}, "8000 training, 1000 validation and 1000 selection examples of 2 classes .* class 0 has 32 pictures"),
+        (
+            {"train": 8000, "valid": 1000},
+            "8000 training, 1000 validation and 1000 selection examples of 2 classes .* class 0 has 32 pictures",
+        ),
         ({"train": 56}, "such as train=52, valid=6"),
         ({"test_valid": 17}, "17 validation examples are asked for in the test, which has 16 for 2 classes"),
         ({"pairs": "0-11"}, "has no class 11; its 10 classes are 0 to 9"),

@@ -77,11 +77,19 @@ IMAGES_FILE, LABELS_FILE = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        (IMAGES_FILE, idx(IMAGES)[:-1], f"{IMAGES_FILE}: truncated: its header says 50 × 4 × 6 = 1200 bytes, and 1199 follow"),
+        (
+            IMAGES_FILE,
+            idx(IMAGES)[:-1],
+            f"{IMAGES_FILE}: truncated: its header says 50 × 4 × 6 = 1200 bytes, and 1199 follow",
+        ),
         (IMAGES_FILE, idx(IMAGES) + b"x", "too long"),
         (IMAGES_FILE, b"", "0 bytes are too few"),
         (IMAGES_FILE, b"\0" * 100, "not an IDX file of bytes .magic number 0x00000000."),
-        (IMAGES_FILE, idx(LABELS), "a labels file .magic number 0x00000801., where an images file .0x00000803. belongs"),
+        (
+            IMAGES_FILE,
+            idx(LABELS),
+            "a labels file .magic number 0x00000801., where an images file .0x00000803. belongs",
+        ),
         (LABELS_FILE, idx(IMAGES), "an images file .* where a labels file"),
         (LABELS_FILE, idx(LABELS[:49]), f"50 images, but .*{LABELS_FILE} has 49 labels"),
         (LABELS_FILE, idx(LABELS + 3), f"{LABELS_FILE}: picture 8 has the label 10, but labels are 0 to 9"),
@@ -138,16 +146,35 @@ def python_2_batch(images: np.ndarray, labels: np.ndarray) -> bytes:  # type: ig
     def number(value: int) -> bytes:
         return b"K" + bytes([value]) if value < 256 else b"M" + value.to_bytes(2, "little")
 
-    dtype = b"cnumpy\ndtype\nq\x06(" + text(b"u1") + b"K\x00K\x01tRq\x07(K\x03" + text(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    dtype = (
+        b"cnumpy\ndtype\nq\x06("
+        + text(b"u1")
+        + b"K\x00K\x01tRq\x07(K\x03"
+        + text(b"|")
+        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    )
     shape = number(images.shape[0]) + number(images.shape[1]) + b"\x86"
-    array = b"cnumpy.core.multiarray\n_reconstruct\nq\x02cnumpy\nndarray\nq\x03K\x00\x85" + text(b"b") + b"\x87Rq\x05(K\x01"
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x02cnumpy\nndarray\nq\x03K\x00\x85" + text(b"b") + b"\x87Rq\x05(K\x01"
+    )
     array += shape + dtype + b"\x89" + text(images.tobytes()) + b"tb"
     listed = b"]q\x08(" + b"".join(number(int(label)) for label in labels) + b"e"
-    return b"\x80\x02}q\x01(" + text(b"data") + array + text(b"labels") + listed + text(b"batch_label") + text(b"training batch") + b"u."
+    return (
+        b"\x80\x02}q\x01("
+        + text(b"data")
+        + array
+        + text(b"labels")
+        + listed
+        + text(b"batch_label")
+        + text(b"training batch")
+        + b"u."
+    )
 
 
 def python_3_batch(protocol: int) -> Callable[[np.ndarray, np.ndarray], bytes]:  # type: ignore[type-arg] # bytes both
-    return lambda images, labels: pickle.dumps({b"data": images, b"labels": labels.tolist(), b"filenames": [b"a.png"]}, protocol)
+    return lambda images, labels: pickle.dumps(
+        {b"data": images, b"labels": labels.tolist(), b"filenames": [b"a.png"]}, protocol
+    )
 
 
 def write_python(folder: Path, batch: Callable[[np.ndarray, np.ndarray], bytes]) -> None:  # type: ignore[type-arg] # bytes both
@@ -223,7 +250,10 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "an object": (b"\x80\x02cnumpy\nndarray\n)\x81.", "holds more than data .opcode NEWOBJ."),
     "an extension": (b"\x80\x02\x82\x01.", "holds more than data .opcode EXT1."),
     "a persistent object": (b"\x80\x02K\x01Q.", "holds more than data .opcode BINPERSID."),
-    "objects in an array": (pickle.dumps(plain(data=np.array([[1, "x"]], object)), 4), "an array of 'O8', not of bytes"),
+    "objects in an array": (
+        pickle.dumps(plain(data=np.array([[1, "x"]], object)), 4),
+        "an array of 'O8', not of bytes",
+    ),
     "floats": (pickle.dumps(plain(data=np.zeros((2, 2))), 4), "an array of 'f8', not of bytes"),
     "a call of data": (b"\x80\x02K\x01)R.", "calls what is not a function"),
     "a changed class": (b"\x80\x02cnumpy\nndarray\n}b.", "changes what is not an array"),
@@ -238,15 +268,29 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a list": (pickle.dumps([1], 4), "holds a list, not the dictionary of a batch"),
     "labels of text": (pickle.dumps(plain(labels=["cat"] * RECORDS), 4), "'labels'"),
     "no data": (pickle.dumps({b"labels": [1]}, 4), "has an array 'data'"),
-    "a wrong shape": (pickle.dumps(plain(data=np.zeros((3, 5), np.uint8)), 4), r"data of shape \(3, 5\), where a batch has \(30, 3072\)"),
+    "a wrong shape": (
+        pickle.dumps(plain(data=np.zeros((3, 5), np.uint8)), 4),
+        r"data of shape \(3, 5\), where a batch has \(30, 3072\)",
+    ),
     "a label too few": (pickle.dumps(plain(labels=[1] * 29), 4), "30 images but 29 labels"),
-    "a label too large": (pickle.dumps(plain(labels=[1] * 29 + [10]), 4), "picture 30 has the label 10, but labels are 0 to 9"),
-    "a label below 0": (pickle.dumps(plain(labels=[1] * 29 + [-1]), 4), "picture 30 has the label -1, but labels are 0 to 9"),
-    "a label that fits nothing": (pickle.dumps(plain(labels=[1] * 29 + [10**5000]), 4), "a number of more than 64 bits"),
+    "a label too large": (
+        pickle.dumps(plain(labels=[1] * 29 + [10]), 4),
+        "picture 30 has the label 10, but labels are 0 to 9",
+    ),
+    "a label below 0": (
+        pickle.dumps(plain(labels=[1] * 29 + [-1]), 4),
+        "picture 30 has the label -1, but labels are 0 to 9",
+    ),
+    "a label that fits nothing": (
+        pickle.dumps(plain(labels=[1] * 29 + [10**5000]), 4),
+        "a number of more than 64 bits",
+    ),
     "a deep key": (b"\x80\x02}" + DEEP + b"K\x01s.", "a key that is no text"),
     "a deep name": (b"\x80\x04" + DEEP + b"X\x01\x00\x00\x00a\x93.", "names a function by what is no text"),
     "a deep type": (
-        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)R(K\x01)cnumpy\ndtype\n" + DEEP + b"\x85R\x89T\x00\x00\x00\x00tb.",
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)R(K\x01)cnumpy\ndtype\n"
+        + DEEP
+        + b"\x85R\x89T\x00\x00\x00\x00tb.",
         "an array whose type is no text",
     ),
 }
@@ -335,7 +379,10 @@ def test_npz_with_test_pictures_and_fractions(tmp_path: Path) -> None:
         ({"images": IMAGES.astype(str), "labels": LABELS}, "are not pixels"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "holds no pictures"),
         ({"images": IMAGES.astype(object), "labels": LABELS}, "arrays of Python objects are not read"),
-        ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :2], "y_test": LABELS}, "24 pixels in x_train, but 12 in x_test"),
+        (
+            {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :2], "y_test": LABELS},
+            "24 pixels in x_train, but 12 in x_test",
+        ),
     ],
 )
 def test_bad_npz(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:  # type: ignore[type-arg] # any
@@ -366,7 +413,9 @@ def test_openml(monkeypatch: pytest.MonkeyPatch) -> None:
     from scipy.sparse import csr_array
 
     images, labels = numbered(20)
-    data = SimpleNamespace(data=images.reshape(20, -1).astype(float), target=np.array([str(label) for label in labels], object))
+    data = SimpleNamespace(
+        data=images.reshape(20, -1).astype(float), target=np.array([str(label) for label in labels], object)
+    )
     monkeypatch.setattr(datasets, "fetch_openml", lambda name, **_: data)
     found = read("openml", dataset="mnist_784")
     assert (found.train.labels == labels).all()

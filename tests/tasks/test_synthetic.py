@@ -91,7 +91,9 @@ def test_large_seeds():
 def test_describe():
     assert describe(DEFAULT_TASK) == "10 linear tasks, 4 features, 100 + 100 examples"
     assert describe(TwoLayer(tasks=1, epochs=3)) == "1 two-layer task, 4 features, 100 + 100 examples, 3 epochs"
-    assert describe(TwoLayer(tasks=1, validations=1)) == "1 two-layer task, 4 features, 100 + 100 examples, 1 validation"
+    assert (
+        describe(TwoLayer(tasks=1, validations=1)) == "1 two-layer task, 4 features, 100 + 100 examples, 1 validation"
+    )
 
 
 def test_unknown_kind():

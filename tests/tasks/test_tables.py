@@ -162,8 +162,16 @@ def test_classes_pad_the_features(csv_task):
         ({"y": [2.5] * 40}, {}, "'y' is 2.5 in every row"),
         ({"y": [0.5, 1.0] * 20}, {"metric_name": "multiclass"}, "needs class numbers, but 'y' is 0.5 in row 1"),
         ({"y": [1, 2] * 20}, {"metric_name": "accuracy"}, "labels 0 and 1"),
-        ({"y": [1] * 39 + [4096]}, {"metric_name": "multiclass"}, "'y' is 4096 in row 40, but multiclass has at most 4096 classes"),
-        ({f"x{i}": [1] * 40 for i in range(4096)}, {}, "4,098 columns to predict from, but at most 4096 features; choose some"),
+        (
+            {"y": [1] * 39 + [4096]},
+            {"metric_name": "multiclass"},
+            "'y' is 4096 in row 40, but multiclass has at most 4096 classes",
+        ),
+        (
+            {f"x{i}": [1] * 40 for i in range(4096)},
+            {},
+            "4,098 columns to predict from, but at most 4096 features; choose some",
+        ),
     ],
 )
 def test_bad_columns(csv_task, change, settings, message):
@@ -255,12 +263,30 @@ def archive(tmp_path, **members):
         (b"a text", "'a' in it is no array; write it with numpy.savez"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 3), } )", "not a readable .npz file"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999,), }", "not a readable .npz file"),
-        (HEADER % b"{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }", "'a' in it holds nothing but empty texts"),
-        (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 999999999999), }", "too many columns: 999,999,999,999"),
-        (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\xff" * 4, "not a readable .npz file"),
-        (HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21", "characters that there are none of"),
-        (HEADER % b"{'descr': '>U2', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21\0\x11\0\0", "characters that there are none of"),
-        (HEADER % b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }" + b"\0" * 8, "'a' in it is an array of records"),
+        (
+            HEADER % b"{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }",
+            "'a' in it holds nothing but empty texts",
+        ),
+        (
+            HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 999999999999), }",
+            "too many columns: 999,999,999,999",
+        ),
+        (
+            HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\xff" * 4,
+            "not a readable .npz file",
+        ),
+        (
+            HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21",
+            "characters that there are none of",
+        ),
+        (
+            HEADER % b"{'descr': '>U2', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21\0\x11\0\0",
+            "characters that there are none of",
+        ),
+        (
+            HEADER % b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }" + b"\0" * 8,
+            "'a' in it is an array of records",
+        ),
     ],
 )
 def test_archives_of_what_is_no_array(tmp_path, content, message):

@@ -34,7 +34,9 @@ class Maker:
 
     def __call__(self) -> Recipe:
         self.times += 1
-        return Recipe(tuple(a.shape for a in self.arrays), {"classes": 3}, (tuple(a[t] for a in self.arrays) for t in range(3)))
+        return Recipe(
+            tuple(a.shape for a in self.arrays), {"classes": 3}, (tuple(a[t] for a in self.arrays) for t in range(3))
+        )
 
     def same(self, found: task_cache.Stored) -> bool:
         assert found.facts == {"classes": 3}
@@ -59,7 +61,9 @@ def test_what_is_on_disk_cannot_be_changed_through_memory() -> None:
     assert make.times == 1
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much of its files a process holds")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="only Linux says how much of its files a process holds"
+)
 def test_examples_that_rest_take_no_memory_and_are_there_again() -> None:
     make = Maker(scale=20_000)
     made = stored("a", make)
@@ -172,6 +176,10 @@ def test_other_files_and_other_settings_are_other_tasks(tmp_path: Path, cache: P
     build(task, 0, "search", tmp_path)
     build(Projected(images="mnist", path=".", features=5, train=40, valid=12, tasks=2), 0, "search", tmp_path)
     assert len(list(cache.iterdir())) == 3
-    task = Projected(images="mnist", path=".", features=5, train=40, valid=10, tasks=2, test_tasks=9, epochs=3, validations=1)
+    task = Projected(
+        images="mnist", path=".", features=5, train=40, valid=10, tasks=2, test_tasks=9, epochs=3, validations=1
+    )
     assert build(task, 0, "search", tmp_path).epoch_length == 120
-    assert len(list(cache.iterdir())) == 3, "how often to train and validate, and settings of the test, change nothing for the search"
+    assert len(list(cache.iterdir())) == 3, (
+        "how often to train and validate, and settings of the test, change nothing for the search"
+    )

@@ -23,9 +23,7 @@ STEPS = {"heaviside"}
 
 def slope(program: Program, derivative: Derivative, places, number: int, tasks) -> tuple[float, float]:
     """Loss and slope in one constant by the derivative, interpreted."""
-    presets = {
-        a: constant(program, place) for a, place in zip(derivative.constants, places, strict=True)
-    }
+    presets = {a: constant(program, place) for a, place in zip(derivative.constants, places, strict=True)}
     presets |= {a: float(at == number) for at, a in enumerate(derivative.changes)}
     return loss_and_slope(derivative.program, tasks, presets, derivative.prediction)
 
@@ -36,7 +34,11 @@ def program_around(op: Op) -> str:
     slots = {slot: operands[kind.value][at] for at, (slot, kind) in enumerate(zip("ab", op.inputs, strict=False))}
     constants = {f"c{at}": ("0.5", "0.6", "0.7")[at] for at in range(len(op.constants))}
     out = {Kind.SCALAR: "s5", Kind.VECTOR: "v5", Kind.MATRIX: "m5"}[op.output]
-    last = {Kind.SCALAR: "s1 = sin(s5)", Kind.VECTOR: "s1 = dot(v5, v1)", Kind.MATRIX: "v5 = dot(m5, v1)\n  s1 = dot(v5, v4)"}
+    last = {
+        Kind.SCALAR: "s1 = sin(s5)",
+        Kind.VECTOR: "s1 = dot(v5, v1)",
+        Kind.MATRIX: "v5 = dot(m5, v1)\n  s1 = dot(v5, v4)",
+    }
     return f"""def Setup():
   s2 = 0.4
   v1 = gaussian(0.5, 1, n_features)
@@ -156,7 +158,9 @@ def Learn():
     tasks = random_tasks(np.random.default_rng(0), features=4, tasks=2, metric="rmse", epochs=1)
     places = constant_places(program)
     derivative = differentiate(program, places)
-    slopes = Slopes(derivative.program, (*derivative.constants, *derivative.changes), derivative.prediction, tasks, seed=3)
+    slopes = Slopes(
+        derivative.program, (*derivative.constants, *derivative.changes), derivative.prediction, tasks, seed=3
+    )
     values = [constant(program, place) for place in places]
     for number, place in enumerate(places):
         found = slopes([*values, *(float(at == number) for at in range(len(places)))])[1][0]
@@ -164,7 +168,11 @@ def Learn():
 
 
 def test_too_many_constants():
-    text = "def Setup():\n" + "".join(f"  s2 = s2 * s{3 + i}\n" for i in range(40)) + "def Predict():\n  s1 = s2 * s2\ndef Learn():\n"
+    text = (
+        "def Setup():\n"
+        + "".join(f"  s2 = s2 * s{3 + i}\n" for i in range(40))
+        + "def Predict():\n  s1 = s2 * s2\ndef Learn():\n"
+    )
     setup = "".join(f"  s{3 + i} = 1.5\n" for i in range(40))
     program = parse("registers(scalars=64)\n" + text.replace("def Setup():\n", "def Setup():\n  s2 = 1.5\n" + setup))
     with pytest.raises(TooLarge, match="64 scalar registers"):

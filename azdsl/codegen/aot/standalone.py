@@ -66,7 +66,9 @@ class Writer:
 
     # Frames
 
-    def _open(self, name: str, result: ir.Type, parameters: Sequence[ir.Type], public: bool = True, lanes: int = 1) -> Frame:
+    def _open(
+        self, name: str, result: ir.Type, parameters: Sequence[ir.Type], public: bool = True, lanes: int = 1
+    ) -> Frame:
         function = ir.Function(self.module, ir.FunctionType(result, parameters), f"{self.spec.prefix}{name}")
         function.attributes.add("nounwind")
         if not public or name in ("setup", "predict"):
@@ -303,7 +305,9 @@ class Writer:
 
         Whether all features were finite.
         """
-        frame = self._open("predict_rows", ir.IntType(1), [POINTER, POINTER, I64, POINTER], public=False, lanes=self.rows)
+        frame = self._open(
+            "predict_rows", ir.IntType(1), [POINTER, POINTER, I64, POINTER], public=False, lanes=self.rows
+        )
         b, spec, rows = frame.builder, self.spec, self.rows
         model, X, groups, out = b.function.args
         registers = Registers(frame)

@@ -40,10 +40,16 @@ PROGRAMS = (
     ("s1 = scalar_add s2 s2", "; ".join([_SCALARS] * 2)),
     (_PREDICT, _STEP),
     ("v3 = matvec m0 v0; s1 = dot v3 v1", f"{_STEP}; m1 = outer v2 v3; m0 = matrix_add m0 m1"),
-    (_PREDICT, f"{_STEP}; v3 = vector_abs v1; v3 = vector_maximum v3 v1; v1 = vector_subtract v3 v0; v1 = vector_minimum v1 v0"),
+    (
+        _PREDICT,
+        f"{_STEP}; v3 = vector_abs v1; v3 = vector_maximum v3 v1; v1 = vector_subtract v3 v0; v1 = vector_minimum v1 v0",
+    ),
     ("s2 = dot v0 v1; s1 = sin s2", f"{_STEP}; s4 = exp s1; s4 = arctan s4; v1 = vector_scale s4 v1"),
     (_PREDICT, f"{_STEP}; v3 = vector_divide v1 v0; v3 = vector_divide v0 v3; v1 = vector_minimum v1 v3"),
-    (_PREDICT, f"{_STEP}; v3 = vector_gaussian; s4 = scalar_uniform; v3 = vector_scale s4 v3; v1 = vector_maximum v1 v3"),
+    (
+        _PREDICT,
+        f"{_STEP}; v3 = vector_gaussian; s4 = scalar_uniform; v3 = vector_scale s4 v3; v1 = vector_maximum v1 v3",
+    ),
 )
 """Predict and Learn of each program, which between them do every class of work."""
 
@@ -53,7 +59,9 @@ def _instruction(text: str) -> Instruction:
     out, _, name, *inputs = text.split()
     op = BY_NAME[name]
     addresses = [Address(Kind(word[0]), int(word[1:])) for word in (*inputs, out)]
-    return Instruction(op, tuple(addresses[:-1]), addresses[-1], (-0.5, 0.5)[: len(op.constants)] if not op.random else (0.0, 0.5))
+    return Instruction(
+        op, tuple(addresses[:-1]), addresses[-1], (-0.5, 0.5)[: len(op.constants)] if not op.random else (0.0, 0.5)
+    )
 
 
 def programs() -> list[Program]:
@@ -83,7 +91,10 @@ def _tasks(features: int, tasks: int) -> TaskSet:
         return rng.uniform(-0.2, 0.2, shape)
 
     return TaskSet.from_arrays(
-        numbers(tasks, EXAMPLES, features), numbers(tasks, EXAMPLES), numbers(tasks, EXAMPLES, features), numbers(tasks, EXAMPLES)
+        numbers(tasks, EXAMPLES, features),
+        numbers(tasks, EXAMPLES),
+        numbers(tasks, EXAMPLES, features),
+        numbers(tasks, EXAMPLES),
     )
 
 

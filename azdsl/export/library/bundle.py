@@ -86,7 +86,9 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = 
 def _check_numpy(spec: Spec) -> None:
     """The NumPy file learns afresh, in float64."""
     if spec.image:
-        raise ExportError("the kind numpy learns afresh and cannot hold what --train taught: leave out numpy or --train")
+        raise ExportError(
+            "the kind numpy learns afresh and cannot hold what --train taught: leave out numpy or --train"
+        )
     if spec.precision != 64:
         raise ExportError(f"the kind numpy computes in 64 bits: leave out numpy or --precision {spec.precision}")
 

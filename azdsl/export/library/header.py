@@ -56,7 +56,9 @@ const char *{p}version(void);
 def check_prefix(prefix: str) -> str:
     """``prefix`` if C functions may start with it and an underscore. Raises ``ExportError``."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix, re.ASCII) or len(prefix) > _LONGEST:
-        raise ExportError(f"{prefix!r} is no C identifier of at most {_LONGEST} letters, digits and underscores: choose another --prefix")
+        raise ExportError(
+            f"{prefix!r} is no C identifier of at most {_LONGEST} letters, digits and underscores: choose another --prefix"
+        )
     return prefix
 
 

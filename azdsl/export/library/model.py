@@ -53,7 +53,9 @@ def make_spec(
     if classes is None:
         raise ValueError("the number of classes is not known: give classes=…")
     if not 2 <= classes <= features:
-        raise ValueError(f"{classes} classes with {features} features: needs 2 to F classes; pad the features with zeros")
+        raise ValueError(
+            f"{classes} classes with {features} features: needs 2 to F classes; pad the features with zeros"
+        )
     return Spec(program, prefix, features, metric, classes, precision, max_abs_error, seed, image)
 
 

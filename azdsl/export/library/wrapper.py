@@ -18,16 +18,16 @@ def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
     _, _, after = rest.partition(_END)
     facts = {spec.features: _facts(spec) for spec in specs}
     lines = ",\n".join(f"    {features}: {fact!r}" for features, fact in facts.items())
-    text = f"VERSION = {version!a}\nLIBRARY = {library!a}\nPROGRAM = {str(specs[0].source)!a}\nMODELS = {{\n{lines},\n}}\n"
+    text = (
+        f"VERSION = {version!a}\nLIBRARY = {library!a}\nPROGRAM = {str(specs[0].source)!a}\nMODELS = {{\n{lines},\n}}\n"
+    )
     return before + text + after
 
 
 def _facts(spec: Spec) -> dict[str, object]:
     """What the module must know of a model; registers as (byte offset, numbers per row, rows)."""
     rank = "svm".index
-    shapes = {
-        str(address): (at, [spec.features] * rank(address.kind.value)) for address, at in spec.places.items()
-    }
+    shapes = {str(address): (at, [spec.features] * rank(address.kind.value)) for address, at in spec.places.items()}
     return {
         "prefix": spec.prefix,
         "metric": spec.metric,

@@ -291,7 +291,11 @@ def _rates(flow: Flow, roles: Roles) -> Found:
             elif other.number not in flow.taught or this.number not in flow.addresses or this.number in flow.forward:
                 continue
             elif flow.set_once(this):
-                yield this, "learning_rate", "scales what is learned from the error; the same for all examples but the first"
+                yield (
+                    this,
+                    "learning_rate",
+                    "scales what is learned from the error; the same for all examples but the first",
+                )
             else:
                 yield this, "adaptive_rate", "kept from example to example; scales what is learned from the error"
 
@@ -360,9 +364,17 @@ def _memories(flow: Flow, roles: Roles) -> Found:
             if state.number in flow.terms(new):
                 yield state, "momentum", "carries what was learned from one example to the next"
             elif state.number in flow.terms(flow.next(target)):
-                yield state, "delayed_gradient", f"made from the error, and added to {roles[target.number].name} with the next example"
+                yield (
+                    state,
+                    "delayed_gradient",
+                    f"made from the error, and added to {roles[target.number].name} with the next example",
+                )
             else:
-                yield state, "gradient", f"made from the error, added to {roles[target.number].name}, and kept for the next example"
+                yield (
+                    state,
+                    "gradient",
+                    f"made from the error, added to {roles[target.number].name}, and kept for the next example",
+                )
         elif grows and all(v is state or v.op is CONST for v in new.inputs):
             yield state, "counter", "grows by the same amount with every example"
         elif grows and new.number in flow.taught and not sources & (flow.features | predicted):

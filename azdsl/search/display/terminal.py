@@ -71,15 +71,26 @@ class Display:
         """A state as it fits the terminal."""
         seconds = snapshot.seconds + time.monotonic() - self._shown_at
         figures = Table.grid(padding=(0, 2))
-        figures.add_row("candidates", f"{snapshot.evaluations:,}", "rate", f"{snapshot.rate:,.0f}/s", "time", _duration(seconds))
+        figures.add_row(
+            "candidates", f"{snapshot.evaluations:,}", "rate", f"{snapshot.rate:,.0f}/s", "time", _duration(seconds)
+        )
         selected = "–" if snapshot.selected is None else f"{snapshot.selected:.6f}"
-        figures.add_row("best", f"[bold green]{snapshot.best:.6f}[/]", "mean", f"{snapshot.mean:.4f}", "selection", f"[bold]{selected}[/]")
+        figures.add_row(
+            "best",
+            f"[bold green]{snapshot.best:.6f}[/]",
+            "mean",
+            f"{snapshot.mean:.4f}",
+            "selection",
+            f"[bold]{selected}[/]",
+        )
         parts: list[RenderableType] = [figures, Text(f"{sparkline(self._best)}  best fitness by epoch", "cyan")]
         parts += [line for line in (_stops(snapshot), _front(snapshot), _layers(snapshot)) if line]
         footer = Text("Ctrl-C stops and keeps the result", "dim")
         room = self._console.height - len(self._console.render_lines(Group(*parts, footer), pad=False)) - BORDER
         if snapshot.program is not None and room > 0:
-            program = Text("\n".join(fitting(str(snapshot.program).splitlines(), room)), no_wrap=True, overflow="ellipsis")
+            program = Text(
+                "\n".join(fitting(str(snapshot.program).splitlines(), room)), no_wrap=True, overflow="ellipsis"
+            )
             parts.append(Panel(program, title="best so far", title_align="left", expand=False))
         return Group(*parts, footer)
 
@@ -124,7 +135,9 @@ def _front(snapshot: Snapshot) -> Text:
 def _layers(snapshot: Snapshot) -> Text:
     """The share of candidates that each layer settled."""
     total = max(1, snapshot.evaluations)
-    parts = [f"{name.replace('_', ' ')} {100 * count / total:.0f} %" for name, count in snapshot.layers.items() if count]
+    parts = [
+        f"{name.replace('_', ' ')} {100 * count / total:.0f} %" for name, count in snapshot.layers.items() if count
+    ]
     if snapshot.hurdles:
         parts.append(f"{100 * snapshot.hurdles['saved']:.0f} % of examples saved")
     return Text(" · ".join(parts), "dim")

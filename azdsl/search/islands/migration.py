@@ -46,7 +46,9 @@ def leaving(search: Search, members: Members) -> Members:
 
     Nobody leaves where the algorithm has no population, or while a member is not yet evaluated.
     """
-    moves = search.islands > 1 and search.migrants > 0.0 and search.algorithm in ARRIVALS and (members.fitness >= 0.0).all()
+    moves = (
+        search.islands > 1 and search.migrants > 0.0 and search.algorithm in ARRIVALS and (members.fitness >= 0.0).all()
+    )
     count = max(1, round(search.migrants * len(members.fitness))) if moves else 0
     order = np.lexsort((members.about["birth"], -members.fitness))
     return select(members, order[:count])

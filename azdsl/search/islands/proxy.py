@@ -79,7 +79,9 @@ def describe(facts: Mapping[str, Any]) -> str:
     first, *_, last = facts["reached"]
     text = f"{first - last:,} of {first:,} programs stopped; {100 * facts['saved']:.0f} % of the examples saved"
     if facts.get("rank_correlation") is not None and facts["score_rank_correlation"] is not None:
-        text += f"; rank correlation {facts['rank_correlation']:.2f} predicted, {facts['score_rank_correlation']:.2f} plain"
+        text += (
+            f"; rank correlation {facts['rank_correlation']:.2f} predicted, {facts['score_rank_correlation']:.2f} plain"
+        )
     return text
 
 

@@ -54,5 +54,3 @@ def from_json(facts: Mapping[str, Any]) -> State:
 
 def _finalist(program: str, key: int, fitness: float, **found: Any) -> Finalist:
     return Finalist(Found(parse(program), key, **found), fitness)
-
-

@@ -72,7 +72,9 @@ class Judge:
         engine, found = engines.engines.full, []
         for program in programs:
             packed, task_fitness = program.packed(tasks.multiclass), np.zeros(tasks.tasks)
-            run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments))
+            run_engine(
+                engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments)
+            )
             found.append(float(combined(self.space, task_fitness)))
         return found
 
@@ -116,7 +118,9 @@ def canonical(program: Program, multiclass: bool) -> Program:
 def bests(space: Space, finalists: Iterable[Members], multiclass: bool) -> list[Found]:
     """The best of each island's finalists, if it has any; all are live."""
     rows = ((number, members, best(members)) for number, members in enumerate(finalists))
-    return [_found(space, members, number, row, multiclass) for number, members, row in rows if members.fitness[row] >= 0.0]
+    return [
+        _found(space, members, number, row, multiclass) for number, members, row in rows if members.fitness[row] >= 0.0
+    ]
 
 
 def all_found(space: Space, finalists: Iterable[Members], above: float, multiclass: bool) -> list[Found]:

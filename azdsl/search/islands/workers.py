@@ -137,7 +137,9 @@ def run_slices(space: Space, island: Island, bench: Bench, end: int, halt: Calla
     engines = bench.groups[island.clock[2]].engines
     while island.clock[1] < end and not halt():
         count = min(bench.pace, end - int(island.clock[1]))
-        started = time.thread_time()  # time on the clock would make slices shorter and shorter where others want the processor too
+        started = (
+            time.thread_time()
+        )  # time on the clock would make slices shorter and shorter where others want the processor too
         run_epoch(space, island, bench.scratch, engines, count)
         seconds = time.thread_time() - started
         if seconds > SLICE_SECONDS:

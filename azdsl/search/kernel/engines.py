@@ -45,7 +45,9 @@ class EnginesHandle:
     parts: tuple[EngineHandle, ...]
 
 
-def group_engines(experiment: Experiment, tasks: TaskSet, like: Sequence[EnginesHandle] = ()) -> tuple[EnginesHandle, ...]:
+def group_engines(
+    experiment: Experiment, tasks: TaskSet, like: Sequence[EnginesHandle] = ()
+) -> tuple[EnginesHandle, ...]:
     """For one thread the engines of every group of tasks: ``rotation`` says what these are. They share their memory.
 
     With ``like``, the engines of another thread for the same, all use the same examples in memory.
@@ -81,7 +83,11 @@ def make_engines(
         "precision": search.precision,
         "first_task": first_task,
     }
-    sets = [tasks, tasks.first(search.fec_examples, search.fec_examples), *(stage_tasks(tasks, stage) for stage in search.stages)]
+    sets = [
+        tasks,
+        tasks.first(search.fec_examples, search.fec_examples),
+        *(stage_tasks(tasks, stage) for stage in search.stages),
+    ]
     others = like.parts if like else (None,) * len(sets)
     whole = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)
     settings |= {"beside": whole, "prefix_of": whole}

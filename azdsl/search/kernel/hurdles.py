@@ -89,7 +89,9 @@ def stage_tasks(tasks: TaskSet, stage: Stage) -> TaskSet:
     """
     count, length = stage.tasks or tasks.tasks, int(tasks.train_X.shape[1])
     if count > tasks.tasks or stage.train > length:
-        raise SettingsError("hurdles", f"hurdle {stage}: there are only {tasks.tasks} tasks of {length} training examples")
+        raise SettingsError(
+            "hurdles", f"hurdle {stage}: there are only {tasks.tasks} tasks of {length} training examples"
+        )
     if count == tasks.tasks and stage.train == length and tasks.epochs == 1:
         raise SettingsError("hurdles", f"hurdle {stage} is the whole evaluation; take fewer examples or tasks")
     valid = -(-int(tasks.valid_X.shape[1]) * stage.train // length)

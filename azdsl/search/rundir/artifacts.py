@@ -23,7 +23,10 @@ CONFIG_SCHEMA = 1
 """Version of ``config.toml``."""
 
 
-_RECOMPUTED = ("recomputed by      azdsl score --on search FILE", "                   azdsl score --on select FILE, azdsl score FILE")
+_RECOMPUTED = (
+    "recomputed by      azdsl score --on search FILE",
+    "                   azdsl score --on select FILE, azdsl score FILE",
+)
 """How to get the scores that a file says."""
 
 
@@ -50,7 +53,9 @@ def entry_text(experiment: Experiment, entry: Entry) -> str:
         f"search fitness     {entry.fitness!r}" + (", in 32 bits" if experiment.search.precision == 32 else ""),
         f"tasks              {_tasks(experiment)}",
     ]
-    for words, step in zip(("improves on       ", *("  which improved on",) * len(entry.lineage)), reversed(entry.lineage), strict=False):
+    for words, step in zip(
+        ("improves on       ", *("  which improved on",) * len(entry.lineage)), reversed(entry.lineage), strict=False
+    ):
         what = f"candidate {step.birth:,} of island {step.island}"
         lines.append(f"{words} {what}: {step.fitness!r} with {_count(step.size, 'live instruction')}")
     lines += _RECOMPUTED[:1]
@@ -80,7 +85,13 @@ def seed_text(experiment: Experiment) -> str:
 
 def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
     """``config.toml``: every setting, defaults written out, and a digest of the tasks' data."""
-    run = {"schema": CONFIG_SCHEMA, "azdsl": __version__, "seed": "seed.az", "tasks_from_python": from_python, "data": data}
+    run = {
+        "schema": CONFIG_SCHEMA,
+        "azdsl": __version__,
+        "seed": "seed.az",
+        "tasks_from_python": from_python,
+        "data": data,
+    }
     tables: dict[str, Mapping[str, Any]] = {"run": run}
     if experiment.task:
         tables["task"] = {"kind": experiment.task.kind, **_settings(experiment.task)}

@@ -119,7 +119,9 @@ def decode(data: bytes) -> Checkpoint:
     if not isinstance(facts, dict):
         raise Damaged("it is not what azdsl writes: its facts are none")
     for array in arrays.values():  # NumPy gives the bytes of what does not begin as an array does
-        if not isinstance(array, np.ndarray) or not array.dtype.itemsize:  # any number of nothing is no bytes in the file
+        if (
+            not isinstance(array, np.ndarray) or not array.dtype.itemsize
+        ):  # any number of nothing is no bytes in the file
             raise Damaged("it is not what azdsl writes: an array of nothing")
     return Checkpoint(facts, arrays)
 
@@ -185,10 +187,15 @@ def standings(
     space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]
 ) -> tuple[list[Standing], dict[int, Standing]]:
     """Standings of all islands at the last meeting, if there was one, and those for the next one that are there."""
-    met, ahead = ({n: _restored(space, search, under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)} for name in (_MET, _AHEAD))
+    met, ahead = (
+        {n: _restored(space, search, under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)}
+        for name in (_MET, _AHEAD)
+    )
     if met and len(met) != search.islands:
         raise ValueError(f"{len(met)} islands met")
-    return [met[number] for number in range(len(met))], {number: ahead[number] for number in ahead if number < search.islands}
+    return [met[number] for number in range(len(met))], {
+        number: ahead[number] for number in ahead if number < search.islands
+    }
 
 
 def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
@@ -249,7 +256,9 @@ def under(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
 def _used(space: Space, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which places of each row hold an instruction: bool[P, C]."""
     lengths = lengths.astype(np.int32)
-    return np.hstack([np.arange(most, dtype=np.int32) < lengths[:, [f]] for f, most in enumerate(space.functions["most"])])
+    return np.hstack(
+        [np.arange(most, dtype=np.int32) < lengths[:, [f]] for f, most in enumerate(space.functions["most"])]
+    )
 
 
 def _constant_places(space: Space, rows: NDArray[np.int64], fields: NDArray[np.uint8]) -> NDArray[np.int64]:

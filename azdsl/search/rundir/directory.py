@@ -67,7 +67,10 @@ def locked(path: Path | None) -> Iterator[None]:
         if not _lock(file.fileno()):
             file.seek(0)
             holder = file.read().decode("utf-8", "replace").strip()
-            raise SettingsError("resume", f"{path} is in use by process {holder}: wait for it or stop it" if holder else f"{path} is in use")
+            raise SettingsError(
+                "resume",
+                f"{path} is in use by process {holder}: wait for it or stop it" if holder else f"{path} is in use",
+            )
         with checkpoint.named(path / LOCK):
             file.truncate(0)
             file.write(str(os.getpid()).encode())

@@ -67,7 +67,10 @@ def _programs(space: Space, members: Members) -> str | None:
     places = [np.arange(most) < lengths[:, [f]] for f, most in enumerate(functions["most"])]
     rows, columns = np.nonzero(np.hstack(places))
     code = members.code[rows, columns]
-    op, a, b, out = ((code >> np.uint64(shift) & np.uint64(FIELD)).astype(np.int64) for shift in (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT))
+    op, a, b, out = (
+        (code >> np.uint64(shift) & np.uint64(FIELD)).astype(np.int64)
+        for shift in (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT)
+    )
     if (op >= len(OPS)).any():
         return "it holds an unknown op"
     facts = table[op]

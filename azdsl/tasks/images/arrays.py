@@ -38,7 +38,9 @@ def _read_npz(file: Path) -> ImageSet:
         names = next((n for n in NAMES if set(n) <= set(there)), None)
         if names is None:
             listed = ", ".join(there) or "nothing"
-            raise TaskError(f"{file}: holds {listed}; name the arrays images and labels, or x_train, y_train, x_test, y_test")
+            raise TaskError(
+                f"{file}: holds {listed}; name the arrays images and labels, or x_train, y_train, x_test, y_test"
+            )
         return names
 
     try:
@@ -89,7 +91,9 @@ def _read_openml(name: str) -> ImageSet:
     except (OSError, ValueError) as error:
         raise TaskError(f"OpenML's {name} cannot be had: {error}") from None
     if not isinstance(data.data, np.ndarray) or not isinstance(data.target, np.ndarray) or data.target.ndim != 1:
-        raise TaskError(f"OpenML's {name} is no set of pictures with one class each: its values are sparse, or it has not one target")
+        raise TaskError(
+            f"OpenML's {name} is no set of pictures with one class each: its values are sparse, or it has not one target"
+        )
     classes = {label: number for number, label in enumerate(sorted(set(data.target.tolist()), key=_numeric))}
     labels = np.array([classes[label] for label in data.target.tolist()])
     return ImageSet(pictures(f"OpenML's {name}", [data.data], labels))

@@ -213,7 +213,9 @@ def _array(call: Call) -> NDArray[np.uint8]:
     if not isinstance(state, tuple) or len(state) != 5:
         raise UnsafePickleError("damaged: an array without its five parts")
     _, shape, dtype, fortran, data = state
-    kind = dtype.arguments[0] if isinstance(dtype, Call) and dtype.function == "numpy dtype" and dtype.arguments else None
+    kind = (
+        dtype.arguments[0] if isinstance(dtype, Call) and dtype.function == "numpy dtype" and dtype.arguments else None
+    )
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else kind
     if not isinstance(kind, str):
         raise UnsafePickleError("damaged: an array whose type is no text")

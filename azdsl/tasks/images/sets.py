@@ -67,7 +67,9 @@ def pictures(source: str, blocks: Sequence[NDArray[Any]], labels: NDArray[Any]) 
     flat = tuple(as_bytes(source, block).reshape(len(block), math.prod(block.shape[1:])) for block in blocks)
     count = sum(map(len, flat))
     if labels.ndim != 1 or labels.dtype.kind not in "iuf" or (labels != np.floor(labels)).any():
-        raise TaskError(f"{source}: the labels (shape {labels.shape}, {labels.dtype}) are not one class number a picture")
+        raise TaskError(
+            f"{source}: the labels (shape {labels.shape}, {labels.dtype}) are not one class number a picture"
+        )
     if count != len(labels):
         raise TaskError(f"{source}: {count} images but {len(labels)} labels")
     if not count or not flat[0].shape[1]:
@@ -75,7 +77,9 @@ def pictures(source: str, blocks: Sequence[NDArray[Any]], labels: NDArray[Any]) 
     wrong = (labels < 0) | (labels > MAX_CLASS_NUMBER)
     if wrong.any():
         at = int(np.argmax(wrong))
-        raise TaskError(f"{source}: picture {at + 1} has the label {labels[at]}; class numbers are 0 to {MAX_CLASS_NUMBER}; number them anew")
+        raise TaskError(
+            f"{source}: picture {at + 1} has the label {labels[at]}; class numbers are 0 to {MAX_CLASS_NUMBER}; number them anew"
+        )
     return Pictures(flat, labels.astype(np.int64))
 
 
@@ -92,7 +96,9 @@ def as_bytes(source: str, block: NDArray[Any]) -> Pixels:
         raise TaskError(f"{source}: pixels from {low} to {high}; use whole numbers 0 to 255, or fractions 0 to 1")
     if block.dtype.kind == "f" and (block != np.floor(block)).any():
         if high > 1:
-            raise TaskError(f"{source}: pixels up to {high} with fractions; use whole numbers 0 to 255, or fractions 0 to 1")
+            raise TaskError(
+                f"{source}: pixels up to {high} with fractions; use whole numbers 0 to 255, or fractions 0 to 1"
+            )
         return np.round(block * 255.0).astype(np.uint8)
     return block.astype(np.uint8)
 
