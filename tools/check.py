@@ -15,6 +15,7 @@ BIN = Path(sys.executable).parent
 
 CHECKS = {
     "lint": [sys.executable, "-m", "ruff", "check", "--quiet", "."],
+    "format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "."],
     "types": [sys.executable, "-m", "mypy"],
     "imports": [str(BIN / "lint-imports"), "--no-cache"],
     "op document": [sys.executable, "tools/ops_doc.py", "--check"],
