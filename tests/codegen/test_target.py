@@ -217,7 +217,7 @@ def test_code_of_other_sources_is_removed(tmp_path):
 
 
 def test_one_variable_moves_everything(tmp_path):
-    script = "from azdsl import cachedir\nfrom azdsl.codegen import compiled\nprint(compiled.cache_directory().parent, cachedir.cache_root())"
+    script = "from azdsl import cachedir\nfrom azdsl.codegen import numba_jit\nprint(numba_jit.cache_directory().parent, cachedir.cache_root())"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(AZDSL_CACHE=str(tmp_path), NUMBA_CACHE_DIR="/nonexistent"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 from search_runs import files, small
@@ -14,6 +17,7 @@ from search_runs import files, small
 from azdsl.config.search import SettingsError
 from azdsl.search import session
 from azdsl.search.evolve import run
+from azdsl.search.islands import workers
 from azdsl.search.islands.workers import interruptible
 from azdsl.search.rundir import checkpoint
 
@@ -59,7 +63,15 @@ def test_a_limit_that_is_raised(tmp_path, whole, limit):
 def test_a_time_limit_in_the_middle_of_an_epoch(tmp_path):
     settings = {"epoch": 40_000, "max_evals": 80_000, "cache": 5000}
     run(small(**settings), out=tmp_path / "a", quiet=True)
-    stopped = run(small(**settings, timeout=0.05), out=tmp_path / "b", quiet=True, workers=1)
+    looks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: next(looks) / 1000, thread_time=time.thread_time)
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # a millisecond passes whenever the clock is read: any machine stops in the middle
+        patch.setattr(session, "time", clock)
+        patch.setattr(workers, "time", clock)
+        patch.setattr(workers, "SLICE_SECONDS", 0.0)
+        stopped = run(small(**settings, timeout=0.05), out=tmp_path / "b", quiet=True, workers=1)
     assert 0 < stopped.evaluations < 80_000
     run(small(**settings), resume=tmp_path / "b", quiet=True)
     assert files(tmp_path / "a") == files(tmp_path / "b")
