@@ -20,7 +20,7 @@ from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
-    from azdsl.export.library.model import Model
+    from azdsl.export.library.compiled_model import Model
     from azdsl.search.evolve import Result
     from azdsl.search.islands.executor import Site
 
@@ -174,7 +174,7 @@ def compile(
     """
     if not isinstance(program, Program):
         raise TypeError(f"not a program: {program!r}; text becomes one with azdsl.parse, a file with azdsl.load")
-    from azdsl.export.library.model import Model, make_spec
+    from azdsl.export.library.compiled_model import Model, make_spec
 
     return Model(make_spec(program, features, metric, precision, seed, classes, max_abs_error))
 

@@ -25,7 +25,7 @@ from strategies import METRICS, random_program, random_tasks
 from azdsl import codegen, interp
 from azdsl.config.search import Registers
 from azdsl.export.library.errors import ExportError
-from azdsl.export.library.shared import linker
+from azdsl.export.library.linker import linker
 from azdsl.interp import Machine
 from azdsl.ir import Program
 from azdsl.ops import BY_NAME, OPS

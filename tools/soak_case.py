@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from azdsl import __version__, codegen, interp, parse
 from azdsl.codegen.aot.models import Code, load_model
 from azdsl.export.library import bundle
-from azdsl.export.library.model import make_spec
+from azdsl.export.library.compiled_model import make_spec
 from azdsl.interp.evaluate import Rules, validation_fitness
 from azdsl.interp.machine import PRECISIONS
 from azdsl.ir import PREDICTION, PREDICTIONS, Address, Program

@@ -25,10 +25,10 @@ from azdsl.bench.workloads import HERE, long_programs
 from azdsl.bench.yardstick import FLAGS, Unavailable
 from azdsl.codegen.aot.models import Spec
 from azdsl.export.library import bundle
+from azdsl.export.library.compiled_model import make_spec
 from azdsl.export.library.errors import ExportError
-from azdsl.export.library.model import make_spec
-from azdsl.export.library.shared import SUFFIX, linker
-from azdsl.export.readable.numpy import numpy_source
+from azdsl.export.library.linker import SUFFIX, linker
+from azdsl.export.readable.numpy_source import numpy_source
 from azdsl.syntax import parse
 
 FEATURES, ROWS, LEARNED = 16, 20_000, 500

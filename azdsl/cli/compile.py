@@ -104,8 +104,8 @@ def command(
       azdsl compile best.az --emit object,header --cpu x86-64-v3 --features 4,8
     """
     from azdsl.export.library import bundle
-    from azdsl.export.library.header import check_prefix, default_prefix
-    from azdsl.export.library.shared import ZIG, linker
+    from azdsl.export.library.c_header import check_prefix, default_prefix
+    from azdsl.export.library.linker import ZIG, linker
 
     experiment, directory = located(load_experiment(file), file, path)
     output = output or Path(("stdin" if file == "-" else Path(file).stem) + ".so")
@@ -188,7 +188,7 @@ def _specs(
     classes: int | None,
     options: dict[str, Any],
 ) -> list[Spec]:
-    from azdsl.export.library.model import make_spec
+    from azdsl.export.library.compiled_model import make_spec
 
     search = experiment.search
     seed = search.seed if options["seed"] is None else options["seed"]
@@ -224,7 +224,7 @@ def _training_rows(
 
 def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict[str, Any]) -> Spec:
     """The one model, with what it learns from a table."""
-    from azdsl.export.library.model import Model
+    from azdsl.export.library.compiled_model import Model
 
     if len(specs) > 1:
         raise click.UsageError("--train needs one size: give a single number to --features")

@@ -83,7 +83,7 @@ def _text(
             case "named":
                 return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), multiclass)
             case "numpy":
-                from azdsl.export.readable.numpy import numpy_source
+                from azdsl.export.readable.numpy_source import numpy_source
 
                 metric = experiment.task.metric if experiment.task else "rmse"
                 return numpy_source(experiment.program, metric, experiment.search.seed)

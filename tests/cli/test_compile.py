@@ -196,7 +196,7 @@ def test_directory_that_cannot_be_written(run: Any, tmp_path: Path) -> None:
 def test_no_compiler(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setattr("azdsl.export.library.shared.find_spec", lambda name: None)
+    monkeypatch.setattr("azdsl.export.library.linker.find_spec", lambda name: None)
     status, _, err = run("--emit", "shared,header")
     assert status == 2
     assert err == (

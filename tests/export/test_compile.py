@@ -25,7 +25,7 @@ from strategies import METRICS, random_program, random_tasks
 import azdsl
 from azdsl.codegen.aot.models import SHORT, Spec
 from azdsl.export.library import bundle
-from azdsl.export.library.model import make_spec
+from azdsl.export.library.compiled_model import make_spec
 from azdsl.ir import Program
 from azdsl.ops import OPS
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from learners import LINEAR
 
 import azdsl
+from azdsl.export.library.c_header import check_prefix, comment, default_prefix, header
+from azdsl.export.library.compiled_model import make_spec
 from azdsl.export.library.errors import ExportError
-from azdsl.export.library.header import check_prefix, comment, default_prefix, header
-from azdsl.export.library.model import make_spec
-from azdsl.export.library.wrapper import wrapper
+from azdsl.export.library.python_module import wrapper
 
 names = st.text(st.sampled_from("*/\\\"'\n\r\0 ?%{}#;$`abé—Z9_.-") | st.characters(codec="utf-8"), max_size=60)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from strategies import METRICS, random_program
 
-from azdsl.export.readable.numpy import TEXT, numpy_source
+from azdsl.export.readable.numpy_source import TEXT, numpy_source
 from azdsl.interp import Machine
 from azdsl.interp.evaluate import sigmoid, softmax
 from azdsl.ops import OPS

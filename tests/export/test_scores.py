@@ -20,7 +20,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.search import Range, Registers, Search
 from azdsl.config.tasks import FileTask, Linear
 from azdsl.export.library import bundle
-from azdsl.export.library.model import make_spec
+from azdsl.export.library.compiled_model import make_spec
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet

@@ -11,10 +11,10 @@ from pathlib import Path
 from azdsl import __version__
 from azdsl.codegen.aot.models import Compiled, Spec, compile_models
 from azdsl.codegen.target import processor
+from azdsl.export.library.c_header import header
 from azdsl.export.library.errors import ExportError
-from azdsl.export.library.header import header
-from azdsl.export.library.shared import SUFFIX, link
-from azdsl.export.library.wrapper import wrapper
+from azdsl.export.library.linker import SUFFIX, link
+from azdsl.export.library.python_module import wrapper
 
 KINDS = ("shared", "object", "header", "python", "numpy", "llvm", "asm")
 """What can be made. ``python`` needs ``shared`` and brings it along."""
@@ -95,7 +95,7 @@ def _check_numpy(spec: Spec) -> None:
 
 def _numpy(spec: Spec) -> str:
     """The program as a NumPy module; it is of any size."""
-    from azdsl.export.readable.numpy import numpy_source
+    from azdsl.export.readable.numpy_source import numpy_source
 
     return numpy_source(spec.source, spec.metric, spec.seed, spec.max_abs_error)
 

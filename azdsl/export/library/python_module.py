@@ -13,7 +13,7 @@ _END = "# --- end of facts\n"
 
 def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
     """The module's text. ``library`` is the shared library's file name, beside which it will stand."""
-    template = (files("azdsl.export.library") / "model_template.py.in").read_text(encoding="utf-8")
+    template = (files("azdsl.export.library") / "python_module.py.in").read_text(encoding="utf-8")
     before, _, rest = template.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     facts = {spec.features: _facts(spec) for spec in specs}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textwrap import indent
 from typing import Literal as OneOf
 
-from azdsl.export.readable.numpy_parts import DRAWS, FIT, HELPERS, SQUASH
+from azdsl.export.readable.numpy_templates import DRAWS, FIT, HELPERS, SQUASH
 from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
 from azdsl.ir import Program
 from azdsl.ir.linearize import Sort, Variable
