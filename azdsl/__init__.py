@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from azdsl.config.experiment import Experiment
     from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
+    from azdsl.errors import AzdslError
     from azdsl.ir import InvalidProgram, Program
     from azdsl.taskset import TaskError, TaskSet
     from azdsl.tuning.run import Tuned, tune
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AzdslError",
     "Evaluation",
     "Experiment",
     "InvalidProgram",
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AzdslError": "azdsl.errors",
     "SyntaxError": "azdsl.diagnostics",
     "Experiment": "azdsl.config.experiment",
     "InvalidProgram": "azdsl.ir",

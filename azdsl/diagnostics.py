@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from azdsl.errors import AzdslError
+
 TAB = "    "
 """What a tab looks like in a rendered line."""
 
@@ -74,7 +76,7 @@ class Diagnostic:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
-class SyntaxError(Exception):
+class SyntaxError(AzdslError):
     """A text is no valid program or experiment. ``diagnostics`` holds every error of the text."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic], source: Source) -> None:
@@ -82,6 +84,11 @@ class SyntaxError(Exception):
         self.diagnostics: tuple[Diagnostic, ...] = tuple(found)
         self.source = source
         super().__init__(render(self.diagnostics, source))
+
+    @property
+    def report(self) -> str:
+        """The diagnostics as a terminal shows them."""
+        return str(self)
 
     def __reduce__(self) -> tuple[type[SyntaxError], tuple[tuple[Diagnostic, ...], Source]]:
         return type(self), (self.diagnostics, self.source)

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from azdsl.config.tasks import Metric
+from azdsl.errors import AzdslError
 from azdsl.limits import MAX_FEATURES
 
 __all__ = ["Metric", "TaskError", "TaskSet"]
 
 
-class TaskError(ValueError):
+class TaskError(AzdslError, ValueError):
     """Data that cannot be evaluated on; the message says what is wrong and what to do."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azdsl.bench import children
+from azdsl.errors import AzdslError
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=off")
 
@@ -45,8 +46,8 @@ SOURCES = {"programs": Source("programs.c", ("cc", "gcc", "clang"), (), "program
 """All yardsticks: full evaluations a second, and nanoseconds per task and training step."""
 
 
-class Unavailable(Exception):
-    """Why there is nothing to compare with."""
+class Unavailable(AzdslError):
+    """A figure cannot be measured on this machine; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from azdsl import __version__
+from azdsl.errors import AzdslError
 
 DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit statuses."""
@@ -35,7 +36,7 @@ COMMANDS = {
 """Every subcommand, by its module in ``azdsl.cli``, with its line in the overview."""
 
 
-class ReaderGone(Exception):
+class _ReaderGone(Exception):
     """Nobody reads standard output any more."""
 
 
@@ -65,10 +66,10 @@ class LazyGroup(click.Group):
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            raise ReaderGone from None
+            raise _ReaderGone from None
         except OSError as error:
             if error.errno == errno.EIO and _terminal_gone():
-                raise ReaderGone from None
+                raise _ReaderGone from None
             raise
 
     def resolve_command(
@@ -118,15 +119,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error.format_message()}")
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", status=INTERRUPTED)
-    except ReaderGone:
+    except _ReaderGone:
         # What is buffered must not be tried again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Exception as error:
-        message = _user_message(error)
-        if message is None:
+    except AzdslError as error:
+        return _fail(error.report)
+    except OSError as error:
+        if not error.strerror:
             raise
-        return _fail(message)
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _fail(f"error: {where}{error.strerror}")
+    except MemoryError:
+        return _fail("error: out of memory; use fewer tasks or examples")
 
 
 def _terminal_gone() -> bool:
@@ -143,24 +148,3 @@ def _fail(message: str, context: click.Context | None = None, status: int = BAD_
     if context is not None:
         click.echo(f"Try '{context.command_path} --help' for help.", err=True)
     return status
-
-
-def _user_message(error: Exception) -> str | None:
-    """What to tell the user about an error that he can mend; None for a bug in azdsl."""
-    from azdsl.config.search import SettingsError
-    from azdsl.diagnostics import SyntaxError
-    from azdsl.ir import InvalidProgram
-    from azdsl.search.islands.executor import ExecutorError
-    from azdsl.taskset import TaskError
-
-    if isinstance(error, SyntaxError):
-        return str(error)
-    if isinstance(error, SettingsError | TaskError | InvalidProgram | ExecutorError):
-        return f"error: {error}"
-    if isinstance(error, OSError) and error.strerror:
-        return (
-            f"error: {error.filename}: {error.strerror}" if error.filename is not None else f"error: {error.strerror}"
-        )
-    if isinstance(error, MemoryError):
-        return "error: out of memory; use fewer tasks or examples"
-    return None

@@ -39,7 +39,6 @@ def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) 
     from azdsl import tasks as make
     from azdsl.api import evaluate
     from azdsl.export.readable.explain import explain
-    from azdsl.export.readable.statements import TooManyRegisters
 
     experiment, directory = located(load_experiment(file), file, path)
     task = experiment.task or make.DEFAULT_TASK
@@ -50,10 +49,7 @@ def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) 
         runs = [evaluate(list(programs), task_set, "vm", search.seed + n, search.max_abs_error) for n in range(seeds)]
         return [[float(value) for run in runs for value in run.task_fitness[p]] for p in range(len(programs))]
 
-    try:
-        found = explain(experiment.program, scores, task_set.multiclass)
-    except TooManyRegisters as error:
-        raise click.ClickException(str(error)) from None
+    found = explain(experiment.program, scores, task_set.multiclass)
     if as_json:
         facts = dataclasses.asdict(found) | {"file": file, "tasks": task_set.tasks, "seeds": seeds}
         click.echo(json.dumps(facts))

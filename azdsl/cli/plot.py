@@ -27,13 +27,13 @@ def command(directory: Path, what: str, output: Path | None) -> int:
       azdsl plot runs/linear-1 --what progress -o progress.png
     """
     from azdsl.report.load_run import read_run
-    from azdsl.report.plots import NoMatplotlib, figure
+    from azdsl.report.plots import figure
 
     path = output or directory / "plot.png"
     try:
         drawn = figure(read_run(directory), [name.strip() for name in what.split(",")])
         drawn.savefig(path, dpi=150)
-    except (NoMatplotlib, ValueError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(str(path))
     return DONE

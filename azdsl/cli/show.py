@@ -69,33 +69,28 @@ def _text(
     experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path
 ) -> str:
     """The program in ``style``, with the task statement that it has of its ``own``."""
-    from azdsl.export.readable.statements import TooManyRegisters
-
     multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
     if style == "canonical":
         return str(experiment if raw else _cleaned(experiment, multiclass))
-    try:
-        comment = ""
-        if style in ("named", "latex") and not exact:
-            experiment, comment = _pruned(experiment, multiclass, directory)
-            experiment = _rounded(experiment, multiclass, directory)
-        match style:
-            case "named":
-                return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), multiclass)
-            case "numpy":
-                from azdsl.export.readable.numpy_source import numpy_source
+    comment = ""
+    if style in ("named", "latex") and not exact:
+        experiment, comment = _pruned(experiment, multiclass, directory)
+        experiment = _rounded(experiment, multiclass, directory)
+    match style:
+        case "named":
+            return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), multiclass)
+        case "numpy":
+            from azdsl.export.readable.numpy_source import numpy_source
 
-                metric = experiment.task.metric if experiment.task else "rmse"
-                return numpy_source(experiment.program, metric, experiment.search.seed)
-            case "latex":
-                from azdsl.export.readable.latex import latex
+            metric = experiment.task.metric if experiment.task else "rmse"
+            return numpy_source(experiment.program, metric, experiment.search.seed)
+        case "latex":
+            from azdsl.export.readable.latex import latex
 
-                return (f"% {comment}\n" if comment else "") + latex(experiment.program, multiclass, standalone)
-        from azdsl.export.readable.graph import graph_svg
+            return (f"% {comment}\n" if comment else "") + latex(experiment.program, multiclass, standalone)
+    from azdsl.export.readable.graph import graph_svg
 
-        return graph_svg(experiment.program, multiclass)
-    except TooManyRegisters as error:
-        raise click.ClickException(str(error)) from None
+    return graph_svg(experiment.program, multiclass)
 
 
 def _cleaned(experiment: Experiment, multiclass: bool) -> Experiment:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from azdsl.errors import AzdslError
 
-class SettingsError(ValueError):
+
+class SettingsError(AzdslError, ValueError):
     """A setting is impossible; ``key`` names it, the message says why and what to do."""
 
     def __init__(self, key: str, message: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from azdsl.errors import AzdslError
 from azdsl.limits import MAX_INSTRUCTIONS, MAX_REGISTERS
 from azdsl.ops import Kind, Op, Role
 
@@ -19,7 +20,7 @@ FUNCTIONS = ("Setup", "Predict", "Learn")
 """The component functions, in the order in which they are written."""
 
 
-class InvalidProgram(ValueError):
+class InvalidProgram(AzdslError, ValueError):
     """A program breaks a rule of the language; the message says which."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from azdsl.errors import AzdslError
 from azdsl.report.charts import LAYERS, LONG
 from azdsl.report.data import Run, best_curve, fitness_range
 
@@ -17,7 +18,7 @@ PANEL = 3.4
 """Height of one panel in inches."""
 
 
-class NoMatplotlib(ImportError):
+class NoMatplotlib(AzdslError, ImportError):
     """The extra is not installed; the message says how to get it."""
 
     def __init__(self) -> None:

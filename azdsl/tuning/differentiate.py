@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from azdsl.diagnostics import SyntaxError
+from azdsl.errors import AzdslError
 from azdsl.ir import (
     FEATURES,
     FUNCTIONS,
@@ -35,7 +36,7 @@ NO_CHANGE = "0"
 """The derivative of what does not depend on its input but for steps."""
 
 
-class TooLarge(ValueError):
+class TooLarge(AzdslError, ValueError):
     """The derivative needs more registers or instructions than a program can have."""
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from azdsl.errors import AzdslError
 from azdsl.export.readable.naming import Role, infer
 from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Program
 from azdsl.ir.linearize import Line, Lines, Listing, Sort, Variable
@@ -44,7 +45,7 @@ _PLAIN = {
 """Names after the op, for values without a role."""
 
 
-class TooManyRegisters(ValueError):
+class TooManyRegisters(AzdslError, ValueError):
     """A program whose values need more registers than there are: it cannot be shown with names."""
 
 

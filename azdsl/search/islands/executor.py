@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
+from azdsl.errors import AzdslError
+
 if TYPE_CHECKING:
     from azdsl.search.islands.plan import Plan
     from azdsl.search.kernel.population import Island
@@ -18,7 +20,7 @@ TICK_SECONDS = 0.1
 """How often whoever waits for islands looks at something else."""
 
 
-class ExecutorError(RuntimeError):
+class ExecutorError(AzdslError, RuntimeError):
     """Islands cannot go on: their processes fail, differ from this one or are gone. The message says what to do."""
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.search import Search
+from azdsl.errors import AzdslError
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.islands.island_report import STANDING_MEMBERS, Standing
 from azdsl.search.kernel.cache import InOrder, in_order, refill
@@ -59,11 +60,11 @@ _ISLAND = _Fields(("rng", "clock", "counts"), ("members", "finalists"))
 _STANDING = _Fields(("fitness", "clock", "counts"), STANDING_MEMBERS)
 
 
-class Damaged(ValueError):
+class Damaged(AzdslError, ValueError):
     """A checkpoint cannot be used; the message says why."""
 
 
-class OtherSchema(ValueError):
+class OtherSchema(AzdslError, ValueError):
     """A checkpoint was written by a version of azdsl that keeps other things in it."""
 
 

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.errors import AzdslError
 
-class UnsafePickleError(ValueError):
+
+class UnsafePickleError(AzdslError, ValueError):
     """The pickle is damaged or asks for more than data; the message says what."""
 
 
