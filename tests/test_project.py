@@ -27,8 +27,8 @@ def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("tool", ["ops_doc", "textmate"])
-def test_what_is_made_from_the_op_table_is_fresh(tool: str):
+@pytest.mark.parametrize("tool", ["ops_doc", "layers_doc", "textmate"])
+def test_generated_documents_are_up_to_date(tool: str):
     result = python(f"tools/{tool}.py", "--check")
     assert result.returncode == 0, result.stderr
 

@@ -19,6 +19,7 @@ CHECKS = {
     "types": [sys.executable, "-m", "mypy"],
     "imports": [str(BIN / "lint-imports"), "--no-cache"],
     "op document": [sys.executable, "tools/ops_doc.py", "--check"],
+    "layer document": [sys.executable, "tools/layers_doc.py", "--check"],
     "editor grammar": [sys.executable, "tools/textmate.py", "--check"],
     "tests": [sys.executable, "-m", "pytest", "-q", "-n", "auto"],
 }

@@ -17,21 +17,21 @@ DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit statuses."""
 
 COMMANDS = {
-    "bench": "Measure how fast this azdsl is on this machine.",
-    "cache": "Say what is kept on disk to start faster; remove it.",
-    "check": "Say whether .az files are valid, with every error.",
-    "compare": "Compare search algorithms: success ratios, table, curves.",
-    "compile": "Make a library of a program, for C and Python.",
-    "completion": "Print a script for completion in bash, zsh or fish.",
+    "bench": "Measure the speed of azdsl on this machine.",
+    "cache": "Show or clear the cache directory.",
+    "check": "Check .az files and report every error.",
+    "compare": "Compare search algorithms or settings with the same budget.",
+    "compile": "Compile a program to a library for C and Python.",
+    "completion": "Print a completion script for bash, zsh or fish.",
     "evolve": "Search for a better program.",
-    "explain": "Say what each line of a program does and what it is worth.",
-    "fmt": "Put .az files into canonical layout.",
-    "ops": "List the operations that programs are made of.",
-    "plot": "Draw a run's figures as PNG or SVG.",
-    "report": "Show a run as one HTML page.",
-    "score": "Fitness of a program on fresh tasks or on a data file.",
-    "show": "Print a program: instructions, names, NumPy, equations or a picture.",
-    "tune": "Find better constants for a program as it stands.",
+    "explain": "Explain each line of a program and its effect on the fitness.",
+    "fmt": "Format .az files in canonical layout.",
+    "ops": "List the ops.",
+    "plot": "Plot the figures of a run as PNG or SVG.",
+    "report": "Write an HTML page about a run.",
+    "score": "Compute a program's fitness on fresh tasks or on a data file.",
+    "show": "Print a program in one of five styles.",
+    "tune": "Tune the constants of a program.",
 }
 """Every subcommand, by its module in ``azdsl.cli``, with its line in the overview."""
 
@@ -96,12 +96,12 @@ def commands() -> None:
 
     \b
     Environment:
-      AZDSL_CACHE  folder of compiled code and other things that can be made again
+      AZDSL_CACHE  cache directory for compiled code and image tasks
                    [the user's cache directory]
-      AZDSL_CPU    processor to evaluate programs for: native, generic, x86-64-v3, …
+      AZDSL_CPU    processor to compile for: native, generic, x86-64-v3, …
                    [native]
 
-    Exit status: 0 done, 1 ran but did not reach the target, 2 bad input, 130 interrupted.
+    Exit status: 0 done, 1 target not reached, 2 bad input, 130 interrupted.
     """
 
 
