@@ -105,20 +105,22 @@ def command(
     """
     from azdsl.export.library import bundle
     from azdsl.export.library.c_header import check_prefix, default_prefix
+    from azdsl.export.library.file_names import model_name, output_files, parse_kinds
     from azdsl.export.library.linker import ZIG, linker
 
     experiment, directory = located(load_experiment(file), file, path)
-    output = output or Path(("stdin" if file == "-" else Path(file).stem) + ".so")
+    output = output or Path("stdin" if file == "-" else Path(file).stem)
     if data is None:
         for option in TRAINING_OPTIONS:
             if options[option] is not None:
                 raise click.UsageError(f"--{option.replace('_', '-')} needs --train")
     try:
-        kinds = bundle.parse_kinds(emit)
+        kinds = parse_kinds(emit)
         if not output.parent.is_dir():
             problem = "is not a directory" if output.parent.exists() else "no such directory"
             raise click.ClickException(f"{output.parent}: {problem}")
-        name = check_prefix(prefix if prefix is not None else default_prefix(output.stem))
+        output_files(output, kinds)
+        name = check_prefix(prefix if prefix is not None else default_prefix(model_name(output)))
         metric, sizes, classes = _shape(experiment, directory, data, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)
         if data is not None:

@@ -38,7 +38,7 @@ def test_c_and_python(folder: Path) -> None:
     (folder / "main.c").write_text(snippet("#include"))
     subprocess.run(shlex.split(link), check=True)
     printed = subprocess.run(["./main"], capture_output=True, text=True, check=True).stdout.split()
-    (folder / "use.py").write_text(snippet("model_model"))
+    (folder / "use.py").write_text(snippet("from model import"))
     found = subprocess.run([sys.executable, "-S", "use.py"], capture_output=True, text=True, check=True, env={}).stdout
     assert [float(number) for number in printed] == eval(found) == [1.0, -1.0, 0.0, 3.0]
 

@@ -26,6 +26,7 @@ import azdsl
 from azdsl.codegen.aot.models import SHORT, Spec
 from azdsl.export.library import bundle
 from azdsl.export.library.compiled_model import make_spec
+from azdsl.export.library.file_names import parse_kinds
 from azdsl.ir import Program
 from azdsl.ops import OPS
 
@@ -38,7 +39,7 @@ needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 
 
 def write(tmp_path: Path, specs: list[Spec], kinds: str = "shared,header,python") -> dict[str, Path]:
-    return bundle.write(specs, tmp_path / "lib.so", bundle.parse_kinds(kinds))
+    return bundle.write(specs, tmp_path / "lib.so", parse_kinds(kinds))
 
 
 def case(number: int, max_length: int = 8) -> tuple[Program, Any, dict[str, Any], np.ndarray]:

@@ -21,6 +21,7 @@ from azdsl.config.search import Range, Registers, Search
 from azdsl.config.tasks import FileTask, Linear
 from azdsl.export.library import bundle
 from azdsl.export.library.compiled_model import make_spec
+from azdsl.export.library.file_names import parse_kinds
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
@@ -131,9 +132,9 @@ def test_score_of_the_best_is_that_of_its_exports(run: Path, export: str, tmp_pa
             model: Any = azdsl.compile(experiment.program, tasks.features, **facts)
         else:
             spec = make_spec(experiment.program, tasks.features, **facts)
-            kind = bundle.parse_kinds(export)
+            kind = parse_kinds(export)
             (folder := tmp_path / role).mkdir()
-            model = imported(bundle.write([spec], folder / "lib.so", kind, "native")[export]).Model()
+            model = imported(bundle.write([spec], folder / "lib", kind, "native")[export]).Model()
             predict = of_numpy(tasks.metric) if export == "numpy" else predict
         found = [protocol(model, predict, tasks, at) for at in range(tasks.tasks)]
         mean = sum(found) / len(found)

@@ -13,40 +13,9 @@ from azdsl.codegen.aot.models import Compiled, Spec, compile_models
 from azdsl.codegen.target import processor
 from azdsl.export.library.c_header import header
 from azdsl.export.library.errors import ExportError
-from azdsl.export.library.linker import SUFFIX, link
+from azdsl.export.library.file_names import output_files
+from azdsl.export.library.linker import link
 from azdsl.export.library.python_module import wrapper
-
-KINDS = ("shared", "object", "header", "python", "numpy", "llvm", "asm")
-"""What can be made. ``python`` needs ``shared`` and brings it along."""
-
-_SUFFIXES = {"object": ".o", "header": ".h", "python": "_model.py", "numpy": "_numpy.py", "llvm": ".ll", "asm": ".s"}
-# Python would import best.so itself if the module beside it were best.py.
-_LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
-_OWN = (*_LIBRARY_SUFFIXES, ".o", ".h", ".py", ".ll", ".s", ".az")
-
-
-def parse_kinds(text: str) -> tuple[str, ...]:
-    """The kinds in a list with commas. Raises ``ExportError``."""
-    kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ExportError(f"unknown kind {kind!r} to emit; known are {', '.join(KINDS)}")
-    if not kinds:
-        raise ExportError(f"nothing to emit; choose from {', '.join(KINDS)}")
-    if "python" in kinds:
-        kinds.append("shared")
-    return tuple(kind for kind in KINDS if kind in kinds)
-
-
-def targets(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
-    """The file of each kind: ``output`` without its ending, with the kind's own."""
-    if output.is_dir():
-        raise ExportError(f"{output}: is a directory; name the library in it, such as {output / 'model'}{SUFFIX}")
-    base = output.with_suffix("") if output.suffix in _OWN else output
-    if not base.name:
-        raise ExportError(f"{str(output)!r} names no file to write")
-    suffixes = {"shared": output.suffix if output.suffix in _LIBRARY_SUFFIXES else SUFFIX, **_SUFFIXES}
-    return {kind: base.with_name(base.name + suffixes[kind]) for kind in kinds}
 
 
 def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native") -> dict[str, Path]:
@@ -54,10 +23,7 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = 
 
     Nothing is written when anything fails.
     """
-    files = targets(output, kinds)
-    for file in files.values():
-        if file.is_dir():
-            raise ExportError(f"{file}: is a directory")
+    files = output_files(output, kinds)
     if "numpy" in kinds:
         _check_numpy(specs[0])
     processor(cpu)
