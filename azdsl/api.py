@@ -134,7 +134,7 @@ def _experiment(
     seed: Program | Experiment | str | Path, settings: Mapping[str, Any]
 ) -> tuple[Experiment, Path, dict[str, Any]]:
     """The experiment of ``seed`` with those settings that it has, where its paths count from, and the other settings."""
-    from azdsl.overrides import known_settings, override
+    from azdsl.setting_overrides import known_settings, override
 
     base_dir = Path()
     if isinstance(seed, str | Path):

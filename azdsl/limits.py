@@ -35,6 +35,12 @@ MAX_HURDLES = 8
 MAX_RUNS = 10_000
 """Runs of each algorithm in a comparison."""
 
+MAX_EXAMPLES = 100_000_000
+"""Training, or validation, examples of a task."""
+
+MAX_COUNT = 10**18
+"""The largest number of candidates, tasks or examples that a setting takes: sums of a few fit 64 bits."""
+
 MAX_SEED = 2**63 - 1
 """The largest seed of a search."""
 

@@ -19,7 +19,7 @@ from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
 from azdsl.diagnostics import SyntaxError as AzSyntaxError
 from azdsl.syntax import format_source, load_experiment, parse_experiment
-from azdsl.tasks.table_splits import split
+from azdsl.tasks.table_splits import split_table
 from azdsl.tasks.tables import read
 from azdsl.taskset import Metric, TaskError
 
@@ -95,7 +95,7 @@ def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Pa
                 table = read(file.name, folder)
                 if table.rows <= MOST_ROWS:
                     target, metric = list(table.columns)[-1], METRICS[len(data) % 3]
-                    split(table, FileTask(path=file.name, target=target, metric_name=metric), 0, "search")
+                    split_table(table, FileTask(path=file.name, target=target, metric_name=metric), 0, "search")
             except TaskError as error:
                 assert str(error)
 

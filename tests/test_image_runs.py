@@ -105,7 +105,7 @@ def test_another_place_of_the_data(folder: Path, capsys: pytest.CaptureFixture[s
     assert "--path is for the file's own task" in capsys.readouterr().err
     (folder / "linear.az").write_text("task linear()\ndef Setup():\n")
     assert main(["score", "linear.az", "--path", "moved"]) == 2
-    assert "a linear task has no path" in capsys.readouterr().err
+    assert "a task of kind linear has no path" in capsys.readouterr().err
 
 
 def test_a_program_of_many_classes_is_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from azdsl.bench.machine import describe
-from azdsl.overrides import override
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
 from azdsl.search.result import Result
+from azdsl.setting_overrides import override
 from azdsl.syntax import load_experiment
 
 ROOT = Path(__file__).parents[1]

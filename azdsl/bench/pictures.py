@@ -20,9 +20,9 @@ from azdsl.bench.workloads import CIFAR10
 from azdsl.bench.yardstick import Unavailable
 from azdsl.config.experiment import Experiment
 from azdsl.config.tasks import Projected
-from azdsl.overrides import override
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
+from azdsl.setting_overrides import override
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build
 from azdsl.taskset import TaskError

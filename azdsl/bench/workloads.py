@@ -11,7 +11,7 @@ import numpy as np
 from azdsl.config.experiment import Experiment
 from azdsl.ir import PREDICTION, Address, Instruction, Program
 from azdsl.ops import BY_NAME, OPS, Kind, Role
-from azdsl.overrides import override
+from azdsl.setting_overrides import override
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 

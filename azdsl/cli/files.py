@@ -55,7 +55,7 @@ def located(experiment: Experiment, file: str, path: str | None) -> tuple[Experi
     """The experiment in ``file`` with its task's data at ``path``, if that is given; and where its paths count from."""
     if path is None:
         return experiment, base_dir(file)
-    from azdsl.overrides import override
+    from azdsl.setting_overrides import override
 
     return override(experiment, {"path": path}), Path()
 

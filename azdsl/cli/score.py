@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -16,18 +16,18 @@ from azdsl.api import BACKENDS, evaluate
 from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text
+from azdsl.cli.options import int_range
 from azdsl.config.experiment import Experiment
-from azdsl.config.tasks import FileTask, Task
+from azdsl.config.schema import metadata
+from azdsl.config.search import Search
+from azdsl.config.tasks import FileTask, Split, Task
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from azdsl.tasks import Role
-
-METRICS = ("rmse", "accuracy", "multiclass")
-ROLES = ("search", "select", "test")
+METRICS = metadata(FileTask, "metric_name")["choices"]
 
 
 def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[tuple[int, ...]]:
@@ -41,14 +41,14 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option("--target-column", metavar="NAME", help="Column or array of --data to predict [y].")
 @click.option("--columns", metavar="NAMES", help="Columns to predict from, separated by commas (default: all others).")
 @click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
-@click.option("--tasks", type=click.IntRange(1, 100_000), help="How many fresh tasks (default: what the file says).")
+@click.option("--tasks", type=int_range(Task, "test_tasks"), help="How many fresh tasks (default: what the file says).")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of tasks and random draws (default: what the file says)."
+    "--seed", type=int_range(Search, "seed"), help="Seed of tasks and random draws (default: what the file says)."
 )
 @click.option(
     "--on",
     "role",
-    type=click.Choice(ROLES),
+    type=click.Choice(get_args(Split)),
     default="test",
     help="Tasks of the search, of selection or of the test [test].",
 )
@@ -98,7 +98,7 @@ def command(files: Sequence[str], **options: Any) -> int:
 
 def _score(
     file: str,
-    role: Role,
+    role: Split,
     tasks: int | None,
     seed: int | None,
     backend: str,
@@ -165,7 +165,7 @@ def _announce() -> None:
     click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True)
 
 
-def _draws(seed: int, role: Role) -> int:
+def _draws(seed: int, role: Split) -> int:
     """The seed of the program's own draws on the tasks of ``role``."""
     if role == "test":
         return seed

@@ -17,7 +17,7 @@ from azdsl.config.tasks import Task
 from azdsl.ir import MAX_REGISTERS, Program
 
 if TYPE_CHECKING:
-    from azdsl.tasks.splits import Role
+    from azdsl.config.tasks import Split
 
 STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
@@ -107,7 +107,7 @@ def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Exper
     program = simplify(experiment.program, multiclass)
     if not any(instruction.op.constants for instruction in program.instructions):
         return replace(experiment, program=program)
-    roles: tuple[Role, ...] = ("search", "select")
+    roles: tuple[Split, ...] = ("search", "select")
     return replace(
         experiment, program=round_constants(program, *(_fitness(experiment, role, directory) for role in roles))
     )
@@ -124,7 +124,7 @@ def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[
     return replace(experiment, program=found.program), f"{found.words}; --exact shows all" if found.words else ""
 
 
-def _fitness(experiment: Experiment, role: Role, directory: Path) -> Callable[[Sequence[Program]], list[float]]:
+def _fitness(experiment: Experiment, role: Split, directory: Path) -> Callable[[Sequence[Program]], list[float]]:
     """Fitness on the file's tasks, or on the built-in default."""
     from azdsl import tasks as make
     from azdsl.api import evaluate

@@ -21,10 +21,10 @@ from azdsl.comparison.runs import Run, one_run, settings_of
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
 from azdsl.config.search import ALGORITHMS, Search, SettingsError
-from azdsl.overrides import override
 from azdsl.search.evolve import RUNS
 from azdsl.search.islands.workers import default_workers, interruptible
 from azdsl.search.rundir import directory
+from azdsl.setting_overrides import override
 
 Report = Callable[[Run | None, int, int], None]
 """Told of a finished run, and of how many of how many are finished now; None for those that were there before."""

@@ -1,8 +1,9 @@
-"""An experiment: a seed program with the tasks, registers, ops and search settings that it is for."""
+"""An experiment: a seed program with its task, registers, search settings and search space."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,18 @@ from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import OPS, Op
 
 EVOLVABLE: tuple[Op, ...] = OPS[1:]
-"""The ops a function may use when the file does not say: all but NoOp."""
+"""The ops that a function may use by default: all but NoOp."""
+
+OPS_KEYS = ("ops", *(f"{name.lower()}_ops" for name in FUNCTIONS))
+"""The statements that list ops: for all functions, then for each of ``FUNCTIONS``."""
+
+_NAME = re.compile(r"[^\W\d]\w*")
+"""Text that a file may write without quotes: a NAME of the grammar."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """What some islands have of their own: ``ops`` of Setup, Predict and Learn; None is as the experiment says."""
+    """Settings that some islands override; None is the experiment's value. ``ops`` is for Setup, Predict and Learn."""
 
     islands: Range
     settings: IslandSettings = IslandSettings()
@@ -31,9 +38,7 @@ class Group:
             parts.append(f"ops({_shapes(self.ops[0] or ())})")
         else:
             parts += [
-                f"{n.lower()}_ops({_shapes(ops)})"
-                for n, ops in zip(FUNCTIONS, self.ops, strict=True)
-                if ops is not None
+                f"{key}({_shapes(ops)})" for key, ops in zip(OPS_KEYS[1:], self.ops, strict=True) if ops is not None
             ]
         if self.mutations is not None:
             parts.append(f"mutations({', '.join(self.mutations)})")
@@ -42,11 +47,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that a ``.az`` file says. ``ops`` holds the allowed ops of Setup, Predict and Learn.
+    """The content of a ``.az`` file. ``str`` gives the text of a file that is read as an equal experiment.
 
-    ``frozen`` names the functions that stay as written. ``mutations`` is None for all that the
-    length limits permit. ``groups`` say what some islands have of their own, a later one wins.
-    ``str`` gives a file that reads back as the same experiment.
+    ``ops`` are the allowed ops of Setup, Predict and Learn. ``frozen`` names the functions that do not evolve.
+    ``mutations`` is None for all kinds that the length limits permit. ``groups`` are overrides of some islands;
+    of two for the same island the later one wins.
     """
 
     program: Program = Program()
@@ -59,7 +64,7 @@ class Experiment:
     groups: tuple[Group, ...] = ()
 
     def statements(self) -> Iterator[str]:
-        """The statements above the functions, one a line; settings at their defaults are left out."""
+        """The statements above the functions, without settings that have their default values."""
         if self.task:
             yield f"task {self.task.kind}({_arguments(self.task)})"
         if self.registers != Registers():
@@ -70,14 +75,14 @@ class Experiment:
             if self.ops[0] != EVOLVABLE:
                 yield f"ops({_shapes(self.ops[0])})"
         else:
-            for name, ops in zip(FUNCTIONS, self.ops, strict=True):
-                yield f"{name.lower()}_ops({_shapes(ops)})"
+            for key, ops in zip(OPS_KEYS[1:], self.ops, strict=True):
+                yield f"{key}({_shapes(ops)})"
         if self.mutations is not None:
             yield f"mutations({', '.join(self.mutations)})"
         yield from map(str, self.groups)
 
     def of_island(self, number: int) -> Experiment:
-        """The experiment as one island has it. Raises ``SettingsError`` where its settings do not fit together."""
+        """The experiment with the overrides of island ``number``. Raises ``SettingsError`` if they are inconsistent."""
         own = self
         for group in self.groups:
             if group.islands.least <= number <= group.islands.most:
@@ -93,7 +98,7 @@ class Experiment:
 
     @property
     def all_ops(self) -> frozenset[Op]:
-        """Every op that some island may use, and those of the program itself."""
+        """Every op that an island may use, and the ops of the program."""
         lists = [*self.ops, *(ops or () for group in self.groups for ops in group.ops)]
         return frozenset(op for ops in lists for op in ops) | {i.op for i in self.program.instructions}
 
@@ -105,21 +110,21 @@ class Experiment:
 
 
 def _shapes(ops: tuple[Op, ...]) -> str:
-    """Ops as a file names them: by name."""
+    """The names of ops, as a file lists them."""
     return ", ".join(op.name for op in ops)
 
 
 def _arguments(settings: Any) -> str:
-    """The values that differ from the schema's defaults."""
+    """``key=value`` for the values that differ from the schema's defaults."""
     default = {f.name: f.default for f in dataclasses.fields(settings)}
     chosen = {f.name: getattr(settings, f.name) for f in keys(settings)}
     return ", ".join(f"{k}={_value(v)}" for k, v in chosen.items() if v != default[k])
 
 
 def _value(value: Any) -> str:
-    """A setting's value as a file writes it."""
+    """A setting's value in a file's syntax."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value if value.isidentifier() else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return value if _NAME.fullmatch(value) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value) if isinstance(value, Range) else repr(value)

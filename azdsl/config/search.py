@@ -1,24 +1,27 @@
-"""The schema of a search experiment: every key of ``task``, ``registers`` and ``search``, once.
+"""The keys of the statements ``registers``, ``search`` and ``island``: types, defaults, bounds and help.
 
-The parser checks files against these dataclasses, the command line makes its options from them, the
-documents list them. A field's metadata says what it means (``help``) and its least and greatest value.
+The parser validates files against these dataclasses, and the command line makes its options from them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from azdsl.config.schema import Range as Range
 from azdsl.config.schema import SettingsError as SettingsError
-from azdsl.config.schema import check
 from azdsl.config.schema import key as _key
+from azdsl.config.schema import key_of, validate
 from azdsl.config.schema import keys as keys
-from azdsl.limits import MAX_HURDLES, MAX_INSTRUCTIONS, MAX_REGISTERS, MAX_SEED
+from azdsl.limits import MAX_COUNT, MAX_HURDLES, MAX_INSTRUCTIONS, MAX_REGISTERS, MAX_SEED
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A hurdle: the first training examples of each of the first tasks (None: of all). Written ``800`` or ``800x5``."""
+class Hurdle:
+    """Where a hurdle stands: after ``train`` examples of each of the first ``tasks`` tasks (None: of all tasks).
+
+    A file writes ``800`` or ``800x5``.
+    """
 
     train: int
     tasks: int | None = None
@@ -27,114 +30,132 @@ class Stage:
         return str(self.train) if self.tasks is None else f"{self.train}x{self.tasks}"
 
     @classmethod
-    def parse(cls, text: str) -> Stage:
-        """Read ``800`` or ``800x5``. Raises ``ValueError`` on other text."""
+    def parse(cls, text: str) -> Hurdle:
+        """Read ``800`` or ``800x5``. Raises ``ValueError`` for other text."""
         train, times, tasks = text.strip().partition("x")
-        stage = cls(int(train), int(tasks) if times else None)
-        if stage.train < 1 or (stage.tasks is not None and stage.tasks < 1):
-            raise ValueError("a hurdle needs an example and a task")
-        return stage
+        hurdle = cls(int(train), int(tasks) if times else None)
+        if not all(1 <= number <= MAX_COUNT for number in (hurdle.train, hurdle.tasks) if number is not None):
+            raise ValueError("a hurdle needs at least one example and one task")
+        return hurdle
 
 
 @dataclass(frozen=True)
 class Registers:
-    """``registers(scalars=4, vectors=3, matrices=1)``: the banks that evolved programs may use."""
+    """``registers(scalars=4, vectors=3, matrices=1)``: how many registers of each kind evolved programs may use."""
 
-    scalars: int = _key(20, "scalar registers, s0 (label) and s1 (prediction) among them", 2, MAX_REGISTERS)
-    vectors: int = _key(20, "vector registers, v0 (features) among them", 1, MAX_REGISTERS)
+    scalars: int = _key(20, "scalar registers, including s0 (label) and s1 (prediction)", 2, MAX_REGISTERS)
+    vectors: int = _key(20, "vector registers, including v0 (features)", 1, MAX_REGISTERS)
     matrices: int = _key(20, "matrix registers", 0, MAX_REGISTERS)
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)
 
 
 ALGORITHMS = ("regularized_evolution", "nonregularized_evolution", "hill_climbing", "random_search", "reinforce")
-"""The search algorithms, in the order in which the search numbers them."""
+"""The search algorithms. Compiled code numbers them by their place here."""
 
 MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
-"""The kinds of mutation, in the order in which the search numbers them."""
+"""The kinds of mutation. Compiled code numbers them by their place here."""
 
 
 @dataclass(frozen=True)
 class Search:
     """``search(population=1000, …)``: how the search runs and when it stops."""
 
-    population: int = _key(1000, "programs alive in each island", 2, 10_000_000)
-    tournament: int = _key(10, "programs drawn to choose a parent", 1)
-    mutation: float = _key(0.9, "probability that a child is mutated rather than copied", 0.0, 1.0)
-    algorithm: str = _key(
-        "regularized_evolution", "where candidates come from and which members they replace", choices=ALGORITHMS
-    )
+    population: int = _key(1000, "individuals of each island", 2, 10_000_000)
+    tournament: int = _key(10, "individuals drawn for a tournament, whose best becomes the parent", 1, 10_000_000)
+    mutation: float = _key(0.9, "probability that a child is mutated rather than an exact copy", 0.0, 1.0)
+    algorithm: str = _key("regularized_evolution", "search algorithm", choices=ALGORITHMS)
     init: str = _key(
         "seed",
-        "initial population: the file's program, random programs or empty ones",
+        "initial population: copies of the seed program, random programs or empty programs",
         choices=("seed", "random", "empty"),
     )
-    setup: Range = _key(Range(1, 21), "instructions in Setup: a number or a range such as 1..21", 0, MAX_INSTRUCTIONS)
-    predict: Range = _key(Range(1, 21), "instructions in Predict", 0, MAX_INSTRUCTIONS)
-    learn: Range = _key(Range(1, 45), "instructions in Learn", 0, MAX_INSTRUCTIONS)
-    seed: int = _key(0, "seed of everything random", 0, MAX_SEED)
-    islands: int = _key(2, "separate populations that exchange programs; results depend on it", 1, 4096)
-    migrants: float = _key(0.01, "share of each island replaced from another one after every epoch", 0.0, 1.0)
+    setup: Range = _key(Range(1, 21), "instructions in Setup: a number, or a range such as 1..21", 0, MAX_INSTRUCTIONS)
+    predict: Range = _key(Range(1, 21), "instructions in Predict: a number or a range", 0, MAX_INSTRUCTIONS)
+    learn: Range = _key(Range(1, 45), "instructions in Learn: a number or a range", 0, MAX_INSTRUCTIONS)
+    seed: int = _key(0, "random seed of the run", 0, MAX_SEED)
+    islands: int = _key(2, "islands (populations that exchange individuals); changes the result", 1, 4096)
+    migrants: float = _key(0.01, "share of each island's population replaced by immigrants at an exchange", 0.0, 1.0)
     exchange: str | None = _key(
         None,
-        "where migrants come from: the island before (ring), a random partner (pairs), or each in turn (both); "
-        "default: ring, and from 100 islands on both",
+        "source of immigrants: the previous island (ring), a random partner (pairs), or both in turn "
+        "(default: ring below 100 islands, else both)",
         choices=("ring", "pairs", "both"),
     )
-    epoch: int | None = _key(None, "candidates of each island between exchanges (default: about a second's work)", 1)
+    epoch: int | None = _key(
+        None, "candidates of each island between two exchanges (default: estimated to take half a second)", 1, MAX_COUNT
+    )
     restart: int | None = _key(
-        None, "candidates after which an island that has not reached the target starts afresh", 1
+        None,
+        "candidates of each island after which populations restart if the target is not reached (default: never)",
+        1,
+        MAX_COUNT,
     )
     tasks_per_evaluation: int | None = _key(
-        None, "tasks that a program is evaluated on, others from time to time (default: all)", 1
+        None,
+        "tasks of one evaluation; other tasks are drawn every redraw candidates (default: all tasks)",
+        1,
+        MAX_COUNT,
     )
     redraw: int | None = _key(
-        None, "candidates of each island between draws of other tasks (default: ten populations)", 1
+        None, "candidates of each island between two draws of tasks (default: ten times the population)", 1, MAX_COUNT
     )
-    fec: bool = _key(True, "functional equivalence caching: programs with the same early errors share a fitness")
-    fec_examples: int = _key(10, "training and validation examples that functional equivalence looks at", 1)
+    fec: bool = _key(True, "use the functional equivalence cache: programs with equal early errors share a fitness")
+    fec_examples: int = _key(
+        10, "training examples, and validation examples, that identify a program in that cache", 1, MAX_COUNT
+    )
     hurdles: str | None = _key(
         None,
-        'training examples after which a program that falls behind is stopped, "100, 1000"; of only so many tasks, "100x5"',
+        'training examples after which weak programs are stopped, such as "100, 1000", or "100x5" for five tasks '
+        "(default: none)",
     )
     hurdle_percentile: float = _key(
-        75.0, "programs below this percentile of the different scores at a hurdle stop there", 0.0, 100.0
+        75.0, "percentile of the different scores at a hurdle below which programs are stopped", 0.0, 100.0
     )
-    hurdle_every: int = _key(
-        1000, "programs that come to a hurdle before it is set anew by their scores", 1, 10_000_000
+    hurdle_every: int = _key(1000, "programs between two updates of a hurdle's threshold", 1, 10_000_000)
+    proxy: bool = _key(False, "stop programs at hurdles by a learned prediction of their final fitness")
+    cache: int = _key(20_000, "entries of each fitness cache; the least recently used is replaced", 16, 2**30)
+    policy_rate: float = _key(0.1, "learning rate of the policy of algorithm=reinforce", 0.0, 1e6)
+    policy_entropy: float = _key(0.1, "weight of the entropy in the objective of algorithm=reinforce", 0.0, 1e6)
+    budget: float = _key(
+        2.0, "largest cost of a program, in costs of a two-layer network; above it the fitness is 0 (0: no limit)", 0.0
     )
-    proxy: bool = _key(False, "go by a prediction of the final fitness at hurdles, learned during the search")
-    cache: int = _key(
-        20_000, "entries of each cache, least recently used dropped first; checkpoints hold them", 16, 2**30
+    max_abs_error: float = _key(
+        100.0, "absolute error of a prediction above which training on a task stops (inf: no limit)", 0.0
     )
-    policy_rate: float = _key(0.1, "learning rate of the policy that algorithm=reinforce draws programs from", 0.0)
-    policy_entropy: float = _key(0.1, "weight of the policy's entropy in what algorithm=reinforce maximises", 0.0)
-    budget: float = _key(2.0, "programs that cost over this many times a two-layer network score 0 (0: no limit)", 0.0)
-    max_abs_error: float = _key(100.0, "training stops where a prediction is off by more than this", 0.0)
-    combine: str = _key("mean", "fitness over tasks", choices=("mean", "median"))
-    precision: int = _key(64, "bits of a number while searching; the answer is chosen in 64", choices=(32, 64))
-    finalists: int = _key(10, "programs of the search compared on the selection tasks at the end", 1, 10_000)
-    target: float = _key(2.0, "stop when the fitness on the selection tasks reaches this (above 1: never)")
-    max_evals: int | None = _key(None, "stop after this many candidates", 1)
-    timeout: float | None = _key(None, "stop after this many seconds", 0.0)
-    patience: int | None = _key(None, "stop after this many candidates without a better one", 1)
+    combine: str = _key("mean", "how fitness is combined over tasks", choices=("mean", "median"))
+    precision: int = _key(
+        64, "bits of floating-point numbers in the search; finalists are compared in 64 bits", choices=(32, 64)
+    )
+    finalists: int = _key(10, "best programs of the search that are compared on the selection tasks", 1, 10_000)
+    target: float = _key(2.0, "stop when the fitness on the selection tasks reaches this (above 1: never)", 0.0)
+    max_evals: int | None = _key(
+        None, "stop after this many candidates, all islands together (default: no limit)", 1, MAX_COUNT
+    )
+    timeout: float | None = _key(
+        None, "stop after this many seconds, resumed parts included (default, or inf: no limit)", 0.0
+    )
+    patience: int | None = _key(
+        None, "stop after this many candidates without an improvement (default: no limit)", 1, MAX_COUNT
+    )
 
     def __post_init__(self) -> None:
-        check(self)
-        for name in ("setup", "predict", "learn"):
-            lengths: Range = getattr(self, name)
-            if lengths.least > lengths.most:
-                raise SettingsError(name, f"{name}={lengths}: the range is empty; write it as least..most")
-        if len(self.stages) > MAX_HURDLES:
-            raise SettingsError("hurdles", f"hurdles={self.hurdles}: there can be {MAX_HURDLES} at most")
-        if self.proxy and not self.stages:
-            raise SettingsError("proxy", "proxy=true needs hurdles to predict at, such as hurdles='100'")
+        validate(self)
+        if self.timeout == math.inf:
+            object.__setattr__(self, "timeout", None)
+        if len(self.hurdle_list) > MAX_HURDLES:
+            raise SettingsError("hurdles", f"hurdles={self.hurdles!r}: at most {MAX_HURDLES} hurdles are possible")
+        if self.proxy and not self.hurdle_list:
+            raise SettingsError("proxy", 'proxy=true needs hurdles, such as hurdles="100"')
         if self.redraw is not None and self.tasks_per_evaluation is None:
-            raise SettingsError("redraw", "redraw needs tasks_per_evaluation: all tasks are evaluated on")
-        if self.tasks_per_evaluation is not None and self.stages and self.hurdle_every >= self.draw_after:
-            fewer = f"tasks are drawn after {self.draw_after} candidates, before so many could set a hurdle; take fewer, such as 100"
-            raise SettingsError("hurdle_every", f"hurdle_every={self.hurdle_every}: {fewer}")
+            raise SettingsError("redraw", "redraw has no effect without tasks_per_evaluation: set that too")
+        if self.tasks_per_evaluation is not None and self.hurdle_list and self.hurdle_every >= self.draw_after:
+            raise SettingsError(
+                "hurdle_every",
+                f"hurdle_every={self.hurdle_every} is too large: tasks are redrawn every {self.draw_after} candidates, "
+                "before the first update of a threshold; use a smaller one, such as 100",
+            )
         if self.tournament > self.population:
             raise SettingsError(
                 "tournament",
@@ -143,14 +164,14 @@ class Search:
 
     @property
     def draw_after(self) -> int:
-        """Candidates of an island after which other tasks are drawn: measuring its members anew is a tenth of the work."""
+        """Candidates of an island between two draws of tasks: reevaluating its individuals is a tenth of the work."""
         return self.redraw or 10 * self.population
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The hurdles, in the order in which programs come to them."""
+    def hurdle_list(self) -> tuple[Hurdle, ...]:
+        """The hurdles, in the order in which programs reach them."""
         try:
-            return tuple(map(Stage.parse, self.hurdles.split(","))) if self.hurdles else ()
+            return tuple(map(Hurdle.parse, self.hurdles.split(","))) if self.hurdles else ()
         except ValueError:
             wanted = 'training examples such as "100, 1000", or examples and tasks such as "100x5, 1000x10"'
             raise SettingsError("hurdles", f"hurdles must be {wanted}, not {self.hurdles!r}") from None
@@ -158,10 +179,10 @@ class Search:
 
 @dataclass(frozen=True)
 class IslandSettings:
-    """``island(0, tournament=20, …)``: what some islands have of their own; None is as ``search`` says."""
+    """``island(0, tournament=20, …)``: keys that some islands override; None is the value of ``search``."""
 
-    tournament: int | None = _key(None, "programs drawn to choose a parent", 1)
-    mutation: float | None = _key(None, "probability that a child is mutated rather than copied", 0.0, 1.0)
+    tournament: int | None = key_of(Search, "tournament")
+    mutation: float | None = key_of(Search, "mutation")
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)

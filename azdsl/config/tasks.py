@@ -1,7 +1,4 @@
-"""The schema of ``task`` statements: every kind of task and every key of it, once.
-
-As in ``azdsl.config.search``, a field's metadata says what it means (``help``) and its least and greatest value.
-"""
+"""The kinds of tasks that a ``task`` statement may name, and the keys of each: types, defaults, bounds and help."""
 
 from __future__ import annotations
 
@@ -12,45 +9,67 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, cast
 
-from azdsl.config.schema import SettingsError, check, keys
+from azdsl.config.schema import SettingsError, keys, validate
 from azdsl.config.schema import key as _key
-from azdsl.limits import MAX_FEATURES
+from azdsl.limits import MAX_EXAMPLES, MAX_FEATURES
 
 Metric = Literal["rmse", "accuracy", "multiclass"]
 """How predictions are scored."""
 
 
+Split = Literal["search", "select", "test"]
+"""One of the three splits of a task's examples: for the search, for selection among the finalists, for the test."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Tasks of a split, and training and validation examples of each; None for all that there are."""
+
+    tasks: int
+    train: int | None
+    valid: int | None
+
+
 @dataclass(frozen=True)
 class Task:
-    """What every ``task`` statement has: how many tasks the search sees, and how many judge it."""
+    """The keys that every ``task`` statement has: the sizes of the splits and the training schedule."""
 
     kind: ClassVar[str]
     summary: ClassVar[str]
 
-    tasks: int = _key(10, "tasks that the search evaluates every program on", 1, 100_000)
-    train: int | None = _key(100, "training examples of each task", 1, 100_000_000)
-    valid: int | None = _key(100, "validation examples of each task", 1, 100_000_000)
-    epochs: int = _key(1, "passes over the training examples, each followed by validation", 1, 1_000_000)
+    tasks: int = _key(10, "search tasks, on which programs are evaluated", 1, 100_000)
+    train: int | None = _key(100, "training examples of a search task", 1, MAX_EXAMPLES)
+    valid: int | None = _key(100, "validation examples of a search task", 1, MAX_EXAMPLES)
+    epochs: int = _key(1, "passes over the training examples, with a validation after each", 1, 1_000_000)
     validations: int | None = _key(
-        None, "validations, evenly spaced; the best one counts (default: one after each pass)", 1, 1_000_000
+        None, "validations, evenly spaced, of which the best counts (default: one after each pass)", 1, 1_000_000
     )
-    select_tasks: int = _key(100, "fresh tasks on which the finalists are compared", 1, 100_000)
-    select_train: int | None = _key(None, "their training examples (default: as train)", 1)
-    select_valid: int | None = _key(None, "their validation examples (default: as valid)", 1)
-    test_tasks: int = _key(100, "fresh tasks on which the answer is scored once", 1, 100_000)
-    test_train: int | None = _key(None, "their training examples (default: as select_train)", 1)
-    test_valid: int | None = _key(None, "their validation examples (default: as select_valid)", 1)
+    select_tasks: int = _key(100, "selection tasks, on which the finalists are compared", 1, 100_000)
+    select_train: int | None = _key(None, "training examples of a selection task (default: train)", 1, MAX_EXAMPLES)
+    select_valid: int | None = _key(None, "validation examples of a selection task (default: valid)", 1, MAX_EXAMPLES)
+    test_tasks: int = _key(100, "test tasks, on which the best program is scored once", 1, 100_000)
+    test_train: int | None = _key(None, "training examples of a test task (default: select_train)", 1, MAX_EXAMPLES)
+    test_valid: int | None = _key(None, "validation examples of a test task (default: select_valid)", 1, MAX_EXAMPLES)
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)
 
     @property
     def metric(self) -> Metric:
-        """How the task is scored."""
+        """How predictions are scored."""
         return "rmse"
 
+    def sizes(self, split: Split) -> Sizes:
+        """The tasks of a split and the examples of each, defaults applied."""
+        if split == "search":
+            return Sizes(self.tasks, self.train, self.valid)
+        train, valid = self.select_train or self.train, self.select_valid or self.valid
+        if split == "select":
+            return Sizes(self.select_tasks, train, valid)
+        return Sizes(self.test_tasks, self.test_train or train, self.test_valid or valid)
+
     def epoch_length(self, train: int) -> int:
-        """Training steps before each validation, with so many training examples. Raises ``SettingsError``."""
+        """Training steps before each validation, for ``train`` training examples. Raises ``SettingsError``."""
         steps, count = train * self.epochs, self.validations or self.epochs
         if steps % count:
             raise SettingsError(
@@ -67,9 +86,13 @@ class Linear(Task):
     kind = "linear"
     summary = "y = w·x with Gaussian x and w"
 
-    train: int = _key(100, "training examples of each task", 1, 100_000_000)
-    valid: int = _key(100, "validation examples of each task", 1, 100_000_000)
-    features: int = _key(4, "numbers in an example (F)", 1, MAX_FEATURES)
+    train: int = _key(100, "training examples of a search task", 1, MAX_EXAMPLES)
+    valid: int = _key(100, "validation examples of a search task", 1, MAX_EXAMPLES)
+    features: int = _key(4, "features of an example (F)", 1, MAX_FEATURES)
+
+
+DEFAULT_TASK = Linear()
+"""The task of a file without a ``task`` statement."""
 
 
 @dataclass(frozen=True)
@@ -85,54 +108,76 @@ class TwoLayer(Linear):
     """y = w·relu(Mx), M and w Gaussian."""
 
     kind = "two_layer"
-    summary = "y = w·relu(Mx), a two-layer teacher with Gaussian M and w"
+    summary = "y = w·relu(Mx) with Gaussian x, M and w"
 
 
 @dataclass(frozen=True)
 class FileTask(Task):
     """Rows of a table, split once at random into search, selection and test rows.
 
-    A search task is a split of the search rows into training and validation rows. Selection trains on
-    the search rows and validates on the selection rows; the test trains on both and validates on the
-    test rows. Several selection or test tasks differ in the order of the training rows.
+    A search task is a split of the search rows into training and validation rows. A selection task trains on the
+    search rows and validates on the selection rows. A test task trains on both and validates on the test rows.
+    Several selection or test tasks differ in the order of the training rows.
     """
 
     kind = "file"
     summary = "rows of a .npz, .csv or .parquet file"
 
-    path: str = _key("", "the file (relative to the .az file)", required=True, location=True)
+    path: str = _key("", "data file (relative to the .az file)", required=True, location=True)
     target: str = _key("y", "column or array to predict", column=True)
-    columns: str | None = _key(None, "columns to predict from, separated by commas (default: all others)")
+    columns: str | None = _key(None, "columns to predict from, separated by commas (default: all other columns)")
     metric_name: str = _key(
-        "rmse", "rmse, accuracy (labels 0 and 1) or multiclass", choices=("rmse", "accuracy", "multiclass")
+        "rmse",
+        "metric: rmse, accuracy (of labels 0 and 1) or multiclass",
+        choices=("rmse", "accuracy", "multiclass"),
     )
-    standardize: bool = _key(True, "scale features (and a regression target) by the training rows' mean and deviation")
+    standardize: bool = _key(
+        True, "scale features, and a regression target, by mean and standard deviation of the training rows"
+    )
     features: int | None = _key(
-        None, "pad the features with zeros to this many (default: as many as there are)", 1, MAX_FEATURES
+        None, "features of an example, padded with zeros (default: one for each column)", 1, MAX_FEATURES
     )
-    select: float = _key(0.2, "share of the rows kept for comparing the finalists", 0.001, 0.9)
-    test: float = _key(0.2, "share of the rows kept for the final score", 0.001, 0.9)
+    select: float = _key(0.2, "share of the rows reserved for selection", 0.001, 0.899)
+    test: float = _key(0.2, "share of the rows reserved for the test", 0.001, 0.899)
     train: int | None = _key(
-        None, "training rows of each task (default: the search rows that are not for validation)", 1
+        None, "training rows of a search task (default: all search rows that do not validate)", 1, MAX_EXAMPLES
     )
-    valid: int | None = _key(None, "validation rows of each task (default: a quarter of the search rows)", 1)
-    select_tasks: int = _key(1, "orders of the training rows in which the finalists are compared", 1, 100_000)
-    select_train: int | None = _key(None, "their training rows (default: all search rows)", 1)
-    select_valid: int | None = _key(None, "their validation rows (default: all selection rows)", 1)
-    test_tasks: int = _key(1, "orders of the training rows in which the answer is scored once", 1, 100_000)
-    test_train: int | None = _key(None, "their training rows (default: all search and selection rows)", 1)
-    test_valid: int | None = _key(None, "their validation rows (default: all test rows)", 1)
+    valid: int | None = _key(
+        None, "validation rows of a search task (default: a quarter of the search rows)", 1, MAX_EXAMPLES
+    )
+    select_tasks: int = _key(1, "selection tasks, each with another order of the training rows", 1, 100_000)
+    select_train: int | None = _key(
+        None, "training rows of a selection task (default: all search rows)", 1, MAX_EXAMPLES
+    )
+    select_valid: int | None = _key(
+        None, "validation rows of a selection task (default: all selection rows)", 1, MAX_EXAMPLES
+    )
+    test_tasks: int = _key(1, "test tasks, each with another order of the training rows", 1, 100_000)
+    test_train: int | None = _key(
+        None, "training rows of a test task (default: all search and selection rows)", 1, MAX_EXAMPLES
+    )
+    test_valid: int | None = _key(None, "validation rows of a test task (default: all test rows)", 1, MAX_EXAMPLES)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.select + self.test > 0.9:
             raise SettingsError(
-                "test", f"select={self.select} and test={self.test} leave under a tenth of the rows to the search"
+                "test",
+                f"select={self.select} and test={self.test} leave less than a tenth of the rows to the search; "
+                "make one smaller",
             )
+
+    def sizes(self, split: Split) -> Sizes:
+        """The tasks of a split and the rows of each: None where a file does not say how many."""
+        if split == "search":
+            return Sizes(self.tasks, self.train, self.valid)
+        if split == "select":
+            return Sizes(self.select_tasks, self.select_train, self.select_valid)
+        return Sizes(self.test_tasks, self.test_train, self.test_valid)
 
     @property
     def metric(self) -> Metric:
-        """How the task is scored."""
+        """How predictions are scored."""
         return cast("Metric", self.metric_name)
 
 
@@ -143,75 +188,84 @@ BUNDLED: Mapping[str, Metric] = {
     "iris": "multiclass",
     "wine": "multiclass",
 }
-"""The data sets that scikit-learn bundles, and how each is scored."""
+"""The data sets that scikit-learn bundles, with their metrics."""
 
 
 @dataclass(frozen=True)
 class SklearnTask(FileTask):
-    """One of scikit-learn's bundled data sets (extra ``sklearn``)."""
+    """A data set that scikit-learn bundles (extra ``sklearn``)."""
 
     kind = "sklearn"
     summary = "a data set that scikit-learn bundles: " + ", ".join(BUNDLED)
 
-    path: str = _key("", "the data set's name", required=True, choices=tuple(BUNDLED))
+    path: str = _key("", "name of the data set", required=True, choices=tuple(BUNDLED))
     target: str = _key("target", "column to predict", column=True)
     metric_name: str = _key(
         "auto",
-        "rmse, accuracy, multiclass or auto: what suits the data set",
+        "metric: rmse, accuracy, multiclass, or auto for the one that suits the data set",
         choices=("auto", "rmse", "accuracy", "multiclass"),
     )
 
     @property
     def metric(self) -> Metric:
-        """How the task is scored."""
+        """How predictions are scored."""
         return BUNDLED.get(self.path, "rmse") if self.metric_name == "auto" else super().metric
 
 
 IMAGE_SETS = ("cifar10", "mnist", "fashion_mnist", "npz", "digits", "openml")
-"""Where pictures can come from."""
+"""The image sets that ``images`` may name."""
 
 HELD_OUT = "0-5 0-9 1-8 2-9 3-5 3-6 3-8 4-6 8-9"
-"""The pairs of CIFAR-10's classes that AutoML-Zero keeps from the search."""
+"""The pairs of CIFAR-10 classes that AutoML-Zero holds out for selection and test."""
 
 
 @dataclass(frozen=True)
 class ImageTask(Task):
-    """What every task made of an image set has.
+    """The keys of every task made from an image set.
 
-    The pictures of each class are dealt out once at random: those for the test (where the set keeps pictures
-    for it: those), for validation in selection and in the search, and the rest, which all roles train on.
+    The images of each class are split once at random. The test split validates on the set's own test images, or where
+    it has none on a share of its images. Search and selection validate on images of their own. All splits train on the
+    rest.
     """
 
-    images: str = _key("", "the image set (one of " + ", ".join(IMAGE_SETS) + ")", required=True, choices=IMAGE_SETS)
+    images: str = _key("", "image set (one of " + ", ".join(IMAGE_SETS) + ")", required=True, choices=IMAGE_SETS)
     path: str = _key("", "folder or file of the image set (relative to the .az file)", location=True)
-    dataset: str | None = _key(None, "OpenML's name of the data set, for images=openml")
-    train: int = _key(8000, "training examples of each task", 1, 100_000_000)
-    valid: int = _key(1000, "validation examples of each task", 1, 100_000_000)
-    test: float = _key(0.2, "share of the pictures kept for the test, where the set has no test pictures", 0.001, 0.9)
-    select_tasks: int = _key(18, "fresh tasks on which the finalists are compared", 1, 100_000)
-    test_tasks: int = _key(27, "fresh tasks on which the answer is scored once", 1, 100_000)
-    test_valid: int | None = _key(None, "their validation examples (default: all that the classes have)", 1)
-    features: int | None = _key(16, "numbers that a picture is projected to (F)", 1, MAX_FEATURES)
+    dataset: str | None = _key(None, "name of the data set at OpenML, for images=openml")
+    train: int = _key(8000, "training examples of a search task", 1, MAX_EXAMPLES)
+    valid: int = _key(1000, "validation examples of a search task", 1, MAX_EXAMPLES)
+    test: float = _key(0.2, "share of the images reserved for the test, if the set has no test images", 0.001, 0.9)
+    select_tasks: int = _key(18, "selection tasks, on which the finalists are compared", 1, 100_000)
+    test_tasks: int = _key(27, "test tasks, on which the best program is scored once", 1, 100_000)
+    test_valid: int | None = _key(
+        None, "validation examples of a test task (default: all test images of its classes)", 1, MAX_EXAMPLES
+    )
+    features: int | None = _key(16, "features that an image is projected to (F)", 1, MAX_FEATURES)
+
+    def sizes(self, split: Split) -> Sizes:
+        """The tasks of a split and the examples of each: all test images where ``test_valid`` is not given."""
+        found = super().sizes(split)
+        return dataclasses.replace(found, valid=self.test_valid) if split == "test" else found
 
 
 @dataclass(frozen=True)
 class Projected(ImageTask):
-    """Two classes told apart by a random projection of their pictures, as in AutoML-Zero.
+    """Binary classification of randomly projected images, as in AutoML-Zero (section 4.2).
 
-    A task is a pair of classes and a Gaussian matrix that takes the pixels to ``features`` numbers, which are
-    standardised by the training examples' mean and deviation. Labels are 0 for the first class and 1 for the second.
+    A task is a pair of classes and a Gaussian matrix that projects the pixels to ``features`` numbers, standardized by
+    mean and standard deviation of the training examples. The label is 0 for the first class and 1 for the second.
     """
 
     kind = "projected"
-    summary = "pictures of two classes, projected at random to a few features"
+    summary = "images of two classes, projected at random to a few features"
 
-    features: int = _key(16, "numbers that a picture is projected to (F)", 1, MAX_FEATURES)
+    features: int = _key(16, "features that an image is projected to (F)", 1, MAX_FEATURES)
     pairs: str | None = _key(
-        None, 'pairs of classes of the search, such as "0-1 2-7" (default: all that are not held out)'
+        None, 'pairs of classes of the search tasks, such as "0-1 2-7" (default: all pairs that are not held out)'
     )
     held_out: str | None = _key(
         None,
-        f'pairs of selection and test, or none: the search\'s (default: "{HELD_OUT}"; other than ten classes: a fifth)',
+        "pairs of classes of selection and test tasks, or none to use the pairs of the search "
+        f'(default: "{HELD_OUT}" for ten classes, else a fifth of the pairs)',
     )
 
     def __post_init__(self) -> None:
@@ -220,58 +274,61 @@ class Projected(ImageTask):
         if both:
             first, second = min(both)
             raise SettingsError(
-                "held_out", f"the pair {first}-{second} is in pairs too: what is held out is kept from the search"
+                "held_out", f"the pair {first}-{second} is both in pairs and in held_out; remove it from one of them"
             )
 
     @property
     def metric(self) -> Metric:
-        """How the task is scored."""
+        """How predictions are scored."""
         return "accuracy"
 
 
 def pairs_of(key: str, text: str | None) -> tuple[tuple[int, int], ...]:
-    """The pairs of classes in ``"0-1 2-7"``, each with the smaller first; none for None and ``none``. Raises ``SettingsError``."""
+    """The pairs of classes in ``"0-1 2-7"``, the smaller number first; empty for None and ``none``.
+
+    Raises ``SettingsError`` for ``key``.
+    """
     if text is None or text == "none":
         return ()
-    found = [re.fullmatch(r"(\d{1,5})-(\d{1,5})", word, re.ASCII) for word in re.split(r"[\s,]+", str(text).strip())]
+    found = [re.fullmatch(r"(\d{1,5})-(\d{1,5})", word, re.ASCII) for word in re.split(r"[\s,]+", text.strip())]
     pairs = [(int(match[1]), int(match[2])) for match in found if match and int(match[1]) != int(match[2])]
     if len(pairs) < len(found):
         raise SettingsError(key, f'{key} must be pairs of different classes such as "0-1 2-7", not {text!r}')
     ordered = [(min(pair), max(pair)) for pair in pairs]
     if len(set(ordered)) < len(ordered):
-        raise SettingsError(key, f"{key} names a pair twice: {text!r}")
+        raise SettingsError(key, f"{key} lists a pair twice: {text!r}")
     return tuple(ordered)
 
 
 @dataclass(frozen=True)
 class Images(ImageTask):
-    """Many classes told apart by their pixels, or by a random projection of them; standardised."""
+    """Multi-class classification of images by standardized pixels, or by a random projection of them."""
 
     kind = "images"
-    summary = "pictures of several classes, as they are or projected at random"
+    summary = "images of several classes, as pixels or projected at random"
 
     features: int | None = _key(
-        None, "numbers that a picture is projected to (default: its pixels as they are)", 2, MAX_FEATURES
+        None, "features that an image is projected to (default: no projection, its pixels)", 2, MAX_FEATURES
     )
-    classes: str | None = _key(None, 'the classes, such as "0 1 7" (default: all)')
+    classes: str | None = _key(None, 'classes of the tasks, such as "0 1 7" (default: all)')
 
     def __post_init__(self) -> None:
         super().__post_init__()
         count = len(classes_of(self.classes))
         if self.features is not None and count > self.features:
-            raise SettingsError("features", f"{count} classes need as many features, not {self.features}")
+            raise SettingsError("features", f"{count} classes need at least {count} features, not {self.features}")
 
     @property
     def metric(self) -> Metric:
-        """How the task is scored."""
+        """How predictions are scored."""
         return "multiclass"
 
 
 def classes_of(text: str | None) -> tuple[int, ...]:
-    """The class numbers in ``"0 1 7"``; none for None. Raises ``SettingsError``."""
+    """The class numbers in ``"0 1 7"``; empty for None. Raises ``SettingsError``."""
     if text is None:
         return ()
-    words = re.split(r"[\s,]+", str(text).strip())
+    words = re.split(r"[\s,]+", text.strip())
     if not all(re.fullmatch(r"\d{1,5}", word, re.ASCII) for word in words) or len(set(map(int, words))) < max(
         2, len(words)
     ):
@@ -282,22 +339,22 @@ def classes_of(text: str | None) -> tuple[int, ...]:
 TASKS: Mapping[str, type[Task]] = {
     task.kind: task for task in (Linear, Affine, TwoLayer, FileTask, SklearnTask, Projected, Images)
 }
-"""Task kinds that a file may name."""
+"""The kinds of tasks, by the name that a file uses."""
 
 
 def location_key(task: Task) -> str | None:
-    """The key that says where the task's data are; None for a task without such."""
+    """The key that holds the path of the task's data; None for a task without such a key."""
     return next((f.name for f in keys(task) if f.metadata.get("location")), None)
 
 
 def located(task: Task, key: str, path: str) -> Task:
-    """The task with another path of its data."""
+    """The task with ``path`` as the path of its data."""
     changes: dict[str, Any] = {key: path}
     return dataclasses.replace(task, **changes)
 
 
 def relocated(task: Task | None, move: Callable[[str], str]) -> Task | None:
-    """The task with the relative path of its data, if it has one, changed by ``move``."""
+    """The task with a relative path of its data mapped by ``move``; absolute paths stay."""
     key = location_key(task) if task else None
     if task is None or key is None:
         return task

@@ -254,10 +254,15 @@ def _check_data(path: Path, data: _Tasks) -> None:
 
 
 def _write_settings(path: Path, experiment: Experiment, data: _Tasks) -> None:
-    """Write the settings of a run that begins, or goes on: it has no result yet."""
+    """Write the settings of a run that begins or is resumed: it has no result yet.
+
+    Raises ``SettingsError``, with all files as they were, if the settings would not be read back.
+    """
+    seed = artifacts.seed_text(experiment)
+    config = artifacts.config_text(experiment, data.digest, data.from_python)
     (path / rundir.RESULT).unlink(missing_ok=True)
-    rundir.write_text(path / rundir.SEED, artifacts.seed_text(experiment))
-    rundir.write_text(path / rundir.CONFIG, artifacts.config_text(experiment, data.digest, data.from_python))
+    rundir.write_text(path / rundir.SEED, seed)
+    rundir.write_text(path / rundir.CONFIG, config)
 
 
 def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:

@@ -1,12 +1,13 @@
-"""The statements above the functions -> settings, checked against their schema."""
+"""Semantic analysis of the statements above the functions: arguments -> validated settings."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import Field
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
-from azdsl.config.search import MUTATIONS, Range, SettingsError, keys
+from azdsl.config.schema import TYPE_WORDS, Range, SettingsError, keys, value_types
+from azdsl.config.search import MUTATIONS
 from azdsl.config.tasks import TASKS, Task
 from azdsl.syntax import tree
 from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
@@ -16,7 +17,7 @@ Schema = TypeVar("Schema")
 
 
 class _WrongTypeError(Exception):
-    """A value is not of its key's type; the text says what is wanted."""
+    """A value is not of its key's type."""
 
 
 def task(statement: tree.Task, line: Line, report: Report) -> Task | None:
@@ -48,7 +49,10 @@ def mutations(arguments: tuple[Argument, ...], line: Line, report: Report) -> tu
 def settings(
     schema: type[Schema], title: str, arguments: tuple[Argument, ...], line: Line, report: Report
 ) -> Schema | None:
-    """An instance of a settings schema from ``key=value`` arguments; None after reporting what is wrong."""
+    """An instance of ``schema`` from ``key=value`` arguments; None after reporting errors.
+
+    ``title`` is the name of the statement, or of the kind of task, in messages.
+    """
     before = len(report.found)
     fields = {f.name: f for f in keys(schema)}
     values: dict[str, Any] = {}
@@ -65,12 +69,13 @@ def settings(
         nodes[field.name] = argument.value
         try:
             values[field.name] = _value(argument.value, schema, field)
-        except _WrongTypeError as error:
-            report.add("setting", f"{field.name} must be {error}, not {_shown(argument.value)}", line, argument.value)
+        except _WrongTypeError:
+            wanted = TYPE_WORDS[value_types(schema)[field.name]]
+            report.add("setting", f"{field.name} must be {wanted}, not {_shown(argument.value)}", line, argument.value)
     for name, field in fields.items():
         if field.metadata.get("required") and name not in given:
             needed = field.metadata["help"].split(" (")[0]
-            report.add("setting", f"{title} needs {needed}", line, hint=f'write task {title}("…")')
+            report.add("setting", f"task {title} needs the {needed}", line, hint=f'write task {title}("…")')
     return _checked(schema, values, nodes, line, report, before)
 
 
@@ -81,7 +86,7 @@ def _shown(node: tree.Expression) -> str:
 def _field(
     argument: Argument, position: int, fields: dict[str, Field[Any]], title: str, line: Line, report: Report
 ) -> Field[Any] | None:
-    """The field that an argument sets."""
+    """The field that an argument sets; None after reporting an unknown one. The first argument may leave out its key."""
     if argument.key is None:
         required = next((f for f in fields.values() if f.metadata.get("required")), None)
         if position == 0 and required:
@@ -99,14 +104,14 @@ def _field(
 def _checked(
     schema: type[Schema], values: dict[str, Any], nodes: dict[str, Node], line: Line, report: Report, before: int
 ) -> Schema | None:
-    """The schema with the values; every impossible one is reported where it stands."""
+    """An instance of ``schema``; every invalid value is reported at its node, and None returned."""
     values = dict(values)
     reported: set[str] = set()
     while True:
         try:
             made = schema(**values)
         except SettingsError as error:
-            if error.key in reported:  # its default does not fit the other values either
+            if error.key in reported:  # its default is not valid with the other values either
                 return None
             reported.add(error.key)
             report.add("setting", str(error), line, nodes.get(error.key))
@@ -119,8 +124,7 @@ def _checked(
 
 def _value(node: tree.Expression, schema: type[Any], field: Field[Any]) -> Any:
     """The value that ``node`` gives a field. Raises ``_WrongTypeError``."""
-    hint = get_type_hints(schema)[field.name]
-    wanted = next((t for t in get_args(hint) if t is not type(None)), hint)
+    wanted = value_types(schema)[field.name]
     match node:
         case tree.String(value=value) if wanted is str:
             return value
@@ -140,23 +144,15 @@ def _value(node: tree.Expression, schema: type[Any], field: Field[Any]) -> Any:
             least, most = (part.lstrip("0") or "0" for part in text.split(".."))
             if max(len(least), len(most)) < _MOST_DIGITS:
                 return Range(int(least), int(most))
-    raise _WrongTypeError(_WORDS[wanted])
+    raise _WrongTypeError
 
-
-_WORDS = {
-    str: "a word or a text in quotes",
-    bool: "true or false",
-    float: "a number",
-    int: "a whole number",
-    Range: "a whole number or a range such as 1..21",
-}
 
 _MOST_DIGITS = 30
-"""Digits of the longest whole number that is read exactly; no setting is nearly as large."""
+"""Digits of the longest whole number that is read exactly: more than any setting allows."""
 
 
 def _whole(number: tree.Number) -> int | None:
-    """The number as an int, if it is one: 10, 1_000, 1e6."""
+    """The number as an int (10, 1_000, 1e6), or None if it has a fraction."""
     if len(number.text) < _MOST_DIGITS and number.text.removeprefix("-").replace("_", "").isdigit():
         return int(number.text)
     return int(number.value) if number.value.is_integer() else None

@@ -1,42 +1,38 @@
-"""Tasks: from a ``task`` statement to the examples that programs are trained, selected and tested on."""
+"""Task sets from ``task`` statements: the examples of the search, selection and test splits."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azdsl.config.tasks import FileTask, ImageTask, Linear, SklearnTask, Task
-from azdsl.tasks.splits import Role
+from azdsl.config.tasks import DEFAULT_TASK, FileTask, ImageTask, Linear, SklearnTask, Split, Task
 from azdsl.taskset import TaskError, TaskSet
 
 if TYPE_CHECKING:
     from azdsl.tasks.tables import Table
 
-__all__ = ["DEFAULT_TASK", "Role", "TaskError", "build", "describe"]
-
-DEFAULT_TASK = Linear()
-"""The task of a file that names none."""
+__all__ = ["DEFAULT_TASK", "Split", "TaskError", "build", "describe"]
 
 
-def build(task: Task, seed: int, role: Role, base_dir: Path | None = None) -> TaskSet:
-    """The task set of ``task`` for ``role``: ``"search"``, ``"select"`` or ``"test"``.
+def build(task: Task, seed: int, split: Split, base_dir: Path | None = None) -> TaskSet:
+    """The task set of ``task`` for ``split``: ``"search"``, ``"select"`` or ``"test"``.
 
-    The roles draw from different random streams of ``seed`` (0 … 2**63 - 1); rows of a file are in one
-    role's validation only. ``base_dir`` is where a file's relative path counts from. Raises ``TaskError``.
+    The splits draw from different random streams of ``seed`` (0 … 2**63 - 1); a row of a file validates in one split
+    only. A relative path in ``task`` is relative to ``base_dir``. Raises ``TaskError``.
     """
     if isinstance(task, FileTask):
-        from azdsl.tasks.table_splits import split
+        from azdsl.tasks.table_splits import split_table
 
-        return split(_table(task, base_dir), task, seed, role)
+        return split_table(_table(task, base_dir), task, seed, split)
     if isinstance(task, Linear):
         from azdsl.tasks.synthetic import generate
 
-        return generate(task, seed, role)
+        return generate(task, seed, split)
     if isinstance(task, ImageTask):
         from azdsl.tasks import image_tasks
 
-        return image_tasks.build(task, seed, role, base_dir)
-    raise TaskError(f"no such kind of task: {type(task).__name__}")
+        return image_tasks.build(task, seed, split, base_dir)
+    raise TaskError(f"unknown kind of task: {type(task).__name__}")
 
 
 def _table(task: FileTask, base_dir: Path | None) -> Table:
@@ -50,7 +46,7 @@ def _table(task: FileTask, base_dir: Path | None) -> Table:
 
 
 def describe(task: Task) -> str:
-    """One line in plain words: ``10 linear tasks, 4 features, 100 + 100 examples``."""
+    """One line for a person: ``10 linear tasks, 4 features, 100 + 100 examples``."""
     several = "s" if task.tasks > 1 else ""
     epochs = f", {task.epochs} epochs" if task.epochs > 1 else ""
     epochs += f", {task.validations} validation{'s' if task.validations > 1 else ''}" if task.validations else ""

@@ -1,4 +1,4 @@
-"""Which pictures and which classes each role gets: drawn from one seed, no picture in two of the splits."""
+"""Random assignment of classes and images to splits: no image validates in two splits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.config.tasks import HELD_OUT, Images, ImageTask, Projected, classes_of, pairs_of
+from azdsl.config.tasks import HELD_OUT, Images, ImageTask, Projected, Split, classes_of, pairs_of
 from azdsl.tasks.images import ImageSet
-from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, Role, first_given, generator
+from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator
 from azdsl.taskset import TaskError
 
 Places = NDArray[np.int64]
@@ -18,94 +18,77 @@ Classes = tuple[int, ...]
 Pair = tuple[int, int]
 
 PAIRS_STREAM = 4
-"""The stream that orders the pairs of classes; its task number is the role's, then that of the pairs held out."""
+"""The stream that orders the pairs of classes: of a split by its number, of the held-out pairs by the next number."""
 
 HELD_OUT_SHARE = 5
-"""One pair in so many is held out where the image set is not of ten classes."""
+"""One pair in this many is held out of an image set that has not ten classes."""
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Tasks of a role, and training and validation examples of each; None for all that there are."""
-
-    tasks: int
-    train: int
-    valid: int | None
-
-
-def sizes(task: ImageTask, role: Role) -> Sizes:
-    """What the settings ask for."""
-    if role == "search":
-        return Sizes(task.tasks, task.train, task.valid)
-    train, valid = task.select_train or task.train, task.select_valid or task.valid
-    if role == "select":
-        return Sizes(task.select_tasks, train, valid)
-    return Sizes(task.test_tasks, task.test_train or train, task.test_valid)
-
-
-def choices(name: str, images: ImageSet, task: ImageTask, seed: int, role: Role) -> list[Classes]:
-    """The classes of each of the role's tasks. Raises ``TaskError``."""
-    there = np.unique(images.train.labels).tolist()
-    count = sizes(task, role).tasks
+def task_classes(name: str, images: ImageSet, task: ImageTask, seed: int, split: Split) -> list[Classes]:
+    """The classes of each task of ``split``. Raises ``TaskError``."""
+    available = np.unique(images.train.labels).tolist()
+    count = task.sizes(split).tasks
     if isinstance(task, Images):
-        classes = classes_of(task.classes) or tuple(there)
-        _known(name, classes, there)
+        classes = classes_of(task.classes) or tuple(available)
+        _check_classes(name, classes, available)
         return [classes] * count
     assert isinstance(task, Projected)
-    searched, judged = _pairs(name, task, there, seed)
-    pairs = searched if role == "search" else judged
-    order = generator(seed, PAIRS_STREAM, STREAMS[role]).permutation(len(pairs))
+    search_pairs, held_out = _pairs(name, task, available, seed)
+    pairs = search_pairs if split == "search" else held_out
+    order = generator(seed, PAIRS_STREAM, STREAMS[split]).permutation(len(pairs))
     return [pairs[order[t % len(pairs)]] for t in range(count)]
 
 
-def _pairs(name: str, task: Projected, there: list[int], seed: int) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of the search, and those of selection and test."""
-    everything = list(itertools.combinations(there, 2))
-    asked, kept = pairs_of("pairs", task.pairs), pairs_of("held_out", task.held_out)
-    _known(name, [number for pair in (*asked, *kept) for number in pair], there)
+def _pairs(name: str, task: Projected, available: list[int], seed: int) -> tuple[list[Pair], list[Pair]]:
+    """The pairs of classes of the search, and those of selection and test. Raises ``TaskError``."""
+    everything = list(itertools.combinations(available, 2))
+    given, held_out = pairs_of("pairs", task.pairs), pairs_of("held_out", task.held_out)
+    _check_classes(name, [number for pair in (*given, *held_out) for number in pair], available)
     if not everything:
-        raise TaskError(f"{name}: has one class only: there is nothing to tell apart")
-    if task.held_out is None and there == list(range(10)):
-        kept = pairs_of("held_out", HELD_OUT)
+        raise TaskError(f"{name}: has only one class; binary classification needs two")
+    if task.held_out is None and available == list(range(10)):
+        held_out = pairs_of("held_out", HELD_OUT)
     elif task.held_out is None:
         order = generator(seed, PAIRS_STREAM, len(STREAMS)).permutation(len(everything))
-        kept = tuple(everything[at] for at in order[: len(everything) // HELD_OUT_SHARE or 1])
-    judged = [pair for pair in kept if pair not in asked]
-    searched = list(asked) or [pair for pair in everything if pair not in judged]
+        held_out = tuple(everything[at] for at in order[: len(everything) // HELD_OUT_SHARE or 1])
+    held = [pair for pair in held_out if pair not in given]
+    search_pairs = list(given) or [pair for pair in everything if pair not in held]
     if task.held_out == "none":
-        return searched, searched
-    if not searched or not judged:
+        return search_pairs, search_pairs
+    if not search_pairs or not held:
         raise TaskError(
-            f"{name}: no pair of classes is left for {'selection and test' if searched else 'the search'}; "
-            "held_out=none judges programs on the search's pairs, with other pictures"
+            f"{name}: no pair of classes remains for {'selection and test' if search_pairs else 'the search'}; "
+            "held_out=none uses the pairs of the search for them, with other images"
         )
-    return searched, judged
+    return search_pairs, held
 
 
-def _known(name: str, classes: Classes | list[int], there: list[int]) -> None:
-    unknown = next((number for number in classes if number not in there), None)
+def _check_classes(name: str, classes: Classes | list[int], available: list[int]) -> None:
+    """Raise ``TaskError`` for the first class that the image set does not have."""
+    unknown = next((number for number in classes if number not in available), None)
     if unknown is not None:
-        raise TaskError(f"{name}: has no class {unknown}; its {len(there)} classes are {there[0]} to {there[-1]}")
+        known = f"its {len(available)} classes are {available[0]} to {available[-1]}"
+        raise TaskError(f"{name}: has no class {unknown}; {known}")
 
 
 @dataclass(frozen=True, eq=False)
 class Pools:
-    """The pictures of a class, as places in the image set: to train on, and to validate on in each role.
+    """The images of a class, as indices into the image set: to train on, and to validate on in each split.
 
-    Those of the test are places in the set's own test pictures, if it has such.
+    Those of the test are indices into the set's test images, if it has some.
     """
 
     train: Places
-    valid: dict[Role, Places]
+    valid: dict[Split, Places]
 
 
-def deal(
+def split_images(
     name: str, images: ImageSet, task: ImageTask, seed: int, classes: list[int], together: int
 ) -> dict[int, Pools]:
-    """Each class's pictures, dealt out for tasks of ``together`` classes. Raises ``TaskError`` when there are too few."""
-    wanted = {role: sizes(task, role) for role in STREAMS}
-    train = _each(max(size.train for size in wanted.values()), together)
-    search, select = (_each(wanted[role].valid or 0, together) for role in ("search", "select"))
+    """The images of each class, assigned to splits for tasks of ``together`` classes. Raises ``TaskError``."""
+    sizes = {split: task.sizes(split) for split in STREAMS}
+    train = _per_class(max(size.train or 0 for size in sizes.values()), together)
+    search, select = (_per_class(sizes[split].valid or 0, together) for split in ("search", "select"))
     found = {}
     for number in classes:
         places = np.flatnonzero(images.train.labels == number)
@@ -117,33 +100,38 @@ def deal(
             test, order = order[:tested], order[tested:]
         if train + search + select > len(order):
             raise TaskError(_too_few(name, task, number, len(order), together))
-        valid: dict[Role, Places] = {"test": test, "select": order[:select], "search": order[select : select + search]}
+        valid: dict[Split, Places] = {"test": test, "select": order[:select], "search": order[select : select + search]}
         found[number] = Pools(order[select + search :], valid)
-    asked, there = wanted["test"].valid, together * min(len(pools.valid["test"]) for pools in found.values())
-    if not there or (asked or 0) > there:
+    asked, available = sizes["test"].valid, together * min(len(pools.valid["test"]) for pools in found.values())
+    if (asked or 1) > available:
         raise TaskError(
-            f"{name}: {asked or 'some'} validation examples are asked for in the test, which has {there} for {together} classes"
+            f"{name}: {asked or 'some'} validation examples are requested for the test, "
+            f"but its {together} classes have only {available}; make test_valid smaller"
         )
     return found
 
 
-def _each(count: int, together: int) -> int:
-    """Pictures that ``count`` examples need of each of so many classes."""
+def _per_class(count: int, together: int) -> int:
+    """Images of each of ``together`` classes that ``count`` examples need."""
     return -(-count // together)
 
 
-def _too_few(name: str, task: ImageTask, number: int, there: int, together: int) -> str:
-    train = max(sizes(task, role).train for role in STREAMS)
-    asked = f"{train} training, {task.valid} validation and {sizes(task, 'select').valid} selection examples of {together} classes"
-    least = together * (there // 10)
-    fitting = f", such as train={together * there - 2 * least}, valid={least}" if least else ""
-    return f"{name}: {asked} are asked for, but class {number} has {there} pictures for all that; make them smaller{fitting}"
+def _too_few(name: str, task: ImageTask, number: int, available: int, together: int) -> str:
+    """The message for a class that has too few images."""
+    train = max(task.sizes(split).train or 0 for split in STREAMS)
+    asked = f"{train} training, {task.valid} validation and {task.sizes('select').valid} selection examples"
+    least = together * (available // 10)
+    fitting = f", such as train={together * available - 2 * least}, valid={least}" if least else ""
+    return (
+        f"{name}: {asked} of {together} classes are requested, "
+        f"but class {number} has only {available} images for them; make them smaller{fitting}"
+    )
 
 
 def sample(
     pools: dict[int, Places], classes: Classes, count: int | None, rng: np.random.Generator
 ) -> tuple[Places, NDArray[np.float64]]:
-    """``count`` examples (None: all), as many of each class, in a random order: their places, and labels from 0."""
+    """``count`` examples (None: all), balanced over the classes, in random order: indices, and labels from 0."""
     all_of = len(classes) * min(len(pools[number]) for number in classes)
     total = first_given(count, all_of) or 0
     shares = [total // len(classes) + (at < total % len(classes)) for at in range(len(classes))]

@@ -1,4 +1,4 @@
-"""Tasks made of random numbers: a Gaussian teacher per task, and Gaussian examples labelled by it."""
+"""Synthetic tasks: Gaussian features labeled by a random teacher function of each task."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.config.tasks import Affine, Linear, TwoLayer
-from azdsl.tasks.splits import STREAMS, Role, generator
+from azdsl.config.tasks import Affine, Linear, Split, TwoLayer
+from azdsl.tasks.splits import STREAMS, generator
 from azdsl.taskset import TaskSet
 
 Array = NDArray[np.float64]
 Teacher = Callable[[Array], Array]
 
 
-def generate(task: Linear, seed: int, role: Role) -> TaskSet:
-    """T tasks of their own teachers. Task t draws teacher, training and validation features, in that order."""
-    count, train, valid = _sizes(task, role)
+def generate(task: Linear, seed: int, split: Split) -> TaskSet:
+    """The tasks of ``split``. Task t draws teacher, training and validation features from its own stream, in that order."""
+    sizes = task.sizes(split)
+    count, train, valid = sizes.tasks, sizes.train or 0, sizes.valid or 0
     shape = (count, train + valid, task.features)
     X, y = np.empty(shape), np.empty(shape[:2])
     for t in range(count):
-        rng = generator(seed, STREAMS[role], t)
+        rng = generator(seed, STREAMS[split], t)
         teacher = _teacher(task, rng)
         X[t] = rng.standard_normal(shape[1:])
         y[t] = teacher(X[t])
@@ -29,18 +30,8 @@ def generate(task: Linear, seed: int, role: Role) -> TaskSet:
     return TaskSet.from_arrays(*arrays, "rmse", task.epoch_length(train), task.epochs)
 
 
-def _sizes(task: Linear, role: Role) -> tuple[int, int, int]:
-    """Tasks, training and validation examples of a role."""
-    if role == "search":
-        return task.tasks, task.train, task.valid
-    train, valid = task.select_train or task.train, task.select_valid or task.valid
-    if role == "select":
-        return task.select_tasks, train, valid
-    return task.test_tasks, task.test_train or train, task.test_valid or valid
-
-
 def _teacher(task: Linear, rng: np.random.Generator) -> Teacher:
-    """The function that labels a task's features [N, F]."""
+    """The teacher: a function of features [N, F] to labels [N]."""
     if isinstance(task, TwoLayer):
         hidden, out = rng.standard_normal((task.features, task.features)), rng.standard_normal(task.features)
         return lambda X: _dot(np.stack([np.maximum(_dot(X, row), 0.0) for row in hidden], axis=1), out)
@@ -50,7 +41,7 @@ def _teacher(task: Linear, rng: np.random.Generator) -> Teacher:
 
 
 def _dot(X: Array, weights: Array) -> Array:
-    """X [N, F] times weights [F], summed left to right: a BLAS would give other bits on other machines."""
+    """X [N, F] times weights [F], summed left to right: the bits of a BLAS product depend on the machine."""
     total: Array = X[:, 0] * weights[0]
     for at in range(1, len(weights)):
         total = total + X[:, at] * weights[at]

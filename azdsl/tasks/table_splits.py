@@ -1,4 +1,4 @@
-"""From a table's rows to task sets: columns chosen, rows dealt out to the roles, features scaled."""
+"""Task sets from the rows of a table: columns are selected, rows assigned to splits, features scaled."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.config.tasks import FileTask
+from azdsl.config.tasks import FileTask, Sizes, Split
 from azdsl.limits import MAX_FEATURES
 from azdsl.tasks.scaling import scaling
-from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, Role, first_given, generator
+from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator
 from azdsl.tasks.tables import Table
 from azdsl.taskset import TaskError, TaskSet
 
@@ -18,17 +18,17 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 VALID_SHARE = 0.25
-"""The share of the search rows that a search task validates on when ``valid`` is not given."""
+"""The share of the search rows that validate a search task by default."""
 
 LEAST_ROWS = 10
-"""Fewer rows than this are not worth splitting in three."""
+"""The fewest rows that are split in three."""
 
 
-def split(table: Table, task: FileTask, seed: int, role: Role) -> TaskSet:
-    """The tasks of ``role`` from a table's rows. No row validates in two roles. Raises ``TaskError``."""
+def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSet:
+    """The tasks of ``split`` from a table. No row validates in two splits. Raises ``TaskError``."""
     X, y = _examples(table, task)
-    parts = deal(len(y), task.select, task.test, seed)
-    chosen = [_choose(task, parts, role, generator(seed, STREAMS[role], t), table) for t in range(_tasks(task, role))]
+    rows, sizes = split_rows(len(y), task.select, task.test, seed), task.sizes(split)
+    chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table) for t in range(sizes.tasks)]
     regression = task.metric == "rmse"
     pieces: list[tuple[Array, Array, Array, Array]] = []
     scales = []
@@ -48,91 +48,76 @@ def split(table: Table, task: FileTask, seed: int, role: Role) -> TaskSet:
 
 
 def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
-    """Features [rows, F] and labels [rows], checked."""
+    """Features [rows, F] and labels [rows], validated."""
     y = table.numbers(task.target)
     if task.columns is None:
         names = [name for name in table.columns if name != task.target]
     else:
         names = [name.strip() for name in task.columns.split(",") if name.strip()]
     if task.target in names:
-        raise TaskError(f"{table.source}: the target {task.target!r} is among the columns to predict it from")
+        raise TaskError(f"{table.source}: the target {task.target!r} is also in columns; remove it there")
     if not names:
-        raise TaskError(f"{table.source}: no column is left to predict {task.target!r} from")
+        raise TaskError(f"{table.source}: no column remains to predict {task.target!r} from; add some to columns=…")
     if len(y) < LEAST_ROWS:
-        raise TaskError(f"{table.source}: {len(y)} rows are too few; it needs at least {LEAST_ROWS}")
+        raise TaskError(f"{table.source}: {len(y)} rows are too few; a table needs at least {LEAST_ROWS}")
     if (y == y[0]).all():
         raise TaskError(
-            f"{table.source}: the target {task.target!r} is {y[0]:g} in every row: there is nothing to learn"
+            f"{table.source}: the target {task.target!r} is {y[0]:g} in every row; choose a column that varies"
         )
     if task.metric != "rmse" and y.max() >= MAX_FEATURES:
         row = int(np.argmax(y))
         raise TaskError(
             f"{table.source}: {task.target!r} is {y[row]:.15g} in row {row + 1}, but {task.metric} has at most {MAX_FEATURES} classes, "
-            "numbered from 0; number them anew"
+            "numbered from 0; renumber them"
         )
     if len(names) > MAX_FEATURES:
         raise TaskError(
-            f"{table.source}: {len(names):,} columns to predict from, but at most {MAX_FEATURES} features; choose some with columns=…"
+            f"{table.source}: {len(names):,} columns to predict from are more than {MAX_FEATURES} features; choose some with columns=…"
         )
     if task.metric != "rmse" and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))
         raise TaskError(
-            f"{table.source}: {task.metric} needs class numbers, but {task.target!r} is {y[row]:g} in row {row + 1}"
+            f"{table.source}: {task.metric} needs class numbers 0, 1, …, but {task.target!r} is {y[row]:g} in row {row + 1}"
         )
     return np.stack([table.numbers(name) for name in names], axis=1), y
 
 
-def deal(rows: int, select: float, test: float, seed: int) -> dict[Role, Rows]:
-    """Row numbers of each role, at least one each: a random partition that depends on ``seed`` alone."""
+def split_rows(rows: int, select: float, test: float, seed: int) -> dict[Split, Rows]:
+    """Row numbers of each split, at least one each: a random partition that depends on ``seed`` alone."""
     order = generator(seed, SPLIT_STREAM).permutation(rows)
     tested, selected = (max(1, round(share * rows)) for share in (test, select))
-    kept = {"test": order[:tested], "select": order[tested : tested + selected], "search": order[tested + selected :]}
-    return {role: kept[role] for role in STREAMS}
+    found = {"test": order[:tested], "select": order[tested : tested + selected], "search": order[tested + selected :]}
+    return {split: found[split] for split in STREAMS}
 
 
-def _tasks(task: FileTask, role: Role) -> int:
-    return {"search": task.tasks, "select": task.select_tasks, "test": task.test_tasks}[role]
-
-
-def _choose(
-    task: FileTask, parts: dict[Role, Rows], role: Role, rng: np.random.Generator, table: Table
+def _sample(
+    rows: dict[Split, Rows], split: Split, sizes: Sizes, rng: np.random.Generator, table: Table
 ) -> tuple[Rows, Rows]:
-    """One task's training rows, in a random order, and its validation rows."""
-    if role == "search":
-        order = rng.permutation(parts["search"])
-        default = max(1, round(VALID_SHARE * len(order)))
-        valid = first_given(task.valid, min(default, len(order) - (task.train or 1)))
-        train = first_given(task.train, len(order) - (valid or 0))
-        return _take(order, train, valid, table)
-    if role == "select":
-        return _sample(rng, parts["search"], parts["select"], task.select_train, task.select_valid, table)
-    train_rows = np.concatenate([parts["search"], parts["select"]])
-    return _sample(rng, train_rows, parts["test"], task.test_train, task.test_valid, table)
+    """The training rows of one task, in a random order, and its validation rows. Raises ``TaskError``."""
+    if split == "search":
+        return _sample_search(rng.permutation(rows["search"]), sizes, table)
+    train_rows = rows["search"] if split == "select" else np.concatenate([rows["search"], rows["select"]])
+    for asked, available in ((sizes.train, train_rows), (sizes.valid, rows[split])):
+        if asked is not None and asked > len(available):
+            raise TaskError(f"{table.source}: {asked} rows are requested, but only {len(available)} are available")
+    return rng.permutation(train_rows)[: sizes.train], rng.permutation(rows[split])[: sizes.valid]
 
 
-def _take(order: Rows, train: int | None, valid: int | None, table: Table) -> tuple[Rows, Rows]:
-    """The first rows for validation, the next for training."""
-    train, valid = train or 0, valid or 0
+def _sample_search(order: Rows, sizes: Sizes, table: Table) -> tuple[Rows, Rows]:
+    """Training and validation rows of a search task: the first rows validate, the next train."""
+    default = max(1, round(VALID_SHARE * len(order)))
+    valid = first_given(sizes.valid, min(default, len(order) - (sizes.train or 1))) or 0
+    train = first_given(sizes.train, len(order) - valid) or 0
     if train < 1 or valid < 1 or train + valid > len(order):
-        asked = f"{max(train, 1)} training and {max(valid, 1)} validation rows"
         raise TaskError(
-            f"{table.source}: {asked} are asked for, but the search has {len(order)} rows; make train or valid smaller"
+            f"{table.source}: {max(train, 1)} training and {max(valid, 1)} validation rows are requested, "
+            f"but the search has only {len(order)} rows; make train or valid smaller"
         )
     return order[valid : valid + train], order[:valid]
 
 
-def _sample(
-    rng: np.random.Generator, train_rows: Rows, valid_rows: Rows, train: int | None, valid: int | None, table: Table
-) -> tuple[Rows, Rows]:
-    """Training and validation rows in a random order, as many as asked for."""
-    for asked, rows in ((train, train_rows), (valid, valid_rows)):
-        if asked is not None and asked > len(rows):
-            raise TaskError(f"{table.source}: {asked} rows are asked for, but there are {len(rows)} to choose from")
-    return rng.permutation(train_rows)[:train], rng.permutation(valid_rows)[:valid]
-
-
 def _padded(X: Array, features: int | None, classes: int | None, table: Table) -> Array:
-    """X [T, N, n] with zeros added to ``features``, and to as many as there are classes."""
+    """X [T, N, n] padded with zeros to ``features``, by default to the larger of n and the number of classes."""
     count = X.shape[2]
     if features is not None and features < max(count, classes or 0):
         least = f"{count} columns" + (f" and {classes} classes" if classes else "")

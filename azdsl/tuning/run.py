@@ -16,11 +16,11 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
 from azdsl.config.search import SettingsError
 from azdsl.ir import Program
-from azdsl.overrides import override
 from azdsl.search.islands.seeds import draw_seed
+from azdsl.setting_overrides import override
 from azdsl.syntax import parse, parse_experiment, read_source
 from azdsl.syntax.source_edit import with_values
-from azdsl.tasks import DEFAULT_TASK, Role, build
+from azdsl.tasks import DEFAULT_TASK, Split, build
 from azdsl.taskset import TaskSet
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 from azdsl.tuning.constants import Point, Tunable, start, tunables, with_point
@@ -105,10 +105,10 @@ class _Bench:
     """The tasks of the three roles and how programs are evaluated on them."""
 
     experiment: Experiment
-    tasks: Mapping[Role, TaskSet]
+    tasks: Mapping[Split, TaskSet]
     announce: Callable[[], None]
 
-    def task_fitness(self, programs: Sequence[Program], role: Role) -> Any:
+    def task_fitness(self, programs: Sequence[Program], role: Split) -> Any:
         """Fitness float64[P, T]."""
         search = self.experiment.search
         return evaluate(
@@ -121,7 +121,7 @@ class _Bench:
             announce=self.announce,
         ).task_fitness
 
-    def fitness(self, programs: Sequence[Program], role: Role) -> list[float]:
+    def fitness(self, programs: Sequence[Program], role: Split) -> list[float]:
         """Fitness of each program."""
         return [float(x) for x in combined(self.task_fitness(programs, role), self.experiment.search.combine)]
 
@@ -193,7 +193,7 @@ def tune_text(
         raise SettingsError(
             "only", "there is no number to tune: the program has no constant that can reach a prediction"
         )
-    roles: tuple[Role, ...] = ("search", "select", "test")
+    roles: tuple[Split, ...] = ("search", "select", "test")
     bench = _Bench(experiment, {role: tasks or build(task, seed, role, base_dir) for role in roles}, announce)
 
     def programs(points: Sequence[Point]) -> list[Program]:

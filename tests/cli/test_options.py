@@ -13,7 +13,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.search import Range, Registers, Search, SettingsError, keys
 from azdsl.config.tasks import TASKS, Affine, FileTask, Linear, SklearnTask
 from azdsl.ops import BY_NAME
-from azdsl.overrides import known_settings, override, setting_name
+from azdsl.setting_overrides import known_settings, override, setting_name
 
 
 def test_every_key_has_an_option():
@@ -68,11 +68,11 @@ def test_ranges_and_mutations():
     ("settings", "message"),
     [
         ({"popluation": 3}, "unknown setting 'popluation'; did you mean 'population'?"),
-        ({"task": "lineal"}, "unknown task 'lineal'"),
-        ({"learn": "x"}, "learn must be a number or a range"),
-        ({"population": "many"}, "wrong type"),
-        ({"mutations": []}, "no mutation is named"),
-        ({"task": "linear", "path": "x"}, "a linear task has no path; these have: file, sklearn"),
+        ({"task": "lineal"}, "unknown kind of task 'lineal'"),
+        ({"learn": "x"}, "learn must be a whole number or a range such as 1..21"),
+        ({"population": "many"}, "population must be a whole number, not 'many'"),
+        ({"mutations": []}, "the list of mutations is empty"),
+        ({"task": "linear", "path": "x"}, "a task of kind linear has no path; these kinds have it: file, sklearn"),
     ],
 )
 def test_bad_settings(settings, message):

@@ -193,7 +193,7 @@ def test_evolving_classification_with_names() -> None:
         ({"train": 99}, "train must be between 1 and the 45 rows that are not for validation, not 99"),
         ({"population": 1}, "population must be at least 2, not 1"),
         ({"tournament": 80}, "tournament=80 is larger than population=50; make it smaller"),
-        ({"setup_length": "a"}, "setup must be a number or a range such as 1..21, not 'a'"),
+        ({"setup_length": "a"}, "setup must be a whole number or a range such as 1..21, not 'a'"),
         ({"init": "none"}, "init must be one of seed, random, empty, not 'none'"),
     ],
 )

@@ -61,8 +61,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         "" if kind == "linear" else ", outer, m + m, dot(m, v), v - v, v = gaussian"
     )
     experiment = Experiment(azdsl.parse(SEEDS[kind]), task, Registers(6, 5, 3), SEARCH)
-    from azdsl.overrides import override
     from azdsl.search.evolve import run as search
+    from azdsl.setting_overrides import override
 
     search(override(experiment, {"ops": ops}), base_dir=folder, out=folder / "run", quiet=True)
     return folder / "run"

@@ -9,7 +9,7 @@ import pytest
 from search import helpers
 from search.helpers import demo, everything, restore, task_set, to_arrays
 
-from azdsl.config.search import Search, SettingsError, Stage
+from azdsl.config.search import Hurdle, Search, SettingsError
 from azdsl.search.islands import proxy
 from azdsl.search.islands.hall_of_fame import fittest, update
 from azdsl.search.islands.plan import without_stops
@@ -186,14 +186,14 @@ def test_rank_correlation():
 
 def test_what_a_hurdle_evaluates_on():
     tasks = task_set(4, train=12, valid=6)
-    some = stage_tasks(tasks, Stage(4, 2))
+    some = stage_tasks(tasks, Hurdle(4, 2))
     assert (some.tasks, some.steps, some.epoch_length, some.valid_X.shape[1]) == (2, 4, 4, 2)
     assert (some.train_X == tasks.train_X[:2, :4]).all() and (some.valid_y == tasks.valid_y[:2, :2]).all()
     assert costs(tasks, Search(hurdles="4x2, 6")) == pytest.approx([1 / 6, 1 / 2])
     for hurdle, message in (
-        (Stage(13), "only 4 tasks of 12"),
-        (Stage(3, 5), "only 4 tasks"),
-        (Stage(12, 4), "the whole"),
+        (Hurdle(13), "only 4 tasks of 12"),
+        (Hurdle(3, 5), "only 4 tasks"),
+        (Hurdle(12, 4), "the whole"),
     ):
         with pytest.raises(SettingsError, match=message):
             stage_tasks(tasks, hurdle)
@@ -207,8 +207,8 @@ def test_bad_hurdles(text):
 
 def test_settings_are_part_of_a_run():
     assert str(without_stops(everything(**HURDLES))) != str(without_stops(everything()))
-    assert [str(stage) for stage in Search(hurdles="800x5,4000").stages] == ["800x5", "4000"]
-    with pytest.raises(SettingsError, match="8 at most"):
+    assert [str(stage) for stage in Search(hurdles="800x5,4000").hurdle_list] == ["800x5", "4000"]
+    with pytest.raises(SettingsError, match="at most 8"):
         Search(hurdles=",".join(map(str, range(1, 10))))
     with pytest.raises(SettingsError, match="proxy=true needs hurdles"):
         Search(proxy=True)

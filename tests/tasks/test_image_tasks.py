@@ -14,7 +14,7 @@ from tasks.image_files import numbered, numbers, write_mnist
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import HELD_OUT, Images, Projected, pairs_of
 from azdsl.tasks import TaskError, build, describe
-from azdsl.tasks.image_splits import choices, deal, sample
+from azdsl.tasks.image_splits import sample, split_images, task_classes
 from azdsl.tasks.image_tasks import projection
 from azdsl.tasks.images import ImageSet, find
 from azdsl.tasks.images.sets import pictures
@@ -48,7 +48,7 @@ def write(folder: Path, **settings: int) -> Path:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_picture_in_two_splits(test: int, seed: int) -> None:
     images = image_set(test=test)
-    pools = deal("s", images, SMALL, seed, list(range(10)), 2)
+    pools = split_images("s", images, SMALL, seed, list(range(10)), 2)
     for number, pool in pools.items():
         held = images.test or images.train
         parts = [numbers(images.train.rows(p)) for p in (pool.train, pool.valid["search"], pool.valid["select"])]
@@ -63,14 +63,14 @@ def test_pairs_held_out_are_never_searched() -> None:
     held = set(pairs_of("held_out", HELD_OUT))
     many = dataclasses.replace(SMALL, tasks=50, select_tasks=20, test_tasks=20)
     for seed in range(5):
-        searched, selected, tested = (choices("s", image_set(), many, seed, role) for role in ROLES)
+        searched, selected, tested = (task_classes("s", image_set(), many, seed, role) for role in ROLES)
         assert set(searched) == set(combinations(range(10), 2)) - held
         assert set(selected) == set(tested) == held
         assert len(set(searched[:36])) == 36, "no pair comes again before all have come"
-        assert searched[:4] == choices("s", image_set(), SMALL, seed, "search"), (
+        assert searched[:4] == task_classes("s", image_set(), SMALL, seed, "search"), (
             "more tasks leave the first as they are"
         )
-    assert choices("s", image_set(), many, 0, "search") != choices("s", image_set(), many, 1, "search")
+    assert task_classes("s", image_set(), many, 0, "search") != task_classes("s", image_set(), many, 1, "search")
 
 
 @pytest.mark.parametrize(
@@ -84,18 +84,18 @@ def test_pairs_held_out_are_never_searched() -> None:
 )
 def test_pairs_asked_for(settings: dict[str, str], searched: set[object], judged: set[object]) -> None:
     task = dataclasses.replace(SMALL, tasks=50, select_tasks=20, **settings)  # type: ignore[arg-type] # texts of text keys
-    assert set(choices("s", image_set(), task, 0, "search")) == searched
-    assert set(choices("s", image_set(), task, 0, "select")) == judged
+    assert set(task_classes("s", image_set(), task, 0, "search")) == searched
+    assert set(task_classes("s", image_set(), task, 0, "select")) == judged
 
 
 def test_other_numbers_of_classes_hold_out_a_fifth() -> None:
     task = dataclasses.replace(SMALL, tasks=50, select_tasks=20)
     images = image_set(classes=5)
-    searched, judged = (set(choices("s", images, task, 0, role)) for role in ("search", "select"))
+    searched, judged = (set(task_classes("s", images, task, 0, role)) for role in ("search", "select"))
     assert len(judged) == 2
     assert searched == set(combinations(range(5), 2)) - judged
-    with pytest.raises(TaskError, match="held_out=none judges programs on the search's pairs"):
-        choices("s", image_set(classes=2), task, 0, "search")
+    with pytest.raises(TaskError, match="held_out=none uses the pairs of the search for them"):
+        task_classes("s", image_set(classes=2), task, 0, "search")
 
 
 def test_shapes_balance_and_standardisation(tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_features_are_a_projection_of_the_pixels(tmp_path: Path) -> None:
     """Recomputed here with exact fractions, from the same draws."""
     write(tmp_path)
     images = find(SMALL, tmp_path).read()
-    classes = choices("s", images, SMALL, 0, "search")[2]
-    pools = deal("s", images, SMALL, 0, list(range(10)), 2)
+    classes = task_classes("s", images, SMALL, 0, "search")[2]
+    pools = split_images("s", images, SMALL, 0, list(range(10)), 2)
     rng = generator(0, 0, 2)
     matrix = projection(24, 5, rng)
     places, labels = sample({number: pool.train for number, pool in pools.items()}, classes, 40, rng)
@@ -162,7 +162,7 @@ def test_classes_of_images(tmp_path: Path) -> None:
     assert np.unique(tasks.train_y[0], return_counts=True)[1].tolist() == [20, 20, 20]
     projected = build(dataclasses.replace(task, features=12, classes=None), 0, "test", tmp_path)
     assert (projected.classes, projected.features, projected.valid_X.shape) == (10, 12, (2, 100, 12))
-    with pytest.raises(TaskError, match="10 classes need as many features, not 6"):
+    with pytest.raises(TaskError, match="10 classes need at least 10 features, not 6"):
         build(dataclasses.replace(task, features=6, classes=None), 0, "search", tmp_path)
 
 
@@ -171,10 +171,10 @@ def test_classes_of_images(tmp_path: Path) -> None:
     [
         (
             {"train": 8000, "valid": 1000},
-            "8000 training, 1000 validation and 1000 selection examples of 2 classes .* class 0 has 32 pictures",
+            "8000 training, 1000 validation and 1000 selection examples of 2 classes .* class 0 has only 32 images",
         ),
         ({"train": 56}, "such as train=52, valid=6"),
-        ({"test_valid": 17}, "17 validation examples are asked for in the test, which has 16 for 2 classes"),
+        ({"test_valid": 17}, "17 validation examples are requested for the test, but its 2 classes have only 16"),
         ({"pairs": "0-11"}, "has no class 11; its 10 classes are 0 to 9"),
         ({"path": ""}, "mnist needs a path to the folder"),
         ({"path": "e"}, "no such file"),
@@ -199,7 +199,7 @@ def test_the_sizes_that_an_error_names_fit(tmp_path: Path) -> None:
         ({"pairs": "0-0"}, "pairs", "pairs of different classes"),
         ({"pairs": "0-1 1-0"}, "pairs", "twice"),
         ({"held_out": "zero-one"}, "held_out", "such as"),
-        ({"pairs": "0-1", "held_out": "1-0"}, "held_out", "0-1 is in pairs too"),
+        ({"pairs": "0-1", "held_out": "1-0"}, "held_out", "0-1 is both in pairs and in held_out"),
     ],
 )
 def test_bad_settings(settings: dict[str, str], key: str, message: str) -> None:
@@ -209,7 +209,7 @@ def test_bad_settings(settings: dict[str, str], key: str, message: str) -> None:
     for wrong in ("1", "1 1", "a b"):
         with pytest.raises(SettingsError, match="two or more different numbers"):
             Images(images="digits", classes=wrong)
-    with pytest.raises(SettingsError, match="3 classes need as many features"):
+    with pytest.raises(SettingsError, match="3 classes need at least 3 features"):
         Images(images="digits", classes="0 1 2", features=2)
 
 

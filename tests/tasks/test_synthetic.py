@@ -97,5 +97,5 @@ def test_describe():
 
 
 def test_unknown_kind():
-    with pytest.raises(TaskError, match="no such kind"):
+    with pytest.raises(TaskError, match="unknown kind of task: Task"):
         build(Task(), 0, "search")

@@ -11,7 +11,7 @@ import pytest
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
 from azdsl.tasks import TaskError, build, describe
-from azdsl.tasks.table_splits import deal
+from azdsl.tasks.table_splits import split_rows
 from azdsl.tasks.tables import read
 
 ROLES = ["search", "select", "test"]
@@ -91,7 +91,7 @@ def test_roles_validate_on_rows_of_their_own(tmp_path):
 
 def test_deal_is_a_partition_for_any_size():
     for rows in range(10, 60):
-        parts = deal(rows, 0.2, 0.1, rows)
+        parts = split_rows(rows, 0.2, 0.1, rows)
         assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(rows))
         assert all(len(part) for part in parts.values())
 
@@ -107,9 +107,9 @@ def test_sizes_asked_for(tmp_path):
     ]
     assert build(FileTask(path=name, train=29), 0, "search", tmp_path).valid_y.shape == (10, 1)
     for sizes in ({"train": 30}, {"train": 20, "valid": 11}, {"valid": 30}):
-        with pytest.raises(TaskError, match="the search has 30 rows"):
+        with pytest.raises(TaskError, match="the search has only 30 rows"):
             build(FileTask(path=name, **sizes), 0, "search", tmp_path)
-    with pytest.raises(TaskError, match="31 rows are asked for, but there are 30"):
+    with pytest.raises(TaskError, match="31 rows are requested, but only 30 are available"):
         build(FileTask(path=name, select_train=31), 0, "select", tmp_path)
 
 
@@ -152,15 +152,15 @@ def test_classes_pad_the_features(csv_task):
     [
         ({}, {"target": "z"}, "has no column 'z'; it has a, b, y"),
         ({}, {"columns": "a,bb"}, "has no column 'bb'; did you mean 'b'"),
-        ({}, {"columns": "a,y"}, "the target 'y' is among the columns"),
-        ({}, {"columns": " , "}, "no column is left"),
+        ({}, {"columns": "a,y"}, "the target 'y' is also in columns"),
+        ({}, {"columns": " , "}, "no column remains"),
         ({"b": ["x"] * 40}, {}, "column 'b' holds text .'x' in row 1"),
         ({"b": [1.0] * 16 + [""] + [2.0] * 23}, {}, "column 'b' is missing in row 17"),
         ({"b": [1.0] * 16 + ["NA"] + [2.0] * 23}, {}, "column 'b' is missing in row 17"),
         ({"b": [1.0] * 39 + ["inf"]}, {}, "column 'b' is inf in row 40"),
         ({"b": [1.0] * 39 + ["1e200"]}, {}, "too large"),
         ({"y": [2.5] * 40}, {}, "'y' is 2.5 in every row"),
-        ({"y": [0.5, 1.0] * 20}, {"metric_name": "multiclass"}, "needs class numbers, but 'y' is 0.5 in row 1"),
+        ({"y": [0.5, 1.0] * 20}, {"metric_name": "multiclass"}, "needs class numbers 0, 1, …, but 'y' is 0.5 in row 1"),
         ({"y": [1, 2] * 20}, {"metric_name": "accuracy"}, "labels 0 and 1"),
         (
             {"y": [1] * 39 + [4096]},
@@ -170,7 +170,7 @@ def test_classes_pad_the_features(csv_task):
         (
             {f"x{i}": [1] * 40 for i in range(4096)},
             {},
-            "4,098 columns to predict from, but at most 4096 features; choose some",
+            "4,098 columns to predict from are more than 4096 features; choose some",
         ),
     ],
 )
@@ -401,7 +401,7 @@ def test_parquet_needs_pyarrow(tmp_path, monkeypatch):
 
 
 def test_shares_must_leave_rows():
-    with pytest.raises(SettingsError, match="leave under a tenth"):
+    with pytest.raises(SettingsError, match="leave less than a tenth"):
         FileTask(path="d.csv", select=0.5, test=0.45)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from azdsl.tasks import Role
+from azdsl.tasks import Split
 
-_STREAMS: dict[Role, int] = {"search": 0x5EA2C4, "select": 0x5E1EC7}
+_STREAMS: dict[Split, int] = {"search": 0x5EA2C4, "select": 0x5E1EC7}
 
 
 def order(seed: int, *stream: int, size: int) -> list[int]:
@@ -20,7 +20,7 @@ def order(seed: int, *stream: int, size: int) -> list[int]:
     return np.argsort(words, kind="stable").tolist()
 
 
-def draw_seed(seed: int, role: Role) -> int:
+def draw_seed(seed: int, role: Split) -> int:
     """The seed of draws for ``role``. The test's is ``seed`` itself: what ``azdsl score`` takes."""
     if role == "test":
         return seed

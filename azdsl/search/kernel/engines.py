@@ -86,7 +86,7 @@ def make_engines(
     sets = [
         tasks,
         tasks.first(search.fec_examples, search.fec_examples),
-        *(stage_tasks(tasks, stage) for stage in search.stages),
+        *(stage_tasks(tasks, stage) for stage in search.hurdle_list),
     ]
     others = like.parts if like else (None,) * len(sets)
     whole = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.numba_jit import inline, jit
-from azdsl.config.search import Search, SettingsError, Stage
+from azdsl.config.search import Hurdle, Search, SettingsError
 from azdsl.taskset import TaskSet
 
 STOPPED_BELOW = 2.0**-20
@@ -63,7 +63,7 @@ class Hurdles(NamedTuple):
 
 def make_hurdles(search: Search) -> Hurdles:
     """The state before the first program."""
-    count = len(search.stages)
+    count = len(search.hurdle_list)
     features = STAGES + PER_STAGE * count
     return Hurdles(
         scores=aligned((count, search.hurdle_every), np.float64),
@@ -82,7 +82,7 @@ def lower(hurdles: Hurdles) -> None:
     hurdles.thresholds[:] = 0.0
 
 
-def stage_tasks(tasks: TaskSet, stage: Stage) -> TaskSet:
+def stage_tasks(tasks: TaskSet, stage: Hurdle) -> TaskSet:
     """What a hurdle evaluates on: validation examples are taken in the same share as training examples.
 
     Raises ``SettingsError`` when it is not less than the whole.
@@ -104,7 +104,7 @@ def costs(tasks: TaskSet, search: Search) -> list[float]:
     def visits(some: TaskSet) -> int:
         return some.tasks * (some.steps + some.steps // some.epoch_length * int(some.valid_X.shape[1]))
 
-    return [visits(stage_tasks(tasks, stage)) / visits(tasks) for stage in search.stages]
+    return [visits(stage_tasks(tasks, stage)) / visits(tasks) for stage in search.hurdle_list]
 
 
 @jit

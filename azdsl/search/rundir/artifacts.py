@@ -6,17 +6,22 @@ All are pure functions of what was asked for and what was found: no clock, host 
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from azdsl import __version__
 from azdsl.config.experiment import Experiment
-from azdsl.config.search import Range, keys
+from azdsl.config.schema import Range, SettingsError, keys
 from azdsl.config.tasks import relocated
+from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.islands.hall_of_fame import Entry, Front
 from azdsl.search.islands.selection import Finalist
+from azdsl.syntax import parse_experiment
 from azdsl.tasks import describe
 
 CONFIG_SCHEMA = 1
@@ -79,12 +84,21 @@ def front_table(front: Front) -> str:
 
 
 def seed_text(experiment: Experiment) -> str:
-    """``seed.az``: what was searched from, complete."""
-    return f"# The seed of this run, with all settings that are not defaults.\n{experiment}"
+    """``seed.az``: the seed program with all settings that are not defaults. Raises ``SettingsError`` as below."""
+    text = f"# The seed of this run, with all settings that are not defaults.\n{experiment}"
+    try:
+        if parse_experiment(text) == experiment:
+            return text
+    except SyntaxError as error:
+        raise SettingsError("seed", f"this experiment cannot be written to a file:\n{error}") from None
+    raise SettingsError("seed", "this experiment cannot be written to a file: it would be read as a different one")
 
 
 def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
-    """``config.toml``: every setting, defaults written out, and a digest of the tasks' data."""
+    """``config.toml``: every setting, defaults included, and a digest of the tasks' data.
+
+    Raises ``SettingsError`` if the text would not be read as the same values.
+    """
     run = {
         "schema": CONFIG_SCHEMA,
         "azdsl": __version__,
@@ -102,7 +116,14 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
     tables["space.ops"] = ops
     for number, group in enumerate(experiment.groups):
         tables[f"groups.{number}"] = {"text": str(group)}
-    return "\n".join(line for name, table in tables.items() for line in _table(name, table))
+    text = "\n".join(line for name, table in tables.items() for line in _table(name, table))
+    read: Any = tomllib.loads(text)
+    for name, table in tables.items():
+        found = reduce(getitem, name.split("."), read)
+        for key, value in table.items():
+            if found.get(key) != (str(value) if isinstance(value, Range) else value):
+                raise SettingsError(key, f"{key}={value!r} cannot be written to config.toml")
+    return text
 
 
 def _headed(lines: list[str], experiment: Experiment, program: Program) -> str:
@@ -131,5 +152,6 @@ def _table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _toml(value: Any) -> str:
-    """A value in TOML, whose strings, numbers and lists are JSON's."""
-    return json.dumps(str(value) if isinstance(value, Range) else value, ensure_ascii=False)
+    """A value in TOML: as in JSON, but for infinity and the character DEL."""
+    text = json.dumps(str(value) if isinstance(value, Range) else value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "inf" if text == "Infinity" else text

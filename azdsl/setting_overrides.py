@@ -1,36 +1,31 @@
-"""Settings given by an option or a keyword, laid over what a file says. They win."""
+"""Overrides of an experiment's settings: command-line options and Python keywords win over the file."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from azdsl.config.experiment import Experiment
-from azdsl.config.schema import check_names
-from azdsl.config.search import Range, Registers, Search, SettingsError, keys
-from azdsl.config.tasks import TASKS, Task, located, location_key
+from azdsl.config.experiment import OPS_KEYS, Experiment
+from azdsl.config.schema import TYPE_WORDS, Range, SettingsError, check_names, keys, value_types
+from azdsl.config.search import MUTATIONS, Registers, Search
+from azdsl.config.tasks import DEFAULT_TASK, TASKS, Task, located, location_key
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
-
-RANGES = ("setup", "predict", "learn")
-"""Keys of ``search`` that hold a range."""
-
-OPS_KEYS = ("ops", *(f"{name.lower()}_ops" for name in FUNCTIONS))
-"""The statements that name ops."""
 
 _Settings = TypeVar("_Settings", Registers, Search, Task)
 
 
 def setting_name(field: dataclasses.Field[Any]) -> str:
-    """The name a key goes by outside its statement: ``target`` of a table is ``target_column``."""
+    """The name of a key outside its statement: ``target_column`` for the ``target`` of a table."""
     return f"{field.name}_column" if field.metadata.get("column") else field.name
 
 
 def task_settings() -> dict[str, dict[str, dataclasses.Field[Any]]]:
-    """For every task setting by its outside name, the field of each task kind that has it."""
+    """For the name of every task setting, the field of each kind of task that has it, by kind."""
     found: dict[str, dict[str, dataclasses.Field[Any]]] = {}
     for kind, schema in TASKS.items():
         for field in keys(schema):
@@ -39,24 +34,29 @@ def task_settings() -> dict[str, dict[str, dataclasses.Field[Any]]]:
 
 
 def known_settings() -> frozenset[str]:
-    """Every name that ``override`` takes."""
+    """Every name that ``override`` accepts."""
     plain = (field.name for schema in (Registers, Search) for field in keys(schema))
     return frozenset({"task", "mutations", *OPS_KEYS, *plain, *task_settings()})
 
 
 def override(experiment: Experiment, settings: Mapping[str, Any], base_dir: Path | None = None) -> Experiment:
-    """The experiment with ``settings`` in place of what it says.
+    """The experiment with ``settings`` in place of its own.
 
-    Names are the keys of ``search``, ``registers`` and ``task``, and ``task`` (a kind), ``ops``,
-    ``setup_ops``, ``predict_ops``, ``learn_ops`` and ``mutations`` (text as in a file, or a list). A path is
-    taken from the current directory and stored relative to ``base_dir``, where the experiment's file is.
-    Raises ``SettingsError``, or ``azdsl.SyntaxError`` for ops that do not exist.
+    Names are those of ``known_settings``: the keys of ``search``, ``registers`` and all tasks, ``task`` (a kind),
+    ``ops``, ``setup_ops``, ``predict_ops``, ``learn_ops`` and ``mutations`` (text as in a file, or a list). A path is
+    relative to the current directory and stored relative to ``base_dir``, the directory of the experiment's file.
+    Raises ``SettingsError``, or ``azdsl.SyntaxError`` for unknown ops.
     """
     unknown = sorted(settings.keys() - known_settings())
     if unknown:
         raise SettingsError(unknown[0], f"unknown setting {unknown[0]!r}{_nearest(unknown[0])}")
-    given = {name: value for name, value in settings.items() if name not in RANGES}
-    given |= {name: _range(name, settings[name]) for name in RANGES if name in settings}
+    types = value_types(Search)
+    given = {
+        name: _range(name, value)
+        if types.get(name) is Range
+        else (os.fspath(value) if isinstance(value, os.PathLike) else value)
+        for name, value in settings.items()
+    }
     return dataclasses.replace(
         experiment,
         task=_task(experiment.task, given, base_dir),
@@ -68,8 +68,6 @@ def override(experiment: Experiment, settings: Mapping[str, Any], base_dir: Path
 
 
 def _nearest(name: str) -> str:
-    import difflib
-
     near = difflib.get_close_matches(name, known_settings(), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -81,51 +79,45 @@ def _range(name: str, value: Any) -> Range:
             return Range(*map(int, value))
         return value if isinstance(value, Range) else Range.parse(str(value))
     except (TypeError, ValueError):
-        raise SettingsError(name, f"{name} must be a number or a range such as 1..21, not {value!r}") from None
+        raise SettingsError(name, f"{name} must be {TYPE_WORDS[Range]}, not {value!r}") from None
 
 
 def _replace(settings: _Settings, given: Mapping[str, Any]) -> _Settings:
-    """``settings`` with those values of ``given`` that belong to it."""
-    changes = {f.name: given[setting_name(f)] for f in keys(settings) if setting_name(f) in given}
-    for name, value in changes.items():
-        if value != value:
-            raise SettingsError(name, f"{name} must be a number, not {value}")
-    try:
-        return dataclasses.replace(settings, **changes)
-    except TypeError as error:
-        raise SettingsError(next(iter(changes)), f"a setting has the wrong type: {error}") from None
+    """``settings`` with the values of ``given`` that are keys of its schema. Raises ``SettingsError``."""
+    return dataclasses.replace(
+        settings, **{f.name: given[setting_name(f)] for f in keys(settings) if setting_name(f) in given}
+    )
 
 
 def _task(task: Task | None, given: Mapping[str, Any], base_dir: Path | None) -> Task | None:
-    """The task with the given kind and keys. Another kind than the file's starts from its defaults."""
+    """The task with the given kind and keys. Another kind than the file's starts from the defaults of that kind."""
     homes = task_settings()
     named = [name for name in given if name in homes]
     kind = given.get("task")
     if kind is None and not named:
         return task
     if kind is not None and kind not in TASKS:
-        raise SettingsError("task", f"unknown task {kind!r}: use one of {', '.join(TASKS)}")
+        raise SettingsError("task", f"unknown kind of task {kind!r}: use one of {', '.join(TASKS)}")
     if kind is not None and (task is None or task.kind != kind):
         task = TASKS[kind]()
-    elif task is None:
-        from azdsl.tasks import DEFAULT_TASK
-
-        task = DEFAULT_TASK
+    task = task or DEFAULT_TASK
     for name in named:
         if task.kind not in homes[name]:
-            raise SettingsError(name, f"a {task.kind} task has no {name}; these have: {', '.join(homes[name])}")
+            raise SettingsError(
+                name, f"a task of kind {task.kind} has no {name}; these kinds have it: {', '.join(homes[name])}"
+            )
     changed = _replace(task, given)
     for field in keys(changed):
         if field.metadata.get("required") and not getattr(changed, field.name):
-            raise SettingsError(field.name, f"a {changed.kind} task needs {setting_name(field)}")
+            raise SettingsError(field.name, f"a task of kind {changed.kind} needs {setting_name(field)}")
     location = location_key(changed)
     if location is not None and given.get(location):
-        return located(changed, location, _relative(str(given[location]), base_dir))
+        return located(changed, location, _relative(given[location], base_dir))
     return changed
 
 
 def _relative(path: str, base_dir: Path | None) -> str:
-    """``path`` as seen from ``base_dir``."""
+    """``path`` relative to ``base_dir``; absolute on another drive."""
     if base_dir is None:
         return path
     try:
@@ -137,7 +129,7 @@ def _relative(path: str, base_dir: Path | None) -> str:
 def _ops(
     ops: tuple[tuple[Op, ...], ...], given: Mapping[str, Any]
 ) -> tuple[tuple[Op, ...], tuple[Op, ...], tuple[Op, ...]]:
-    """The allowed ops of the three functions; the statement of one function wins over ``ops``."""
+    """The allowed ops of Setup, Predict and Learn; the setting of one function wins over ``ops``."""
     texts = {key: _list_text(given[key]) for key in OPS_KEYS if key in given}
     everywhere = [_parse_ops("ops", texts["ops"])] * 3 if "ops" in texts else ops
     setup, predict, learn = (
@@ -148,7 +140,7 @@ def _ops(
 
 
 def _parse_ops(key: str, text: str) -> tuple[Op, ...]:
-    """Ops from the text between the parentheses of an ``ops(…)`` statement."""
+    """The ops in the text between the parentheses of an ``ops(…)`` statement. Raises ``azdsl.SyntaxError``."""
     from azdsl.syntax import parse_experiment
 
     functions = "".join(f"def {name}():\n" for name in FUNCTIONS)
@@ -158,13 +150,11 @@ def _parse_ops(key: str, text: str) -> tuple[Op, ...]:
 def _mutations(mutations: tuple[str, ...] | None, given: Mapping[str, Any]) -> tuple[str, ...] | None:
     if "mutations" not in given:
         return mutations
-    from azdsl.config.search import MUTATIONS
-
     names = tuple(name.strip() for name in _list_text(given["mutations"]).split(",") if name.strip())
     check_names("mutations", "mutation", names, MUTATIONS)
     return names
 
 
 def _list_text(value: str | Iterable[Any]) -> str:
-    """A list as a file writes it."""
+    """A list as text, in a file's syntax."""
     return value if isinstance(value, str) else ", ".join(map(str, value))
