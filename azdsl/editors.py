@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from azdsl.ir import FUNCTIONS
 from azdsl.syntax.file_builder import STATEMENTS
-from azdsl.syntax.names import ALIASES, KINDS, RESERVED
+from azdsl.syntax.name_resolution import ALIASES, KINDS, RESERVED
 from azdsl.syntax.op_patterns import callees
 
 NUMBER = r"(?:[0-9]+(?:_[0-9]+)*\.?(?:[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][+-]?[0-9]+)?"

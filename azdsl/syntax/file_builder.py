@@ -11,14 +11,15 @@ from azdsl.diagnostics import Source, SyntaxError
 from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS
 from azdsl.ops import Kind, Op
 from azdsl.syntax import islands, setting_values, tree
-from azdsl.syntax.allocation import allocate
-from azdsl.syntax.desugar import Step
-from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
-from azdsl.syntax.lowering import BANKS, lower
-from azdsl.syntax.names import ALIASES
+from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
+from azdsl.syntax.function_statements import FunctionStatement
+from azdsl.syntax.lowering import lower
+from azdsl.syntax.name_resolution import ALIASES
 from azdsl.syntax.op_patterns import callees
 from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.reader import read
+from azdsl.syntax.register_allocation import allocate
+from azdsl.syntax.virtual_instructions import BANKS
 
 OPS_OF: dict[str, int | None] = {
     "ops": None,
@@ -43,7 +44,7 @@ class _Contents:
     mutations: tuple[str, ...] | None = None
     groups: list[Group] = field(default_factory=list)
     frozen: set[str] = field(default_factory=set)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FunctionStatement] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     """The line of every statement and function that may stand only once."""
 
@@ -52,7 +53,7 @@ class _Contents:
 class _Reader:
     """Goes through a file's statements, keeping track of the function it is in."""
 
-    report: Report
+    errors: ErrorList
     contents: _Contents = field(default_factory=_Contents)
     function: int | None = None
     indent: str | None = None
@@ -62,15 +63,15 @@ class _Reader:
         """Whether ``name`` stands here for the first time; reports it otherwise."""
         if name in self.contents.lines:
             notes = (f"the first one is in line {self.contents.lines[name]}",)
-            self.report.add("duplicate", f"{name} is there twice", line, node, notes=notes)
+            self.errors.add("duplicate", f"{name} is there twice", line, node, notes=notes)
             return False
-        self.contents.lines[name] = self.report.number(line)
+        self.contents.lines[name] = self.errors.number(line)
         return True
 
     def statement(self, line: Line, statement: tree.Statement) -> None:
         """Take in one statement."""
         if self.frozen_at and not isinstance(statement, tree.Function | tree.Decorator):
-            self.report.add("frozen", "@frozen stands directly above a function", self.frozen_at)
+            self.errors.add("frozen", "@frozen stands directly above a function", self.frozen_at)
             self.frozen_at = None
         match statement:
             case tree.Function(name=name):
@@ -84,7 +85,7 @@ class _Reader:
                 if word.text != "task":
                     self.unknown(line, word)
                 elif self.once("task", line, word):
-                    self.contents.task = setting_values.task(statement, line, self.report)
+                    self.contents.task = setting_values.task(statement, line, self.errors)
             case tree.Bare(value=tree.Call(callee=callee) as call) if callee.text in STATEMENTS:
                 self.at_margin(line, callee.text)
                 self.setting(line, call)
@@ -95,20 +96,20 @@ class _Reader:
 
     def at_margin(self, line: Line, what: str) -> None:
         if line.indent:
-            self.report.add(
+            self.errors.add(
                 "indentation", f"{brief(what)} stands at the left margin", line, hint="remove the indentation"
             )
 
     def unknown(self, line: Line, word: tree.Name) -> None:
         hint = nearest(word.text, [*STATEMENTS, "def"]) or f"there are {choice(STATEMENTS).replace(' or ', ' and ')}"
-        self.report.add("unknown-statement", f"unknown statement '{brief(word.text)}'", line, word, hint)
+        self.errors.add("unknown-statement", f"unknown statement '{brief(word.text)}'", line, word, hint)
 
     def decorator(self, line: Line, name: tree.Name) -> None:
         if name.text == "frozen":
             self.frozen_at = line
         else:
             hint = nearest(name.text, ["frozen"]) or "there is @frozen"
-            self.report.add("unknown-decorator", f"unknown decorator '@{brief(name.text)}'", line, name, hint)
+            self.errors.add("unknown-decorator", f"unknown decorator '@{brief(name.text)}'", line, name, hint)
 
     def enter(self, line: Line, name: tree.Name) -> None:
         """``def Setup():``."""
@@ -116,7 +117,7 @@ class _Reader:
         if name.text not in FUNCTIONS:
             self.function = -1
             hint = nearest(name.text, FUNCTIONS) or f"there are {choice(FUNCTIONS).replace(' or ', ' and ')}"
-            self.report.add("unknown-function", f"unknown function '{brief(name.text)}'", line, name, hint)
+            self.errors.add("unknown-function", f"unknown function '{brief(name.text)}'", line, name, hint)
         else:
             self.function = FUNCTIONS.index(name.text)
             self.once(name.text, line, name)
@@ -128,47 +129,47 @@ class _Reader:
         """``search(…)`` and its like."""
         word, contents = call.callee.text, self.contents
         if word == "island":
-            group = islands.group(call.arguments, OPS_OF, line, self.report)
+            group = islands.group(call.arguments, OPS_OF, line, self.errors)
             contents.groups += [group] if group else []
             return
         if not self.once(word, line, call.callee):
             return
         if word == "registers":
-            contents.registers = setting_values.settings(Registers, word, call.arguments, line, self.report)
+            contents.registers = setting_values.settings(Registers, word, call.arguments, line, self.errors)
         elif word == "search":
-            contents.search = setting_values.settings(Search, word, call.arguments, line, self.report)
+            contents.search = setting_values.settings(Search, word, call.arguments, line, self.errors)
         elif word == "mutations":
-            contents.mutations = setting_values.mutations(call.arguments, line, self.report)
+            contents.mutations = setting_values.mutations(call.arguments, line, self.errors)
             if not call.arguments:
-                self.report.add(
+                self.errors.add(
                     "setting",
                     "mutations() allows none: the search could change nothing",
                     line,
                     hint="leave it out for all",
                 )
         else:
-            contents.ops[word] = op_list(call.arguments, line, self.report)
+            contents.ops[word] = op_list(call.arguments, line, self.errors)
             if word == "ops" and not call.arguments:
-                self.report.add(
+                self.errors.add(
                     "setting", "ops() allows none: the search could change nothing", line, hint="leave it out for all"
                 )
 
     def step(self, line: Line, statement: tree.Assign | tree.Declare | tree.Bare) -> None:
         """A statement of a function."""
         if self.function is None:
-            self.report.add("indentation", "an instruction outside a function", line, hint="put it below def Setup():")
+            self.errors.add("indentation", "an instruction outside a function", line, hint="put it below def Setup():")
             return
         if not line.indent:
-            self.report.add(
+            self.errors.add(
                 "indentation", "an instruction at the left margin", line, hint="indent it under its function"
             )
         elif self.indent is None:
             self.indent = line.indent
         elif line.indent != self.indent:
-            self.report.add(
+            self.errors.add(
                 "indentation", "indented unlike the lines above", line, hint=f"use {_indentation(self.indent)}"
             )
-        self.contents.steps.append(Step(self.function, line, statement))
+        self.contents.steps.append(FunctionStatement(self.function, line, statement))
 
 
 def _indentation(indent: str) -> str:
@@ -181,22 +182,22 @@ def _indentation(indent: str) -> str:
 
 def build(source: Source) -> Experiment:
     """The experiment that a text is. Raises ``SyntaxError`` with all of its errors."""
-    reader = _Reader(Report(source))
-    for line, statement in read(reader.report):
+    reader = _Reader(ErrorList(source))
+    for line, statement in read(reader.errors):
         reader.statement(line, statement)
-    contents, report = reader.contents, reader.report
+    contents, errors = reader.contents, reader.errors
     if reader.frozen_at:
-        report.add("frozen", "@frozen stands directly above a function", reader.frozen_at)
+        errors.add("frozen", "@frozen stands directly above a function", reader.frozen_at)
     registers, search = contents.registers or Registers(), contents.search or Search()
     # Register limits are the search's: they bind a program that the search starts from.
     bound = contents.registers if search.init == "seed" or contents.frozen else None
     limits = {kind: getattr(bound, BANKS[kind]) if bound else MAX_REGISTERS for kind in Kind}
     steps = [step for step in contents.steps if step.function >= 0]
-    blocks = lower(steps, limits, report)
+    blocks = lower(steps, limits, errors)
     multiclass = (contents.task is not None and contents.task.metric == "multiclass") or _names_plurals(steps)
-    program = allocate(blocks, limits, multiclass, report) if not report.found else None
-    if report.found or program is None:
-        raise SyntaxError(report.found, source)
+    program = allocate(blocks, limits, multiclass, errors) if not errors.found else None
+    if errors.found or program is None:
+        raise SyntaxError(errors.found, source)
     everywhere = contents.ops.get("ops", EVOLVABLE)
     setup, predict, learn = (contents.ops.get(name, everywhere) for name in list(OPS_OF)[1:])
     return Experiment(
@@ -211,6 +212,6 @@ def build(source: Source) -> Experiment:
     )
 
 
-def _names_plurals(steps: list[Step]) -> bool:
+def _names_plurals(steps: list[FunctionStatement]) -> bool:
     """Whether the text says ``labels`` or ``predictions``."""
     return any(word in step.line.code for step in steps for word in PLURALS)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from azdsl.diagnostics import Source, SyntaxError
-from azdsl.syntax.error_list import Line, Report
+from azdsl.syntax.error_list import ErrorList, Line
 from azdsl.syntax.reader import logical_lines, read
 
 INDENT = "  "
@@ -21,11 +21,11 @@ _OPERATORS = frozenset("+-*/@=")
 
 def format_lines(source: Source) -> str:
     """The text of ``source`` in canonical layout. Raises ``SyntaxError`` if a statement has no valid shape."""
-    report = Report(source)
-    for _ in read(report):
+    errors = ErrorList(source)
+    for _ in read(errors):
         pass
-    if report.found:
-        raise SyntaxError(report.found, source)
+    if errors.found:
+        raise SyntaxError(errors.found, source)
     lines = list(logical_lines(source.text))
     indented = _next_indented(lines)
     out: list[str] = []

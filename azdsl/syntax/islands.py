@@ -6,7 +6,7 @@ from azdsl.config.experiment import Group
 from azdsl.config.search import IslandSettings, Range, Search, keys
 from azdsl.ops import Op
 from azdsl.syntax import setting_values, tree
-from azdsl.syntax.error_list import Line, Report, brief
+from azdsl.syntax.error_list import ErrorList, Line, brief
 from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.tree import Argument
 
@@ -14,14 +14,16 @@ _SHARED = {f.name for f in keys(Search)} - {f.name for f in keys(IslandSettings)
 """Settings of a search that no island has for itself."""
 
 
-def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: Line, report: Report) -> Group | None:
+def group(
+    arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: Line, errors: ErrorList
+) -> Group | None:
     """The islands that a statement names and their settings; None after reporting what is wrong.
 
     ``ops_of`` has the words that list ops, with the function that they are for (None: all).
     """
     which = _range(arguments[0].value) if arguments and arguments[0].key is None else None
     if which is None or which.least > which.most:
-        report.add(
+        errors.add(
             "setting", "island() needs the islands that it is for", line, hint="write island(0, …) or island(0..3, …)"
         )
         return None
@@ -32,23 +34,23 @@ def group(arguments: tuple[Argument, ...], ops_of: dict[str, int | None], line: 
         word = argument.value.callee.text if isinstance(argument.value, tree.Call) and argument.key is None else ""
         inner = argument.value.arguments if isinstance(argument.value, tree.Call) else ()
         if word in ops or (word == "mutations" and mutations is not None):
-            report.add("duplicate", f"{word} is there twice", line, argument)
+            errors.add("duplicate", f"{word} is there twice", line, argument)
         elif word in (*ops_of, "mutations") and not inner:
-            report.add(
+            errors.add(
                 "setting", f"{word}() allows none", line, argument, "leave it out for what the other islands have"
             )
         elif word in ops_of:
-            ops[word] = op_list(inner, line, report)
+            ops[word] = op_list(inner, line, errors)
         elif word == "mutations":
-            mutations = setting_values.mutations(inner, line, report)
+            mutations = setting_values.mutations(inner, line, errors)
         elif isinstance(argument.key, tree.Name) and argument.key.text in _SHARED:
             key = argument.key.text
-            report.add(
+            errors.add(
                 "unknown-key", f"{key} is the same for all islands", line, argument.key, f"set it in search({key}=…)"
             )
         else:
             rest.append(argument)
-    own = setting_values.settings(IslandSettings, "island", tuple(rest), line, report)
+    own = setting_values.settings(IslandSettings, "island", tuple(rest), line, errors)
     if own is None:
         return None
     return Group(

@@ -1,33 +1,34 @@
-"""How each op is written, read off the op table's canonical texts; and sugar for what has no op of its own."""
+"""The pattern of each op, from its canonical text in the op table; and matching of expressions against patterns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from azdsl.ops import OPS, Op
+from azdsl.syntax.desugar import SUGAR
 from azdsl.syntax.parser import parse_statement
-from azdsl.syntax.tree import Argument, Assign, Bare, Binary, Call, Entry, Expression, Name, Negation, Number, show
+from azdsl.syntax.tree import Argument, Assign, Bare, Binary, Call, Entry, Expression, Name, Number, show
 
 LITERAL = "a number"
-"""Head of the op that takes a number and nothing else."""
+"""Head of the op whose value is a number."""
 
 ENTRY = "an entry"
-"""Head of the ops that set one entry."""
+"""Head of the ops that assign one entry of a vector or matrix."""
 
 RECIPROCAL = "1 /"
+"""Head of the reciprocal."""
 
 SLOTS = ("a", "b", "c0", "c1", "c2")
-"""The places of a canonical text that a program fills: inputs and constants."""
+"""Placeholders of a canonical text: inputs and constants."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """The text of one op: its head (``dot``, ``+``), its slots in order, and what else it says.
+class Pattern:
+    """How one op is written: its head (``dot``, ``+``) and its slots in order.
 
-    ``extras`` are arguments after the slots that may be left out (``1.0`` of ``heaviside``);
-    ``keywords`` must be there.
+    ``extras`` are optional arguments after the slots (``1.0`` of ``heaviside``); ``keywords`` are required arguments.
     """
 
     op: Op
@@ -38,43 +39,53 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """An expression read as a form: what it puts into each slot."""
+class OpMatch:
+    """An expression that matches a pattern; ``operands`` are its expressions for the slots."""
 
-    form: Form
+    pattern: Pattern
     operands: tuple[Expression, ...]
+
+    @property
+    def op(self) -> Op:
+        """The op of the pattern."""
+        return self.pattern.op
+
+    @property
+    def inputs(self) -> tuple[Expression, ...]:
+        """The operands that are inputs of the op; the others are its constants."""
+        return self.operands[: len(self.op.inputs)]
 
 
 @cache
-def forms() -> dict[str, tuple[Form, ...]]:
-    """All ops' forms, by head."""
-    table: dict[str, list[Form]] = {}
+def patterns() -> dict[str, tuple[Pattern, ...]]:
+    """The patterns of all ops, by head."""
+    table: dict[str, list[Pattern]] = {}
     for op in OPS:
-        form = _form(op)
-        table.setdefault(form.head, []).append(form)
+        pattern = _pattern(op)
+        table.setdefault(pattern.head, []).append(pattern)
     return {head: tuple(found) for head, found in table.items()}
 
 
-def _form(op: Op) -> Form:
-    """The form of an op, from its template."""
+def _pattern(op: Op) -> Pattern:
+    """The pattern of an op, parsed from its template."""
     match parse_statement(op.template.format(out="out", **{slot: slot for slot in SLOTS})):
         case Assign(target=Entry(at=at)):
-            return Form(op, ENTRY, ("c",) * (len(at) + 1))
+            return Pattern(op, ENTRY, ("c",) * (len(at) + 1))
         case Assign(value=Name(text=slot)):
-            return Form(op, LITERAL, (slot,))
+            return Pattern(op, LITERAL, (slot,))
         case Assign(value=Binary(left=Number(), operator="/")):
-            return Form(op, RECIPROCAL, ("a",))
+            return Pattern(op, RECIPROCAL, ("a",))
         case Assign(value=Binary(operator=operator)):
-            return Form(op, operator, ("a", "b"))
+            return Pattern(op, operator, ("a", "b"))
         case (Assign(value=Call() as call)) | (Bare(value=Call() as call)):
             positional = [plain(argument.value) for argument in call.arguments if argument.key is None]
             slots = tuple(text for text in positional if text in SLOTS)
-            return Form(op, call.callee.text, slots, tuple(positional[len(slots) :]), _keywords(call.arguments))
+            return Pattern(op, call.callee.text, slots, tuple(positional[len(slots) :]), _keywords(call.arguments))
     raise AssertionError(f"the canonical text of {op.name} is no statement: {op.template}")
 
 
 def plain(node: Expression) -> str:
-    """An expression as comparable text: numbers by value."""
+    """An expression as text for comparison: numbers by value."""
     return repr(node.value) if isinstance(node, Number) else show(node)
 
 
@@ -82,44 +93,48 @@ def _keywords(arguments: tuple[Argument, ...]) -> frozenset[tuple[str, str]]:
     return frozenset((show(argument.key), plain(argument.value)) for argument in arguments if argument.key)
 
 
-def uses(expression: Expression) -> list[Use]:
-    """All forms that the expression has the shape of, whatever its operands are."""
+def op_matches(expression: Expression) -> list[OpMatch]:
+    """The patterns that match the form of an expression, of any kinds of operands."""
     match expression:
         case Binary(operator="@", left=left, right=right):
-            products = [form for head in ("matmul", "dot") for form in forms()[head]]
-            return [Use(form, (left, right)) for form in products]
+            products = [pattern for head in ("matmul", "dot") for pattern in patterns()[head]]
+            return [OpMatch(pattern, (left, right)) for pattern in products]
         case Binary(operator=operator, left=left, right=right):
-            found = [Use(form, (left, right)) for form in forms()[operator]]
+            found = [OpMatch(pattern, (left, right)) for pattern in patterns()[operator]]
             if operator == "*":
-                found += [Use(form, (right, left)) for form in forms()[operator] if len(set(form.op.inputs)) > 1]
+                found += [
+                    OpMatch(pattern, (right, left))
+                    for pattern in patterns()[operator]
+                    if len(set(pattern.op.inputs)) > 1
+                ]
             if operator == "/" and isinstance(left, Number) and left.value == 1:
-                found = [Use(form, (right,)) for form in forms()[RECIPROCAL]] + found
+                found = [OpMatch(pattern, (right,)) for pattern in patterns()[RECIPROCAL]] + found
             return found
         case Call(callee=callee, arguments=arguments):
             positional = tuple(argument.value for argument in arguments if argument.key is None)
             keywords = _keywords(arguments)
             return [
-                Use(form, positional[: len(form.slots)])
-                for form in forms().get(callee.text, ())
-                if form.keywords == keywords
-                and len(positional) >= len(form.slots)
-                and _fits(tuple(map(plain, positional[len(form.slots) :])), form)
+                OpMatch(pattern, positional[: len(pattern.slots)])
+                for pattern in patterns().get(callee.text, ())
+                if pattern.keywords == keywords
+                and len(positional) >= len(pattern.slots)
+                and _fits(tuple(map(plain, positional[len(pattern.slots) :])), pattern)
             ]
     return []
 
 
-def _fits(rest: tuple[str, ...], form: Form) -> bool:
-    """Whether the arguments after a form's slots are those it may have."""
-    return rest in ((), form.extras)
+def _fits(rest: tuple[str, ...], pattern: Pattern) -> bool:
+    """Whether the arguments after the slots of a pattern are its extras or none."""
+    return rest in ((), pattern.extras)
 
 
 def callees() -> list[str]:
-    """Names that a program can call."""
-    return [head for head in forms() if head.isidentifier()] + list(SUGAR)
+    """The names that a program can call: ops and sugar."""
+    return [head for head in patterns() if head.isidentifier()] + list(SUGAR)
 
 
 def unknown_calls(expression: Expression) -> Iterator[Call]:
-    """Calls of what is no op, the first in the text first."""
+    """The calls of unknown ops, in the order of the text."""
     match expression:
         case Binary(left=left, right=right):
             yield from unknown_calls(left)
@@ -131,44 +146,11 @@ def unknown_calls(expression: Expression) -> Iterator[Call]:
                 yield from unknown_calls(argument.value)
 
 
-def takes(head: str, arguments: str = "") -> str:
-    """``dot takes (v, v) or (m, v)``: the shapes of a head's ops, for a message."""
-    shapes = [form.op.expression for form in forms()[head]]
+def takes(head: str) -> str:
+    """``dot takes (v, v) or (m, v)``: the operands that a head accepts, for a message."""
+    shapes = [pattern.op.expression for pattern in patterns()[head]]
     if head.isidentifier():
         shapes = [shape.removeprefix(head) for shape in shapes]
     words = list(dict.fromkeys(shapes))
     listed = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     return f"{head} takes {listed}"
-
-
-def _relu(call: Call) -> Expression:
-    """maximum(x, 0)."""
-    zero = Number(call.end, call.end, 1, "0")
-    maximum = Name(call.callee.start, call.callee.end, 1, "maximum")
-    arguments = (*call.arguments, Argument(call.end, call.end, None, zero))
-    return Call(call.start, call.end, call.depth, maximum, arguments)
-
-
-SUGAR = {"relu": _relu}
-"""Functions that are written as others."""
-
-
-def written_out(expression: Expression) -> Expression:
-    """The expression without sugar. ``-x`` is ``-1 * x``: exact, whatever x is."""
-    match expression:
-        case Negation(start=start, end=end, depth=depth, operand=operand):
-            minus = Number(start, start + 1, 1, "-1")
-            return Binary(start, end, depth, "*", minus, written_out(operand))
-        case Binary(left=left, right=right):
-            first, second = written_out(left), written_out(right)
-            return expression if (first, second) == (left, right) else replace(expression, left=first, right=second)
-        case Call(callee=callee, arguments=arguments):
-            inner = tuple(_argument_written_out(argument) for argument in arguments)
-            call = expression if inner == arguments else replace(expression, arguments=inner)
-            return SUGAR[callee.text](call) if callee.text in SUGAR and len(inner) == 1 else call
-    return expression
-
-
-def _argument_written_out(argument: Argument) -> Argument:
-    value = written_out(argument.value)
-    return argument if value == argument.value else replace(argument, value=value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from azdsl.ops import BY_NAME, Kind, Op
-from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
-from azdsl.syntax.op_patterns import ENTRY, callees, forms, plain, uses
+from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
+from azdsl.syntax.op_patterns import ENTRY, callees, op_matches, patterns, plain
 from azdsl.syntax.tree import Argument, Binary, Call, Entry, Expression, Name, Number, show
 
 KIND_NAMES = {kind.value: kind for kind in Kind}
@@ -12,15 +12,15 @@ CONSTANT = "c"
 """What stands for a number in a shape."""
 
 
-def op_list(arguments: tuple[Argument, ...], line: Line, report: Report) -> tuple[Op, ...]:
+def op_list(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> tuple[Op, ...]:
     """The ops that the arguments name; what names none is reported."""
     found: list[Op] = []
     for argument in arguments:
         candidates = _candidates(argument)
         if len(candidates) != 1:
-            _complain(argument, candidates, line, report)
+            _complain(argument, candidates, line, errors)
         elif candidates[0] in found:
-            report.add("duplicate", f"{candidates[0].name} is listed twice", line, argument)
+            errors.add("duplicate", f"{candidates[0].name} is listed twice", line, argument)
         else:
             found.append(candidates[0])
     return tuple(found)
@@ -30,7 +30,7 @@ def _candidates(argument: Argument) -> list[Op]:
     """The ops that an argument may mean."""
     match argument:
         case Argument(key=Entry() as entry):
-            return [form.op for form in forms()[ENTRY] if _is_entry(entry, form.op)]
+            return [pattern.op for pattern in patterns()[ENTRY] if _is_entry(entry, pattern.op)]
         case Argument(key=Name(text=text), value=value) if text in KIND_NAMES:
             return [op for op in _right_side(value) if op.output is KIND_NAMES[text]]
         case Argument(key=None, value=value):
@@ -50,12 +50,14 @@ def _right_side(value: Expression) -> list[Op]:
             return [BY_NAME[value.text]]
         if value.text == CONSTANT:
             return [BY_NAME["const"]]
-        return [form.op for form in forms().get(value.text, ())]
-    found = [use.form.op for use in uses(value) if _matches(use.operands, use.form.op)]
+        return [pattern.op for pattern in patterns().get(value.text, ())]
+    found = [match.op for match in op_matches(value) if _matches(match.operands, match.op)]
     if isinstance(value, Call) and not found:
         # A looser shape: inputs without the constants, keywords left out.
         kinds = [show(argument.value) for argument in value.arguments if not argument.key]
-        loose = [form.op for form in forms().get(value.callee.text, ()) if not any(a.key for a in value.arguments)]
+        loose = [
+            pattern.op for pattern in patterns().get(value.callee.text, ()) if not any(a.key for a in value.arguments)
+        ]
         found = [op for op in loose if [kind.value for kind in op.inputs] == kinds]
     return list(dict.fromkeys(found))
 
@@ -70,19 +72,19 @@ def _matches(operands: tuple[Expression, ...], op: Op) -> bool:
     )
 
 
-def _complain(argument: Argument, candidates: list[Op], line: Line, report: Report) -> None:
+def _complain(argument: Argument, candidates: list[Op], line: Line, errors: ErrorList) -> None:
     """Say why an argument names no op, or several."""
     written = brief(show(argument))
     if candidates:
         shapes = choice(op.shape for op in candidates)
-        report.add("ambiguous-op", f"'{written}' could be several ops", line, argument, f"write {shapes}")
+        errors.add("ambiguous-op", f"'{written}' could be several ops", line, argument, f"write {shapes}")
         return
     value = argument.value
     head = value.callee.text if isinstance(value, Call) else value.operator if isinstance(value, Binary) else None
-    if head in forms():
-        shapes = choice(form.op.shape for form in forms()[head])
-        report.add("unknown-op", f"no op has the shape '{written}'", line, argument, f"there is {shapes}")
+    if head in patterns():
+        shapes = choice(pattern.op.shape for pattern in patterns()[head])
+        errors.add("unknown-op", f"no op has the shape '{written}'", line, argument, f"there is {shapes}")
         return
     word = head or plain(value)
     hint = nearest(word, [*BY_NAME, *callees()]) or "azdsl ops lists them all"
-    report.add("unknown-op", f"unknown op '{brief(word)}'", line, argument, hint)
+    errors.add("unknown-op", f"unknown op '{brief(word)}'", line, argument, hint)

@@ -21,7 +21,7 @@ GRAMMAR = "azdsl.lark"
 
 
 @dataclass(frozen=True, slots=True)
-class ShapeError:
+class ParseError:
     """Why a statement does not fit the grammar, and where (offsets in the statement)."""
 
     message: str
@@ -51,7 +51,7 @@ def _parser() -> Lark:
 
 
 @lru_cache(maxsize=4096)
-def parse_statement(text: str) -> tree.Statement | ShapeError:
+def parse_statement(text: str) -> tree.Statement | ParseError:
     """The statement that ``text`` is, with offsets into it; or why it is none."""
     try:
         statement: tree.Statement = _parser().parse(text)  # type: ignore[assignment]
@@ -178,19 +178,19 @@ _HINTS = {
 """Patterns of statements that do not fit, each with advice."""
 
 
-def _explain(error: UnexpectedInput, text: str) -> ShapeError:
+def _explain(error: UnexpectedInput, text: str) -> ParseError:
     """What to say about a statement that the grammar refuses."""
     hint = next((advice for pattern, advice in _HINTS.items() if re.search(pattern, text)), None)
     if not isinstance(error, UnexpectedToken):
         at = error.pos_in_stream or 0
-        return ShapeError(f"unexpected {_quoted(text[at])}", at, at + 1, hint)
+        return ParseError(f"unexpected {_quoted(text[at])}", at, at + 1, hint)
     expected = _expected(set(error.accepts or error.expected))
     token = error.token
     if token.type == "$END":
         code = re.sub(r"#[^\n]*", "", text).rstrip()
-        return ShapeError(f"the statement ends too early; expected {expected}", len(code), len(code) + 1, hint)
+        return ParseError(f"the statement ends too early; expected {expected}", len(code), len(code) + 1, hint)
     start, end = token.start_pos or 0, token.end_pos or 0
-    return ShapeError(f"unexpected {_quoted(str(token))}; expected {expected}", start, end, hint)
+    return ParseError(f"unexpected {_quoted(str(token))}; expected {expected}", start, end, hint)
 
 
 def _quoted(text: str) -> str:

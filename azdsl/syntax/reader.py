@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from azdsl.limits import MAX_NESTING, MAX_STATEMENT
-from azdsl.syntax.error_list import Line, Physical, Report
-from azdsl.syntax.parser import ShapeError, parse_statement
+from azdsl.syntax.error_list import ErrorList, Line, PhysicalLine
+from azdsl.syntax.parser import ParseError, parse_statement
 from azdsl.syntax.tree import Assign, Bare, Declare, Expression, Node, Statement, Task
 
 _LEXEME = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#.*|[()\[\]]")
@@ -15,7 +15,7 @@ _OPENING, _CLOSING = "([", ")]"
 _NEW_STATEMENT = re.compile(r"def\b|@\s*\w+\s*$")
 
 
-def physical_lines(text: str) -> Iterator[Physical]:
+def physical_lines(text: str) -> Iterator[PhysicalLine]:
     """The lines of a text, split into code and comment."""
     at = 0
     for raw in text.split("\n"):
@@ -29,7 +29,7 @@ def physical_lines(text: str) -> Iterator[Physical]:
                 comment, code = lexeme, code[: match.start()].rstrip()
                 break
             opened += (lexeme in _OPENING) - (lexeme in _CLOSING)
-        yield Physical(at, indent, code, comment, opened)
+        yield PhysicalLine(at, indent, code, comment, opened)
         at += len(raw) + 1
 
 
@@ -46,7 +46,7 @@ def logical_lines(text: str) -> Iterator[Line]:
         at = stop
 
 
-def _closed(lines: list[Physical]) -> dict[int, int]:
+def _closed(lines: list[PhysicalLine]) -> dict[int, int]:
     """For each line that leaves a bracket open, the line that closes it, if one does before the next function."""
     closed: dict[int, int] = {}
     waiting: list[tuple[int, int]] = []
@@ -62,19 +62,19 @@ def _closed(lines: list[Physical]) -> dict[int, int]:
     return closed
 
 
-def read(report: Report) -> Iterator[tuple[Line, Statement]]:
-    """The statements that fit the grammar; what is wrong with the others goes to ``report``."""
-    for line in logical_lines(report.source.text):
+def read(errors: ErrorList) -> Iterator[tuple[Line, Statement]]:
+    """The statements that fit the grammar; what is wrong with the others goes to ``errors``."""
+    for line in logical_lines(errors.source.text):
         if not line.code:
             continue
-        if report.full:
+        if errors.full:
             return
         statement = _limits(line) or _brackets(line) or parse_statement(line.code)
-        if not isinstance(statement, ShapeError) and _deepest(statement) > MAX_NESTING:
-            statement = ShapeError(_TOO_DEEP, 0, len(line.code), _SPLIT)
-        if isinstance(statement, ShapeError):
+        if not isinstance(statement, ParseError) and _deepest(statement) > MAX_NESTING:
+            statement = ParseError(_TOO_DEEP, 0, len(line.code), _SPLIT)
+        if isinstance(statement, ParseError):
             code = "nesting" if statement.message == _TOO_DEEP else "syntax"
-            report.add(code, statement.message, line, Node(statement.start, statement.end), statement.hint)
+            errors.add(code, statement.message, line, Node(statement.start, statement.end), statement.hint)
         else:
             yield line, statement
 
@@ -83,14 +83,14 @@ _TOO_DEEP = f"nested deeper than {MAX_NESTING} levels"
 _SPLIT = "give a part of it a name of its own"
 
 
-def _limits(line: Line) -> ShapeError | None:
+def _limits(line: Line) -> ParseError | None:
     """The error of a statement that is too long to read, or None."""
     if len(line.code) <= MAX_STATEMENT:
         return None
-    return ShapeError(f"a statement of more than {MAX_STATEMENT:,} characters", 0, 1, "make several of it")
+    return ParseError(f"a statement of more than {MAX_STATEMENT:,} characters", 0, 1, "make several of it")
 
 
-def _brackets(line: Line) -> ShapeError | None:
+def _brackets(line: Line) -> ParseError | None:
     """What is wrong with the brackets of a statement, or None."""
     opened: list[tuple[str, int]] = []
     for match in _LEXEME.finditer(line.code):
@@ -98,12 +98,12 @@ def _brackets(line: Line) -> ShapeError | None:
         if lexeme in _OPENING:
             opened.append((lexeme, at))
             if len(opened) > MAX_NESTING:
-                return ShapeError(_TOO_DEEP, at, at + 1, _SPLIT)
+                return ParseError(_TOO_DEEP, at, at + 1, _SPLIT)
         elif lexeme in _CLOSING and (not opened or _OPENING.index(opened.pop()[0]) != _CLOSING.index(lexeme)):
-            return ShapeError(f"this '{lexeme}' closes nothing", at, at + 1)
+            return ParseError(f"this '{lexeme}' closes nothing", at, at + 1)
     if opened:
         lexeme, at = opened[-1]
-        return ShapeError(f"this '{lexeme}' is never closed", at, at + 1)
+        return ParseError(f"this '{lexeme}' is never closed", at, at + 1)
     return None
 
 

@@ -10,7 +10,7 @@ from azdsl.config.schema import TYPE_WORDS, Range, SettingsError, keys, value_ty
 from azdsl.config.search import MUTATIONS
 from azdsl.config.tasks import TASKS, Task
 from azdsl.syntax import tree
-from azdsl.syntax.error_list import Line, Report, brief, choice, nearest
+from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
 from azdsl.syntax.tree import Argument, Name, Node
 
 Schema = TypeVar("Schema")
@@ -20,17 +20,17 @@ class _WrongTypeError(Exception):
     """A value is not of its key's type."""
 
 
-def task(statement: tree.Task, line: Line, report: Report) -> Task | None:
+def task(statement: tree.Task, line: Line, errors: ErrorList) -> Task | None:
     """``task linear(features=4)``."""
     schema = TASKS.get(statement.kind.text)
     if schema is None:
         hint = nearest(statement.kind.text, TASKS) or f"there are {choice(TASKS).replace(' or ', ' and ')}"
-        report.add("unknown-task", f"unknown task '{brief(statement.kind.text)}'", line, statement.kind, hint)
+        errors.add("unknown-task", f"unknown task '{brief(statement.kind.text)}'", line, statement.kind, hint)
         return None
-    return settings(schema, statement.kind.text, statement.arguments, line, report)
+    return settings(schema, statement.kind.text, statement.arguments, line, errors)
 
 
-def mutations(arguments: tuple[Argument, ...], line: Line, report: Report) -> tuple[str, ...]:
+def mutations(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> tuple[str, ...]:
     """``mutations(alter, insert)``."""
     found: list[str] = []
     for argument in arguments:
@@ -38,32 +38,32 @@ def mutations(arguments: tuple[Argument, ...], line: Line, report: Report) -> tu
         if word not in MUTATIONS:
             written = brief(tree.show(argument))
             hint = nearest(written, MUTATIONS) or f"there are {choice(MUTATIONS).replace(' or ', ' and ')}"
-            report.add("unknown-mutation", f"unknown mutation '{written}'", line, argument, hint)
+            errors.add("unknown-mutation", f"unknown mutation '{written}'", line, argument, hint)
         elif word in found:
-            report.add("duplicate", f"{word} is listed twice", line, argument)
+            errors.add("duplicate", f"{word} is listed twice", line, argument)
         else:
             found.append(word)
     return tuple(found)
 
 
 def settings(
-    schema: type[Schema], title: str, arguments: tuple[Argument, ...], line: Line, report: Report
+    schema: type[Schema], title: str, arguments: tuple[Argument, ...], line: Line, errors: ErrorList
 ) -> Schema | None:
     """An instance of ``schema`` from ``key=value`` arguments; None after reporting errors.
 
     ``title`` is the name of the statement, or of the kind of task, in messages.
     """
-    before = len(report.found)
+    before = len(errors.found)
     fields = {f.name: f for f in keys(schema)}
     values: dict[str, Any] = {}
     nodes: dict[str, Node] = {}
     given: set[str] = set()
     for position, argument in enumerate(arguments):
-        field = _field(argument, position, fields, title, line, report)
+        field = _field(argument, position, fields, title, line, errors)
         if field is None:
             continue
         if field.name in given:
-            report.add("duplicate", f"{field.name} is given twice", line, argument)
+            errors.add("duplicate", f"{field.name} is given twice", line, argument)
             continue
         given.add(field.name)
         nodes[field.name] = argument.value
@@ -71,12 +71,12 @@ def settings(
             values[field.name] = _value(argument.value, schema, field)
         except _WrongTypeError:
             wanted = TYPE_WORDS[value_types(schema)[field.name]]
-            report.add("setting", f"{field.name} must be {wanted}, not {_shown(argument.value)}", line, argument.value)
+            errors.add("setting", f"{field.name} must be {wanted}, not {_shown(argument.value)}", line, argument.value)
     for name, field in fields.items():
         if field.metadata.get("required") and name not in given:
             needed = field.metadata["help"].split(" (")[0]
-            report.add("setting", f"task {title} needs the {needed}", line, hint=f'write task {title}("…")')
-    return _checked(schema, values, nodes, line, report, before)
+            errors.add("setting", f"task {title} needs the {needed}", line, hint=f'write task {title}("…")')
+    return _checked(schema, values, nodes, line, errors, before)
 
 
 def _shown(node: tree.Expression) -> str:
@@ -84,25 +84,25 @@ def _shown(node: tree.Expression) -> str:
 
 
 def _field(
-    argument: Argument, position: int, fields: dict[str, Field[Any]], title: str, line: Line, report: Report
+    argument: Argument, position: int, fields: dict[str, Field[Any]], title: str, line: Line, errors: ErrorList
 ) -> Field[Any] | None:
     """The field that an argument sets; None after reporting an unknown one. The first argument may leave out its key."""
     if argument.key is None:
         required = next((f for f in fields.values() if f.metadata.get("required")), None)
         if position == 0 and required:
             return required
-        report.add("setting", f"'{_shown(argument.value)}' has no key", line, argument, "write key=value")
+        errors.add("setting", f"'{_shown(argument.value)}' has no key", line, argument, "write key=value")
         return None
     key = argument.key.text if isinstance(argument.key, Name) else tree.show(argument.key)
     if key in fields:
         return fields[key]
     hint = nearest(key, fields) or f"{title} has {choice(fields).replace(' or ', ' and ')}"
-    report.add("unknown-key", f"unknown key '{brief(key)}' of {title}", line, argument.key, hint)
+    errors.add("unknown-key", f"unknown key '{brief(key)}' of {title}", line, argument.key, hint)
     return None
 
 
 def _checked(
-    schema: type[Schema], values: dict[str, Any], nodes: dict[str, Node], line: Line, report: Report, before: int
+    schema: type[Schema], values: dict[str, Any], nodes: dict[str, Node], line: Line, errors: ErrorList, before: int
 ) -> Schema | None:
     """An instance of ``schema``; every invalid value is reported at its node, and None returned."""
     values = dict(values)
@@ -114,12 +114,12 @@ def _checked(
             if error.key in reported:  # its default is not valid with the other values either
                 return None
             reported.add(error.key)
-            report.add("setting", str(error), line, nodes.get(error.key))
+            errors.add("setting", str(error), line, nodes.get(error.key))
             if error.key not in values:
                 return None
             del values[error.key]
         else:
-            return made if len(report.found) == before else None
+            return made if len(errors.found) == before else None
 
 
 def _value(node: tree.Expression, schema: type[Any], field: Field[Any]) -> Any:

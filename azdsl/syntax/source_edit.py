@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from azdsl.diagnostics import Source, SyntaxError
 from azdsl.ir import format_constant
-from azdsl.syntax.error_list import Line, Report
+from azdsl.syntax.error_list import ErrorList, Line
 from azdsl.syntax.reader import read
 from azdsl.syntax.tree import Assign, Bare, Declare, Entry, Function, Name, Node, Number
 
@@ -53,15 +53,15 @@ def without_lines(text: str, numbers: Collection[int]) -> str:
 
 def _statements(text: str) -> list[tuple[Line, Assign | Declare | Bare]]:
     """The statements in the functions. Raises ``SyntaxError``."""
-    report = Report(Source(text, "<text>"))
+    errors = ErrorList(Source(text, "<text>"))
     found = []
     inside = False
-    for line, statement in read(report):
+    for line, statement in read(errors):
         inside = inside or isinstance(statement, Function)
         if inside and isinstance(statement, Assign | Declare | Bare):
             found.append((line, statement))
-    if report.found:
-        raise SyntaxError(report.found, report.source)
+    if errors.found:
+        raise SyntaxError(errors.found, errors.source)
     return found
 
 

@@ -1,4 +1,7 @@
-"""Types: which ops an expression can be, and the kinds of variables, from all three functions together."""
+"""Type inference: the kinds of variables, and the ops that expressions can be, over all three functions.
+
+The kinds are scalar, vector and matrix. Most op names are overloaded over kinds: the kinds of operands select an op.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from azdsl.ops import Kind
-from azdsl.syntax.names import RESERVED, register
-from azdsl.syntax.op_patterns import Use, uses
-from azdsl.syntax.tree import Binary, Call, Expression, Name, Number
+from azdsl.syntax.error_list import ErrorList, brief, choice, nearest
+from azdsl.syntax.function_statements import FunctionStatement
+from azdsl.syntax.name_resolution import KINDS, register, variables
+from azdsl.syntax.op_patterns import OpMatch, op_matches
+from azdsl.syntax.tree import Assign, Declare, Entry, Expression, Name, Number
 
 COERCION = {Kind.SCALAR: 0, Kind.VECTOR: 1, Kind.MATRIX: 2}
-"""Ops it takes to make a register of a kind from a number that is in a scalar."""
+"""Instructions that convert a scalar constant to a register of a kind."""
 
 
 @dataclass
 class Kinds:
-    """The kinds of variables, as far as they are known."""
+    """The known kinds of variables."""
 
     known: dict[str, Kind] = field(default_factory=dict)
     _seen: dict[tuple[int, Kind | None], Kind | None] = field(default_factory=dict)
 
     def learn(self, name: str, kind: Kind) -> None:
-        """Settle a variable's kind; the first one counts."""
+        """Set the kind of a variable, unless it has one."""
         if name not in self.known:
             self.known[name] = kind
             self._seen.clear()
 
     def of(self, expression: Expression, want: Kind | None = None) -> Kind | None:
-        """The expression's kind when the place it stands in wants ``want``; None while it is open.
+        """The kind of an expression where ``want`` is expected; None while it is open.
 
-        Learns the kinds of variables on the way, where the ops leave no choice. A number on its own
-        is open: it becomes what its place wants.
+        Sets the kinds of variables that the possible ops determine. A number alone is open: it takes the expected kind.
         """
         match expression:
             case Number():
@@ -51,67 +55,116 @@ class Kinds:
 
     def _of(self, expression: Expression, want: Kind | None) -> Kind | None:
         known = -1
-        while known < len(self.known):  # what is learned of one operand may leave fewer ops for the others
+        while known < len(self.known):  # the kind of one operand may exclude ops for the others
             known = len(self.known)
             fits = self.fitting(expression, want)
-            for place in range(max((len(use.form.op.inputs) for use in fits), default=0)):
+            for place in range(max((len(match.op.inputs) for match in fits), default=0)):
                 self._learn(fits, place)
         if fits and self._settled(fits):
             fits = fits[:1]
-        kinds = {use.form.op.output for use in fits}
+        kinds = {match.op.output for match in fits}
         return kinds.pop() if len(kinds) == 1 else None
 
-    def fitting(self, expression: Expression, want: Kind | None) -> list[Use]:
-        """The ops that the expression can be, the best first; those that give ``want`` if any does."""
-        return [use for _, use in self._ranked(expression, want)]
+    def fitting(self, expression: Expression, want: Kind | None) -> list[OpMatch]:
+        """The possible ops of an expression, the best first; only those of kind ``want`` if there are any."""
+        return [match for _, match in self._ranked(expression, want)]
 
-    def best(self, expression: Expression, want: Kind | None) -> list[Use]:
-        """Those of ``fitting`` that are as good as the first: several while an operand's kind is open."""
+    def best(self, expression: Expression, want: Kind | None) -> list[OpMatch]:
+        """The ops of ``fitting`` with the rank of the first: several while the kind of an operand is open."""
         ranked = self._ranked(expression, want)
-        return [use for rank, use in ranked if rank == ranked[0][0]]
+        return [match for rank, match in ranked if rank == ranked[0][0]]
 
-    def _ranked(self, expression: Expression, want: Kind | None) -> list[tuple[tuple[int, int], Use]]:
-        found = [((cost, len(use.operands)), use) for use in uses(expression) if (cost := self._cost(use)) is not None]
-        wanted = [(rank, use) for rank, use in found if want in (None, use.form.op.output)]
+    def _ranked(self, expression: Expression, want: Kind | None) -> list[tuple[tuple[int, int], OpMatch]]:
+        found = [
+            ((cost, len(match.operands)), match)
+            for match in op_matches(expression)
+            if (cost := self._cost(match)) is not None
+        ]
+        wanted = [(rank, match) for rank, match in found if want in (None, match.op.output)]
         return sorted(wanted or found, key=lambda pair: pair[0])
 
-    def _cost(self, use: Use) -> int | None:
-        """Ops that turning numbers into the registers needed takes; None when an operand does not fit."""
+    def _cost(self, match: OpMatch) -> int | None:
+        """Instructions that convert numbers among the operands; None if an operand has another kind."""
         cost = 0
-        for kind, operand in zip(use.form.op.inputs, use.operands, strict=False):
+        for kind, operand in zip(match.op.inputs, match.operands, strict=False):
             if isinstance(operand, Number):
                 cost += COERCION[kind]
             elif self.of(operand) not in (None, kind):
                 return None
         return cost
 
-    def _learn(self, fits: list[Use], place: int) -> None:
-        """Tell the operand at ``place`` its kind, if all fitting ops agree on it."""
-        pairs = {(use.operands[place], use.form.op.inputs[place]) for use in fits if place < len(use.form.op.inputs)}
+    def _learn(self, fits: list[OpMatch], place: int) -> None:
+        """Set the kind of the operand at ``place`` if all possible ops agree on it."""
+        pairs = {(match.operands[place], match.op.inputs[place]) for match in fits if place < len(match.op.inputs)}
         if len(pairs) == 1:
             operand, kind = pairs.pop()
             self.of(operand, kind)
 
-    def _settled(self, fits: list[Use]) -> bool:
-        """Whether all operands' kinds are known, so that the first of ``fits`` is what is meant."""
-        operands = fits[0].operands[: len(fits[0].form.op.inputs)]
-        is_draw = not fits[0].form.op.inputs
-        return not is_draw and all(isinstance(operand, Number) or self.of(operand) for operand in operands)
+    def _settled(self, fits: list[OpMatch]) -> bool:
+        """Whether the kinds of all operands are known, so that the first of ``fits`` is selected."""
+        operands = fits[0].inputs
+        return bool(operands) and all(isinstance(operand, Number) or self.of(operand) for operand in operands)
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A value on its way to a variable (``name``) or to a register of a known kind."""
+    """A value assigned to the variable ``name``, or to a register of a known ``kind``."""
 
     name: str | None
     kind: Kind | None
     value: Expression
 
 
-def infer(assignments: list[Assignment], declared: Mapping[str, Kind]) -> Kinds:
-    """The kinds of all variables that the assignments settle.
+def assignment_of(step: FunctionStatement) -> Assignment | None:
+    """The kinds that a statement relates; None if it relates none. A statement that assigns an entry gives its kind."""
+    match step.statement:
+        case Assign(target=Name(text=text), value=value) | Declare(name=Name(text=text), value=Expression() as value):
+            address = register(text)
+            return Assignment(None if address else text, address.kind if address else None, value)
+        case Assign(target=Entry(base=base, at=at)) if not register(base.text):
+            kind = Kind.VECTOR if len(at) == 1 else Kind.MATRIX
+            return Assignment(base.text, None, Name(base.start, base.end, 1, f"{kind.value}0"))
+    return None
 
-    The values must stay alive and the same objects as long as the result is used.
+
+@dataclass(frozen=True)
+class Annotations:
+    """``kinds`` of annotated variables, the ``lines`` of their annotations, and the variables with ``invalid`` ones."""
+
+    kinds: Mapping[str, Kind]
+    lines: Mapping[str, int]
+    invalid: frozenset[str]
+
+
+def collect_annotations(steps: list[FunctionStatement], errors: ErrorList) -> Annotations:
+    """The annotations of the statements (``w: vector``); invalid ones are reported."""
+    kinds: dict[str, Kind] = {}
+    lines: dict[str, int] = {}
+    invalid: set[str] = set()
+    for step in steps:
+        if not isinstance(step.statement, Declare):
+            continue
+        name, word = step.statement.name.text, step.statement.kind
+        kind, address = KINDS.get(word.text), register(name)
+        if kind is None:
+            hint = nearest(word.text, KINDS) or f"a type is {choice(KINDS)}"
+            errors.add("type", f"unknown type '{brief(word.text)}'", step.line, word, hint)
+            invalid.add(name)
+        elif address and address.kind != kind:
+            errors.add("type", f"{brief(name)} is a {address.kind.word} by its name", step.line, word)
+        elif kinds.get(name, kind) != kind:
+            notes = (f"{brief(name)} is a {kinds[name].word}, from line {lines[name]}",)
+            errors.add("type", f"{brief(name)} has two types", step.line, word, notes=notes)
+        elif not address:
+            kinds.setdefault(name, kind)
+            lines.setdefault(name, errors.number(step.line))
+    return Annotations(kinds, lines, frozenset(invalid))
+
+
+def infer(assignments: list[Assignment], declared: Mapping[str, Kind]) -> Kinds:
+    """The kinds of all variables that the assignments determine.
+
+    The result refers to the values by identity: they must outlive it.
     """
     kinds = Kinds(dict(declared))
     _until_stable(kinds, assignments)
@@ -123,8 +176,8 @@ def infer(assignments: list[Assignment], declared: Mapping[str, Kind]) -> Kinds:
 
 
 def _until_stable(kinds: Kinds, assignments: list[Assignment]) -> None:
-    """Go over the assignments, forth and back, until nothing more is learned."""
-    todo = [(a, {n.text for n in names_in(a.value)} | ({a.name} if a.name else set())) for a in assignments]
+    """Iterate over the assignments, alternately backwards and forwards, until no kind is added."""
+    todo = [(a, {n.text for n in variables(a.value)} | ({a.name} if a.name else set())) for a in assignments]
     before = -1
     while before < len(kinds.known):
         before = len(kinds.known)
@@ -133,16 +186,3 @@ def _until_stable(kinds: Kinds, assignments: list[Assignment]) -> None:
             found = kinds.of(a.value, kinds.known.get(a.name) if a.name else a.kind)
             if a.name and found:
                 kinds.learn(a.name, found)
-
-
-def names_in(expression: Expression) -> list[Name]:
-    """The variables that the expression reads."""
-    match expression:
-        case Name(text=text):
-            return [] if register(text) or text in RESERVED else [expression]
-        case Binary(left=left, right=right):
-            return names_in(left) + names_in(right)
-        case Call(arguments=arguments):
-            values = [argument.value for argument in arguments if argument.key is None]
-            return [name for value in values for name in names_in(value)]
-    return []

@@ -169,7 +169,7 @@ MESSAGES = {
     IN_SETUP + "v1[0.5] = s2": "2:13 the value must be a number written out here",
     IN_SETUP + "v1 = gaussian(0, s2)": "2:20 the standard deviation must be a number written out here",
     IN_SETUP + "s1[0.5] = 2": "2:3 this is no entry of a scalar; entries are set as v[c] = c or m[c, c] = c",
-    IN_SETUP + "s2 = v1[0.5]": "2:8 one entry cannot be read; only set: v1[0.5] = 2",
+    IN_SETUP + "s2 = v1[0.5]": "2:8 an entry cannot be read; it can only be assigned: v1[0.5] = 2",
     IN_SETUP
     + "s2 = v1 + s3": "2:8 v + s: no such op; + takes s + s, v + v or m + m; bcast(s) makes a vector of a scalar",
     IN_SETUP + "s2 = v1 @ s3": "2:8 v @ s: no such op; @ takes m @ m, m @ v or v @ v",
@@ -184,7 +184,7 @@ MESSAGES = {
     IN_SETUP + "s2 = 'a'": "2:8 a text is no value here",
     IN_SETUP + "s2 = (1, 2)": "2:8 a list is no value here",
     IN_SETUP + "s2 = 1..2": "2:8 this is no value",
-    IN_SETUP + "s2 = n_features": "2:8 n_features is the number of features, known only when a task is",
+    IN_SETUP + "s2 = n_features": "2:8 n_features is the number of features, which only a task determines",
     IN_SETUP + "s2 = lr + 1": "2:8 lr is read but never assigned",
     IN_SETUP + "s2 = featurs": "2:8 featurs is read but never assigned; did you mean 'features'?",
     IN_SETUP + "w = gaussian(0, 1)": (
@@ -198,8 +198,8 @@ MESSAGES = {
     IN_SETUP + "w: float": "2:6 unknown type 'float'; a type is scalar, vector or matrix",
     IN_SETUP + "s2: vector": "2:7 s2 is a scalar by its name",
     IN_SETUP + "w: vector\n  w: matrix": "3:6 w has two types",
-    IN_SETUP + "s1 + s2 = 3": "2:3 only a register or a variable can be assigned to",
-    IN_SETUP + "norm(v1)": "2:3 the result goes nowhere; write a register or a name and '=' before it",
+    IN_SETUP + "s1 + s2 = 3": "2:3 only a register or a variable can be assigned",
+    IN_SETUP + "norm(v1)": "2:3 the result is not assigned; write a register or a name and '=' before it",
     IN_SETUP + "s2 = s3 +* 2": "2:12 unexpected '*'; expected a name, a number or '('",
     IN_SETUP + "s2 =": "2:7 the statement ends too early; expected a name, a number or '('",
     IN_SETUP + "s2 = s3 ** 2": "2:12 unexpected '*'; expected a name, a number or '('; there is no power: write x * x",
