@@ -95,7 +95,7 @@ def check_names(key: str, noun: str, names: Sequence[str], known: Sequence[str])
         if name not in known:
             raise SettingsError(key, f"unknown {noun} {name!r}: use some of {', '.join(known)}")
     if not names:
-        raise SettingsError(key, f"the list of {key} is empty: use some of {', '.join(known)}")
+        raise SettingsError(key, f"the list of {noun}s is empty: use some of {', '.join(known)}")
 
 
 def validate(settings: Any) -> None:

@@ -174,7 +174,7 @@ def test_settings_are_checked():
     program = azdsl.parse(LINEAR)
     for settings, message in (
         ({"method": "annealing"}, "unknown method 'annealing': use some of random, local, gradient"),
-        ({"method": ""}, "no method is named"),
+        ({"method": ""}, "the list of methods is empty"),
         ({"evals": 0}, "at least one"),
         ({"trian": 3}, "did you mean 'train'"),
     ):
