@@ -278,11 +278,11 @@ def _checkpoint(folder: Path) -> Target:
 
     from azdsl.search.evolve import run
     from azdsl.search.kernel.loop import run_epoch
-    from azdsl.search.rundir import checkpoint
+    from azdsl.search.rundir import checkpoint, names
     from azdsl.search.session import Session
 
     path = small_run(folder)
-    whole = _members_of((path / checkpoint.NAME).read_bytes())
+    whole = _members_of((path / names.CHECKPOINT).read_bytes())
     names = sorted(whole)
     sessions: list[Session] = []
     with pytest.MonkeyPatch.context() as patched:

@@ -13,7 +13,7 @@ from tasks.image_files import numbered, write_mnist
 import azdsl
 from azdsl.cli import main
 from azdsl.config.tasks import Images
-from azdsl.search.rundir.directory import BEST, FRONT_FILES
+from azdsl.search.rundir.names import BEST, HALL_OF_FAME_FILES
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build
 
@@ -73,7 +73,7 @@ def test_scores_of_a_run_are_recomputed_from_anywhere(
         ]
         assert scores[0]["task_fitness"] == scores[1]["task_fitness"] == scores[2]["task_fitness"]
         assert {score["fitness"] for score in scores} == {result[key]}
-    entries = sorted((folder / "runs" / "a" / FRONT_FILES).glob("*.az"))
+    entries = sorted((folder / "runs" / "a" / HALL_OF_FAME_FILES).glob("*.az"))
     assert entries
     for entry in entries:
         said = next(line for line in entry.read_text().splitlines() if line.startswith("# search fitness"))

@@ -28,7 +28,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
 from azdsl.search.islands.executor import Site
-from azdsl.search.rundir.directory import BEST, FRONT, FRONT_FILES
+from azdsl.search.rundir.names import BEST, HALL_OF_FAME, HALL_OF_FAME_FILES
 from azdsl.syntax import load_experiment
 
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"
@@ -80,7 +80,7 @@ def search(
         return snapshot.seconds >= seconds or snapshot.evaluations >= most
 
     result = run(experiment, out=out, quiet=True, on_epoch=late, site=site)
-    paths = [out / BEST, out / FRONT, *sorted((out / FRONT_FILES).iterdir())]
+    paths = [out / BEST, out / HALL_OF_FAME, *sorted((out / HALL_OF_FAME_FILES).iterdir())]
     return Outcome(
         {str(path.relative_to(out)): path.read_bytes() for path in paths}, result.evaluations, result.seconds
     )

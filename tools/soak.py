@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -30,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from equivalence import Outcome, Size, run_round
 from soak_case import Case, shrink
+
+from azdsl import atomic
 
 Facts = Mapping[str, Any]
 
@@ -127,9 +128,7 @@ def _failed(outcome: Outcome, record: Path) -> int:
         flush=True,
     )
     path = record.with_name(f"soak-{seed}-{number}.json")
-    aside = path.with_suffix(".new")
-    aside.write_text(shrink(outcome.failure).to_json() + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    atomic.write(path, shrink(outcome.failure).to_json() + "\n")
     print(f"written {path}", file=sys.stderr)
     return max(1, _repeat(path))
 

@@ -11,9 +11,7 @@ import click
 from azdsl.cli import DONE, INTERRUPTED, NOT_REACHED
 from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
 from azdsl.cli.options import apply_options, experiment_options
-
-SEED_NAME = "seed.az"
-"""The seed's name in a run directory."""
+from azdsl.search.rundir import names
 
 
 @click.command()
@@ -70,7 +68,7 @@ def command(
         from azdsl.search.rundir import directory
 
         directory.read_config(resume)  # says what is wrong with a directory of another kind
-    source = seed_file or str(resume / SEED_NAME if resume else "")
+    source = seed_file or str(resume / names.SEED if resume else "")
     experiment = apply_options(load_experiment(source), settings, base_dir(source))
 
     from azdsl.api import connected

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -75,19 +73,3 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> bool:
             click.echo(f"error: {error.filename or file}: {error.strerror}", err=True)
             good = False
     return good
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the text of an existing file in one step, keeping its permissions; links are followed."""
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, target.stat().st_mode)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise

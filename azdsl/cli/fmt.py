@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from azdsl import atomic
 from azdsl.cli import BAD_INPUT, DONE, NOT_REACHED
-from azdsl.cli.files import STANDARD_INPUT, each_file, read_text, write_atomically
+from azdsl.cli.files import STANDARD_INPUT, each_file, read_text
 
 
 @click.command()
@@ -44,7 +45,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
         elif piped:
             click.echo(after, nl=False)
         elif before != after:
-            write_atomically(Path(file), after)
+            atomic.write(Path(file).resolve(), after, shared=True)
             click.echo(f"{name}: formatted", err=True)
 
     if not each_file(files, format_one):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.export.readable.explain import Scores
 from azdsl.ir import Program
@@ -48,7 +49,7 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
 
     run = read_run(directory)
     path = output or directory / "report.html"
-    path.write_text(page(run, _details(run, directory, tasks)), encoding="utf-8")
+    atomic.write(path, page(run, _details(run, directory, tasks)))
     click.echo(str(path))
     return DONE
 

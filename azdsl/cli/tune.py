@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.files import base_dir, read_text
 from azdsl.cli.options import apply_options, experiment_options
@@ -57,7 +58,6 @@ def command(
       azdsl tune prog.az --data prices.csv --target-column price -o tuned.az
     """
     from azdsl import tasks as make
-    from azdsl.search.rundir.directory import write_text
     from azdsl.syntax import parse_experiment
     from azdsl.tuning.run import tune_text, words
 
@@ -81,7 +81,7 @@ def command(
         ),
     )
     if output:
-        write_text(output, found.text)
+        atomic.write(output, found.text)
     if as_json:
         click.echo(json.dumps({"file": file, "seed": experiment.search.seed, **found.as_dict()}))
     else:

@@ -11,7 +11,6 @@ import ctypes
 import ctypes.util
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from azdsl import atomic
 from azdsl.cachedir import cache_root, trim
 from azdsl.codegen.emitter import LIBRARY, library_symbol
 from azdsl.config.search import SettingsError
@@ -180,15 +180,10 @@ def _write_checked(path: Path, content: bytes) -> None:
     """Store a file whole or not at all. A cache that cannot be written is no cache, not an error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        atomic.write(path, _SCHEMA + digest + content, shared=True, sync=False)
     except OSError:
         return
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_SCHEMA + hashlib.blake2b(content, digest_size=16).digest() + content)
-        os.replace(aside, path)
-    except OSError:
-        Path(aside).unlink(missing_ok=True)
 
 
 @cache

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from azdsl import tasks
+from azdsl import atomic, tasks
 from azdsl.comparison import BUDGET, REPETITIONS, store
 from azdsl.comparison.result import Comparison
 from azdsl.comparison.runs import Run, one_run, settings_of
@@ -99,7 +99,7 @@ def compare(
         )
         if path:
             for file, text in result.files().items():
-                directory.write_text(path / file, text)
+                atomic.write(path / file, text)
     return result
 
 

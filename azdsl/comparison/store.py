@@ -8,12 +8,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from azdsl import __version__
+from azdsl import __version__, atomic
 from azdsl.comparison.runs import Run
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search, SettingsError
 from azdsl.config.tasks import FileTask, ImageTask, SklearnTask, Task
-from azdsl.search.rundir.directory import write_text
 from azdsl.tasks.image_tasks import digest_of_files
 from azdsl.tasks.images import find as find_images
 
@@ -64,7 +63,7 @@ def begin(path: Path, digest: str, experiment: Experiment) -> None:
         raise SettingsError("out", f"{path} is not empty, and no comparison; name another directory with --out")
     path.mkdir(parents=True, exist_ok=True)
     facts = {"schema": SCHEMA, "azdsl": __version__, "identity": digest, "experiment": str(experiment)}
-    write_text(path / SETTINGS, json.dumps(facts, indent=1) + "\n")
+    atomic.write(path / SETTINGS, json.dumps(facts, indent=1) + "\n")
 
 
 def add(path: Path, run: Run) -> None:

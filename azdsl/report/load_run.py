@@ -15,7 +15,7 @@ from azdsl.config.search import SettingsError
 from azdsl.ir import Program
 from azdsl.report.data import Member, Milestone, Run
 from azdsl.search.result import Result
-from azdsl.search.rundir import directory
+from azdsl.search.rundir import directory, names
 from azdsl.search.rundir.artifacts import config_text, seed_text
 from azdsl.syntax import load, load_experiment, parse
 
@@ -43,11 +43,11 @@ def read_run(path: Path) -> Run:
 def _read(path: Path) -> Run:
     """The run in a directory of files that are as they were written, else any error."""
     config = directory.read_config(path)
-    experiment = load_experiment(path / directory.SEED)
-    history = _history(path / directory.EVENTS)
-    if not (path / directory.BEST).exists():
-        raise SettingsError("run", f"{path} has no {directory.BEST} yet: the search has found nothing so far")
-    facts = {**_so_far(experiment, history), **_figures(path), "best": load(path / directory.BEST)}
+    experiment = load_experiment(path / names.SEED)
+    history = _history(path / names.EVENTS)
+    if not (path / names.BEST).exists():
+        raise SettingsError("run", f"{path} has no {names.BEST} yet: the search has found nothing so far")
+    facts = {**_so_far(experiment, history), **_figures(path), "best": load(path / names.BEST)}
     about = config.pop("run")
     return _run(path.resolve().name, experiment, facts, history, _members(path), config, str(about["azdsl"]))
 
@@ -99,11 +99,11 @@ def _history(path: Path) -> list[dict[str, Any]]:
 def _figures(path: Path) -> dict[str, Any]:
     """How the run ended; empty when it goes on or was cut off."""
     try:
-        facts: dict[str, Any] = json.loads((path / directory.RESULT).read_text(encoding="utf-8"))
+        facts: dict[str, Any] = json.loads((path / names.RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise SettingsError("run", f"{path / directory.RESULT} is damaged: {error}") from None
+        raise SettingsError("run", f"{path / names.RESULT} is damaged: {error}") from None
     return facts
 
 
@@ -126,7 +126,7 @@ def _so_far(experiment: Experiment, history: list[dict[str, Any]]) -> dict[str, 
 def _members(path: Path) -> list[Member]:
     """The hall of fame."""
     try:
-        with (path / directory.FRONT).open(encoding="utf-8", newline="") as file:
+        with (path / names.HALL_OF_FAME).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         return []

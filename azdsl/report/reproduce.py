@@ -6,6 +6,7 @@ from html import escape
 
 from azdsl.report.code import plain
 from azdsl.report.data import Run
+from azdsl.search.rundir import names
 
 
 def section(run: Run) -> str:
@@ -14,9 +15,10 @@ def section(run: Run) -> str:
     limit = f" --max-evals {run.evaluations}" if timed or run.stopped is None else ""
     commands = [
         f'pip install "azdsl=={run.version}"',
-        f"azdsl evolve {run.name}/seed.az --out again{limit}",
-        f"cmp again/best.az {run.name}/best.az && diff -r again/hall_of_fame {run.name}/hall_of_fame",
-        f"azdsl score {run.name}/best.az",
+        f"azdsl evolve {run.name}/{names.SEED} --out again{limit}",
+        f"cmp again/{names.BEST} {run.name}/{names.BEST}"
+        f" && diff -r again/{names.HALL_OF_FAME_FILES} {run.name}/{names.HALL_OF_FAME_FILES}",
+        f"azdsl score {run.name}/{names.BEST}",
     ]
     words = (
         "The result is a function of the seed file, the data and the version: not of the machine's speed, of the number of workers "

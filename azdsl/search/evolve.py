@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from azdsl import atomic
 from azdsl import tasks as make
 from azdsl.config.experiment import EVOLVABLE, Experiment
 from azdsl.config.search import SettingsError
@@ -40,7 +41,7 @@ from azdsl.search.kernel.hurdles import costs
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import island_spaces, make_space
 from azdsl.search.result import Result
-from azdsl.search.rundir import artifacts, checkpoint
+from azdsl.search.rundir import artifacts, checkpoint, names
 from azdsl.search.rundir import directory as rundir
 from azdsl.search.rundir.directory import RunDirectory
 from azdsl.search.session import OnEpoch, Session
@@ -222,7 +223,7 @@ def _tasks(experiment: Experiment, given: TaskSet | None, base_dir: Path | None)
 def _stored(path: Path, experiment: Experiment | None, base_dir: Path | None, tasks: TaskSet | None) -> Experiment:
     """The experiment of a run directory, with the stopping conditions of ``experiment`` when it is given."""
     config = rundir.read_config(path)
-    stored = load_experiment(path / rundir.SEED)
+    stored = load_experiment(path / names.SEED)
     if config["run"].get("tasks_from_python") and tasks is None:
         raise SettingsError("resume", f"the tasks of {path} came from Python: resume it there, with the same tasks=")
     if experiment is None:
@@ -260,9 +261,9 @@ def _write_settings(path: Path, experiment: Experiment, data: _Tasks) -> None:
     """
     seed = artifacts.seed_text(experiment)
     config = artifacts.config_text(experiment, data.digest, data.from_python)
-    (path / rundir.RESULT).unlink(missing_ok=True)
-    rundir.write_text(path / rundir.SEED, seed)
-    rundir.write_text(path / rundir.CONFIG, config)
+    (path / names.RESULT).unlink(missing_ok=True)
+    atomic.write(path / names.SEED, seed)
+    atomic.write(path / names.CONFIG, config)
 
 
 def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:
@@ -273,12 +274,12 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
     try:
         saved, problems = checkpoint.read(directory.path)
     except checkpoint.OtherSchema as error:
-        way = f"go on with the azdsl that wrote it, which {rundir.CONFIG} names, or start anew from its {rundir.SEED}"
+        way = f"go on with the azdsl that wrote it, which {names.CONFIG} names, or start anew from its {names.SEED}"
         raise SettingsError("resume", f"{error}; {way}") from None
     if problems and saved is None:
         way = "put back a whole copy of one, or start anew from its"
         raise SettingsError(
-            "resume", f"{'; '.join(problems)}; no other is beside it, and nothing was changed: {way} {rundir.SEED}"
+            "resume", f"{'; '.join(problems)}; no other is beside it, and nothing was changed: {way} {names.SEED}"
         )
     for problem in problems:
         warn(f"{problem}; going on from the one before")
@@ -286,7 +287,7 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
         directory.rewind(0)
         return
     if saved.facts.get("identity") != session.plan.identity:
-        raise SettingsError("resume", f"the checkpoint in {directory.path} is of other settings than its {rundir.SEED}")
+        raise SettingsError("resume", f"the checkpoint in {directory.path} is of other settings than its {names.SEED}")
     try:
         session.resume(saved)
     except checkpoint.Damaged as error:

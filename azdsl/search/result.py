@@ -11,6 +11,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
 from azdsl.search.islands.hall_of_fame import Front
 from azdsl.search.islands.proxy import describe
+from azdsl.search.rundir import names
 
 _NOT_JSON = ("history", "experiment", "hall_of_fame")
 
@@ -94,5 +95,5 @@ class Result:
         if self.hurdles:
             lines.append(f"hurdles   {describe(self.hurdles)}")
         if self.run_dir:
-            lines.append(f"written   {self.run_dir / 'best.az'}")
+            lines.append(f"written   {self.run_dir / names.BEST}")
         return "\n".join([*lines, "", str(self.best).rstrip()])

@@ -30,9 +30,9 @@ from azdsl.search.islands.selection import Finalist, Found, answer, canonical
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import lower
 from azdsl.search.kernel.population import Island, Members, write_initial
-from azdsl.search.rundir import checkpoint
-from azdsl.search.rundir.artifacts import best_text, entry_name, entry_text, front_table
-from azdsl.search.rundir.directory import BEST, FRONT, RunDirectory
+from azdsl.search.rundir import checkpoint, names
+from azdsl.search.rundir.artifacts import best_text, entry_text, front_table
+from azdsl.search.rundir.directory import RunDirectory
 from azdsl.search.rundir.validate import problem, standing_problem
 
 SAVE_SECONDS = 10.0
@@ -317,9 +317,9 @@ class Session:
         if self._directory is None:
             return
         experiment = self.plan.experiment
-        best = {BEST: best_text(experiment, chosen, evaluations, test_fitness)} if chosen else {}
-        files = {entry_name(entry): entry_text(experiment, entry) for entry in front}
-        self._directory.save_texts({**best, FRONT: front_table(front)}, files)
+        files = {names.entry(entry.size): entry_text(experiment, entry) for entry in front}
+        files |= {names.BEST: best_text(experiment, chosen, evaluations, test_fitness)} if chosen else {}
+        self._directory.save_texts(files | {names.HALL_OF_FAME: front_table(front)})
 
     def add_result(self, facts: Mapping[str, Any]) -> None:
         """Write the figures of the end."""

@@ -13,7 +13,6 @@ import json
 import math
 import mmap
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import atomic
 from azdsl.cachedir import cache_root, trim
 
 Array = NDArray[np.float64]
@@ -72,36 +72,28 @@ def stored(identity: str, make: Callable[[], Recipe]) -> Stored:
         return found
     recipe = make()
     size = sum(math.prod(shape) for shape in recipe.shapes) * 8
-    opened = _aside(path, size)
-    if opened is None:
+    if not _has_room(path.parent, size):
         return _in_memory(recipe)
-    aside, file = opened
     try:
-        with file:
+        with atomic.replacing(path, shared=True) as file:
             _write(file, recipe)
-        os.replace(aside, path)
         kept = _open(path)
     except OSError:
         kept = None
-    finally:
-        aside.unlink(missing_ok=True)
     if kept is None:
         return _in_memory(make())
     trim(path.parent, LIMIT_BYTES)
     return kept
 
 
-def _aside(path: Path, size: int) -> tuple[Path, BinaryIO] | None:
-    """A new file beside ``path`` with room for ``size`` bytes of arrays; None where there is no place for it."""
+def _has_room(directory: Path, size: int) -> bool:
+    """Make the directory; whether it exists and has room for ``size`` bytes of arrays."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        system = os.statvfs(path.parent) if hasattr(os, "statvfs") else None
-        if system and system.f_bavail * system.f_frsize < size + _HEADER:
-            return None
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        return Path(name), os.fdopen(handle, "w+b")
+        directory.mkdir(parents=True, exist_ok=True)
+        system = os.statvfs(directory) if hasattr(os, "statvfs") else None
     except OSError:
-        return None
+        return False
+    return system is None or system.f_bavail * system.f_frsize >= size + _HEADER
 
 
 def _in_memory(recipe: Recipe) -> Stored:
@@ -135,7 +127,6 @@ def _write(file: BinaryIO, recipe: Recipe) -> None:
     file.seek(0)
     file.write(_SCHEMA + hashlib.blake2b(digest + facts, digest_size=_DIGEST).digest() + facts)
     file.flush()
-    os.fsync(file.fileno())
 
 
 def _digest(file: BinaryIO) -> bytes:

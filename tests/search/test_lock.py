@@ -10,7 +10,7 @@ from search_runs import small
 
 from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
-from azdsl.search.rundir import directory
+from azdsl.search.rundir import directory, names
 
 pytest.importorskip("fcntl")
 
@@ -26,17 +26,17 @@ with locked(pathlib.Path(sys.argv[1])):
 def test_a_directory_in_use(tmp_path):
     path = tmp_path / "run"
     whole = run(small(max_evals=800), out=path, quiet=True)
-    before = (path / directory.CONFIG).read_bytes()
+    before = (path / names.CONFIG).read_bytes()
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout and process.stdout.readline() == "held\n"
         with pytest.raises(SettingsError, match=f"in use by process {process.pid}"):
             run(small(max_evals=1600), resume=path, quiet=True)
-        assert (path / directory.CONFIG).read_bytes() == before
+        assert (path / names.CONFIG).read_bytes() == before
         process.kill()
         process.wait()
-    assert (path / directory.LOCK).exists()
+    assert (path / names.LOCK).exists()
     assert run(small(max_evals=1600), resume=path, quiet=True).evaluations > whole.evaluations
 
 

@@ -19,7 +19,7 @@ from azdsl.search import session
 from azdsl.search.evolve import run
 from azdsl.search.islands import workers
 from azdsl.search.islands.workers import interruptible
-from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir import checkpoint, names
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_torn_checkpoint(tmp_path, whole, damage, capsys):
     with monkey.context() as patch:
         patch.setattr(session, "save_after", lambda seconds: 0.0)
         run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(5))
-    file = path / checkpoint.NAME
+    file = path / names.CHECKPOINT
     data = file.read_bytes()
     if damage == "half":
         damage = data[: len(data) // 2]
@@ -115,12 +115,14 @@ def test_no_checkpoint_at_all(tmp_path, whole):
     path = tmp_path / "run"
     run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(2))
     found = files(path)
-    for name in (checkpoint.NAME, checkpoint.BEFORE):
+    for name in (names.CHECKPOINT, names.CHECKPOINT_BEFORE):
         (path / name).write_bytes(b"torn")
-    with pytest.raises(SettingsError, match=rf"{path / checkpoint.BEFORE} cannot be used: .*; no other is beside it"):
+    with pytest.raises(
+        SettingsError, match=rf"{path / names.CHECKPOINT_BEFORE} cannot be used: .*; no other is beside it"
+    ):
         run(None, resume=path, quiet=True)
     assert files(path) == found
-    for name in (checkpoint.NAME, checkpoint.BEFORE):
+    for name in (names.CHECKPOINT, names.CHECKPOINT_BEFORE):
         (path / name).unlink()
     run(None, resume=path, quiet=True)
     assert files(path) == files(whole.run_dir)
@@ -142,7 +144,7 @@ def test_other_versions_and_settings(tmp_path):
     with pytest.raises(SettingsError, match="schema version 99"):
         run(None, resume=path, quiet=True)
     config.write_text(text)
-    file = path / checkpoint.NAME
+    file = path / names.CHECKPOINT
     file.write_bytes(file.read_bytes().replace(b"checkpoint %d" % checkpoint.SCHEMA, b"checkpoint 7", 1))
     with pytest.raises(SettingsError, match="schema version 7"):
         run(None, resume=path, quiet=True)

@@ -14,7 +14,7 @@ from search_runs import files, small
 from azdsl.cli import main
 from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
-from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir import checkpoint, names
 from azdsl.search.rundir import directory as rundir
 from azdsl.search.rundir.directory import RunDirectory
 
@@ -112,7 +112,7 @@ def test_what_is_in_it(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
-@pytest.mark.parametrize(("room", "file"), [(0, "lock"), (20, "seed.az.new")])
+@pytest.mark.parametrize(("room", "file"), [(0, "lock"), (20, "seed.az")])
 def test_a_disk_that_is_full_at_the_start_is_named(tmp_path, seed_file, capsys, room, file):
     """Where a file may have ``room`` bytes: none has room for its lock, or for more than that."""
     out = tmp_path / "run"
@@ -155,26 +155,26 @@ def test_what_has_no_room_is_reported_once_and_leaves_nothing(tmp_path):
         for number in range(3):
             assert directory.add_event({"number": number})
             assert not directory.save_checkpoint(bytes(2000))
-    assert [path.name for path in tmp_path.iterdir()] == [rundir.EVENTS] and len(said) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [names.EVENTS] and len(said) == 1
     assert directory.save_checkpoint(bytes(2000)) and len(said) == 2 and "works again" in said[1]
 
 
 def test_events_that_had_no_room_are_written_later(tmp_path):
     directory = RunDirectory(tmp_path, lambda message: None)
-    (tmp_path / rundir.EVENTS).mkdir()
+    (tmp_path / names.EVENTS).mkdir()
     assert not directory.add_event({"a": 1}) and not directory.add_event({"b": 2})
-    (tmp_path / rundir.EVENTS).rmdir()
+    (tmp_path / names.EVENTS).rmdir()
     assert directory.add_event({"c": 3})
-    assert (tmp_path / rundir.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n{"c": 3}\n'
+    assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n{"c": 3}\n'
 
 
 def test_a_torn_event_is_cut_off(tmp_path):
     directory = RunDirectory(tmp_path, print)
     directory.add_event({"a": 1})
-    with (tmp_path / rundir.EVENTS).open("a") as file:
+    with (tmp_path / names.EVENTS).open("a") as file:
         file.write('{"torn')
     directory.add_event({"b": 2})
-    assert (tmp_path / rundir.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n'
+    assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n'
     again = RunDirectory(tmp_path, print)
     assert again.rewind(9) == [{"a": 1}]
-    assert (tmp_path / rundir.EVENTS).read_text() == '{"a": 1}\n'
+    assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n'

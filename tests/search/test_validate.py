@@ -10,7 +10,7 @@ from search_runs import small
 
 from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
-from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir import checkpoint, names
 
 HURDLES = {"hurdles": "4", "hurdle_every": 50}
 
@@ -48,13 +48,13 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
 def test_a_checkpoint_of_another_make(tmp_path, member, change, message):
     path = tmp_path / "run"
     run(small(max_evals=800, **HURDLES), out=path, quiet=True)
-    sealed = (path / checkpoint.NAME).read_bytes()
+    sealed = (path / names.CHECKPOINT).read_bytes()
     with np.load(io.BytesIO(sealed[len(checkpoint.seal(b"")) :])) as stored:
         arrays = {name: stored[name] for name in stored.files}
     content = io.BytesIO()
     np.savez(content, **(arrays | {member: change(arrays[member])}))
-    (path / checkpoint.NAME).write_bytes(checkpoint.seal(content.getvalue()))
-    (path / checkpoint.BEFORE).unlink(missing_ok=True)
+    (path / names.CHECKPOINT).write_bytes(checkpoint.seal(content.getvalue()))
+    (path / names.CHECKPOINT_BEFORE).unlink(missing_ok=True)
     before = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
     with pytest.raises(SettingsError, match=message):
         run(small(max_evals=1600, **HURDLES), resume=path, quiet=True)

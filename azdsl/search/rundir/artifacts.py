@@ -21,6 +21,7 @@ from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.islands.hall_of_fame import Entry, Front
 from azdsl.search.islands.selection import Finalist
+from azdsl.search.rundir import names
 from azdsl.syntax import parse_experiment
 from azdsl.tasks import describe
 
@@ -72,14 +73,9 @@ def _one_deeper(experiment: Experiment) -> Experiment:
     return replace(experiment, task=relocated(experiment.task, lambda path: f"../{path}"))
 
 
-def entry_name(entry: Entry) -> str:
-    """The name of a program's file in the hall of fame."""
-    return f"size-{entry.size:03}.az"
-
-
 def front_table(front: Front) -> str:
     """``hall_of_fame.csv``."""
-    rows = [f"{e.size},{e.fitness!r},{e.island},{e.birth},hall_of_fame/{entry_name(e)}" for e in front]
+    rows = [f"{e.size},{e.fitness!r},{e.island},{e.birth},{names.entry(e.size)}" for e in front]
     return "\n".join(["size,search_fitness,island,candidate,file", *rows, ""])
 
 
@@ -102,7 +98,7 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
     run = {
         "schema": CONFIG_SCHEMA,
         "azdsl": __version__,
-        "seed": "seed.az",
+        "seed": names.SEED,
         "tasks_from_python": from_python,
         "data": data,
     }
@@ -122,7 +118,7 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
         found = reduce(getitem, name.split("."), read)
         for key, value in table.items():
             if found.get(key) != (str(value) if isinstance(value, Range) else value):
-                raise SettingsError(key, f"{key}={value!r} cannot be written to config.toml")
+                raise SettingsError(key, f"{key}={value!r} cannot be written to {names.CONFIG}")
     return text
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import atomic
 from azdsl.config.search import Search
 from azdsl.errors import AzdslError
 from azdsl.ir.packing import CONSTANTS
@@ -29,12 +28,10 @@ from azdsl.search.kernel.hurdles import make_hurdles
 from azdsl.search.kernel.population import CLOCKS, LAYERS, Island, Members, no_members
 from azdsl.search.kernel.reinforce import LEARNED
 from azdsl.search.kernel.space import Space
+from azdsl.search.rundir import names
 
 SCHEMA = 4
 """Version of the format."""
-
-NAME, BEFORE = "checkpoint", "checkpoint.before"
-"""The newest file and the one before it."""
 
 _MET, _AHEAD = "met", "ahead"
 """What the names of the standings begin with."""
@@ -128,35 +125,8 @@ def decode(data: bytes) -> Checkpoint:
 
 
 def write(directory: Path, data: bytes) -> None:
-    """Put a new checkpoint beside the one before it; at no moment is there none. Raises ``OSError``."""
-    aside, path = directory / f"{NAME}.new", directory / NAME
-    write_aside(aside, data)
-    if path.exists():
-        os.replace(path, directory / BEFORE)
-    os.replace(aside, path)
-
-
-@contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Give an ``OSError`` the file that it is about: that of a write, such as that the disk is full, has none."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Write a file that is to take another's place, down to the disk. Without room none is left. Raises ``OSError``."""
-    try:
-        with named(path), path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        with suppress(OSError):
-            path.unlink()
-        raise
+    """Write the newest checkpoint and keep the previous one. Raises ``OSError``."""
+    atomic.write(directory / names.CHECKPOINT, data, backup=directory / names.CHECKPOINT_BEFORE)
 
 
 def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -165,7 +135,7 @@ def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
     Raises ``OtherSchema``, naming the file.
     """
     problems: list[str] = []
-    for name in (NAME, BEFORE):
+    for name in (names.CHECKPOINT, names.CHECKPOINT_BEFORE):
         path = directory / name
         try:
             return decode(path.read_bytes()), problems

@@ -14,16 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from azdsl import atomic
 from azdsl.config.search import SettingsError
 from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.artifacts import CONFIG_SCHEMA
-
-BEST, SEED, CONFIG, EVENTS = "best.az", "seed.az", "config.toml", "events.jsonl"
-FRONT, FRONT_FILES = "hall_of_fame.csv", "hall_of_fame"
-RESULT, LOCK = "result.json", "lock"
-
-ASIDE = ".new"
-"""The end of the name that a file has while it is written."""
+from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, RESULT, SEED
 
 
 def create(path: Path) -> Path:
@@ -38,7 +33,7 @@ def create(path: Path) -> Path:
 def unused(path: Path) -> bool:
     """Whether a run was begun in a directory and killed before there was anything to resume: only its first files are there."""
     found = {file.name for file in path.iterdir()}
-    return LOCK in found and found <= {LOCK, SEED, *(f"{name}{ASIDE}" for name in (SEED, CONFIG))}
+    return LOCK in found and found <= {LOCK, SEED, *(f"{name}{atomic.SUFFIX}" for name in (SEED, CONFIG))}
 
 
 def create_next(parent: Path, stem: str) -> Path:
@@ -71,7 +66,7 @@ def locked(path: Path | None) -> Iterator[None]:
                 "resume",
                 f"{path} is in use by process {holder}: wait for it or stop it" if holder else f"{path} is in use",
             )
-        with checkpoint.named(path / LOCK):
+        with atomic.naming(path / LOCK):
             file.truncate(0)
             file.write(str(os.getpid()).encode())
         yield
@@ -106,13 +101,6 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises ``OSError``."""
-    aside = path.with_name(path.name + ASIDE)
-    checkpoint.write_aside(aside, text.encode())
-    os.replace(aside, path)
-
-
 class RunDirectory:
     """The files of a run that is going on. ``warn`` is told when writing fails and when it works again."""
 
@@ -127,13 +115,13 @@ class RunDirectory:
         """Write a checkpoint; whether that went well."""
         return self._attempt("checkpoint", lambda: checkpoint.write(self.path, data))
 
-    def save_texts(self, files: Mapping[str, str], front: Mapping[str, str]) -> bool:
-        """Write texts by their names and the hall of fame's files; whether all went well."""
-        return self._attempt("texts", lambda: self._save_texts(files, front))
+    def save_texts(self, files: Mapping[str, str]) -> bool:
+        """Write text files by their names in the directory, and remove all others of the hall of fame; whether all went well."""
+        return self._attempt("texts", lambda: self._save_texts(files))
 
     def save_result(self, facts: Mapping[str, Any]) -> bool:
         """Write how the run ended; whether that went well."""
-        return self._attempt("result", lambda: write_text(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
+        return self._attempt("result", lambda: atomic.write(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
 
     def add_event(self, event: Mapping[str, Any]) -> bool:
         """Append a line to the events, after those that could not be written before."""
@@ -150,15 +138,13 @@ class RunDirectory:
         self.events_bytes = len(data)
         return [json.loads(line) for line in data.splitlines()]
 
-    def _save_texts(self, files: Mapping[str, str], front: Mapping[str, str]) -> None:
-        folder = self.path / FRONT_FILES
-        folder.mkdir(exist_ok=True)
-        for name, text in front.items():
-            _write_changed(folder / name, text)
+    def _save_texts(self, files: Mapping[str, str]) -> None:
+        (self.path / HALL_OF_FAME_FILES).mkdir(exist_ok=True)
         for name, text in files.items():
             _write_changed(self.path / name, text)
-        for old in set(os.listdir(folder)) - front.keys():
-            (folder / old).unlink()
+        for path in (self.path / HALL_OF_FAME_FILES).iterdir():
+            if f"{HALL_OF_FAME_FILES}/{path.name}" not in files:
+                path.unlink()
 
     def _add_events(self) -> None:
         """Write the events that wait; what a failed write left behind is cut off first."""
@@ -191,4 +177,4 @@ def _write_changed(path: Path, text: str) -> None:
             return
     except OSError:
         pass  # not there, or not readable: written anew
-    write_text(path, text)
+    atomic.write(path, text)

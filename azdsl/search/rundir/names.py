@@ -1,0 +1,33 @@
+"""The file names of a run directory."""
+
+BEST = "best.az"
+"""The answer; it can be scored and evolved."""
+
+SEED = "seed.az"
+"""The seed program with all settings that are not defaults."""
+
+CONFIG = "config.toml"
+"""Every setting, and a digest of the data."""
+
+EVENTS = "events.jsonl"
+"""One line of JSON per epoch."""
+
+HALL_OF_FAME = "hall_of_fame.csv"
+"""The table of the hall of fame."""
+
+HALL_OF_FAME_FILES = "hall_of_fame"
+"""The folder of its programs."""
+
+RESULT = "result.json"
+"""The figures of a finished run."""
+
+CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint", "checkpoint.before"
+"""The newest checkpoint and the previous one."""
+
+LOCK = "lock"
+"""Locked by the process that runs the search; holds its number."""
+
+
+def entry(size: int) -> str:
+    """The file of the hall of fame's program with ``size`` live instructions, in the run directory."""
+    return f"{HALL_OF_FAME_FILES}/size-{size:03}.az"
