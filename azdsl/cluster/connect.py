@@ -115,18 +115,19 @@ def _client(cluster: Any) -> Iterator[Client]:
 def _check(client: Client) -> None:
     """Raise ``ExecutorError`` when a worker would give other results than this process.
 
-    One that is lost before it has answered is none of them: whoever takes its place compares facts with every epoch.
+    Workers lost before they answered are not counted: the worker that takes the place of one compares fingerprints at every
+    epoch.
     """
-    from azdsl.cluster.facts import differences, facts
+    from azdsl.cluster.fingerprint import differences, fingerprint
     from azdsl.cluster.remote import mismatch
 
-    for worker, there in client.run(facts, on_error="return").items():
+    for worker, there in client.run(fingerprint, on_error="return").items():
         if isinstance(there, OSError):
             continue
         if isinstance(there, Exception):
             raise ExecutorError(
                 f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] there too"
             )
-        other = differences(facts(), there)
+        other = differences(fingerprint(), there)
         if other:
             raise ExecutorError(mismatch(f"the worker {worker}", other))

@@ -22,7 +22,7 @@ from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
 from azdsl.cluster import remote
-from azdsl.cluster.facts import facts
+from azdsl.cluster.fingerprint import fingerprint
 from azdsl.cluster.wire import Job, decode_island, encode_island
 from azdsl.search.islands.executor import TICK_SECONDS, ExecutorError
 from azdsl.search.kernel.population import Island
@@ -94,7 +94,7 @@ class ClusterCrew:
             end=end,
             seconds=self.deadline - time.monotonic(),
             hang=executor.patience.hang,
-            facts=dict(facts()),
+            fingerprint=dict(fingerprint()),
         )
         state = encode_island(executor.spaces[number], self.islands[number])
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # it is data, and meant

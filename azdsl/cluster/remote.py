@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 
 from distributed import get_worker
 
-from azdsl.cluster.facts import differences, facts
+from azdsl.cluster.fingerprint import differences, fingerprint
 from azdsl.cluster.wire import Job, decode_island, decode_job, encode_island, job_of
 from azdsl.config.experiment import Experiment
 from azdsl.search.islands.executor import ExecutorError
@@ -95,7 +95,7 @@ def take(data: bytes) -> None:
 class Order:
     """An epoch to run: of which job and island, to how many candidates, for at most how many seconds.
 
-    When a tenth of a second's work takes more than ``hang`` seconds, this process ends. ``facts`` are those of the search's process.
+    When a tenth of a second's work takes more than ``hang`` seconds, this process ends. ``fingerprint`` is that of the search's process.
     """
 
     job: str
@@ -103,7 +103,7 @@ class Order:
     end: int
     seconds: float
     hang: float
-    facts: dict[str, str]
+    fingerprint: dict[str, str]
 
     def encode(self) -> bytes:
         """The order as bytes."""
@@ -117,7 +117,7 @@ def epoch(order: bytes, state: bytes) -> tuple[str, bytes]:
     """
     what = Order(**json.loads(order))
     worker = get_worker().address
-    other = differences(what.facts, facts())
+    other = differences(what.fingerprint, fingerprint())
     if other:
         raise ExecutorError(mismatch(worker, other))
     shop = jobs().workshop(what.job)

@@ -6,7 +6,6 @@ of what it calls, so the directory's name carries a digest of every source that 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -24,12 +23,15 @@ from numba.extending import intrinsic
 
 from azdsl.cachedir import cache_root
 from azdsl.codegen.numba_cache import KeptCode
+from azdsl.codegen.sources import sources_digest
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_COMPILED_IN = ("ops", "ir", "codegen", "search")
-"""Packages whose sources end up in compiled code."""
+_SOURCES = "azdsl.search.kernel"
+"""The package whose modules, and what these import, are the sources of compiled code.
 
+All of its modules count, for some are compiled into others without being imported by them (``numba.extending.overload``).
+"""
 
 KEPT_SECONDS = 14 * 86400
 """Code of other sources is removed when it was not used for this long: several versions may be in use at once."""
@@ -78,22 +80,12 @@ def remove_unused(root: Path, current: Path) -> None:
 
 
 @cache
-def sources_digest() -> str:
-    """A digest of every source that can be compiled in: the same only where compiled code is."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(path for name in _COMPILED_IN for path in (package / name).rglob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-@cache
 def cache_directory() -> Path:
     """Where compiled code is kept: in the cache directory, in a directory of this version of the sources."""
     # AZDSL_CACHE moves everything; without it numba's own setting counts for numba's code
     chosen = os.environ.get("AZDSL_CACHE") or numba.config.CACHE_DIR
     home = Path(chosen) if chosen else cache_root()
-    current = home / f"search-{sources_digest()}"
+    current = home / f"search-{sources_digest(_SOURCES)}"
     remove_unused(home, current)
     return current
 

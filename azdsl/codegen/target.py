@@ -24,6 +24,7 @@ from llvmlite import ir
 from azdsl import atomic
 from azdsl.cachedir import cache_root, trim
 from azdsl.codegen.emitter import LIBRARY, library_symbol
+from azdsl.codegen.sources import sources_digest
 from azdsl.config.search import SettingsError
 
 _SCHEMA = b"azdsl object 1\n"
@@ -136,20 +137,16 @@ def compile_object(module: ir.Module, level: int) -> bytes:
     return code
 
 
-@cache
-def _sources_digest() -> str:
-    """A digest of the code that makes code: a changed lowering must not meet an old object."""
-    digest = hashlib.blake2b(digest_size=16)
-    root = Path(__file__).parent
-    for path in sorted([*root.rglob("*.py"), *(root.parent / "ops").glob("*.py")]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+_SOURCES = "azdsl.codegen.backends"
+"""The module whose imports include every source that object code and measured costs follow from."""
 
 
 def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], None] = lambda: None) -> bytes:
     """Object code from disk, or made (``announce`` is called first) and put there."""
     machine = host()
-    identity = "|".join([key, _sources_digest(), llvmlite.__version__, machine.triple, machine.cpu, machine.features])
+    identity = "|".join(
+        [key, sources_digest(_SOURCES), llvmlite.__version__, machine.triple, machine.cpu, machine.features]
+    )
     name = hashlib.blake2b(identity.encode(), digest_size=20).hexdigest()
     path = cache_root() / "objects" / f"{name}.o"
     found = _read_checked(path)

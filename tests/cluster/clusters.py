@@ -55,7 +55,7 @@ def hang() -> None:
 
 def pretend(package: str, version: str) -> None:
     """Make this worker say that it has another version."""
-    from azdsl.cluster import facts
+    from azdsl.cluster import fingerprint
 
-    true = dict(facts.facts())
-    facts.facts = remote.facts = lambda: true | {package: version}
+    true = dict(fingerprint.fingerprint())
+    fingerprint.fingerprint = remote.fingerprint = lambda: true | {package: version}

@@ -241,7 +241,7 @@ def test_what_is_no_cluster(cluster, message):
 
 
 @pytest.mark.parametrize(("error", "refused"), [(OSError("Timed out"), False), (ImportError("no azdsl"), True)])
-def test_a_worker_that_is_lost_before_it_says_its_facts_is_none_that_differs(error, refused):
+def test_a_worker_lost_before_it_sent_its_fingerprint_is_not_counted_as_different(error, refused):
     class Asking:
         def run(self, *_, **__):
             return {"tcp://10.0.0.5:1234": error}
