@@ -42,7 +42,8 @@ _FUNCTIONS = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp"
 _ANY_FILL = EACH_ENTRY | _FUNCTIONS | {"scale", "outer", "transpose"}
 """Families whose result on equal entries has equal entries, whatever F is."""
 
-_TESTED_SIZE = 2
+_TESTED_SIZES = (1, 2, 3)
+"""Feature counts on which a result must be the same number in every entry."""
 
 
 def folding(precision: int) -> Rule:
@@ -52,26 +53,32 @@ def folding(precision: int) -> Rule:
     def fold(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
         fills = [value.fill for value in inputs]
         known = [fill for fill in fills if fill is not None]
-        if not inputs or len(known) < len(fills) or op in (VECTOR_FILL, MATRIX_FILL) or op.updates:
+        if not inputs or len(known) < len(fills) or op in (VECTOR_FILL, MATRIX_FILL) or op.context:
             return None
         if family(op) not in _ANY_FILL and op.name != "row_broadcast" and any(fill != 0.0 for fill in known):
             return None  # sums of equal numbers are rounded, and so depend on F; sums of equal zeros do not
+        results: set[str] = set()
         with np.errstate(all="ignore"):  # a constant beyond float32 is infinity there
-            tensors = [_tensor(value.kind, number(fill)) for value, fill in zip(inputs, known, strict=True)]
-            result = op.semantics(*tensors)
-        while isinstance(result, list):
-            result = result[0]
+            for size in _TESTED_SIZES:
+                tensors = [_tensor(value.kind, number(fill), size) for value, fill in zip(inputs, known, strict=True)]
+                results |= {repr(float(entry)) for entry in _entries(op.semantics(*tensors))}
+        result = float(results.pop())
         assert op.output is not None
-        return builder.fill(op.output, float(result)) if math.isfinite(result) else None
+        return builder.fill(op.output, result) if not results and math.isfinite(result) else None
 
     return fold
 
 
-def _tensor(kind: Kind, number: Any) -> Any:
-    """A register's value with all entries ``number``."""
+def _tensor(kind: Kind, number: Any, size: int) -> Any:
+    """The value of a register with ``size`` features and all entries ``number``."""
     if kind is Kind.SCALAR:
         return number
-    return [number] * _TESTED_SIZE if kind is Kind.VECTOR else [[number] * _TESTED_SIZE] * _TESTED_SIZE
+    return [number] * size if kind is Kind.VECTOR else [[number] * size] * size
+
+
+def _entries(tensor: Any) -> list[Any]:
+    """The numbers in a register's value."""
+    return [entry for row in tensor for entry in _entries(row)] if isinstance(tensor, list) else [tensor]
 
 
 def copy(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:

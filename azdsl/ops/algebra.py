@@ -33,50 +33,79 @@ def matrix_scale(a: Scalar, b: Matrix) -> Matrix:
     return [[a * x for x in row] for row in b]
 
 
-@op(19, "s -> v", "{out} = bcast({a})", "bcast({da})")
+@op(19, "s -> v", "{out} = bcast({a})", "bcast({da})", numpy="np.full(n, {a})", latex=r"[a] \, \mathbf{1}")
 def vector_broadcast(a: Scalar, *, features: int) -> Vector:
     """Every entry is a."""
     return [a] * features
 
 
-@op(32, "v -> m", "{out} = bcast({a}, axis=0)", "bcast({da}, axis=0)")
+@op(
+    32,
+    "v -> m",
+    "{out} = bcast({a}, axis=0)",
+    "bcast({da}, axis=0)",
+    numpy="np.tile({a}, (n, 1)).T",
+    latex=r"[a] \, \mathbf{1}^{\top}",
+)
 def column_broadcast(a: Vector) -> Matrix:
     """m[i, j] = a[i]: every column is a."""
     return [[x] * len(a) for x in a]
 
 
-@op(33, "v -> m", "{out} = bcast({a}, axis=1)", "bcast({da}, axis=1)")
+@op(
+    33,
+    "v -> m",
+    "{out} = bcast({a}, axis=1)",
+    "bcast({da}, axis=1)",
+    numpy="np.tile({a}, (n, 1))",
+    latex=r"\mathbf{1} \, [a]^{\top}",
+)
 def row_broadcast(a: Vector) -> Matrix:
     """m[i, j] = a[j]: every row is a."""
     return [list(a) for _ in a]
 
 
-@op(27, "v v -> s", "{out} = dot({a}, {b})", ("dot({da}, {b})", "dot({a}, {db})"), commutative=True)
+@op(
+    27,
+    "v v -> s",
+    "{out} = dot({a}, {b})",
+    ("dot({da}, {b})", "dot({a}, {db})"),
+    commutative=True,
+    latex=r"[a]^{\top} [b]",
+)
 def dot(a: Vector, b: Vector) -> Scalar:
     """Inner product, summed left to right."""
     return numbers.total([x * y for x, y in zip(a, b, strict=True)])
 
 
-@op(28, "v v -> m", "{out} = outer({a}, {b})", ("outer({da}, {b})", "outer({a}, {db})"))
+@op(28, "v v -> m", "{out} = outer({a}, {b})", ("outer({da}, {b})", "outer({a}, {db})"), latex=r"[a] \, [b]^{\top}")
 def outer(a: Vector, b: Vector) -> Matrix:
     """Outer product: m[i, j] = a[i] * b[j]."""
     return [[x * y for y in b] for x in a]
 
 
-@op(31, "m v -> v", "{out} = dot({a}, {b})", ("dot({da}, {b})", "dot({a}, {db})"))
+@op(31, "m v -> v", "{out} = dot({a}, {b})", ("dot({da}, {b})", "dot({a}, {db})"), latex=r"[a] \, [b]")
 def matvec(a: Matrix, b: Vector) -> Vector:
     """Matrix times vector, each row summed left to right."""
     return [dot(row, b) for row in a]
 
 
-@op(43, "m m -> m", "{out} = matmul({a}, {b})", ("matmul({da}, {b})", "matmul({a}, {db})"), rank=3)
+@op(
+    43,
+    "m m -> m",
+    "{out} = matmul({a}, {b})",
+    ("matmul({da}, {b})", "matmul({a}, {db})"),
+    rank=3,
+    numpy="np.dot({a}, {b})",
+    latex=r"[a] \, [b]",
+)
 def matmul(a: Matrix, b: Matrix) -> Matrix:
     """Matrix product, each entry summed left to right."""
     columns = transpose(b)
     return [[dot(row, column) for column in columns] for row in a]
 
 
-@op(37, "m -> m", "{out} = transpose({a})", "transpose({da})")
+@op(37, "m -> m", "{out} = transpose({a})", "transpose({da})", latex=r"[a]^{\top}")
 def transpose(a: Matrix) -> Matrix:
     """Rows become columns."""
     return [list(column) for column in zip(*a, strict=True)]
@@ -87,13 +116,19 @@ def _entries(a: Matrix) -> Vector:
     return [x for row in a for x in row]
 
 
-@op(21, "v -> s", "{out} = norm({a})", "dot({a}, {da}) / maximum({out}, 5e-324)")
+@op(21, "v -> s", "{out} = norm({a})", "dot({a}, {da}) / maximum({out}, 5e-324)", latex=r"\left\lVert {a} \right\rVert")
 def vector_norm(a: Vector) -> Scalar:
     """Euclidean norm."""
     return numbers.norm(a)
 
 
-@op(34, "m -> s", "{out} = norm({a})", "dot(dot({a} * {da}, bcast(1)), bcast(1)) / maximum({out}, 5e-324)")
+@op(
+    34,
+    "m -> s",
+    "{out} = norm({a})",
+    "dot(dot({a} * {da}, bcast(1)), bcast(1)) / maximum({out}, 5e-324)",
+    latex=r"\left\lVert {a} \right\rVert",
+)
 def matrix_norm(a: Matrix) -> Scalar:
     """Frobenius norm, summed row after row."""
     return numbers.norm(_entries(a))

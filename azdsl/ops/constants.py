@@ -78,11 +78,22 @@ def _gaussian_form(kind: Kind) -> str:
     return f"{{out}} = {_EVERY[kind].format('{c0}')} + {{c1}} * gaussian(0, 1{_SHAPE[kind]})"
 
 
+_UNIFORM_LATEX = r"\mathcal{U}\left( {c0}, {c1} \right)"
+_GAUSSIAN_LATEX = r"\mathcal{N}\left( {c0}, {c1}^2 \right)"
+
 _UNIFORM = (Role.LOW, Role.HIGH)
 _GAUSSIAN = (Role.MEAN, Role.STD)
 
 
-@op(59, "-> s", "{out} = uniform({c0}, {c1})", general=_uniform_form(Kind.SCALAR), constants=_UNIFORM, weight=20.0)
+@op(
+    59,
+    "-> s",
+    "{out} = uniform({c0}, {c1})",
+    general=_uniform_form(Kind.SCALAR),
+    constants=_UNIFORM,
+    weight=20.0,
+    latex=_UNIFORM_LATEX,
+)
 def scalar_uniform(low: Any, high: Any, *, draws: Any) -> Any:
     """Uniform draw between c0 and c1 (taken in order if c0 > c1)."""
     return draws.uniform(low, high, Kind.SCALAR)
@@ -95,6 +106,7 @@ def scalar_uniform(low: Any, high: Any, *, draws: Any) -> Any:
     general=_uniform_form(Kind.VECTOR),
     constants=_UNIFORM,
     weight=20.0,
+    latex=_UNIFORM_LATEX,
 )
 def vector_uniform(low: Any, high: Any, *, draws: Any) -> list[Any]:
     """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
@@ -109,6 +121,7 @@ def vector_uniform(low: Any, high: Any, *, draws: Any) -> list[Any]:
     general=_uniform_form(Kind.MATRIX),
     constants=_UNIFORM,
     weight=20.0,
+    latex=_UNIFORM_LATEX,
 )
 def matrix_uniform(low: Any, high: Any, *, draws: Any) -> list[list[Any]]:
     """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
@@ -116,7 +129,15 @@ def matrix_uniform(low: Any, high: Any, *, draws: Any) -> list[list[Any]]:
     return rows
 
 
-@op(62, "-> s", "{out} = gaussian({c0}, {c1})", general=_gaussian_form(Kind.SCALAR), constants=_GAUSSIAN, weight=60.0)
+@op(
+    62,
+    "-> s",
+    "{out} = gaussian({c0}, {c1})",
+    general=_gaussian_form(Kind.SCALAR),
+    constants=_GAUSSIAN,
+    weight=60.0,
+    latex=_GAUSSIAN_LATEX,
+)
 def scalar_gaussian(mean: Any, std: Any, *, draws: Any) -> Any:
     """Normal draw with mean c0 and standard deviation c1."""
     return draws.gaussian(mean, std, Kind.SCALAR)
@@ -129,6 +150,7 @@ def scalar_gaussian(mean: Any, std: Any, *, draws: Any) -> Any:
     general=_gaussian_form(Kind.VECTOR),
     constants=_GAUSSIAN,
     weight=60.0,
+    latex=_GAUSSIAN_LATEX,
 )
 def vector_gaussian(mean: Any, std: Any, *, draws: Any) -> list[Any]:
     """Entries drawn normally with mean c0 and standard deviation c1."""
@@ -143,6 +165,7 @@ def vector_gaussian(mean: Any, std: Any, *, draws: Any) -> list[Any]:
     general=_gaussian_form(Kind.MATRIX),
     constants=_GAUSSIAN,
     weight=60.0,
+    latex=_GAUSSIAN_LATEX,
 )
 def matrix_gaussian(mean: Any, std: Any, *, draws: Any) -> list[list[Any]]:
     """Entries drawn normally with mean c0 and standard deviation c1."""

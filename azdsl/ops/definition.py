@@ -61,6 +61,9 @@ class Op:
     ``derivative`` has for each input the part of the output's change that is due to it: text of the language with
     ``{a}``, ``{b}``, the new ``{out}`` and the input's own change, ``{da}`` or ``{db}``; ``"0"`` where there is none.
     Constants of the op change as in ``general``, which is the op with constants in scalar registers.
+
+    ``numpy`` and ``latex`` are its texts in those styles, None where they follow from the other fields
+    (``export.readable.op_text`` says how and which slots they have).
     """
 
     code: int
@@ -77,6 +80,8 @@ class Op:
     commutative: bool = False
     weight: float = 1.0
     rank: int = 0
+    numpy: str | None = None
+    latex: str | None = None
 
     @property
     def random(self) -> bool:
@@ -135,6 +140,8 @@ def op(
     weight: float = 1.0,
     rank: int | None = None,
     name: str | None = None,
+    numpy: str | None = None,
+    latex: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Define op number ``code`` (the paper's) from the decorated function.
 
@@ -172,6 +179,8 @@ def op(
             commutative=commutative,
             weight=weight,
             rank=largest if rank is None else rank,
+            numpy=numpy,
+            latex=latex,
         )
         return function
 

@@ -73,6 +73,7 @@ _define(
     "{out} = abs({a})",
     "(heaviside({a}) - heaviside(-{a})) * {da}",
     doc="Absolute value.",
+    latex=r"\left| {a} \right|",
 )
 _define(
     {"s": 6, "v": 20, "m": 30},
@@ -140,6 +141,8 @@ _define(
     "{out} = heaviside({a}, 1.0)",
     "0",
     doc="Step: 1 if a >= 0 else 0 (NaN gives 0).",
+    numpy="np.where({a} >= 0, 1.0, 0.0)[()]",
+    latex=r"\mathbf{1}\left[ {a} \geq 0 \right]",
 )
 _define(
     {"v": 16, "m": 17},
@@ -148,6 +151,8 @@ _define(
     "{out} = heaviside({a}, 1.0)",
     "0",
     doc="Step: 1 where a > 0 else 0 (0 at 0: not as printed, as the reference computes it).",
+    numpy="np.where({a} > 0, 1.0, 0.0)",
+    latex=r"\mathbf{1}\left[ {a} > 0 \right]",
 )
 _LESSER = "(1 - heaviside({a} - {b})) * {da}", "heaviside({a} - {b}) * {db}"
 _GREATER = "(1 - heaviside({b} - {a})) * {da}", "heaviside({b} - {a}) * {db}"
@@ -160,6 +165,7 @@ _define(
     "{out} = minimum({a}, {b})",
     *_LESSER,
     doc="b if b < a else a (a NaN on either side: a).",
+    latex=r"\min\left( {a}, {b} \right)",
 )
 _define(
     {"m": 46},
@@ -168,6 +174,7 @@ _define(
     "{out} = minimum({a}, {b})",
     *_LESSER,
     doc="a if a < b else b (a NaN on either side: b).",
+    latex=r"\min\left( {a}, {b} \right)",
 )
 _define(
     {"s": 47, "v": 48},
@@ -176,6 +183,7 @@ _define(
     "{out} = maximum({a}, {b})",
     *_GREATER,
     doc="b if a < b else a (a NaN on either side: a).",
+    latex=r"\max\left( {a}, {b} \right)",
 )
 _define(
     {"m": 49},
@@ -184,4 +192,5 @@ _define(
     "{out} = maximum({a}, {b})",
     *_GREATER,
     doc="a if a > b else b (a NaN on either side: b).",
+    latex=r"\max\left( {a}, {b} \right)",
 )

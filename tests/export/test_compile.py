@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import LINEAR, SOFTMAX
 from modules import imported
-from strategies import METRICS, random_program, random_tasks
+from strategies import METRICS, PAPER_OPS, random_program, random_tasks
 
 import azdsl
 from azdsl.codegen.aot.models import SHORT, Spec
@@ -47,7 +47,7 @@ def case(number: int, max_length: int = 8) -> tuple[Program, Any, dict[str, Any]
     rng = np.random.default_rng(number)
     metric = METRICS[number % 3]
     features = max(1 + number % 9, 2 if metric == "multiclass" else 1)
-    program = random_program(rng, max_length=max_length, multiclass=metric == "multiclass")
+    program = random_program(rng, PAPER_OPS, max_length=max_length, multiclass=metric == "multiclass")
     tasks = random_tasks(rng, features, 1, metric, 1, 30)
     facts = {"features": features, "metric": metric, "precision": (64, 32)[number // 3 % 2], "seed": number}
     if metric == "multiclass":

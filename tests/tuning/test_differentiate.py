@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from strategies import METRICS, random_program, random_tasks
+from strategies import METRICS, PAPER_OPS, random_program, random_tasks
 from tuning.losses import constant, constant_places, finite_differences, loss_and_slope, with_constant
 
 from azdsl.codegen.loss_gradient import Slopes
@@ -90,7 +90,7 @@ def test_whole_training_runs():
     for case in range(400):
         metric = METRICS[case % len(METRICS)]
         tasks = random_tasks(rng, features=3, tasks=1, metric=metric, max_examples=3)
-        program = remove_dead_code(random_program(rng, multiclass=tasks.multiclass), tasks.multiclass)
+        program = remove_dead_code(random_program(rng, PAPER_OPS, multiclass=tasks.multiclass), tasks.multiclass)
         places = [p for p in constant_places(program) if 1e-9 < abs(constant(program, p)) < 1e9][:4]
         if not places or not math.isfinite(loss_and_slope(program, tasks)[0]):
             continue
@@ -123,7 +123,9 @@ def test_compiled_as_interpreted():
     for case in range(12):
         metric = METRICS[case % len(METRICS)]
         tasks = random_tasks(rng, features=3, tasks=5, metric=metric, max_examples=6)
-        program = remove_dead_code(random_program(rng, multiclass=tasks.multiclass, max_length=5), tasks.multiclass)
+        program = remove_dead_code(
+            random_program(rng, PAPER_OPS, multiclass=tasks.multiclass, max_length=5), tasks.multiclass
+        )
         places = constant_places(program)[:3]
         if not places:
             continue

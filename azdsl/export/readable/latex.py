@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from azdsl.export.readable.op_text import ATOM, PRODUCT, SUM, latex_text
 from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable, variables
 from azdsl.ir import FUNCTIONS, Program, format_constant
 from azdsl.ir.linearize import Variable
@@ -36,57 +37,9 @@ SYMBOLS = {
 }
 """Signs for names, before they are set in the type of their kind; other names are spelled out."""
 
-_FAMILIES = {
-    "add": "(a) + [b]",
-    "subtract": "(a) - [b]",
-    "divide": r"\frac{{a}}{{b}}",
-    "abs": r"\left| {a} \right|",
-    "reciprocal": r"\frac{1}{{a}}",
-    "minimum": r"\min\left( {a}, {b} \right)",
-    "maximum": r"\max\left( {a}, {b} \right)",
-    "heaviside": r"\mathbf{1}\left[ {a} > 0 \right]",
-    "uniform": r"\mathcal{U}\left( {c0}, {c1} \right)",
-    "gaussian": r"\mathcal{N}\left( {c0}, {c1}^2 \right)",
-    "norm": r"\left\lVert {a} \right\rVert",
-    "mean": r"\operatorname{mean}\left( {a} \right)",
-    "std": r"\operatorname{std}\left( {a} \right)",
-}
-_OWN = {
-    "scalar_multiply": r"(a) \, [b]",
-    "vector_multiply": r"(a) \odot [b]",
-    "matrix_multiply": r"(a) \odot [b]",
-    "scalar_heaviside": r"\mathbf{1}\left[ {a} \geq 0 \right]",
-    "vector_scale": r"(a) \, [b]",
-    "matrix_scale": r"(a) \, [b]",
-    "vector_broadcast": r"[a] \, \mathbf{1}",
-    "column_broadcast": r"[a] \, \mathbf{1}^{\top}",
-    "row_broadcast": r"\mathbf{1} \, [a]^{\top}",
-    "dot": r"[a]^{\top} [b]",
-    "outer": r"[a] \, [b]^{\top}",
-    "matvec": r"[a] \, [b]",
-    "matmul": r"[a] \, [b]",
-    "transpose": r"[a]^{\top}",
-    "column_norm": r"\operatorname{norm}_{\mathrm{columns}}\left( {a} \right)",
-    "row_norm": r"\operatorname{norm}_{\mathrm{rows}}\left( {a} \right)",
-    "row_mean": r"\operatorname{mean}_{\mathrm{rows}}\left( {a} \right)",
-    "row_std": r"\operatorname{std}_{\mathrm{rows}}\left( {a} \right)",
-    "const": "{c0}",
-    "vector_set": "{c1}",
-    "matrix_set": "{c2}",
-    **{
-        name: rf"\{name}\left( {{a}} \right)"
-        for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")
-    },
-}
-_SHARED = {f"{kind.word}_{name}": text for kind in Kind for name, text in _FAMILIES.items()}
+TEXT: dict[str, str] = {op.name: latex_text(op) for op in OPS if op.output}
+"""The LaTeX text of every op."""
 
-TEXT: dict[str, str] = {name: text for name, text in (_SHARED | _OWN).items() if name in {op.name for op in OPS}}
-"""The LaTeX of every op. ``{a}`` stands free, ``(a)`` in brackets if it is a sum, ``[a]`` also if it is a product."""
-
-if TEXT.keys() != {op.name for op in OPS if op.output}:
-    raise AssertionError(f"LaTeX and op table differ: {TEXT.keys() ^ {op.name for op in OPS if op.output}}")
-
-_SUM, _PRODUCT, _ATOM = 1, 2, 3
 _SLOT = re.compile(r"\{(a|b|c0|c1|c2)\}|\((a|b)\)|\[(a|b)\]")
 
 
@@ -158,25 +111,25 @@ def _write(expression: Expression, form: Readable) -> tuple[str, int]:
     match expression:
         case Ref(variable=variable):
             text = symbol(form.names[variable], variable)
-            return text, _ATOM
+            return text, ATOM
         case Literal(value=value):
-            return _number(value), _SUM if math.copysign(1.0, value) < 0 else _ATOM
+            return _number(value), SUM if math.copysign(1.0, value) < 0 else ATOM
         case Apply(op=op, operands=operands, constants=constants):
             parts = {slot: _write(operand, form) for slot, operand in zip("ab", operands, strict=False)}
-            parts |= {f"c{n}": (_number(c), _ATOM) for n, c in enumerate(constants)}
+            parts |= {f"c{n}": (_number(c), ATOM) for n, c in enumerate(constants)}
             template = TEXT[op.name]
             level = (
-                _SUM
+                SUM
                 if template.startswith("(a) +") or template.startswith("(a) -")
-                else _PRODUCT
+                else PRODUCT
                 if "[" in _bare(template)
-                else _ATOM
+                else ATOM
             )
 
             def put(match: re.Match[str]) -> str:
                 free, loose, tight = match.groups()
                 text, inner = parts[free or loose or tight]
-                need = 0 if free else level if loose else _PRODUCT if level == _SUM else _ATOM
+                need = 0 if free else level if loose else PRODUCT if level == SUM else ATOM
                 closed = rf"\left( {text} \right)"
                 # An index above would join one that is there already.
                 raised = template[match.end() :].startswith("^") and "^" in text

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from azdsl.export.readable.op_text import ATOM, level, needs_brackets, right_side
 from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
 from azdsl.ir import FUNCTIONS, Program, format_constant
 from azdsl.ir.linearize import Variable
 from azdsl.ir.rewrite_rules import EACH_ENTRY, family
-from azdsl.ops import Kind, Op
-
-_LEVELS = {" + ": 1, " - ": 1, " * ": 2, " / ": 2}
-_ATOM = 3
+from azdsl.ops import Kind
 
 
 def named(program: Program, multiclass: bool = False) -> str:
@@ -90,31 +88,17 @@ def _write(expression: Expression, names: Mapping[Variable, str]) -> tuple[str, 
     """The text, and how strongly it binds."""
     match expression:
         case Ref(variable=variable):
-            return names[variable], _ATOM
+            return names[variable], ATOM
         case Literal(value=value):
-            return format_constant(value), _ATOM
+            return format_constant(value), ATOM
         case Apply(op=op, operands=operands, constants=constants):
-            sign = operator_of(op)
+            right = right_side(op)
             parts = [_write(operand, names) for operand in operands]
             slots = {f"c{n}": format_constant(c) for n, c in enumerate(constants)}
-            level = _LEVELS.get(sign, 0)
-            for slot, (text, inner) in zip(_places(op), parts, strict=True):
-                # The right side of an operator needs brackets unless it binds more strongly.
-                loose = level and inner < level + (slot == "b" or family(op) == "reciprocal")
-                slots[slot] = f"({text})" if loose else text
-            right = op.template.partition(" = ")[2]
-            return right.format(**slots), level or _ATOM
+            for slot, (text, inner) in zip("ab", parts, strict=False):
+                slots[slot] = f"({text})" if needs_brackets(right, slot, inner) else text
+            return right.format(**slots), level(right)
     raise AssertionError(f"not an expression: {expression!r}")
-
-
-def _places(op: Op) -> str:
-    return "ab"[: len(op.inputs)]
-
-
-def operator_of(op: Op) -> str:
-    """The op's operator with its spaces; empty for a function."""
-    right = op.template.partition(" = ")[2]
-    return next((sign for sign in _LEVELS if sign in right and "(" not in right), "")
 
 
 def lines_of(form: Readable) -> list[tuple[int, Statement, str]]:

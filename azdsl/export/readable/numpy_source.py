@@ -2,76 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from textwrap import indent
 from typing import Literal as OneOf
 
 from azdsl.export.readable.numpy_templates import DRAWS, FIT, HELPERS, SQUASH
+from azdsl.export.readable.op_text import ATOM, level, needs_brackets, numpy_text
 from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
 from azdsl.ir import Program
 from azdsl.ir.linearize import Sort, Variable
-from azdsl.ops import OPS, Kind, Op
+from azdsl.ops import OPS, Kind
 
 Metric = OneOf["rmse", "accuracy", "multiclass"]
 
-_ENTRYWISE = {
-    "add": "{a} + {b}",
-    "subtract": "{a} - {b}",
-    "multiply": "{a} * {b}",
-    "divide": "{a} / {b}",
-    "abs": "np.abs({a})",
-}
-_SHAPED = {"scalar": "()", "vector": "n", "matrix": "(n, n)"}
-
-TEXT: dict[str, str] = {
-    **{f"{kind.word}_{name}": text for kind in Kind for name, text in _ENTRYWISE.items()},
-    **{f"{kind.word}_reciprocal": "1.0 / {a}" for kind in Kind},
-    **{name: f"np.{name}({{a}})" for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")},
-    **{f"{k}_{name}": f"{name}({{a}}, {{b}})" for k in ("scalar", "vector") for name in ("minimum", "maximum")},
-    **{f"matrix_{name}": f"matrix_{name}({{a}}, {{b}})" for name in ("minimum", "maximum")},
-    **{
-        f"{kind}_uniform": f"self.draws.uniform({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})"
-        for kind, shape in _SHAPED.items()
-    },
-    **{
-        f"{kind}_gaussian": f"self.draws.gaussian({{draw}}, self.visit, {{c0}}, {{c1}}, {shape})"
-        for kind, shape in _SHAPED.items()
-    },
-    "scalar_heaviside": "np.where({a} >= 0, 1.0, 0.0)[()]",
-    "vector_heaviside": "np.where({a} > 0, 1.0, 0.0)",
-    "matrix_heaviside": "np.where({a} > 0, 1.0, 0.0)",
-    "vector_scale": "{a} * {b}",
-    "matrix_scale": "{a} * {b}",
-    "vector_broadcast": "np.full(n, {a})",
-    "column_broadcast": "np.tile({a}, (n, 1)).T",
-    "row_broadcast": "np.tile({a}, (n, 1))",
-    "dot": "np.dot({a}, {b})",
-    "outer": "np.outer({a}, {b})",
-    "matvec": "np.dot({a}, {b})",
-    "matmul": "np.dot({a}, {b})",
-    "transpose": "np.transpose({a})",
-    "vector_norm": "norm({a})",
-    "matrix_norm": "norm({a})",
-    "column_norm": "norm({a}, axis=0)",
-    "row_norm": "norm({a}, axis=1)",
-    "vector_mean": "np.mean({a})",
-    "matrix_mean": "np.mean({a})",
-    "row_mean": "np.mean({a}, axis=1)",
-    "vector_std": "std({a})",
-    "matrix_std": "std({a})",
-    "row_std": "std({a}, axis=1)",
-    "const": "np.float64({c0})",
-    "vector_set": "with_entry({old}, {c1}, {c0})",
-    "matrix_set": "with_entry({old}, {c2}, {c0}, {c1})",
-}
+TEXT: dict[str, str] = {op.name: numpy_text(op) for op in OPS if op.output}
 """The NumPy text of every op."""
-
-if TEXT.keys() != {op.name for op in OPS if op.output}:
-    raise AssertionError(f"NumPy text and op table differ: {TEXT.keys() ^ {op.name for op in OPS if op.output}}")
-
-_LEVELS = {" + ": 1, " - ": 1, " * ": 2, " / ": 2}
-_ATOM = 3
 
 
 def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_abs_error: float = 100.0) -> str:
@@ -88,7 +35,8 @@ def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_a
     setup, predict, learn = (list(writer.function(number)) for number in range(3))
     body = "\n".join((*setup, *predict, *learn))
     random = "self.draws." in body
-    helpers = [text for name, text in HELPERS.items() if f"{name}(" in body.replace(f"matrix_{name}(", "")]
+    used = _used((*setup, *predict, *learn))
+    helpers = [text for name, text in HELPERS.items() if name in used]
     if metric != "rmse":
         helpers.append(SQUASH[metric].helper)
     limit = repr(float(max_abs_error)) if math.isfinite(max_abs_error) else 'float("inf")'
@@ -101,9 +49,7 @@ def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_a
         (f"learn_one(self, features, {writer.label})", "Learn from one example, after predicting it.", learn, learn),
     ]
     for signature, doc, lines, _ in methods:
-        sized = (
-            ["n = len(features)"] if not signature.startswith("setup") and any(_sized(line) for line in lines) else []
-        )
+        sized = ["n = len(features)"] if not signature.startswith("setup") and "n" in _used(lines) else []
         text = "\n".join([f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in (*sized, *lines))])
         parts[-1] += "\n" + indent(text, "    ") + "\n"
     chosen = SQUASH[metric]
@@ -136,9 +82,9 @@ _CLASS = '''class Model:
 '''
 
 
-def _sized(line: str) -> bool:
-    """Whether a line needs the number of features."""
-    return any(text in line for text in ("np.full(n", "(n, 1)", ", n)", ", (n, n))"))
+def _used(lines: Iterable[str]) -> set[str]:
+    """The names that lines of Python read or write."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
 
 
 class _Writer:
@@ -186,23 +132,16 @@ class _Writer:
     def _write(self, expression: Expression, old: str = "") -> tuple[str, int]:
         match expression:
             case Ref(variable=variable):
-                return self.name(variable), _ATOM
+                return self.name(variable), ATOM
             case Literal(value=value):
-                return repr(value), _ATOM
+                return repr(value), ATOM
             case Apply(op=op, operands=operands, constants=constants):
                 slots = {f"c{n}": repr(c) for n, c in enumerate(constants)}
                 slots |= {"old": old, "draw": str(self.draw)}
                 self.draw += op.random
-                level, text = _level(op), TEXT[op.name]
+                text = TEXT[op.name]
                 for slot, operand in zip("ab", operands, strict=False):
-                    inner, strength = self._write(operand)
-                    tight = level and strength < level + (slot == "b" or text.startswith("1.0"))
-                    slots[slot] = f"({inner})" if tight else inner
-                return text.format(**slots), level or _ATOM
+                    inner, binds = self._write(operand)
+                    slots[slot] = f"({inner})" if needs_brackets(text, slot, binds) else inner
+                return text.format(**slots), level(text)
         raise AssertionError(f"not an expression: {expression!r}")
-
-
-def _level(op: Op) -> int:
-    """How strongly the op's text binds; 0 for a call."""
-    text = TEXT[op.name]
-    return next((level for sign, level in _LEVELS.items() if sign in text and "(" not in text), 0)
