@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
     from azdsl.export.library.compiled_model import Model
     from azdsl.search.evolve import Result
-    from azdsl.search.islands.executor import Site
+    from azdsl.search.islands.executor import Placement
 
 BACKENDS = ("reference", "vm", "jit", "auto")
 """The ways to run a program; all give the same bits."""
@@ -112,8 +112,8 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     from azdsl.search.evolve import run
 
     experiment, base_dir, driver = _experiment(seed, settings)
-    with connected(driver.pop("cluster", None)) as site:
-        return run(experiment, base_dir=base_dir, tasks=tasks, site=site, **driver)
+    with connected(driver.pop("cluster", None)) as placement:
+        return run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **driver)
 
 
 def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:
@@ -150,7 +150,7 @@ def _experiment(
     return override(experiment, own, base_dir), base_dir, driver
 
 
-def connected(cluster: Any) -> AbstractContextManager[Site | None]:
+def connected(cluster: Any) -> AbstractContextManager[Placement | None]:
     """The cluster that a user named, while it is needed; None for this process."""
     if cluster is None:
         return nullcontext()

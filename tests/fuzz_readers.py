@@ -304,9 +304,9 @@ def _checkpoint(folder: Path) -> Target:
         except (checkpoint.Damaged, checkpoint.OtherSchema) as error:
             assert str(error)
             return
-        bench = session._executor.benches[0]
+        context = session._executor.contexts[0]
         for number, island in enumerate(session.islands):
-            run_epoch(session.plan.space, island, bench.scratch, bench.groups[0].engines, 20)
+            run_epoch(session.plan.space, island, context.scratch, context.groups[0].engines, 20)
             session._leave(number)
         session._meet()
 

@@ -26,8 +26,9 @@ from azdsl.search import session
 from azdsl.search.evolve import run
 from azdsl.search.islands import exchange
 from azdsl.search.islands.executor import TICK_SECONDS
-from azdsl.search.islands.island_report import take_standing
-from azdsl.search.islands.migration import arrive, leaving
+from azdsl.search.islands.island_report import make_report
+from azdsl.search.islands.migration import emigrants, insert_immigrants
+from azdsl.search.kernel.population import Clock
 from azdsl.search.session import Session
 from azdsl.syntax import load_experiment
 
@@ -74,21 +75,21 @@ def per_epoch(client: Client, ended: Session, tasks: Any, rounds: int) -> dict[s
     with connect(client) as cluster:
         assert isinstance(cluster, Cluster)
         executor = cluster.start(ended.plan, tasks)
-        ends = [int(island.clock[1]) for island in ended.islands]
+        ends = [island.candidates for island in ended.islands]
         before = [end - 1 for end in ends]  # one candidate, so that there is something to do
         clocks: list[float] = []
         here, there = 0.0, 0.0
         for turn in range(rounds + 1):
             for island, clock in zip(ended.islands, before, strict=True):
-                island.clock[1] = clock
+                island.clock[Clock.CANDIDATES] = clock
             mine, theirs = time.process_time(), next(iter(client.run(processor_seconds).values()))
             started = time.monotonic()
-            with executor.crew(ended.islands, float("inf")) as crew:
+            with executor.pool(ended.islands, float("inf")) as pool:
                 for number, end in enumerate(ends):
-                    crew.start(number, end)
+                    pool.start(number, end)
                 back = 0
                 while back < len(ends):
-                    back += len(crew.settle(TICK_SECONDS))
+                    back += len(pool.wait(TICK_SECONDS))
             passed = time.monotonic() - started
             after = next(iter(client.run(processor_seconds).values()))
             if turn:  # the first one builds the engine
@@ -128,21 +129,21 @@ def main() -> int:
     assert ended.plan.experiment.task
     tasks = make.build(ended.plan.experiment.task, ended.plan.search.seed, "search", None)
     island, space, search = ended.islands[0], ended.plan.space, ended.plan.search
-    met = [take_standing(space, search, one, ended._scratch) for one in ended.islands]
+    met = [make_report(space, search, one, ended._scratch) for one in ended.islands]
     state = encode_island(space, island)
     memory = sum(
         part.nbytes
-        for part in (island.programs.sets, island.errors.sets, island.members.code, island.members.constants)
+        for part in (island.fitness_cache.sets, island.fec_cache.sets, island.members.code, island.members.constants)
     )
     facts: dict[str, float] = {
         "state_bytes": len(state),
-        "caches_bytes": island.programs.sets.nbytes + island.errors.sets.nbytes,
+        "caches_bytes": island.fitness_cache.sets.nbytes + island.fec_cache.sets.nbytes,
         "memory_bytes": memory,
         "encode_ms": timed(lambda: encode_island(space, island), 20),
         "decode_ms": timed(lambda: decode_island(space, island, state), 20),
-        "migrate_ms": timed(lambda: arrive(search, island, leaving(search, island.members)), 20),
-        "stand_ms": timed(lambda: take_standing(space, search, island, ended._scratch), 20),
-        "meet_ms": timed(lambda: exchange.hold(ended.plan, ended.state, met), 5) / len(ended.islands),
+        "migrate_ms": timed(lambda: insert_immigrants(search, island, emigrants(search, island.members)), 20),
+        "stand_ms": timed(lambda: make_report(space, search, island, ended._scratch), 20),
+        "meet_ms": timed(lambda: exchange.run_exchange(ended.plan, ended.state, met), 5) / len(ended.islands),
     }
     with one_worker() as client:
         facts |= per_epoch(client, ended, tasks, arguments.rounds)

@@ -27,7 +27,7 @@ from azdsl.cluster.connect import connect, processes
 from azdsl.config.experiment import Experiment
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.islands.executor import Site
+from azdsl.search.islands.executor import Placement
 from azdsl.search.rundir.names import BEST, HALL_OF_FAME, HALL_OF_FAME_FILES
 from azdsl.syntax import load_experiment
 
@@ -72,14 +72,14 @@ def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> I
 
 
 def search(
-    experiment: Experiment, out: Path, site: Site | None = None, seconds: float = 1e9, most: float = 1e18
+    experiment: Experiment, out: Path, placement: Placement | None = None, seconds: float = 1e9, most: float = 1e18
 ) -> Outcome:
     """A run that stops at the first epoch's end after so many seconds or candidates."""
 
     def late(snapshot: Snapshot) -> bool:
         return snapshot.seconds >= seconds or snapshot.evaluations >= most
 
-    result = run(experiment, out=out, quiet=True, on_epoch=late, site=site)
+    result = run(experiment, out=out, quiet=True, on_epoch=late, placement=placement)
     paths = [out / BEST, out / HALL_OF_FAME, *sorted((out / HALL_OF_FAME_FILES).iterdir())]
     return Outcome(
         {str(path.relative_to(out)): path.read_bytes() for path in paths}, result.evaluations, result.seconds
@@ -107,12 +107,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         with (
             processes(arguments.workers) as cluster,
-            connect(cluster.scheduler_address) as site,
+            connect(cluster.scheduler_address) as placement,
             killing(cluster, arguments.every, arguments.seconds, arguments.seed) as killed,
         ):
-            faulty = search(experiment, Path(folder) / "killed", site, arguments.seconds)
-        with connect(f"local:{arguments.workers}") as site:
-            calm = search(experiment, Path(folder) / "calm", site, most=faulty.evaluations)
+            faulty = search(experiment, Path(folder) / "killed", placement, arguments.seconds)
+        with connect(f"local:{arguments.workers}") as placement:
+            calm = search(experiment, Path(folder) / "calm", placement, most=faulty.evaluations)
         threads = search(experiment, Path(folder) / "threads", most=faulty.evaluations)
     others = {"killed": faulty, "left alone": calm}
     differing = [name for name, outcome in others.items() if outcome.files != threads.files]

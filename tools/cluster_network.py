@@ -159,7 +159,7 @@ def main() -> int:
         (arguments.delay_of_losses, loss) for loss in arguments.losses if loss
     ]
     found: list[dict[str, float]] = []
-    with far_workers(arguments.workers) as (address, relays), connect(address) as site:
+    with far_workers(arguments.workers) as (address, relays), connect(address) as placement:
         for delay, loss in lines:
             for relay in relays:
                 relay.delay, relay.loss = delay / 1e3, loss / 1e2
@@ -168,7 +168,7 @@ def main() -> int:
                 total = islands * arguments.epoch * arguments.epochs
                 search = replace(experiment.search, islands=islands, epoch=arguments.epoch, max_evals=total, target=2.0)
                 before = sum(relay.passed for relay in relays)
-                pace = rate(replace(experiment, search=search), site)
+                pace = rate(replace(experiment, search=search), placement)
                 passed = (sum(relay.passed for relay in relays) - before) / (islands * arguments.epochs)
                 found.append(
                     {"delay_ms": delay, "loss_%": loss, "islands": islands, "rate": pace, "bytes_an_epoch": passed}

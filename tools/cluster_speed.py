@@ -18,7 +18,7 @@ from azdsl.cluster.connect import connect
 from azdsl.config.experiment import Experiment
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
-from azdsl.search.islands.executor import Site
+from azdsl.search.islands.executor import Placement
 from azdsl.syntax import load_experiment
 
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"
@@ -27,14 +27,14 @@ SETTLED = 2
 """Epochs at whose end workers have compiled and islands have filled their caches."""
 
 
-def rate(experiment: Experiment, site: Site | None) -> float:
+def rate(experiment: Experiment, placement: Placement | None) -> float:
     """Candidates a second, from the end of an early epoch to the end of the last one."""
     marks: list[tuple[int, float]] = []
 
     def mark(snapshot: Snapshot) -> None:
         marks.append((snapshot.evaluations, time.perf_counter()))
 
-    run(experiment, workers=None if site else 1, quiet=True, on_epoch=mark, site=site)
+    run(experiment, workers=None if placement else 1, quiet=True, on_epoch=mark, placement=placement)
     (first, started), (last, ended) = marks[SETTLED - 1], marks[-1]
     return (last - first) / (ended - started)
 

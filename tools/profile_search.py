@@ -23,7 +23,7 @@ from azdsl.bench.workloads import demo
 from azdsl.codegen.numba_jit import inline, jit
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.search.kernel.cache import find
-from azdsl.search.kernel.canonical import Scratch, fingerprint, liveness, make_scratch
+from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness, make_scratch
 from azdsl.search.kernel.engines import make_engines
 from azdsl.search.kernel.evaluation import full, functional_hash
 from azdsl.search.kernel.loop import copy_row, run_epoch, tournament
@@ -59,17 +59,17 @@ def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch,
     liveness(space, scratch, child.code[0], about.lengths)
     if last < _HASH:
         return _LIVENESS
-    cost, key = fingerprint(space, scratch, child.code[0], child.constants[0], about.lengths)
-    if last < _CACHE or cost > space.budget or key == about.key:
+    cost, key = canonical_hash(space, scratch, child.code[0], child.constants[0], about.lengths)
+    if last < _CACHE or cost > space.budget or key == about.hash:
         return _HASH
-    known, _ = find(island.programs, key)
+    known, _ = find(island.fitness_cache, key)
     if known or last < _EARLY:
         return _CACHE
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     early = functional_hash(engines, scratch.lengths, scratch.code[:count], scratch.constants[:count])
     if early == _NONE or last < _ERRORS:
         return _EARLY
-    known, _ = find(island.errors, early)
+    known, _ = find(island.fec_cache, early)
     if known or last < _FULL:
         return _ERRORS
     full(engines, scratch.lengths, scratch.code[:count], scratch.constants[:count], scratch.task_fitness)

@@ -34,13 +34,13 @@ def _checkpoints(scale: Scale) -> Callable[[], tuple[int, float, float]]:
         saved, _ = checkpoint.read(Path(folder) / "run")
     assert saved
     checkpoint.restore(space, islands, saved.arrays)
-    standings = checkpoint.standings(space, experiment.search, saved.arrays)
+    reports = checkpoint.restore_reports(space, experiment.search, saved.arrays)
     facts = saved.facts
 
     def write() -> tuple[int, float, float]:
         with tempfile.TemporaryDirectory() as folder:
             started, used = time.perf_counter(), time.process_time()
-            data = checkpoint.encode(space, islands, facts, *standings)
+            data = checkpoint.encode(space, islands, facts, *reports)
             checkpoint.write(Path(folder), data)
             return len(data), time.perf_counter() - started, time.process_time() - used
 

@@ -74,7 +74,7 @@ def command(
     from azdsl.api import connected
     from azdsl.search import evolve
 
-    with connected(cluster) as site:
+    with connected(cluster) as placement:
         result = evolve.run(
             experiment,
             base_dir=base_dir(source),
@@ -83,7 +83,7 @@ def command(
             workers=workers,
             resume=resume,
             quiet=quiet or as_json,
-            site=site,
+            placement=placement,
         )
     click.echo(json.dumps(result.as_dict()) if as_json else str(result))
     if result.interrupted:

@@ -1,4 +1,4 @@
-"""From what a user says, an address, ``local:4`` or a Dask client, to a cluster that is checked and ready."""
+"""Connecting to a cluster: an address, ``local:4`` or a Dask client becomes a validated cluster."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ FORMS = "tcp://HOST:PORT, tls://HOST:PORT or local:N (N processes on this machin
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that a search can run on."""
+    """A validated cluster: a placement of a search's islands."""
 
     client: Client
     patience: Patience
 
     def describe(self) -> str:
-        """The cluster in words."""
-        threads = self.places()
+        """Text for the user: the number of workers and the dashboard."""
+        threads = self.slots()
         waits = "" if threads else " (waiting for the first)"
         return f"{threads} worker{'' if threads == 1 else 's'} of the cluster{waits}, dashboard {self.client.dashboard_link}"
 
-    def places(self) -> int:
-        """The threads of the workers that are there."""
+    def slots(self) -> int:
+        """The number of threads of all connected workers."""
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
         return sum(int(worker["nthreads"]) for worker in workers.values())
 
     def start(self, plan: Plan, tasks: TaskSet) -> Executor:
-        """An executor for the islands of ``plan``; the job is sent to all workers."""
+        """An executor for the islands of ``plan``. Sends the job to all workers."""
         from azdsl.cluster.executor import ClusterExecutor
         from azdsl.cluster.wire import encode_job, job_of
 
@@ -56,15 +56,17 @@ class Cluster:
 def connect(cluster: Any, patience: Patience | None = None) -> Iterator[Cluster]:
     """A cluster from its address, from ``local:N`` or from a ``distributed.Client``, which stays open.
 
-    Raises ``SettingsError`` when ``cluster`` is none of these or the extra is not installed, ``ExecutorError`` when the
-    cluster cannot be reached or one of its workers would give other results.
+    Raises ``SettingsError`` when ``cluster`` is none of these or the extra is not installed, and ``ExecutorError`` when the cluster
+    cannot be reached or a worker would compute different results.
     """
     try:
         from distributed import Client
 
         from azdsl.cluster.executor import Patience as Defaults
     except ImportError as error:
-        raise SettingsError("cluster", f"a cluster needs the extra: pip install 'azdsl[cluster]' ({error})") from None
+        raise SettingsError(
+            "cluster", f"a cluster needs the optional dependency distributed: pip install 'azdsl[cluster]' ({error})"
+        ) from None
     with ExitStack() as stack:
         client = cluster if isinstance(cluster, Client) else stack.enter_context(_client(cluster))
         _check(client)
@@ -73,12 +75,12 @@ def connect(cluster: Any, patience: Patience | None = None) -> Iterator[Cluster]
 
 @contextmanager
 def processes(count: int) -> Iterator[LocalCluster]:
-    """A cluster of worker processes on this machine, each of which is started again whenever it is lost."""
+    """A cluster of worker processes on this machine. A lost process is restarted."""
     import dask
     from distributed import LocalCluster
 
     with (
-        # Dask forgets a process for good when its successor is not there by then, or died as well.
+        # Dask gives up a process if its replacement has not started, or is lost too, within this time.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1000 days"}),
         LocalCluster(
             n_workers=count,
@@ -93,7 +95,7 @@ def processes(count: int) -> Iterator[LocalCluster]:
 
 @contextmanager
 def _client(cluster: Any) -> Iterator[Client]:
-    """A client of our own."""
+    """A client that is closed at the end of the context."""
     from distributed import Client
 
     with ExitStack() as stack:
@@ -101,10 +103,12 @@ def _client(cluster: Any) -> Iterator[Client]:
         if isinstance(cluster, str) and cluster.startswith(LOCAL):
             count = cluster.removeprefix(LOCAL)
             if not count.isdecimal() or int(count) < 1:
-                raise SettingsError("cluster", f"cluster {cluster!r}: write local:N with N processes, such as local:4")
+                raise SettingsError(
+                    "cluster", f"cluster {cluster!r} is invalid; write local:N with N processes, such as local:4"
+                )
             address = stack.enter_context(processes(int(count)))
         elif not isinstance(cluster, str) or "://" not in cluster:
-            raise SettingsError("cluster", f"cluster {cluster!r} is no address: use {FORMS}")
+            raise SettingsError("cluster", f"cluster {cluster!r} is not an address; use {FORMS}")
         try:
             client = Client(address, set_as_default=False)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
@@ -113,10 +117,9 @@ def _client(cluster: Any) -> Iterator[Client]:
 
 
 def _check(client: Client) -> None:
-    """Raise ``ExecutorError`` when a worker would give other results than this process.
+    """Raise ``ExecutorError`` when a worker would compute other results than this process.
 
-    Workers lost before they answered are not counted: the worker that takes the place of one compares fingerprints at every
-    epoch.
+    Workers lost before they answered are not counted: their replacements compare environment fingerprints at every epoch.
     """
     from azdsl.cluster.fingerprint import differences, fingerprint
     from azdsl.cluster.remote import mismatch
@@ -126,7 +129,7 @@ def _check(client: Client) -> None:
             continue
         if isinstance(there, Exception):
             raise ExecutorError(
-                f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] there too"
+                f"the worker {worker} cannot run azdsl: {type(there).__name__}: {there}; install azdsl[cluster] on its machine"
             )
         other = differences(fingerprint(), there)
         if other:

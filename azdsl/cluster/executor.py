@@ -1,8 +1,8 @@
-"""Islands on a Dask cluster: an epoch of an island is a task of the cluster.
+"""The executor for a Dask cluster: an epoch of an island is a task of the cluster.
 
-A task's input and output are bytes, so that running it again gives the same: Dask does so when a worker dies, and
-so does this executor when Dask gives up or the scheduler was away. The islands here change when a whole
-epoch has come back, so whatever happens they are as a checkpoint may have them.
+A task maps bytes to bytes, so that it can be repeated with the same result. Dask repeats it when a worker is lost; this executor
+repeats it when Dask gives up or the connection to the scheduler was lost. The local islands change only when the result of a
+complete epoch is decoded, so that their state is always valid for a checkpoint.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ from azdsl.search.kernel.population import Island
 from azdsl.search.kernel.space import Space
 
 FETCH_SECONDS = 30.0
-"""How long a result is waited for at a time: when its worker dies before it was fetched, Dask has the epoch run again."""
+"""Time limit for fetching a result. If its worker is lost before that, Dask runs the epoch again."""
 
 GRACE_SECONDS = 5.0
-"""How long after the deadline an island is waited for."""
+"""Time after the deadline during which results are still accepted."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """When to give up: ``hang`` seconds for a tenth of a second's work; ``attempts`` at an epoch, each of them as
-    many workers as Dask lets a task end; ``away`` seconds without the scheduler.
+    """Limits of failures.
+
+    ``hang``: seconds for one slice (normally 0.1 s) after which a worker ends its process. ``attempts``: submissions of an epoch; in
+    each, Dask lets a task end its own limit of workers. ``away``: seconds without a connection to the scheduler.
     """
 
     hang: float = 300.0
@@ -48,7 +50,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class ClusterExecutor:
-    """Lets islands go on at the workers of ``client``, whose scheduler is at ``address``."""
+    """Runs islands on the workers of ``client``, whose scheduler is at ``address``."""
 
     client: Client
     address: str
@@ -57,25 +59,26 @@ class ClusterExecutor:
     patience: Patience
 
     @contextmanager
-    def crew(self, islands: Sequence[Island], deadline: float) -> Iterator[ClusterCrew]:
-        """A crew for these islands. At its end an island whose epoch has not come back stays as it was."""
-        crew = ClusterCrew(self, islands, deadline)
+    def pool(self, islands: Sequence[Island], deadline: float) -> Iterator[ClusterWorkerPool]:
+        """A pool for ``islands``. When the context ends, islands whose epoch has not returned keep their previous state."""
+        pool = ClusterWorkerPool(self, islands, deadline)
         try:
-            yield crew
-            crew.wait_for_the_last()
+            yield pool
+            pool.drain()
         finally:
-            crew.abandon()
+            pool.cancel()
 
     def supply(self, *workers: str) -> None:
-        """Give the job to some workers; those that are gone meanwhile need none."""
+        """Send the job to ``workers``; lost workers are ignored."""
         self.client.run(remote.take, self.job.data, workers=list(workers), on_error="ignore")
 
 
 @dataclass
-class ClusterCrew:
-    """Islands whose epochs run on a cluster: the futures by their task's key, and how often in a row an island's failed.
+class ClusterWorkerPool:
+    """A worker pool on a cluster. ``running`` has an island, its end and its future by the future's key.
 
-    An island here changes when its epoch has come back, so that it always stands still.
+    ``failures`` counts the consecutive failures of an island's epoch. The local islands are always idle: they change only when a
+    result is decoded.
     """
 
     executor: ClusterExecutor
@@ -86,9 +89,9 @@ class ClusterCrew:
     done: SimpleQueue[Future[Any]] = field(default_factory=SimpleQueue)
 
     def start(self, number: int, end: int) -> None:
-        """Have an island's epoch run."""
+        """Submit an island's epoch to the cluster."""
         executor = self.executor
-        order = remote.Order(
+        request = remote.EpochRequest(
             job=executor.job.digest,
             island=number,
             end=end,
@@ -97,15 +100,17 @@ class ClusterCrew:
             fingerprint=dict(fingerprint()),
         )
         state = encode_island(executor.spaces[number], self.islands[number])
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # it is data, and meant
+        with dask.config.set(
+            {"distributed.admin.large-graph-warning-threshold": "1 TB"}
+        ):  # the large argument is intended
             future = executor.client.submit(
-                remote.epoch, order.encode(), state, key=f"azdsl_epoch-{uuid4().hex}", pure=False
+                remote.epoch, request.encode(), state, key=f"azdsl_epoch-{uuid4().hex}", pure=False
             )
         self.running[str(future.key)] = number, end, future
         future.add_done_callback(self.done.put)
 
-    def settle(self, seconds: float) -> list[int]:
-        """The island whose epoch came back, if one does in that time."""
+    def wait(self, seconds: float) -> list[int]:
+        """The island whose epoch returned within ``seconds``, if one did."""
         try:
             future = self.done.get(timeout=seconds)
         except Empty:
@@ -117,11 +122,11 @@ class ClusterCrew:
             future.add_done_callback(self.done.put)
             return []
         except KilledWorker:
-            self._again(future, "ended the workers that it ran on: they crashed, hung or were killed")
+            self._retry(future, "ended the workers that it ran on: they crashed, hung or were killed")
             return []
         except CancelledError:
             self._find_scheduler()
-            self._again(future, "was cancelled")
+            self._retry(future, "was cancelled")
             return []
         del self.running[str(future.key)]
         if not state:
@@ -136,21 +141,21 @@ class ClusterCrew:
         return [number]
 
     def pause(self) -> None:
-        """Islands stand still already."""
+        """Nothing to do: the local islands are always idle."""
 
-    def wait_for_the_last(self) -> None:
-        """After the deadline take in what workers have done until then."""
+    def drain(self) -> None:
+        """After the deadline, wait up to ``GRACE_SECONDS`` for the results of epochs that the deadline stopped."""
         while self.running and self.deadline <= time.monotonic() <= self.deadline + GRACE_SECONDS:
-            self.settle(TICK_SECONDS)
+            self.wait(TICK_SECONDS)
 
-    def abandon(self) -> None:
-        """Do not wait for what still runs."""
+    def cancel(self) -> None:
+        """Cancel the epochs that are still running."""
         futures = [future for _, _, future in self.running.values()]
         if futures and self.executor.client.status == "running":
             self.executor.client.cancel(futures, force=True)
 
-    def _again(self, future: Future[Any], why: str) -> None:
-        """Have a failed epoch run again, unless it failed too often."""
+    def _retry(self, future: Future[Any], why: str) -> None:
+        """Submit a failed epoch again. Raises ``ExecutorError`` after ``patience.attempts`` failures."""
         number, end, _ = self.running.pop(str(future.key))
         self.failures[number] += 1
         if self.failures[number] >= self.executor.patience.attempts:
@@ -159,9 +164,11 @@ class ClusterCrew:
         self.start(number, end)
 
     def _find_scheduler(self) -> None:
-        """Wait until the client has found its scheduler again. Raises ``ExecutorError`` when it does not."""
+        """Wait until the client has reconnected to its scheduler. Raises ``ExecutorError`` after ``patience.away`` seconds."""
         client, limit = self.executor.client, time.monotonic() + self.executor.patience.away
         while client.status != "running":
             if client.status == "closed" or time.monotonic() > limit:
-                raise ExecutorError(f"the scheduler at {self.executor.address} is gone")
+                raise ExecutorError(
+                    f"the connection to the scheduler at {self.executor.address} is lost; start the scheduler again"
+                )
             time.sleep(TICK_SECONDS)

@@ -1,4 +1,4 @@
-"""What a worker of the cluster does: one epoch of one island, from bytes to bytes."""
+"""The task that a cluster's worker runs: one epoch of one island, from bytes to bytes."""
 
 from __future__ import annotations
 
@@ -19,83 +19,84 @@ from azdsl.cluster.fingerprint import differences, fingerprint
 from azdsl.cluster.wire import Job, decode_island, decode_job, encode_island, job_of
 from azdsl.config.experiment import Experiment
 from azdsl.search.islands.executor import ExecutorError
-from azdsl.search.islands.workers import Bench, make_bench, run_slices, warm_up
+from azdsl.search.islands.workers import WorkerContext, make_context, run_slices, warm_up
 from azdsl.search.kernel.population import make_island
 from azdsl.search.kernel.space import Space, island_spaces, make_space
 from azdsl.taskset import TaskSet
 
 HUNG = 75
-"""The exit status of a worker that ended itself because an epoch hung."""
+"""The exit status of a worker that ended its process because an epoch hung."""
 
 _JOBS_KEPT = 2
-"""Searches whose code and data a worker keeps."""
+"""Jobs whose code and data a worker keeps."""
 
 
 @dataclass(frozen=True, eq=False)
-class Workshop:
-    """A search as a worker holds it. ``free`` are the benches that no thread works at."""
+class JobContext:
+    """The data and compiled code of a job in a worker. ``free`` holds the worker contexts that no thread uses."""
 
     experiment: Experiment
     tasks: TaskSet
     spaces: tuple[Space, ...]
-    free: SimpleQueue[Bench]
+    free: SimpleQueue[WorkerContext]
 
     @contextmanager
-    def bench(self) -> Iterator[Bench]:
-        """A bench to work at."""
+    def worker(self) -> Iterator[WorkerContext]:
+        """A worker context for one thread: a free one or a new one."""
         try:
-            bench = self.free.get_nowait()
+            context = self.free.get_nowait()
         except Empty:
-            bench = make_bench(self.experiment, self.spaces[0], self.tasks)
+            context = make_context(self.experiment, self.spaces[0], self.tasks)
         try:
-            yield bench
+            yield context
         finally:
-            self.free.put(bench)
+            self.free.put(context)
 
 
 class Jobs:
-    """The jobs that this worker was given last, by digest, and their workshops."""
+    """The latest jobs of this worker, by digest, and their contexts."""
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._shops: dict[str, Workshop] = {}
+        self._contexts: dict[str, JobContext] = {}
         self._lock = threading.Lock()
 
     def take(self, job: Job) -> None:
-        """Keep a job, and drop the one that was unused for longest when there are too many."""
+        """Keep a job; evicts the least recently used one if there are more than ``_JOBS_KEPT``."""
         with self._lock:
             self._jobs.setdefault(job.digest, job)
             while len(self._jobs) > _JOBS_KEPT:
-                dropped, _ = self._jobs.popitem(last=False)
-                self._shops.pop(dropped, None)
+                evicted, _ = self._jobs.popitem(last=False)
+                self._contexts.pop(evicted, None)
 
-    def workshop(self, digest: str) -> Workshop | None:
-        """The workshop of a job; None when the job is not here."""
+    def context(self, digest: str) -> JobContext | None:
+        """The context of a job; None if this worker does not have the job."""
         with self._lock:
             if digest not in self._jobs:
                 return None
             self._jobs.move_to_end(digest)
-            if digest not in self._shops:
-                self._shops[digest] = make_workshop(self._jobs[digest])
-            return self._shops[digest]
+            if digest not in self._contexts:
+                self._contexts[digest] = make_job_context(self._jobs[digest])
+            return self._contexts[digest]
 
 
 @cache
 def jobs() -> Jobs:
-    """Those of this process."""
+    """The jobs of this process."""
     return Jobs()
 
 
 def take(data: bytes) -> None:
-    """Keep a job for the epochs that name it."""
+    """Keep a job for the epochs that refer to it."""
     jobs().take(job_of(data))
 
 
 @dataclass(frozen=True)
-class Order:
-    """An epoch to run: of which job and island, to how many candidates, for at most how many seconds.
+class EpochRequest:
+    """An epoch to run: the job's digest, the island, its number of candidates at the end, and the time limit in seconds.
 
-    When a tenth of a second's work takes more than ``hang`` seconds, this process ends. ``fingerprint`` is that of the search's process.
+    This process ends when one slice (normally 0.1 s) takes more than ``hang`` seconds. ``fingerprint`` is the environment fingerprint of
+    the search's process.
     """
 
     job: str
@@ -106,79 +107,77 @@ class Order:
     fingerprint: dict[str, str]
 
     def encode(self) -> bytes:
-        """The order as bytes."""
+        """The request as bytes."""
         return json.dumps(vars(self)).encode()
 
 
-def epoch(order: bytes, state: bytes) -> tuple[str, bytes]:
-    """This worker's address, and the island's state after the epoch; no state when the worker lacks the job.
+def epoch(request: bytes, state: bytes) -> tuple[str, bytes]:
+    """This worker's address, and the island's state after the epoch; no state if the worker does not have the job.
 
-    Raises ``ExecutorError`` when this process computes otherwise than the search's.
+    Raises ``ExecutorError`` when the environment fingerprint of this process differs from that of the search's process.
     """
-    what = Order(**json.loads(order))
+    what = EpochRequest(**json.loads(request))
     worker = get_worker().address
-    other = differences(what.fingerprint, fingerprint())
-    if other:
-        raise ExecutorError(mismatch(worker, other))
-    shop = jobs().workshop(what.job)
-    return (worker, b"") if shop is None else (worker, advance(shop, what, state))
+    different = differences(what.fingerprint, fingerprint())
+    if different:
+        raise ExecutorError(mismatch(worker, different))
+    context = jobs().context(what.job)
+    return (worker, b"") if context is None else (worker, advance(context, what, state))
 
 
-def advance(shop: Workshop, order: Order, state: bytes) -> bytes:
-    """The state of an island after an epoch."""
-    space = shop.spaces[order.island]
-    island = make_island(space, shop.experiment, order.island)
+def advance(context: JobContext, request: EpochRequest, state: bytes) -> bytes:
+    """The state of an island after an epoch that starts with ``state``."""
+    space = context.spaces[request.island]
+    island = make_island(space, context.experiment, request.island)
     decode_island(space, island, state)
-    deadline = time.monotonic() + order.seconds
-    with shop.bench() as bench, watched(order.hang) as beat:
+    deadline = time.monotonic() + request.seconds
+    with context.worker() as worker, watchdog(request.hang) as heartbeat:
 
         def halt() -> bool:
-            beat()
+            heartbeat()
             return time.monotonic() >= deadline
 
-        run_slices(space, island, bench, order.end, halt)
+        run_slices(space, island, worker, request.end, halt)
     return encode_island(space, island)
 
 
-def make_workshop(job: Job) -> Workshop:
-    """Everything that a search's epochs share, with one bench and all code compiled."""
+def make_job_context(job: Job) -> JobContext:
+    """The context of a job with one worker context, after all code is compiled."""
     experiment, tasks = decode_job(job.data)
     space = make_space(experiment, tasks)
-    shop = Workshop(experiment, tasks, island_spaces(experiment, tasks), SimpleQueue())
-    bench = make_bench(experiment, space, tasks)
-    warm_up(experiment, space, bench)
-    shop.free.put(bench)
-    return shop
+    context = JobContext(experiment, tasks, island_spaces(experiment, tasks), SimpleQueue())
+    worker = make_context(experiment, space, tasks)
+    warm_up(experiment, space, worker)
+    context.free.put(worker)
+    return context
 
 
-def mismatch(worker: str, other: list[str]) -> str:
-    """What to tell about a worker that computes otherwise."""
-    return (
-        f"{worker} would give other results: {'; '.join(other)}; install the same versions on the same kind of machine"
-    )
+def mismatch(worker: str, different: list[str]) -> str:
+    """The message about a worker whose environment fingerprint differs."""
+    return f"{worker} would compute different results: {'; '.join(different)}; install the same versions on the same kind of machine"
 
 
 @contextmanager
-def watched(limit: float) -> Iterator[Callable[[], None]]:
-    """Give a function that says that there is progress; without it for ``limit`` seconds this process ends.
+def watchdog(limit: float) -> Iterator[Callable[[], None]]:
+    """A heartbeat function; this process ends when it is not called for ``limit`` seconds.
 
-    A native call that hangs cannot be stopped otherwise. Its worker's nanny then starts another process, and
-    the scheduler has the epoch run again.
+    A native call that hangs cannot be stopped otherwise. The worker's nanny then starts another process, and the scheduler runs the
+    epoch again.
     """
-    seen = time.monotonic()
+    last = time.monotonic()
     over = threading.Event()
 
-    def beat() -> None:
-        nonlocal seen
-        seen = time.monotonic()
+    def heartbeat() -> None:
+        nonlocal last
+        last = time.monotonic()
 
     def watch() -> None:
         while not over.wait(limit / 4):
-            if time.monotonic() - seen > limit:
+            if time.monotonic() - last > limit:
                 os._exit(HUNG)
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        yield beat
+        yield heartbeat
     finally:
         over.set()

@@ -1,7 +1,7 @@
-"""What travels between a search and its workers, as bytes: the job once, and the state of an island for every epoch.
+"""The wire format between a search and its workers: the job, sent once, and the state of an island, sent for every epoch.
 
-Both are a length, a line of JSON and arrays in NumPy's own format; nothing is pickled. An island's members are
-packed as in a checkpoint. Its caches travel as they are, which is fastest, unless they are empty.
+Both consist of a length, a line of JSON and arrays in NumPy's format; no pickling. Members are packed as in a checkpoint. Caches
+are sent unpacked, which is fastest, and empty caches are omitted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from azdsl.config.experiment import Experiment
-from azdsl.search.kernel.cache import FRESH, Cache
+from azdsl.search.kernel.cache import Cache, clear
 from azdsl.search.kernel.hurdles import Hurdles
 from azdsl.search.kernel.population import Island, Members
 from azdsl.search.kernel.reinforce import Policy
@@ -28,38 +28,38 @@ from azdsl.syntax import parse_experiment
 from azdsl.taskset import TaskSet
 
 _SIZE_BYTES = 8
-_FACTS = ("metric", "epoch_length", "epochs", "classes")
+_SETTINGS = ("metric", "epoch_length", "epochs", "classes")
 _ARRAYS = ("train_X", "train_y", "valid_X", "valid_y")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to know of a search. Two jobs with the same digest of their ``data`` are the same."""
+    """The data of a search that is equal for all epochs. Jobs are compared by the digest of ``data``."""
 
     digest: str
     data: bytes = field(compare=False, repr=False)
 
 
 def job_of(data: bytes) -> Job:
-    """The job in ``data``, as ``encode_job`` wrote it."""
+    """The job with the data that ``encode_job`` returned."""
     return Job(hashlib.blake2b(data, digest_size=16).hexdigest(), data)
 
 
 def encode_job(experiment: Experiment, tasks: TaskSet) -> bytes:
-    """A search of ``experiment`` on ``tasks``."""
-    facts = {"experiment": str(experiment), "tasks": {name: getattr(tasks, name) for name in _FACTS}}
-    return _write(facts, {name: getattr(tasks, name) for name in _ARRAYS})
+    """The data of a job: a search of ``experiment`` on ``tasks``."""
+    metadata = {"experiment": str(experiment), "tasks": {name: getattr(tasks, name) for name in _SETTINGS}}
+    return _write(metadata, {name: getattr(tasks, name) for name in _ARRAYS})
 
 
 def decode_job(data: bytes) -> tuple[Experiment, TaskSet]:
-    """What ``encode_job`` was given."""
-    facts, arrays = _read(data)
-    known: dict[str, Any] = {**arrays, **facts["tasks"]}
-    return parse_experiment(facts["experiment"], "<job>"), TaskSet(**known)
+    """The experiment and the tasks that ``encode_job`` encoded."""
+    metadata, arrays = _read(data)
+    fields: dict[str, Any] = {**arrays, **metadata["tasks"]}
+    return parse_experiment(metadata["experiment"], "<job>"), TaskSet(**fields)
 
 
 def encode_island(space: Space, island: Island) -> bytes:
-    """The state of an island."""
+    """The state of an island as bytes."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, part in island._asdict().items():
         if isinstance(part, Members):
@@ -75,7 +75,7 @@ def encode_island(space: Space, island: Island) -> bytes:
 
 
 def decode_island(space: Space, island: Island, data: bytes) -> None:
-    """Set an island to the state in ``data``."""
+    """Set an island to the state that ``encode_island`` encoded."""
     _, arrays = _read(data)
     for name, part in island._asdict().items():
         if isinstance(part, Members):
@@ -84,7 +84,7 @@ def decode_island(space: Space, island: Island, data: bytes) -> None:
             if name in arrays:
                 part.sets[:] = arrays[name]
             else:
-                part.sets["tags"], part.sets["ranks"] = 0, FRESH
+                clear(part)
         elif isinstance(part, Hurdles | Policy):
             for key, array in part._asdict().items():
                 array[...] = arrays[f"{name}.{key}"]
@@ -92,9 +92,9 @@ def decode_island(space: Space, island: Island, data: bytes) -> None:
             part[:] = arrays[name]
 
 
-def _write(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def _write(metadata: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
-    title = json.dumps({"facts": facts, "arrays": list(arrays)}).encode()
+    title = json.dumps({"metadata": metadata, "arrays": list(arrays)}).encode()
     buffer.write(len(title).to_bytes(_SIZE_BYTES, "little") + title)
     for array in arrays.values():
         npy.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
@@ -104,4 +104,4 @@ def _write(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> byte
 def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     buffer = io.BytesIO(data)
     title = json.loads(buffer.read(int.from_bytes(buffer.read(_SIZE_BYTES), "little")))
-    return title["facts"], {name: npy.read_array(buffer, allow_pickle=False) for name in title["arrays"]}
+    return title["metadata"], {name: npy.read_array(buffer, allow_pickle=False) for name in title["arrays"]}

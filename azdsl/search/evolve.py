@@ -29,17 +29,17 @@ from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask, relocated
 from azdsl.ir import FUNCTIONS
 from azdsl.search.display.progress import Reporter, explained, make_reporter
-from azdsl.search.islands import task_rotation
-from azdsl.search.islands.executor import Executor, ExecutorError, Site
-from azdsl.search.islands.island_report import take_standing
+from azdsl.search.islands.executor import Executor, ExecutorError, Placement
+from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import STOPS, Plan, without_stops
 from azdsl.search.islands.schedule import make_schedule
 from azdsl.search.islands.selection import Judge
-from azdsl.search.islands.workers import Threads, default_workers, interruptible, make_bench, warm_up
+from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_context, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.hurdles import costs
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import island_spaces, make_space
+from azdsl.search.kernel.task_groups import first_group
 from azdsl.search.result import Result
 from azdsl.search.rundir import artifacts, checkpoint, names
 from azdsl.search.rundir import directory as rundir
@@ -86,7 +86,7 @@ def run(
     resume: str | Path | None = None,
     quiet: bool = False,
     on_epoch: OnEpoch | None = None,
-    site: Site | None = None,
+    placement: Placement | None = None,
 ) -> Result:
     """Search for a better program than the experiment's.
 
@@ -94,10 +94,10 @@ def run(
     statement, programs are compared and scored on it too. ``out`` is a new directory to write; with ``name``
     it is the next free ``runs/<name>-<n>``; with neither nothing is written. ``resume`` is a run directory to
     go on with: ``experiment`` may be None, or differ in when to stop. ``on_epoch`` gets a ``Snapshot`` after every
-    epoch and stops the search by returning true. ``site`` is where islands run, if not in threads of this process.
+    epoch and stops the search by returning true. ``placement`` is where islands run, if not in threads of this process.
     Raises ``SettingsError``, ``TaskError``, ``ExecutorError`` and ``OSError``.
     """
-    if workers is not None and site is not None:
+    if workers is not None and placement is not None:
         raise SettingsError("workers", "a cluster has the workers that it has: leave out workers")
     if workers is not None and workers < 1:
         raise SettingsError("workers", f"workers must be at least 1, not {workers}")
@@ -114,7 +114,7 @@ def run(
         experiment = replace(experiment, task=make.DEFAULT_TASK)
     with explained(reporter, "making the tasks (kept for the next start; azdsl cache shows them) …"):
         data = _tasks(experiment, tasks, base_dir)
-    group = task_rotation.first_group(experiment.search, data.search)
+    group = first_group(experiment.search, data.search)
     space, spaces = make_space(experiment, group), island_spaces(experiment, group)
     shares = costs(group, experiment.search)
     if path is None and (out is not None or name is not None):
@@ -128,13 +128,13 @@ def run(
         judge = Judge(experiment, space, data.search, data.select, data.test)
         schedule = make_schedule(experiment.search, space, group)
         plan = Plan(experiment, space, spaces, judge, schedule, shares, data.search.tasks // group.tasks)
-        idle = "" if workers or resume is not None else _idle(site, experiment.search.islands)
+        idle = "" if workers or resume is not None else _idle(placement, experiment.search.islands)
         workers = min(workers or default_workers(), experiment.search.islands)
-        busy = site.describe() if site else f"{workers} worker{'s' if workers > 1 else ''}"
+        busy = placement.describe() if placement else f"{workers} worker{'s' if workers > 1 else ''}"
         _introduce(reporter, experiment, busy + idle, path, default_task)
         with explained(reporter, "compiling the engine (the first start on this machine takes about a minute) …"):
             scratch = _scratch(plan, group)
-            executor = site.start(plan, data.search) if site else _threads(plan, data.search, workers)
+            executor = placement.start(plan, data.search) if placement else _threads(plan, data.search, workers)
         islands = [make_island(space, experiment, number) for number in range(experiment.search.islands)]
         for own, island in zip(spaces, islands, strict=True):
             write_initial(own, experiment, island)
@@ -301,17 +301,17 @@ def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:
     smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
     island = make_island(plan.space, smallest, 0)
     write_initial(plan.space, smallest, island)
-    take_standing(plan.space, smallest.search, island, scratch)
+    make_report(plan.space, smallest.search, island, scratch)
     plan.judge.fitness([plan.experiment.program])
     return scratch
 
 
 def _threads(plan: Plan, tasks: TaskSet, workers: int) -> Executor:
-    """Threads of this process, all code compiled."""
-    first = make_bench(plan.experiment, plan.space, tasks)
-    benches = [first, *(make_bench(plan.experiment, plan.space, tasks, first) for _ in range(workers - 1))]
-    warm_up(plan.experiment, plan.space, benches[0])
-    return Threads(plan.spaces, benches)
+    """An executor of threads, after all code is compiled."""
+    first = make_context(plan.experiment, plan.space, tasks)
+    contexts = [first, *(make_context(plan.experiment, plan.space, tasks, first) for _ in range(workers - 1))]
+    warm_up(plan.experiment, plan.space, contexts[0])
+    return ThreadExecutor(plan.spaces, contexts)
 
 
 def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path | None, default_task: bool) -> None:
@@ -331,10 +331,10 @@ def _introduce(reporter: Reporter, experiment: Experiment, busy: str, path: Path
         reporter.say(f"results   {path}")
 
 
-def _idle(site: Site | None, islands: int) -> str:
+def _idle(placement: Placement | None, islands: int) -> str:
     """What to say when there are fewer islands than could go on at a time: how many would be enough."""
-    if site:  # two for each worker, so that it has one while another travels
-        places = site.places()
+    if placement:  # two for each worker, so that it has one while another travels
+        places = placement.slots()
         return f"; islands={2 * places} would keep them all busy" if places > islands else ""
     cores = default_workers()
     return f"; islands={cores} would use all {cores} cores" if cores > islands else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
-from azdsl.search.islands.hall_of_fame import Front
+from azdsl.search.islands.hall_of_fame import HallOfFame
 from azdsl.search.islands.proxy import describe
 from azdsl.search.rundir import names
 
@@ -43,12 +43,12 @@ class Result:
     test_rmse: float | None = None
     mean_rmse: float | None = None
     experiment: Experiment = Experiment()
-    hall_of_fame: Front = ()
+    hall_of_fame: HallOfFame = ()
     task_fitness: tuple[float, ...] = ()
     hurdles: Mapping[str, Any] | None = None
 
     @property
-    def front(self) -> Front:
+    def front(self) -> HallOfFame:
         """The hall of fame: the programs that no smaller or equally small one beat in the search, by size."""
         return self.hall_of_fame
 

@@ -17,23 +17,22 @@ from typing import Any
 from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
 from azdsl.search.display.progress import Reporter, Snapshot, Stop
-from azdsl.search.islands import exchange, proxy, task_rotation
-from azdsl.search.islands import run_state as states
-from azdsl.search.islands.executor import TICK_SECONDS, Crew, Executor
-from azdsl.search.islands.hall_of_fame import Front
-from azdsl.search.islands.island_report import Standing, take_standing
-from azdsl.search.islands.migration import arrive, arriving, sources
+from azdsl.search.islands import exchange, proxy, run_state, task_rotation
+from azdsl.search.islands.executor import TICK_SECONDS, Executor, WorkerPool
+from azdsl.search.islands.hall_of_fame import HallOfFame
+from azdsl.search.islands.island_report import IslandReport, make_report
+from azdsl.search.islands.migration import immigrants, insert_immigrants, sources
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.run_state import State
+from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.schedule import shares
 from azdsl.search.islands.selection import Finalist, Found, answer, canonical
 from azdsl.search.kernel.canonical import Scratch
-from azdsl.search.kernel.hurdles import lower
+from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
 from azdsl.search.rundir import checkpoint, names
 from azdsl.search.rundir.artifacts import best_text, entry_text, front_table
 from azdsl.search.rundir.directory import RunDirectory
-from azdsl.search.rundir.validate import problem, standing_problem
+from azdsl.search.rundir.validate import problem, report_problem
 
 SAVE_SECONDS = 10.0
 """A checkpoint is written this long after the last one, or later,"""
@@ -49,7 +48,7 @@ class Conclusion:
     """What a run came to: the answer, the hall of fame, candidates of all islands, how these were settled and what hurdles did."""
 
     answer: Finalist
-    front: Front
+    front: HallOfFame
     evaluations: int
     layers: Mapping[str, int]
     hurdles: Mapping[str, Any] | None
@@ -65,7 +64,7 @@ def _limit_reached(search: Search) -> str:
 
 
 class Session:
-    """A run that is going on: islands, their standings, the ``State`` of the last meeting, and the time that it took."""
+    """A run that is going on: islands, their standings, the ``RunState`` of the last meeting, and the time that it took."""
 
     def __init__(
         self,
@@ -78,14 +77,14 @@ class Session:
     ) -> None:
         self.plan = plan
         self.islands = islands
-        self.state = State()
+        self.state = RunState()
         self.history: list[dict[str, Any]] = []
         self._executor = executor
         self._scratch = scratch
         self._reporter = reporter
         self._directory = directory
-        self._met: Sequence[Standing] = ()  # at the last meeting
-        self._ahead: dict[int, Standing] = {}  # of islands that are past the epoch that the state says is running
+        self._met: Sequence[IslandReport] = ()  # at the last meeting
+        self._ahead: dict[int, IslandReport] = {}  # of islands that are past the epoch that the state says is running
         self._arriving: Sequence[Members | None] = [None] * len(islands)  # who comes in at the end of that epoch
         self._settled = False  # whether the run ended at a meeting: what islands have done since is not looked at
         self._before = 0.0
@@ -94,7 +93,9 @@ class Session:
         self._last = (0, 0.0)
         if plan.groups > 1:
             for space, island in zip(plan.spaces, islands, strict=True):
-                task_rotation.take(space, island, task_rotation.group(plan.search, plan.groups, self.state.draws))
+                task_rotation.set_group(
+                    space, island, task_rotation.group_of_draw(plan.search, plan.groups, self.state.groups_drawn)
+                )
 
     @property
     def seconds(self) -> float:
@@ -106,14 +107,14 @@ class Session:
         plan = self.plan
         try:
             checkpoint.restore(plan.space, self.islands, saved.arrays)
-            met, ahead = checkpoint.standings(plan.space, plan.search, saved.arrays)
-            self.state = states.from_json(saved.facts["state"])
+            met, ahead = checkpoint.restore_reports(plan.space, plan.search, saved.arrays)
+            self.state = run_state.from_json(saved.facts["state"])
             self._before = float(saved.facts["seconds"])
             placed = all(self._in_epoch(number, number in ahead) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
             raise checkpoint.Damaged(f"it is of another kind of run ({type(error).__name__}: {error})") from None
         reasons = [problem(plan.space, plan.groups, island) for island in self.islands]
-        reasons += [standing_problem(plan.space, plan.search, standing) for standing in (*met, *ahead.values())]
+        reasons += [report_problem(plan.space, plan.search, standing) for standing in (*met, *ahead.values())]
         placed &= bool(met) == (self.state.epoch > 0) and (bool(met) or not self.state.finalists)
         reasons += [None if placed else "it has islands where they cannot be"]
         if reason := next(filter(None, reasons), None):
@@ -126,7 +127,7 @@ class Session:
         """Whether an island is where the epoch that it is in allows."""
         schedule, epoch = self.plan.schedule, self.state.epoch + ahead
         begin = schedule.end(epoch - 1) if epoch else 0
-        return begin <= self.islands[number].clock[1] <= schedule.end(epoch)
+        return begin <= self.islands[number].candidates <= schedule.end(epoch)
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` says so; gives the reason."""
@@ -138,24 +139,24 @@ class Session:
         standing_still = list(range(search.islands))
         waiting: list[int] = []  # for the next meeting, or at their limit
         reason = self._reason()
-        with self._executor.crew(self.islands, deadline) as crew:
+        with self._executor.pool(self.islands, deadline) as pool:
             while not reason:
                 if asked.is_set():
                     return "interrupted"
                 if search.timeout is not None and self.seconds >= search.timeout:
                     return f"timeout of {search.timeout:g} s reached"
-                waiting += [number for number in standing_still if not self._start(crew, number, limits[number])]
+                waiting += [number for number in standing_still if not self._start(pool, number, limits[number])]
                 standing_still = []
                 if len(self._ahead) == search.islands:
                     snapshot = self._meet()
                     standing_still, waiting = sorted(waiting), []
                     self._reporter.show(snapshot)
-                    self._save_in_time(crew)
+                    self._save_in_time(pool)
                     reason = self._reason() or self._wish(snapshot, asked, on_epoch)
                 elif len(waiting) == search.islands:
                     return _limit_reached(search)
                 else:
-                    standing_still = crew.settle(TICK_SECONDS)
+                    standing_still = pool.wait(TICK_SECONDS)
                     self._reporter.tick()
         self._settled = True
         return reason
@@ -184,37 +185,39 @@ class Session:
                 raise
             return "interrupted"
 
-    def _start(self, crew: Crew, number: int, limit: int | None) -> bool:
+    def _start(self, pool: WorkerPool, number: int, limit: int | None) -> bool:
         """Let an island go on that stands still; whether it does."""
         island, schedule, epoch = self.islands[number], self.plan.schedule, self.state.epoch
-        if number not in self._ahead and island.clock[1] == schedule.end(epoch):
+        if number not in self._ahead and island.candidates == schedule.end(epoch):
             self._leave(number)
         end = schedule.end(epoch + (number in self._ahead))
         end = end if limit is None else min(end, limit)
-        if island.clock[1] >= end:
+        if island.candidates >= end:
             return False
-        crew.start(number, end)
+        pool.start(number, end)
         return True
 
     def _leave(self, number: int) -> None:
         """What happens to an island at the end of an epoch."""
         plan, state, space, island = self.plan, self.state, self.plan.spaces[number], self.islands[number]
-        self._ahead[number] = take_standing(space, plan.search, island, self._scratch)
+        self._ahead[number] = make_report(space, plan.search, island, self._scratch)
         migrants = self._arriving[number]
         if migrants is not None:
-            arrive(plan.search, island, migrants)
+            insert_immigrants(plan.search, island, migrants)
         if plan.restarts(state):
             write_initial(space, plan.experiment, island)
-            lower(island.hurdles)
+            reset_thresholds(island.hurdles)
         if plan.redraws(state):
-            task_rotation.take(space, island, task_rotation.group(plan.search, plan.groups, state.draws + 1))
+            task_rotation.set_group(
+                space, island, task_rotation.group_of_draw(plan.search, plan.groups, state.groups_drawn + 1)
+            )
         if plan.search.proxy:
             proxy.fit(island.hurdles)
 
     def _meet(self) -> Snapshot:
         """The meeting for which all standings are there."""
         met = [self._ahead[number] for number in range(len(self.islands))]
-        self.state, steps = exchange.hold(self.plan, self.state, met)
+        self.state, steps = exchange.run_exchange(self.plan, self.state, met)
         self._gather(met)
         snapshot = self._snapshot()
         event = snapshot.as_event() | ({"milestones": steps} if steps else {})
@@ -223,15 +226,15 @@ class Session:
             self._directory.add_event(event)
         return snapshot
 
-    def _gather(self, met: Sequence[Standing]) -> None:
+    def _gather(self, met: Sequence[IslandReport]) -> None:
         """Take a meeting's standings for the last one's."""
         plan, state = self.plan, self.state
         self._met, self._ahead, self._arriving = met, {}, [None] * len(self.islands)
         clock = plan.schedule.end(state.epoch - 1) if met else 0
         # Of another population, or measured on other tasks than those at home when they come: these stay away.
-        strangers = clock == state.started or (clock == state.drawn and not plan.redraws(state))
+        strangers = clock == state.restarted_at or (clock == state.regrouped_at and not plan.redraws(state))
         if met and not strangers:
-            self._arriving = arriving([standing.leaving for standing in met], sources(plan.search, state.epoch))
+            self._arriving = immigrants([report.emigrants for report in met], sources(plan.search, state.epoch))
 
     def _snapshot(self) -> Snapshot:
         """The figures of the last meeting."""
@@ -253,7 +256,7 @@ class Session:
             layers=exchange.layers(self._met),
             program=chosen.found.program if chosen else None,
             hurdles=exchange.hurdles(self.plan, self._met),
-            front=tuple((entry.size, entry.fitness) for entry in state.front),
+            front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
             stops=tuple(self._stops(evaluations, rate)),
         )
 
@@ -279,14 +282,14 @@ class Session:
         """
         plan = self.plan
         self.save()
-        ended: Sequence[Standing] = self._met
-        found, front = [], self.state.front
+        ended: Sequence[IslandReport] = self._met
+        found, front = [], self.state.hall_of_fame
         if not self._settled:
             each = zip(plan.spaces, self.islands, strict=True)
-            ended = [take_standing(space, plan.search, island, self._scratch) for space, island in each]
+            ended = [make_report(space, plan.search, island, self._scratch) for space, island in each]
             left = [self._ahead.get(number, standing) for number, standing in enumerate(ended)] if self._ahead else []
             found = exchange.finalists(plan, left)
-            front = exchange.front(plan, front, left, found)
+            front = exchange.updated_hall_of_fame(plan, front, left, found)
         found += exchange.finalists(plan, ended)
         finalists = plan.judge.compare(self.state.finalists, found)
         chosen = answer(finalists)
@@ -295,7 +298,7 @@ class Session:
             chosen = plan.judge.compare((), [seed])[0]
         return Conclusion(
             answer=chosen,
-            front=exchange.front(plan, front, ended, found),
+            front=exchange.updated_hall_of_fame(plan, front, ended, found),
             evaluations=exchange.evaluations(ended),
             layers=exchange.layers(ended),
             hurdles=exchange.hurdles(plan, ended),
@@ -306,12 +309,12 @@ class Session:
         started = time.monotonic()
         if self._directory:
             self._directory.save_checkpoint(self.checkpoint())
-            self.publish(answer(self.state.finalists), self.state.front, exchange.evaluations(self._met))
+            self.publish(answer(self.state.finalists), self.state.hall_of_fame, exchange.evaluations(self._met))
         ended = time.monotonic()
         self._save_at = ended + save_after(ended - started)
 
     def publish(
-        self, chosen: Finalist | None, front: Front, evaluations: int, test_fitness: float | None = None
+        self, chosen: Finalist | None, front: HallOfFame, evaluations: int, test_fitness: float | None = None
     ) -> None:
         """Write the answer, if there is one, and the hall of fame, as they are after so many candidates."""
         if self._directory is None:
@@ -330,14 +333,14 @@ class Session:
         """All that a later session needs."""
         facts = {
             "identity": self.plan.identity,
-            "state": states.to_json(self.state),
+            "state": run_state.to_json(self.state),
             "seconds": self.seconds,
             "events_bytes": self._directory.events_bytes if self._directory else 0,
         }
         return checkpoint.encode(self.plan.space, self.islands, facts, self._met, self._ahead)
 
-    def _save_in_time(self, crew: Crew) -> None:
+    def _save_in_time(self, pool: WorkerPool) -> None:
         """Save when the last time is long enough ago."""
         if time.monotonic() >= self._save_at:
-            crew.pause()
+            pool.pause()
             self.save()

@@ -66,18 +66,18 @@ def same(result, whole):
 @pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_any_number_of_workers(tmp_path, whole, count, processes):
-    with local(count, processes=processes) as cluster, connect(cluster.scheduler_address) as site:
-        assert site.describe().startswith(f"{count} worker")
-        assert site.places() == count
-        result = run(experiment(), out=tmp_path / "run", quiet=True, site=site)
+    with local(count, processes=processes) as cluster, connect(cluster.scheduler_address) as placement:
+        assert placement.describe().startswith(f"{count} worker")
+        assert placement.slots() == count
+        result = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement)
     assert same(result, whole)
 
 
 def test_the_user_is_told_of_workers_that_stay_idle(capsys, cluster):
-    with connect(cluster.scheduler_address) as site:
-        for islands, told in ((1, True), (site.places(), False)):
-            run(small(islands=islands, max_evals=200), site=site)
-            assert (f"; islands={2 * site.places()} would keep them all busy\n" in capsys.readouterr().err) == told
+    with connect(cluster.scheduler_address) as placement:
+        for islands, told in ((1, True), (placement.slots(), False)):
+            run(small(islands=islands, max_evals=200), placement=placement)
+            assert (f"; islands={2 * placement.slots()} would keep them all busy\n" in capsys.readouterr().err) == told
 
 
 def test_any_mixture_after_a_resume(tmp_path, whole, client):
@@ -89,10 +89,10 @@ def test_any_mixture_after_a_resume(tmp_path, whole, client):
         start = {"resume": path} if resume else {"out": path}
         return run(None if resume else experiment(), quiet=True, on_epoch=lambda s: s.epoch == stop, **start, **where)
 
-    with connect(client) as site:
-        leg(resume=False, site=site)
+    with connect(client) as placement:
+        leg(resume=False, placement=placement)
         leg(workers=2)
-        leg(site=site)
+        leg(placement=placement)
     assert same(leg(workers=4), whole)
 
 
@@ -105,8 +105,8 @@ def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeyp
         if snapshot.epoch == 3:
             remote.jobs.cache_clear()
 
-    with connect(client) as site:
-        result = run(experiment(), out=tmp_path / "run", quiet=True, site=site, on_epoch=forget)
+    with connect(client) as placement:
+        result = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement, on_epoch=forget)
     assert same(result, whole)
     assert 2 < len(given) <= 2 + 3  # once for each worker, then once for each epoch that came too early
 
@@ -122,12 +122,12 @@ def test_a_scheduler_that_is_away_when_a_worker_needs_the_job(tmp_path, whole, c
         supply(executor, *workers)
 
     monkeypatch.setattr(ClusterExecutor, "supply", supply_in_time)
-    with connect(client) as site:
+    with connect(client) as placement:
         result = run(
             experiment(),
             out=tmp_path / "run",
             quiet=True,
-            site=site,
+            placement=placement,
             on_epoch=lambda s: s.epoch == 3 and remote.jobs.cache_clear(),
         )
     assert same(result, whole) and len(asked) > 2
@@ -149,8 +149,8 @@ def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(tmp_path, whol
         return fetch(future, timeout)
 
     monkeypatch.setattr(Future, "result", result)
-    with connect(client) as site:
-        found = run(experiment(), out=tmp_path / "run", quiet=True, site=site)
+    with connect(client) as placement:
+        found = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement)
     assert same(found, whole) and len(late) == 5 and None not in late
 
 
@@ -175,20 +175,20 @@ def test_a_native_call_that_hangs_costs_one_epoch(tmp_path, whole):
 def fail_in_a_process(tmp_path, whole, fault, patience):
     with local(1, processes=True) as cluster, client_of(cluster) as client:
         before = workers(client)
-        with connect(client, patience) as site:
+        with connect(client, patience) as placement:
             fail = {2: fault}
             result = run(
                 experiment(),
                 out=tmp_path / "run",
                 quiet=True,
-                site=site,
+                placement=placement,
                 on_epoch=lambda s: s.epoch in fail and client.run(fail.pop(s.epoch)) is None,
             )
             assert same(result, whole) and not fail
             assert not set(before) & set(workers(client))
             client.run(pretend, "numba", "0.1")
             with pytest.raises(ExecutorError, match=r"numba is [0-9.]+ here and 0\.1 there") as refused:
-                run(experiment(), out=tmp_path / "other", quiet=True, site=site)
+                run(experiment(), out=tmp_path / "other", quiet=True, placement=placement)
             assert "azdsl evolve --resume" in str(refused.value)
         with (
             pytest.raises(ExecutorError, match=r"worker tcp://.*numba is [0-9.]+ here and 0\.1 there"),
@@ -204,11 +204,15 @@ def test_an_epoch_that_fails_again_and_again(tmp_path, whole):
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         local(1, processes=True) as cluster,
         client_of(cluster) as client,
-        connect(client, Patience(attempts=1)) as site,
+        connect(client, Patience(attempts=1)) as placement,
         pytest.raises(ExecutorError, match=r"crashed, hung or were killed, once"),
     ):
         run(
-            experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None
+            experiment(),
+            out=path,
+            quiet=True,
+            placement=placement,
+            on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None,
         )
     assert same(run(None, resume=path, quiet=True), whole)
 
@@ -218,22 +222,26 @@ def test_the_scheduler_is_lost(tmp_path, whole):
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         local(1) as cluster,
-        connect(cluster.scheduler_address, Patience(away=0.2)) as site,
-        pytest.raises(ExecutorError, match=rf"(?s)scheduler at tcp://.* is gone.*azdsl evolve --resume {path}"),
+        connect(cluster.scheduler_address, Patience(away=0.2)) as placement,
+        pytest.raises(
+            ExecutorError, match=rf"(?s)connection to the scheduler at tcp://.* is lost.*azdsl evolve --resume {path}"
+        ),
     ):
-        run(experiment(), out=path, quiet=True, site=site, on_epoch=lambda s: s.epoch == 3 and cluster.close())
+        run(
+            experiment(), out=path, quiet=True, placement=placement, on_epoch=lambda s: s.epoch == 3 and cluster.close()
+        )
     assert same(run(None, resume=path, quiet=True), whole)
 
 
 def test_a_time_limit(tmp_path, client):
-    with connect(client) as site:
-        result = run(experiment(epoch=100_000_000, max_evals=None, timeout=0.5), quiet=True, site=site)
+    with connect(client) as placement:
+        result = run(experiment(epoch=100_000_000, max_evals=None, timeout=0.5), quiet=True, placement=placement)
     assert result.stopped.startswith("timeout") and result.evaluations > 0
 
 
 @pytest.mark.parametrize(
     "cluster, message",
-    [("nonsense", "no address"), (5, "no address"), ("local:x", "local:N"), ("local:0", "local:N")],
+    [("nonsense", "not an address"), (5, "not an address"), ("local:x", "local:N"), ("local:0", "local:N")],
 )
 def test_what_is_no_cluster(cluster, message):
     with pytest.raises(SettingsError, match=message), connect(cluster):
@@ -260,5 +268,5 @@ def test_nobody_at_the_address():
 
 
 def test_workers_and_a_cluster(client):
-    with connect(client) as site, pytest.raises(SettingsError, match="leave out workers"):
-        run(experiment(), workers=2, site=site)
+    with connect(client) as placement, pytest.raises(SettingsError, match="leave out workers"):
+        run(experiment(), workers=2, placement=placement)

@@ -43,8 +43,8 @@ def test_a_search_over_tls(tmp_path):
         cluster = stack.enter_context(local(1, protocol="tls://", host="127.0.0.1", security=security))
         address = cluster.scheduler_address
         assert address.startswith("tls://")
-        with connect(address) as site:
-            found = run(small(max_evals=800), quiet=True, site=site)
+        with connect(address) as placement:
+            found = run(small(max_evals=800), quiet=True, placement=placement)
         assert found.best == run(small(max_evals=800), quiet=True, workers=1).best
         with dask.config.set(others), pytest.raises(ExecutorError, match="cannot connect to tls://"), connect(address):
             pass

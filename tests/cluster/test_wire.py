@@ -9,7 +9,7 @@ from search_runs import small
 from azdsl.cluster import wire
 from azdsl.cluster.fingerprint import arithmetic, differences, fingerprint
 from azdsl.config.search import ALGORITHMS
-from azdsl.search.islands.workers import make_bench, run_slices
+from azdsl.search.islands.workers import make_context, run_slices
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import make_space
 from azdsl.tasks import build
@@ -29,22 +29,22 @@ def setup(**settings):
 )
 def test_an_island_goes_on_as_if_it_had_stayed(before, algorithm):
     experiment, tasks, space, island = setup(hurdles="4, 8", hurdle_every=30, proxy=True, algorithm=algorithm)
-    bench = make_bench(experiment, space, tasks)
-    run_slices(space, island, bench, before, lambda: False)
+    context = make_context(experiment, space, tasks)
+    run_slices(space, island, context, before, lambda: False)
     data = wire.encode_island(space, island)
     other = make_island(space, experiment, 0)
-    other.programs.sets["tags"] = 5  # all that was there is replaced
+    other.fitness_cache.sets["tags"] = 5  # all that was there is replaced
     wire.decode_island(space, other, data)
     assert wire.encode_island(space, other) == data
     for one in (island, other):
-        run_slices(space, one, bench, before + 500, lambda: False)
+        run_slices(space, one, context, before + 500, lambda: False)
     assert wire.encode_island(space, other) == wire.encode_island(space, island)
-    assert island.clock[1] == before + 500 and island.hurdles.reached[0] > 20
+    assert island.candidates == before + 500 and island.hurdles.reached[0] > 20
 
 
 def test_empty_caches_weigh_nothing():
     _, _, space, island = setup(cache=100_000)
-    assert len(wire.encode_island(space, island)) < 20_000 < island.programs.sets.nbytes
+    assert len(wire.encode_island(space, island)) < 20_000 < island.fitness_cache.sets.nbytes
 
 
 def test_a_job():

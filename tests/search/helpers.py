@@ -41,7 +41,7 @@ def fake_engine(log: int = 0) -> FakeEngine:
 def _on_fakes() -> Any:
     """``run_epoch`` for fake engines, its code not kept on disk: there azdsl, which does not know them, could not read it."""
     names = vars(hurdle_run) | vars(loop)
-    for name in ("run_stages", "measure", "settle", "run_epoch"):
+    for name in ("run_hurdles", "measure", "settle", "run_epoch"):
         names[name] = jit(FunctionType(names[name].py_func.__code__, names, name))
         names[name]._cache = NullCache()
     return names["run_epoch"]

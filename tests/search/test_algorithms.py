@@ -12,10 +12,10 @@ from search_runs import files, small
 
 from azdsl.config.search import ALGORITHMS, Range
 from azdsl.search.evolve import run
-from azdsl.search.islands.migration import arrive, arriving, leaving
+from azdsl.search.islands.migration import emigrants, immigrants, insert_immigrants
 from azdsl.search.kernel.algorithms import extremes
 from azdsl.search.kernel.population import genotype
-from azdsl.search.kernel.reinforce import BATCH, KEPT, climb, make_policy
+from azdsl.search.kernel.reinforce import BATCH, DECAY, ascend, make_policy
 from azdsl.search.kernel.rng import seeded
 from azdsl.search.kernel.space import make_space
 
@@ -158,7 +158,7 @@ def test_reinforce_follows_the_gradient():
         for row in range(BATCH):
             run.go(1)
             advantage = run.fitness[row] - rewards / weights if weights else 0.0
-            rewards, weights = KEPT * rewards + run.fitness[row], KEPT * weights + 1.0
+            rewards, weights = DECAY * rewards + run.fitness[row], DECAY * weights + 1.0
             for key, column in _choices(space, members, row):
                 gains[key][column] += advantage
         for key, theta in logits.items():
@@ -192,11 +192,11 @@ def _choices(space, members, row):
 def test_entropy_pulls_to_uniform_and_gains_to_the_better():
     logits, p, gains = np.array([2.0, 0.0, -1.0]), softmax(np.array([2.0, 0.0, -1.0])), np.zeros(3)
     for _ in range(2000):
-        climb(logits, p, gains, 0.5, 0.1)
+        ascend(logits, p, gains, 0.5, 0.1)
     assert np.allclose(p, 1 / 3, atol=1e-3)
     for _ in range(50):
         gains[1] = 1.0
-        climb(logits, p, gains, 0.5, 0.0)
+        ascend(logits, p, gains, 0.5, 0.0)
     assert p[1] > 0.9 and gains.sum() == 0.0
 
 
@@ -204,7 +204,7 @@ def test_a_policy_of_extreme_logits_stays_finite():
     logits, p, gains = np.zeros(2), np.full(2, 0.5), np.zeros(2)
     for _ in range(10):
         gains[:] = 1e6, -1e6
-        climb(logits, p, gains, 1.0, 0.01)
+        ascend(logits, p, gains, 1.0, 0.01)
     assert np.isfinite(logits).all() and np.isfinite(p).all() and p.sum() == pytest.approx(1.0)
 
 
@@ -221,10 +221,10 @@ def test_after_a_restart_every_fitness_is_known(algorithm, init):
     run, same = Island(everything(population=12, tournament=3, predict=Range(1, 1), algorithm=algorithm, init=init)), 0
     for _ in range(20):
         run.go(12)
-        keys = run.island.members.about["key"].copy()
+        keys = run.island.members.about["hash"].copy()
         run.start()
         run.go(12)
-        same += int((run.island.members.about["key"] == keys).sum())
+        same += int((run.island.members.about["hash"] == keys).sum())
         evaluated = run.fitness[:2] if algorithm == "hill_climbing" else run.fitness
         assert (evaluated >= 0.0).all()
     assert same > 3
@@ -254,12 +254,12 @@ def test_migrants_replace_the_worst_where_the_worst_die():
     islands = [Run(experiment, n).go(60).island for n in range(2)]
     fitness = [island.members.fitness.copy() for island in islands]
     for island, migrants in zip(
-        islands, arriving([leaving(experiment.search, island.members) for island in islands], [1, 0]), strict=True
+        islands, immigrants([emigrants(experiment.search, island.members) for island in islands], [1, 0]), strict=True
     ):
-        arrive(experiment.search, island, migrants)
+        insert_immigrants(experiment.search, island, migrants)
     for mine, theirs, island in zip(fitness, fitness[::-1], islands, strict=True):
         expected = np.sort(np.concatenate([np.sort(mine)[3:], np.sort(theirs)[-3:]]))
         assert (np.sort(island.members.fitness) == expected).all()
     for settings in ({"algorithm": "random_search"}, {"migrants": 0.0}, {"islands": 1}):
-        assert not leaving(replace(experiment.search, **settings), islands[0].members).fitness.size
-    assert arriving([island.members for island in islands], [1, 1])[1] is None
+        assert not emigrants(replace(experiment.search, **settings), islands[0].members).fitness.size
+    assert immigrants([island.members for island in islands], [1, 1])[1] is None

@@ -26,7 +26,7 @@ METRICS = ("rmse", "accuracy", "multiclass")
 @jit
 def _canonical(space, scratch, code, constants, lengths):
     canonical.liveness(space, scratch, code, lengths)
-    return canonical.fingerprint(space, scratch, code, constants, lengths)
+    return canonical.canonical_hash(space, scratch, code, constants, lengths)
 
 
 class Canon:

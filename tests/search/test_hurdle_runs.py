@@ -13,7 +13,7 @@ from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
 from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.engines import make_engines
-from azdsl.search.kernel.hurdles import STOPPED_BELOW, stage_tasks, stopped_fitness
+from azdsl.search.kernel.hurdles import STOPPED_BELOW, hurdle_tasks, stopped_fitness
 from azdsl.search.kernel.loop import run_epoch
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
@@ -66,7 +66,7 @@ def test_scores_are_those_of_an_evaluation_on_fewer_examples():
     island, engines = make_island(space, experiment, 0), make_engines(experiment, tasks)
     write_initial(space, experiment, island)
     run_epoch(space, island, make_scratch(space, tasks.tasks), engines.engines, 1500)
-    sets = [stage_tasks(tasks, stage) for stage in experiment.search.hurdle_list]
+    sets = [hurdle_tasks(tasks, stage) for stage in experiment.search.hurdle_list]
     seen = np.zeros(3, int)
     for row, fitness in enumerate(island.members.fitness):
         program = genotype(space, island.members, row)

@@ -17,9 +17,9 @@ from azdsl.search.kernel.hurdles import (
     SAMPLED,
     STOPPED_BELOW,
     costs,
+    hurdle_tasks,
     make_hurdles,
     percentile_of_unique,
-    stage_tasks,
     stopped_fitness,
     would_pass,
 )
@@ -67,7 +67,7 @@ def test_thresholds_and_stops_are_those_of_a_plain_model():
     assert (
         len(stopped) == run.layer("hurdle") > 1000 and reached[2] == run.engine.calls[0] > 300 and min(thresholds) > 0.3
     )
-    stored = run.island.programs.sets["values"][run.island.programs.sets["tags"] != 0]
+    stored = run.island.fitness_cache.sets["values"][run.island.fitness_cache.sets["tags"] != 0]
     below = stored[(stored < STOPPED_BELOW) & (stored > 0)]
     assert len(below) > 300 and set(below.tolist()) <= set(stopped)
     assert run.island.members.fitness.max() > 0.9
@@ -78,9 +78,9 @@ def test_what_was_stopped_is_not_remembered():
     assert (run.island.members.fitness < STOPPED_BELOW).sum() > 10
     finalists = run.island.finalists.fitness
     assert ((finalists == -1.0) | (finalists > STOPPED_BELOW)).all() and (finalists > 0.5).sum() > 5
-    standing = fittest(run.space, (run.island.finalists, run.island.members), run.scratch)
-    front = update((), run.space, [standing], False)
-    assert len(front) > 2 and min(entry.fitness for entry in front) > STOPPED_BELOW
+    best = fittest(run.space, (run.island.finalists, run.island.members), run.scratch)
+    hall_of_fame = update((), run.space, [best], False)
+    assert len(hall_of_fame) > 2 and min(entry.fitness for entry in hall_of_fame) > STOPPED_BELOW
 
 
 def test_any_split_and_any_restored_state_go_on_the_same():
@@ -139,7 +139,7 @@ def test_fitness_tells_hurdle_and_score():
 def test_a_cached_stop_ends_when_the_hurdle_is_lowered():
     run = Run(everything(**HURDLES)).go(5000)
     run.island.hurdles.thresholds[:], run.island.hurdles.filled[:] = 0.0, 0
-    sets = run.island.programs.sets
+    sets = run.island.fitness_cache.sets
     before = dict(zip(sets["tags"].ravel().tolist(), sets["values"].ravel().tolist(), strict=True))
     run.go(50)
     after = dict(zip(sets["tags"].ravel().tolist(), sets["values"].ravel().tolist(), strict=True))
@@ -186,17 +186,17 @@ def test_rank_correlation():
 
 def test_what_a_hurdle_evaluates_on():
     tasks = task_set(4, train=12, valid=6)
-    some = stage_tasks(tasks, Hurdle(4, 2))
+    some = hurdle_tasks(tasks, Hurdle(4, 2))
     assert (some.tasks, some.steps, some.epoch_length, some.valid_X.shape[1]) == (2, 4, 4, 2)
     assert (some.train_X == tasks.train_X[:2, :4]).all() and (some.valid_y == tasks.valid_y[:2, :2]).all()
     assert costs(tasks, Search(hurdles="4x2, 6")) == pytest.approx([1 / 6, 1 / 2])
     for hurdle, message in (
         (Hurdle(13), "only 4 tasks of 12"),
         (Hurdle(3, 5), "only 4 tasks"),
-        (Hurdle(12, 4), "the whole"),
+        (Hurdle(12, 4), "the full evaluation"),
     ):
         with pytest.raises(SettingsError, match=message):
-            stage_tasks(tasks, hurdle)
+            hurdle_tasks(tasks, hurdle)
 
 
 @pytest.mark.parametrize("text", ["0", "4,", "4x", "x4", "4x0", "a"])

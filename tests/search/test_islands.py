@@ -145,7 +145,7 @@ def test_groups_that_are_wrong(text, message):
 @pytest.mark.parametrize(
     "group, message",
     [
-        (Group(Range(1, 4)), "4 islands, numbered from 0"),
+        (Group(Range(1, 4)), "4 islands, numbered 0 to 3"),
         (Group(Range(0, 0), IslandSettings(tournament=61)), "larger than population=60"),
     ],
 )

@@ -7,7 +7,7 @@ from search.helpers import Run, demo, everything, restore, to_arrays
 from azdsl.codegen.numba_jit import jit
 from azdsl.search.kernel.fitness import upper_median
 from azdsl.search.kernel.loop import tournament
-from azdsl.search.kernel.population import adopt, best, genotype, select
+from azdsl.search.kernel.population import best, genotype, replace_oldest, select
 from azdsl.search.kernel.rng import seeded
 
 
@@ -33,7 +33,7 @@ def test_a_restored_island_goes_on_as_if_nothing_had_happened():
 def test_every_candidate_is_counted_in_one_layer():
     run = Run(everything(population=50)).go(20_000)
     counts = run.counts()
-    assert sum(counts.values()) == 20_000 == run.island.clock[1]
+    assert sum(counts.values()) == 20_000 == run.island.candidates
     assert counts.pop("hurdle") == 0  # there is none
     assert min(counts.values()) > 10, counts
     assert counts["stopped_early"] + counts["full"] == run.engine.calls[0]
@@ -55,16 +55,16 @@ def test_stored_fitness_is_what_the_engine_gives():
         program = genotype(run.space, run.island.members, row)
         again = Run(replace(run.experiment, program=program, search=search)).go(1).island.members
         mine, other = run.island.members.about[row], again.about[0]
-        assert mine["key"] == other["key"]
+        assert mine["hash"] == other["hash"]
         same += run.island.members.fitness[row] == again.fitness[0]
     assert same >= 10
 
 
 def test_over_budget_is_zero_and_never_cached():
     run = Run(everything(population=50, budget=0.01)).go(3000)
-    over = run.island.members.about["key"] == 0
+    over = run.island.members.about["hash"] == 0
     assert run.counts()["over_budget"] > 100 and (run.island.members.fitness[over] == 0).all()
-    assert (run.island.programs.sets["tags"] != 0).sum() == run.engine.calls[1]
+    assert (run.island.fitness_cache.sets["tags"] != 0).sum() == run.engine.calls[1]
 
 
 def test_children_replace_the_oldest():
@@ -83,7 +83,7 @@ def test_best_is_the_first_to_reach_its_fitness_and_finalists_differ():
     finalists = run.island.finalists
     row = best(run.island.finalists)
     assert (finalists.fitness[row], finalists.about[row]["birth"]) == (seen, first)
-    assert len(set(finalists.about["key"].tolist())) == 7
+    assert len(set(finalists.about["hash"].tolist())) == 7
     assert finalists.fitness.min() >= np.sort(run.island.members.fitness)[0]
 
 
@@ -96,7 +96,7 @@ def test_fitness_rises():
 def test_migrants_take_the_oldest_places():
     one, two = Run(demo(population=50)).go(75), Run(demo(population=50), 1).go(75)
     migrants = select(two.island.members, np.arange(5))
-    adopt(one.island, migrants)
+    replace_oldest(one.island, migrants)
     assert one.island.clock.tolist() == [80, 75, 0]
     for mine, theirs in zip(one.island.members, two.island.members, strict=True):
         assert mine[25:30].tobytes() == theirs[:5].tobytes()

@@ -11,9 +11,9 @@ from search_runs import files, small
 
 from azdsl.search import session
 from azdsl.search.evolve import run
-from azdsl.search.islands.migration import arrive, leaving, sources
-from azdsl.search.islands.seeds import order
-from azdsl.search.islands.workers import make_bench, run_slices
+from azdsl.search.islands.migration import emigrants, insert_immigrants, sources
+from azdsl.search.islands.seeds import permutation
+from azdsl.search.islands.workers import make_context, run_slices
 from azdsl.search.kernel.loop import run_epoch
 from azdsl.search.kernel.population import make_island, select, write_initial
 
@@ -27,34 +27,34 @@ def diverse():
     )
 
 
-class Crew:
+class WorkerPool:
     """Islands of which one at a time goes on, drawn from a seed: to its end, or not as far."""
 
-    def __init__(self, site, islands):
-        self.site, self.islands, self.waiting = site, islands, {}
+    def __init__(self, placement, islands):
+        self.placement, self.islands, self.waiting = placement, islands, {}
 
     def start(self, number, end):
-        assert number not in self.waiting and self.islands[number].clock[1] < end
+        assert number not in self.waiting and self.islands[number].candidates < end
         self.waiting[number] = end
 
-    def settle(self, seconds):
-        site = self.site
-        site.turn += 1
-        one, short, how_short = order(site.seed, 7, site.turn, size=12)[:3]
+    def wait(self, seconds):
+        placement = self.placement
+        placement.turn += 1
+        one, short, how_short = permutation(placement.seed, 7, placement.turn, size=12)[:3]
         number = sorted(self.waiting)[one % len(self.waiting)]
         island, end = self.islands[number], self.waiting.pop(number)
         if short < 3:
-            end = min(end, int(island.clock[1]) + 20 * how_short + 1)
-        run_slices(site.plan.spaces[number], island, site.bench, end, lambda: False)
-        clocks = [int(each.clock[1]) for each in self.islands]
-        site.ahead[(max(clocks) - min(clocks)) // 400] += 1
+            end = min(end, island.candidates + 20 * how_short + 1)
+        run_slices(placement.plan.spaces[number], island, placement.context, end, lambda: False)
+        clocks = [each.candidates for each in self.islands]
+        placement.ahead[(max(clocks) - min(clocks)) // 400] += 1
         return [number]
 
     def pause(self):
-        self.waiting = {number: int(self.islands[number].clock[1]) for number in self.waiting}
+        self.waiting = {number: self.islands[number].candidates for number in self.waiting}
 
 
-class Site:
+class Placement:
     """Where such crews are. ``ahead`` counts how many whole epochs the first island was ahead of the last."""
 
     def __init__(self, seed):
@@ -63,16 +63,16 @@ class Site:
     def describe(self):
         return "a crew of whims"
 
-    def places(self):
+    def slots(self):
         return 1
 
     def start(self, plan, tasks):
-        self.plan, self.bench = plan, make_bench(plan.experiment, plan.space, tasks)
+        self.plan, self.context = plan, make_context(plan.experiment, plan.space, tasks)
         return self
 
     @contextmanager
-    def crew(self, islands, deadline):
-        yield Crew(self, islands)
+    def pool(self, islands, deadline):
+        yield WorkerPool(self, islands)
 
 
 @pytest.mark.parametrize("experiment", [small(**SETTINGS), diverse()], ids=["same tasks", "diverse tasks"])
@@ -80,11 +80,11 @@ def test_any_order_gives_the_same(tmp_path, experiment):
     whole = run(experiment, out=tmp_path / "threads", quiet=True, workers=2)
     ahead = Counter()
     for seed in range(6):
-        site = Site(seed)
-        other = run(experiment, out=tmp_path / str(seed), quiet=True, site=site)
+        placement = Placement(seed)
+        other = run(experiment, out=tmp_path / str(seed), quiet=True, placement=placement)
         assert files(tmp_path / str(seed)) == files(tmp_path / "threads")
         assert (other.layers, other.hurdles, other.fitness) == (whole.layers, whole.hurdles, whole.fitness)
-        ahead += site.ahead
+        ahead += placement.ahead
     assert ahead[1] > 60 and max(ahead) <= 2
 
 
@@ -95,13 +95,13 @@ def test_stopped_with_islands_ahead(tmp_path, monkeypatch, sessions, experiment)
     monkeypatch.setattr(session, "save_after", lambda seconds: 0.0)
     ahead, part = 0, tmp_path / "part"
     for meeting in (1, 2, 5, 6):
-        stop = {"on_epoch": lambda snapshot, at=meeting: snapshot.epoch >= at, "site": Site(meeting)}
+        stop = {"on_epoch": lambda snapshot, at=meeting: snapshot.epoch >= at, "placement": Placement(meeting)}
         stopped = run(
             None if part.exists() else experiment, quiet=True, **{"resume" if part.exists() else "out": part}, **stop
         )
         assert stopped.evaluations == 1200 * meeting
-        ahead += sum(int(island.clock[1]) > 400 * meeting for island in sessions[-1].islands)
-    run(None, resume=part, quiet=True, site=Site(9))
+        ahead += sum(island.candidates > 400 * meeting for island in sessions[-1].islands)
+    run(None, resume=part, quiet=True, placement=Placement(9))
     assert files(part) == files(tmp_path / "whole") and ahead > 0
 
 
@@ -111,8 +111,8 @@ def test_what_islands_did_after_the_last_meeting_is_not_looked_at(tmp_path, sess
     told = []
     for seed in range(5):
         path = tmp_path / str(seed)
-        first = run(experiment, out=path, quiet=True, site=Site(seed))
-        counted.add(tuple(int(island.clock[1]) for island in sessions[-1].islands))
+        first = run(experiment, out=path, quiet=True, placement=Placement(seed))
+        counted.add(tuple(island.candidates for island in sessions[-1].islands))
         before = files(path)
         again = run(None, resume=path, quiet=True)
         assert first.stopped == again.stopped and "nothing better" in first.stopped and files(path) == before
@@ -140,10 +140,10 @@ def test_a_limit_at_a_meeting_that_islands_are_past(tmp_path, sessions):
             small(**SETTINGS),
             out=path,
             quiet=True,
-            site=Site(seed),
+            placement=Placement(seed),
             on_epoch=lambda snapshot: snapshot.evaluations >= 3600,
         )
-        ahead += sum(int(island.clock[1]) > 1200 for island in sessions[-1].islands)
+        ahead += sum(island.candidates > 1200 for island in sessions[-1].islands)
         again = run(small(**SETTINGS | {"max_evals": 3600}), resume=path, quiet=True)
         assert again.evaluations == 3600 and again.stopped == "max_evals 3,600 reached"
         assert files(path) == files(tmp_path / "whole")
@@ -164,11 +164,11 @@ def test_migrants_come_an_epoch_later(sessions, algorithm):
     for epoch in range(7):
         for island in islands:
             run_epoch(plan.space, island, bench.scratch, bench.groups[0].engines, 400)
-        going = [leaving(search, island.members) for island in islands]
+        going = [emigrants(search, island.members) for island in islands]
         if gone:
             for island, origin in zip(islands, sources(search, epoch), strict=True):
                 if island is not islands[origin]:
-                    arrive(search, island, gone[origin])
+                    insert_immigrants(search, island, gone[origin])
                     moved += 1
         again = 400 * (epoch + 1) - started >= 1400
         if again:

@@ -43,12 +43,16 @@ def test_budget_is_a_multiple_of_the_baselines_cost():
 @pytest.mark.parametrize(
     ("experiment", "key", "words"),
     [
-        (replace(demo(), ops=((), (), ())), "ops", "nothing can evolve"),
-        (replace(demo(), frozen=frozenset({"Setup", "Predict", "Learn"})), "ops", "nothing can evolve"),
-        (replace(demo(), ops=((BY_NAME["transpose"],),) * 3, registers=Registers(4, 3, 0)), "ops", "no op of Setup"),
+        (replace(demo(), ops=((), (), ())), "ops", "no function can evolve"),
+        (replace(demo(), frozen=frozenset({"Setup", "Predict", "Learn"})), "ops", "no function can evolve"),
+        (
+            replace(demo(), ops=((BY_NAME["transpose"],),) * 3, registers=Registers(4, 3, 0)),
+            "ops",
+            "none of the ops of Setup",
+        ),
         (Experiment(Program((ADD,)), registers=Registers(4, 3, 1)), "scalars", "the program uses s6"),
         (Experiment(Program((ADD,) * 30)), "setup", "Setup has 30 instructions"),
-        (replace(demo(), registers=Registers(30, 30, 5)), "registers", "65 registers in all"),
+        (replace(demo(), registers=Registers(30, 30, 5)), "registers", "65 registers in total"),
         (replace(demo(), mutations=("insert", "remove")), "mutations", "no mutation is possible"),
         (replace(demo(), mutations=("swap",)), "mutations", "unknown mutation 'swap'"),
     ],

@@ -17,6 +17,7 @@ from azdsl.search.kernel.engines import group_engines
 from azdsl.search.kernel.loop import run_epoch
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
+from azdsl.search.kernel.task_groups import first_group
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build
 
@@ -79,7 +80,7 @@ def test_members_are_measured_anew(algorithm):
     experiment = diverse(algorithm=algorithm, hurdles=None, fec=False, restart=None)
     tasks = build(experiment.task, 0, "search")
     space, handles = (
-        make_space(experiment, task_rotation.first_group(experiment.search, tasks)),
+        make_space(experiment, first_group(experiment.search, tasks)),
         group_engines(experiment, tasks),
     )
     island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
@@ -87,7 +88,7 @@ def test_members_are_measured_anew(algorithm):
     seen = 0
     for group in (1, 0, 2):
         before = [str(genotype(space, island.members, row)) for row in range(len(island.members.fitness))]
-        task_rotation.take(space, island, group)
+        task_rotation.set_group(space, island, group)
         assert (island.members.fitness == -1.0).all() and (island.finalists.fitness == -1.0).all()
         if algorithm == "regularized_evolution":
             run_epoch(space, island, scratch, handles[group].engines, len(before))
@@ -106,7 +107,7 @@ def test_the_climber_goes_on():
     experiment = diverse(algorithm="hill_climbing", hurdles=None, restart=None)
     tasks = build(experiment.task, 0, "search")
     space, handles = (
-        make_space(experiment, task_rotation.first_group(experiment.search, tasks)),
+        make_space(experiment, first_group(experiment.search, tasks)),
         group_engines(experiment, tasks),
     )
     island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
@@ -114,7 +115,7 @@ def test_the_climber_goes_on():
     run_epoch(space, island, scratch, handles[0].engines, 500)
     climbing = int(np.lexsort((-island.members.about["birth"], -island.members.fitness))[0])
     program = str(genotype(space, island.members, climbing))
-    task_rotation.take(space, island, 1)
+    task_rotation.set_group(space, island, 1)
     run_epoch(space, island, scratch, handles[1].engines, 1)
     assert str(genotype(space, island.members, 0)) == program and island.members.fitness[0] >= 0.0
 
@@ -123,15 +124,17 @@ def test_every_group_comes_before_one_comes_again():
     orders = set()
     for seed in range(20):
         search = Search(seed=seed)
-        rounds = [tuple(task_rotation.group(search, 4, 4 * number + at) for at in range(4)) for number in range(3)]
+        rounds = [
+            tuple(task_rotation.group_of_draw(search, 4, 4 * number + at) for at in range(4)) for number in range(3)
+        ]
         assert all(sorted(one) == [0, 1, 2, 3] for one in rounds)
         orders.update(rounds)
     assert len(orders) > 10
-    assert task_rotation.group(Search(), 1, 7) == 0
+    assert task_rotation.group_of_draw(Search(), 1, 7) == 0
 
 
 def test_bad_settings():
-    with pytest.raises(SettingsError, match="6 tasks cannot be dealt into groups of 4"):
+    with pytest.raises(SettingsError, match="tasks_per_evaluation=4 does not divide the number of tasks, 6"):
         run(diverse(tasks_per_evaluation=4), quiet=True)
     with pytest.raises(SettingsError, match="redraw needs tasks_per_evaluation"):
         Search(redraw=100)

@@ -7,7 +7,7 @@ from search.helpers import demo, task_set, to_arrays
 from search_runs import small
 
 from azdsl.search.evolve import run
-from azdsl.search.islands.workers import make_bench, run_slices
+from azdsl.search.islands.workers import make_context, run_slices
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import make_space
 
@@ -15,13 +15,13 @@ from azdsl.search.kernel.space import make_space
 def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
     experiment, tasks = demo(population=50), task_set(tasks=11)
     space = make_space(experiment, tasks)
-    first = make_bench(experiment, space, tasks)
-    second = make_bench(experiment, space, tasks, first)
+    first = make_context(experiment, space, tasks)
+    second = make_context(experiment, space, tasks, first)
     found = []
-    for bench in (first, second, make_bench(experiment, space, tasks)):
+    for context in (first, second, make_context(experiment, space, tasks)):
         island = make_island(space, experiment, 0)
         write_initial(space, experiment, island)
-        run_slices(space, island, bench, 2000, lambda: False)
+        run_slices(space, island, context, 2000, lambda: False)
         found.append({name: array.tobytes() for name, array in to_arrays(island).items()})
     assert found[0] == found[1] == found[2]
     for ours, theirs in zip(first.groups[0].parts, second.groups[0].parts, strict=True):

@@ -1,4 +1,4 @@
-"""A meeting of the islands: what a run makes of their standings at the end of an epoch."""
+"""The exchange between islands after an epoch: the run state is updated from the reports of all islands."""
 
 from __future__ import annotations
 
@@ -10,78 +10,92 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.search.islands import proxy
-from azdsl.search.islands.hall_of_fame import Front, include, update
-from azdsl.search.islands.island_report import Standing
+from azdsl.search.islands.hall_of_fame import HallOfFame, include, update
+from azdsl.search.islands.island_report import IslandReport
 from azdsl.search.islands.milestones import milestones
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.run_state import State
+from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.selection import Found, all_found, bests
 from azdsl.search.kernel.population import LAYERS
 
-Standings = Sequence[Standing]
-"""Those of all islands, in the islands' order."""
+Reports = Sequence[IslandReport]
+"""The reports of all islands, by island."""
 
 
-def hold(plan: Plan, state: State, met: Standings) -> tuple[State, list[dict[str, Any]]]:
-    """The state after the epoch that ``state`` says is running, whose end is in ``met``; and the milestones in it."""
-    clock, drawing = plan.schedule.end(state.epoch), plan.redraws(state)
-    apart = plan.groups > 1  # fitness is that on a part of the tasks
-    found: list[Found] = []
-    if apart:
-        found = finalists(plan, met) if drawing or state.best < 0.0 else []
-        best = max((f.search_fitness for f in found), default=-1.0)
-    else:
-        best = max(float(standing.finalists.fitness.max()) for standing in met)
-        if best > state.best or best >= plan.search.target:
-            found = bests(plan.space, [standing.finalists for standing in met], plan.multiclass)
-    if best > state.best or best >= plan.search.target:
-        state = replace(state, finalists=plan.judge.compare(state.finalists, found))
+def run_exchange(plan: Plan, state: RunState, reports: Reports) -> tuple[RunState, list[dict[str, Any]]]:
+    """The run state after the epoch ``state.epoch``, at whose end ``reports`` were made, and the epoch's milestones."""
+    on_groups = plan.groups > 1  # the fitness in reports is that on one task group
+    found = _found_on_all_tasks(plan, state, reports) if on_groups else []
+    best = max(
+        (f.search_fitness for f in found) if on_groups else (float(r.finalists.fitness.max()) for r in reports),
+        default=-1.0,
+    )
+    better = best > state.best
+    compare = better or best >= plan.search.target
+    if compare and not on_groups:
+        found = bests(plan.space, [report.finalists for report in reports], plan.multiclass)
     steps: list[dict[str, Any]] = []
-    if best > state.best:
-        steps = milestones(found if apart else finalists(plan, met, state.best), state.best, plan.search.islands)
-        state = replace(state, best=best, best_at=evaluations(met))
-    started = clock if plan.restarts(state) else state.started
-    drawn, draws = (clock, state.draws + 1) if drawing else (state.drawn, state.draws)
-    grown = front(plan, state.front, met, found)
-    return replace(state, epoch=state.epoch + 1, front=grown, started=started, drawn=drawn, draws=draws), steps
+    if better:
+        candidates = found if on_groups else finalists(plan, reports, state.best)
+        steps = milestones(candidates, state.best, plan.search.islands)
+    end, redraws = plan.schedule.end(state.epoch), plan.redraws(state)
+    return (
+        replace(
+            state,
+            epoch=state.epoch + 1,
+            best=best if better else state.best,
+            best_at=evaluations(reports) if better else state.best_at,
+            restarted_at=end if plan.restarts(state) else state.restarted_at,
+            regrouped_at=end if redraws else state.regrouped_at,
+            groups_drawn=state.groups_drawn + redraws,
+            finalists=plan.judge.compare(state.finalists, found) if compare else state.finalists,
+            hall_of_fame=updated_hall_of_fame(plan, state.hall_of_fame, reports, found),
+        ),
+        steps,
+    )
 
 
-def finalists(plan: Plan, met: Standings, above: float = -1.0) -> list[Found]:
-    """All finalists that islands know to be fitter than ``above``, with their fitness on all tasks of the search."""
-    found = all_found(plan.space, [standing.finalists for standing in met], above, plan.multiclass)
+def _found_on_all_tasks(plan: Plan, state: RunState, reports: Reports) -> list[Found]:
+    """All finalists with their fitness on all tasks, before the task group changes and while no best program is known."""
+    return finalists(plan, reports) if plan.redraws(state) or state.best < 0.0 else []
+
+
+def finalists(plan: Plan, reports: Reports, above: float = -1.0) -> list[Found]:
+    """All islands' finalists with a fitness greater than ``above``, with their fitness on all tasks of the search."""
+    found = all_found(plan.space, [report.finalists for report in reports], above, plan.multiclass)
     return plan.judge.on_all(found) if plan.groups > 1 else found
 
 
-def front(plan: Plan, before: Front, met: Standings, found: Sequence[Found]) -> Front:
-    """The hall of fame with what the islands add to it, or with ``found`` where these alone were measured on all tasks."""
+def updated_hall_of_fame(plan: Plan, entries: HallOfFame, reports: Reports, found: Sequence[Found]) -> HallOfFame:
+    """The hall of fame with the reports' fittest programs; with task groups, with ``found``, measured on all tasks, instead."""
     if plan.groups > 1:
-        return include(before, found)
-    return update(before, plan.space, [standing.fittest for standing in met], plan.multiclass)
+        return include(entries, found)
+    return update(entries, plan.space, [report.fittest for report in reports], plan.multiclass)
 
 
-def evaluations(met: Standings) -> int:
+def evaluations(reports: Reports) -> int:
     """Candidates of all islands."""
-    return sum(int(standing.clock[1]) for standing in met)
+    return sum(report.candidates for report in reports)
 
 
-def layers(met: Standings) -> dict[str, int]:
-    """How candidates were settled."""
-    counts = np.sum([standing.counts for standing in met], axis=0)
+def layers(reports: Reports) -> dict[str, int]:
+    """Candidates of all islands by the layer that settled them."""
+    counts = np.sum([report.counts for report in reports], axis=0)
     return dict(zip(LAYERS, counts.tolist(), strict=True))
 
 
-def hurdles(plan: Plan, met: Standings) -> dict[str, Any] | None:
-    """What the hurdles did; None without any."""
-    return proxy.summary([standing.hurdles for standing in met], plan.costs) if plan.costs else None
+def hurdles(plan: Plan, reports: Reports) -> dict[str, Any] | None:
+    """The summary of the hurdles (``proxy.summary``); None without hurdles."""
+    return proxy.summary([report.hurdles for report in reports], plan.costs) if plan.costs else None
 
 
-def means(plan: Plan, met: Standings) -> tuple[float, tuple[float, ...]]:
-    """The mean fitness of all members, and of each island's."""
-    fitness = [standing.fitness for standing in met]
+def means(plan: Plan, reports: Reports) -> tuple[float, tuple[float, ...]]:
+    """The mean fitness of all members, and that of each island's members."""
+    fitness = [report.fitness for report in reports]
     return _mean(plan, np.concatenate(fitness)), tuple(_mean(plan, values) for values in fitness)
 
 
 def _mean(plan: Plan, fitness: NDArray[np.float64]) -> float:
-    """The mean of members whose fitness is known, without those that a hurdle stopped; 0 when there is none."""
+    """The mean over evaluated members that no hurdle stopped; 0 without any."""
     known = fitness[fitness >= max(plan.space.floor, 0.0)]
     return float(known.mean()) if known.size else 0.0

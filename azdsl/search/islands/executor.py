@@ -1,6 +1,6 @@
-"""Who lets islands go on: threads of this process (``workers``), or a cluster (``azdsl.cluster``).
+"""Interfaces to whatever runs islands: threads of this process (``workers``) or a cluster (``azdsl.cluster``).
 
-An epoch of an island depends on the island's state alone, so any executor gives the same result.
+An epoch depends on the state of its island alone, so that every executor gives the same results.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ if TYPE_CHECKING:
     from azdsl.taskset import TaskSet
 
 TICK_SECONDS = 0.1
-"""How often whoever waits for islands looks at something else."""
+"""The longest wait for islands before signals, time limits and the display are checked."""
 
 
 class ExecutorError(AzdslError, RuntimeError):
-    """Islands cannot go on: their processes fail, differ from this one or are gone. The message says what to do."""
+    """Islands cannot be run: their processes fail, differ from this process or are lost. The message says what to do."""
 
 
-class Crew(Protocol):
-    """Lets the islands of a run go on, each for itself."""
+class WorkerPool(Protocol):
+    """Runs epochs of the islands of one search."""
 
     def start(self, number: int, end: int) -> None:
-        """Let an island that stands still go on until it has had ``end`` candidates, or the deadline comes."""
+        """Run the idle island ``number`` until it has had ``end`` candidates, or until the deadline."""
 
-    def settle(self, seconds: float) -> list[int]:
-        """The islands that came to a stand, in the order in which they did; waits for the first no longer than that.
+    def wait(self, seconds: float) -> list[int]:
+        """The islands that have become idle, in that order. Waits up to ``seconds`` for the first one.
 
-        Raises ``ExecutorError``; every island is then as it was when it was started, or at its end.
+        Raises ``ExecutorError``. Every island is then in its state before the epoch, or in that after it.
         """
 
     def pause(self) -> None:
-        """Have all islands stand still, wherever they are; ``settle`` gives them as if they had come to their ends."""
+        """Make all islands idle before they reach their end. ``wait`` returns them as well."""
 
 
 class Executor(Protocol):
-    """Has crews."""
+    """Makes worker pools."""
 
-    def crew(self, islands: Sequence[Island], deadline: float) -> AbstractContextManager[Crew]:
-        """A crew for these islands, all of which stand still at its end. ``deadline`` is a ``time.monotonic()``."""
+    def pool(self, islands: Sequence[Island], deadline: float) -> AbstractContextManager[WorkerPool]:
+        """A pool for ``islands``, all of which are idle when the context ends. ``deadline`` is a ``time.monotonic()``."""
 
 
-class Site(Protocol):
-    """Where a search is to run, before it is known what will be searched."""
+class Placement(Protocol):
+    """Where the islands of a search run. It exists before the search is planned."""
 
     def describe(self) -> str:
-        """In words for the user, such as ``2 workers``."""
+        """Text for the user, such as ``2 workers``."""
 
-    def places(self) -> int:
-        """How many islands can go on at a time, as far as is known by now."""
+    def slots(self) -> int:
+        """The number of islands that can run at the same time, as known at present."""
 
     def start(self, plan: Plan, tasks: TaskSet) -> Executor:
         """An executor for the islands of ``plan``, evaluated on ``tasks``."""

@@ -1,4 +1,4 @@
-"""The hall of fame: the programs that no smaller or equally small one beats, over the whole run."""
+"""The hall of fame: the best program of each size over the complete run, if no smaller program is as good."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from azdsl.search.islands.selection import Found
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.population import Members, genotype, select
 from azdsl.search.kernel.space import Space
-from azdsl.search.kernel.strip_dead import live
+from azdsl.search.kernel.strip_dead import strip_dead
 
-LINEAGE = 12
-"""Steps of its lineage that an entry remembers, the last ones."""
+MAX_LINEAGE = 12
+"""Ancestors that an entry keeps, the latest ones."""
 
 
-class Step(NamedTuple):
-    """What an entry of the front improved on."""
+class Ancestor(NamedTuple):
+    """An earlier entry of the hall of fame that an entry improved on."""
 
     size: int
     fitness: float
@@ -30,21 +30,21 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A program of the front with its fitness in the search. ``birth`` is its number among the island's candidates.
+class HallOfFameEntry:
+    """A program of the hall of fame with its search fitness. ``birth`` is its number among the island's candidates.
 
-    ``lineage`` are the entries that it improved on, each the best of at most its successor's size, the first first.
+    ``lineage`` lists the entries that it improved on, the earliest first; each was the best of at most its successor's size.
     """
 
     program: Program
     fitness: float
     island: int
     birth: int
-    lineage: tuple[Step, ...] = ()
+    lineage: tuple[Ancestor, ...] = ()
 
     def __post_init__(self) -> None:
-        # A checkpoint holds them as lists.
-        object.__setattr__(self, "lineage", tuple(Step(*step) for step in self.lineage))
+        # Ancestors are lists when they come from the JSON of a checkpoint.
+        object.__setattr__(self, "lineage", tuple(Ancestor(*ancestor) for ancestor in self.lineage))
 
     @property
     def size(self) -> int:
@@ -52,66 +52,68 @@ class Entry:
         return len(self.program)
 
 
-Front = tuple[Entry, ...]
-"""Entries by size, the fitness rising."""
+HallOfFame = tuple[HallOfFameEntry, ...]
+"""Entries by rising size, which are also by rising fitness."""
 
 
-def fittest(space: Space, many: Iterable[Members], scratch: Scratch) -> Members:
-    """The fittest of each size, live, in the order of their sizes: all that these members can add to a front."""
-    members = live(space, many, scratch)
+def fittest(space: Space, groups: Iterable[Members], scratch: Scratch) -> Members:
+    """The fittest member of each size, without dead code, by rising size: all that these members can add to a hall of fame."""
+    members = strip_dead(space, groups, scratch)
     sizes = _sizes(members)
     order = np.lexsort((members.about["birth"], -members.fitness, sizes))
     firsts = order[np.flatnonzero(np.diff(sizes[order], prepend=-1))]
     return select(members, firsts[members.fitness[firsts] > max(space.floor, 0.0)])
 
 
-def update(front: Front, space: Space, many: Iterable[Members], multiclass: bool) -> Front:
-    """The front with what the ``fittest`` of each island add to it."""
-    for number, members in enumerate(many):
-        front = _merge([*front, *_better(front, space, members, number, multiclass)])
-    return front
+def update(entries: HallOfFame, space: Space, by_island: Iterable[Members], multiclass: bool) -> HallOfFame:
+    """The hall of fame ``entries`` updated with the ``fittest`` members of each island."""
+    for number, members in enumerate(by_island):
+        entries = _merge([*entries, *_better(entries, space, members, number, multiclass)])
+    return entries
 
 
-def include(front: Front, found: Iterable[Found]) -> Front:
-    """The front with what programs that were measured by themselves add to it."""
+def include(entries: HallOfFame, found: Iterable[Found]) -> HallOfFame:
+    """The hall of fame ``entries`` updated with programs whose fitness was measured on all tasks."""
     for item in found:
-        before = _before(front, len(item.program))
-        if item.search_fitness > (before.fitness if before else 0.0):
-            entry = Entry(item.program, item.search_fitness, item.island, item.birth, _lineage(before))
-            front = _merge([*front, entry])
-    return front
+        best = _best_up_to(entries, len(item.program))
+        if item.search_fitness > (best.fitness if best else 0.0):
+            new = HallOfFameEntry(item.program, item.search_fitness, item.island, item.birth, _lineage(best))
+            entries = _merge([*entries, new])
+    return entries
 
 
-def _before(front: Front, size: int) -> Entry | None:
-    """The best entry of at most a size."""
-    return max((entry for entry in front if entry.size <= size), key=lambda e: e.fitness, default=None)
+def _best_up_to(entries: HallOfFame, size: int) -> HallOfFameEntry | None:
+    """The best entry of at most ``size`` instructions."""
+    return max((entry for entry in entries if entry.size <= size), key=lambda e: e.fitness, default=None)
 
 
 def _sizes(members: Members) -> NDArray[np.int64]:
-    """Every member's instructions."""
+    """The number of instructions of every member."""
     sizes: NDArray[np.int64] = members.about["lengths"].sum(axis=1)
     return sizes
 
 
-def _better(front: Front, space: Space, members: Members, number: int, multiclass: bool) -> Iterable[Entry]:
-    """Those of an island's fittest that beat the front's entries of their size or less."""
+def _better(
+    entries: HallOfFame, space: Space, members: Members, number: int, multiclass: bool
+) -> Iterable[HallOfFameEntry]:
+    """New entries: the members of island ``number`` that are fitter than all entries of their size or smaller."""
     for row, size in enumerate(_sizes(members).tolist()):
-        fitness, before = float(members.fitness[row]), _before(front, size)
-        if fitness > (before.fitness if before else 0.0):
+        fitness, best = float(members.fitness[row]), _best_up_to(entries, size)
+        if fitness > (best.fitness if best else 0.0):
             program = renumber(genotype(space, members, row), multiclass)
-            yield Entry(program, fitness, number, int(members.about["birth"][row]), _lineage(before))
+            yield HallOfFameEntry(program, fitness, number, int(members.about["birth"][row]), _lineage(best))
 
 
-def _lineage(before: Entry | None) -> tuple[Step, ...]:
-    """The lineage of what improves on ``before``."""
-    if before is None:
+def _lineage(best: HallOfFameEntry | None) -> tuple[Ancestor, ...]:
+    """The lineage of an entry that improves on ``best``."""
+    if best is None:
         return ()
-    return (*before.lineage, Step(before.size, before.fitness, before.island, before.birth))[-LINEAGE:]
+    return (*best.lineage, Ancestor(best.size, best.fitness, best.island, best.birth))[-MAX_LINEAGE:]
 
 
-def _merge(entries: Iterable[Entry]) -> Front:
-    """The entries that no other one beats."""
-    kept: list[Entry] = []
+def _merge(entries: Iterable[HallOfFameEntry]) -> HallOfFame:
+    """The entries that are fitter than every smaller entry, one of each size; of equals the earliest candidate."""
+    kept: list[HallOfFameEntry] = []
     for entry in sorted(entries, key=lambda e: (e.size, -e.fitness, e.birth, e.island)):
         if not kept or entry.fitness > kept[-1].fitness:
             kept.append(entry)

@@ -1,4 +1,4 @@
-"""What an island brings to a meeting: copies, so that the island goes on while the others are waited for."""
+"""Island reports: copies of an island's data at the end of an epoch, so that the island can continue before the exchange."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ from numpy.typing import NDArray
 
 from azdsl.config.search import Search
 from azdsl.search.islands.hall_of_fame import fittest
-from azdsl.search.islands.migration import leaving
+from azdsl.search.islands.migration import emigrants
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import Hurdles
-from azdsl.search.kernel.population import Island, Members
+from azdsl.search.kernel.population import Clock, Island, Members
 from azdsl.search.kernel.space import Space
-from azdsl.search.kernel.strip_dead import live
+from azdsl.search.kernel.strip_dead import strip_dead
 
 
-class Standing(NamedTuple):
-    """An island at the end of an epoch: its finalists, those that would migrate, the fittest of each size for the hall of fame.
+class IslandReport(NamedTuple):
+    """An island at the end of an epoch: its finalists, its emigrants and its fittest members of each size.
 
-    Finalists and fittest are live, what migrates is whole.
-    ``fitness`` float64[P] is that of all members; ``clock``, ``counts`` and ``hurdles`` are as ``Island`` has them.
+    Dead code is removed from ``finalists`` and ``fittest`` but not from ``emigrants``. ``fitness`` float64[P] is that of all
+    members. ``clock``, ``counts`` and ``hurdles`` are those of ``Island``.
     """
 
     finalists: Members
-    leaving: Members
+    emigrants: Members
     fittest: Members
     fitness: NDArray[np.float64]
     clock: NDArray[np.int64]
     counts: NDArray[np.int64]
     hurdles: Hurdles
 
+    @property
+    def candidates(self) -> int:
+        """Candidates of the island so far."""
+        return int(self.clock[Clock.CANDIDATES])
 
-STANDING_MEMBERS = ("finalists", "leaving", "fittest")
-"""The fields that are programs."""
 
-
-def take_standing(space: Space, search: Search, island: Island, scratch: Scratch) -> Standing:
-    """The standing of an island now."""
-    return Standing(
-        finalists=live(space, [island.finalists], scratch),
-        leaving=leaving(search, island.members),
+def make_report(space: Space, search: Search, island: Island, scratch: Scratch) -> IslandReport:
+    """The report of an island in its present state."""
+    return IslandReport(
+        finalists=strip_dead(space, [island.finalists], scratch),
+        emigrants=emigrants(search, island.members),
         fittest=fittest(space, (island.finalists, island.members), scratch),
         fitness=island.members.fitness.copy(),
         clock=island.clock.copy(),

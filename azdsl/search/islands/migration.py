@@ -1,6 +1,7 @@
-"""Migration: each island takes in copies of another one's best programs.
+"""Migration: each island receives copies of another island's best members.
 
-What leaves at the end of an epoch arrives at the end of the next one: an island need not wait until the others have come as far.
+Emigrants selected at the end of an epoch are inserted into their new island at the end of the next epoch, so that no island has to
+wait for another one.
 """
 
 from __future__ import annotations
@@ -10,57 +11,58 @@ from collections.abc import Sequence
 import numpy as np
 
 from azdsl.config.search import Search
-from azdsl.search.islands.seeds import order
-from azdsl.search.kernel.population import Island, Members, adopt, select, supplant
+from azdsl.search.islands.seeds import permutation
+from azdsl.search.kernel.population import Island, Members, replace_oldest, replace_worst, select
 
 _PAIRS = 0
-"""The stream of random numbers that pairs islands; those of the islands have one number, this one two."""
+"""First number of the random stream that pairs islands; the streams of islands have one number, this one has two."""
 
-MANY = 100
-"""Islands from which on a ring would hardly ever come round: by default pairs then take turns with it."""
+MANY_ISLANDS = 100
+"""Number of islands from which ``both`` is the default exchange: a ring of this length takes too many epochs to go round."""
 
-ARRIVALS = {"regularized_evolution": adopt, "nonregularized_evolution": supplant}
-"""How migrants come in, for the algorithms that have a population."""
+INSERT = {"regularized_evolution": replace_oldest, "nonregularized_evolution": replace_worst}
+"""How immigrants are inserted, for the algorithms that have a population."""
 
 
-def sources(search: Search, meeting: int) -> list[int]:
-    """For every island the one that it takes programs from when they meet for the ``meeting``-th time.
+def sources(search: Search, exchange: int) -> list[int]:
+    """For every island, the island that its immigrants come from at exchange number ``exchange`` (counted from 1).
 
-    ``ring``: the island before it. ``pairs``: its partner; partners are drawn anew for every meeting, and of an
-    odd number of islands one is left to itself. ``both``: the ring and pairs take turns. Unless the search says which, it
-    is the ring, and from ``MANY`` islands on both.
+    ``ring``: the previous island. ``pairs``: the island's partner; partners are drawn at every exchange, and one of an odd number of
+    islands has none. ``both``: ring and pairs alternate. The default is the ring, and ``both`` from ``MANY_ISLANDS`` islands on.
     """
     islands = search.islands
-    exchange = search.exchange or ("ring" if islands < MANY else "both")
+    topology = search.exchange or ("ring" if islands < MANY_ISLANDS else "both")
     ring = [(island - 1) % islands for island in range(islands)]
-    if exchange == "ring" or (exchange == "both" and meeting % 2 == 1):
+    if topology == "ring" or (topology == "both" and exchange % 2 == 1):
         return ring
-    found, drawn = list(range(islands)), order(search.seed, _PAIRS, meeting, size=islands)
+    partners, drawn = list(range(islands)), permutation(search.seed, _PAIRS, exchange, size=islands)
     for one, other in zip(drawn[::2], drawn[1::2], strict=False):
-        found[one], found[other] = other, one
-    return found
+        partners[one], partners[other] = other, one
+    return partners
 
 
-def leaving(search: Search, members: Members) -> Members:
-    """Copies of the members that leave: the best ``search.migrants`` of them, the fittest first, the oldest of equals.
+def emigrants(search: Search, members: Members) -> Members:
+    """Copies of the best ``search.migrants`` of the members, by falling fitness, the oldest of equals first.
 
-    Nobody leaves where the algorithm has no population, or while a member is not yet evaluated.
+    Empty for one island, for algorithms without a population, and while a member has not been evaluated.
     """
-    moves = (
-        search.islands > 1 and search.migrants > 0.0 and search.algorithm in ARRIVALS and (members.fitness >= 0.0).all()
-    )
-    count = max(1, round(search.migrants * len(members.fitness))) if moves else 0
+    migrates = search.islands > 1 and search.migrants > 0.0 and search.algorithm in INSERT
+    complete = migrates and (members.fitness >= 0.0).all()
+    count = max(1, round(search.migrants * len(members.fitness))) if complete else 0
     order = np.lexsort((members.about["birth"], -members.fitness))
     return select(members, order[:count])
 
 
-def arriving(many: Sequence[Members], taken_from: Sequence[int]) -> list[Members | None]:
-    """For every island those that it takes in of the ``many`` that leave, each a part of another island; all islands do or none."""
-    if any(not members.fitness.size for members in many):
-        return [None] * len(many)
-    return [None if origin == at else many[origin] for at, origin in enumerate(taken_from)]
+def immigrants(emigrated: Sequence[Members], from_islands: Sequence[int]) -> list[Members | None]:
+    """For every island, the emigrants of the island that ``sources`` assigned to it; None without one.
+
+    None for all islands if any island has no emigrants.
+    """
+    if any(not members.fitness.size for members in emigrated):
+        return [None] * len(emigrated)
+    return [None if source == island else emigrated[source] for island, source in enumerate(from_islands)]
 
 
-def arrive(search: Search, island: Island, migrants: Members) -> None:
-    """Put migrants in place of the members that the algorithm lets die: the oldest, or the worst."""
-    ARRIVALS[search.algorithm](island, migrants)
+def insert_immigrants(search: Search, island: Island, migrants: Members) -> None:
+    """Replace the members that the algorithm replaces, the oldest or the worst, by immigrants."""
+    INSERT[search.algorithm](island, migrants)

@@ -1,4 +1,4 @@
-"""Milestones: the candidates that were better than every one before them, with their programs."""
+"""Milestones: candidates that were better than every earlier candidate, with their programs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from azdsl.search.islands.selection import Found
 
-MOST = 8
-"""Milestones that one epoch keeps: those with the greatest gains."""
+MAX_PER_EPOCH = 8
+"""Milestones kept of one epoch: the last one and those with the greatest gains."""
 
 
 def milestones(found: Iterable[Found], best: float, islands: int) -> list[dict[str, Any]]:
-    """Of programs found by the end of an epoch those that beat ``best`` and all found before them, as JSON values.
+    """The programs of ``found`` that exceed ``best`` and all earlier programs of ``found``, as JSON values.
 
-    Islands run side by side: before a candidate come all that have a lower number on their islands, then those of islands before its own.
+    Islands run concurrently. Candidates are ordered by their number on their island, and those of equal number by island.
     """
     steps: list[dict[str, Any]] = []
     for item in sorted(found, key=lambda f: (f.birth, f.island)):
@@ -31,5 +31,5 @@ def milestones(found: Iterable[Found], best: float, islands: int) -> list[dict[s
             )
             best = item.search_fitness
     last = steps[-1:]
-    kept = sorted(steps[:-1], key=lambda step: -float(step["gain"]))[: MOST - 1]
+    kept = sorted(steps[:-1], key=lambda step: -float(step["gain"]))[: MAX_PER_EPOCH - 1]
     return sorted((*kept, *last), key=lambda step: float(step["fitness"]))

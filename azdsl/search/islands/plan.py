@@ -1,4 +1,4 @@
-"""What is fixed before a run starts."""
+"""The plan of a run: everything that is fixed before it starts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
-from azdsl.search.islands.run_state import State
+from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.schedule import Schedule
 from azdsl.search.islands.selection import Judge
 from azdsl.search.kernel.space import Space
 
 STOPS = ("max_evals", "timeout", "target", "patience")
-"""Settings that may change when a run goes on."""
+"""Settings that may change when a run is resumed."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is fixed before a run starts. ``experiment`` is as the run directory's files say it.
+    """The plan of a run. ``experiment`` is the one that the run directory stores.
 
-    ``spaces`` are the islands' own: ``space`` with what an island has for itself.
-    ``costs`` are those of the hurdles, as shares of a full evaluation; ``groups`` is how many the tasks are dealt into.
+    ``spaces`` are the search spaces of the islands, which may differ from ``space`` in their groups' settings. ``costs`` are the
+    hurdles' shares of a full evaluation. ``groups`` is the number of task groups.
     """
 
     experiment: Experiment
@@ -45,20 +45,20 @@ class Plan:
 
     @property
     def identity(self) -> str:
-        """A digest of what a checkpoint belongs to: the experiment but for the settings that stop it."""
+        """A digest of the experiment without ``STOPS``: a checkpoint can only be used with the same identity."""
         return hashlib.blake2b(str(without_stops(self.experiment)).encode(), digest_size=16).hexdigest()
 
-    def restarts(self, state: State) -> bool:
-        """Whether populations start afresh after the epoch that runs."""
+    def restarts(self, state: RunState) -> bool:
+        """Whether the populations are replaced by initial ones after the epoch that is running."""
         restart = self.search.restart
-        return restart is not None and self.schedule.end(state.epoch) - state.started >= restart
+        return restart is not None and self.schedule.end(state.epoch) - state.restarted_at >= restart
 
-    def redraws(self, state: State) -> bool:
-        """Whether islands take another group of tasks after the epoch that runs."""
-        return self.groups > 1 and self.schedule.end(state.epoch) - state.drawn >= self.search.draw_after
+    def redraws(self, state: RunState) -> bool:
+        """Whether the islands switch to another task group after the epoch that is running."""
+        return self.groups > 1 and self.schedule.end(state.epoch) - state.regrouped_at >= self.search.draw_after
 
 
 def without_stops(experiment: Experiment) -> Experiment:
-    """The experiment with the settings that stop a search at their defaults."""
+    """The experiment with the settings ``STOPS`` at their defaults."""
     default = Search()
     return replace(experiment, search=replace(experiment.search, **{name: getattr(default, name) for name in STOPS}))

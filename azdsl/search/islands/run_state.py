@@ -1,54 +1,79 @@
-"""What a run knows beside its islands: changed only when the islands meet, so that it is the same however they got there."""
+"""The run state: what is known of a run after its last exchange. It changes only in exchanges, so that it is reproducible."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from azdsl.search.islands.hall_of_fame import Entry, Front
+from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.islands.selection import Finalist, Found
 from azdsl.syntax import parse
 
 
 @dataclass(frozen=True)
-class State:
-    """``epoch`` is the one that is running. ``best`` is the highest fitness of the search, reached after ``best_at`` candidates.
+class RunState:
+    """``epoch`` is the epoch that is running. ``best`` is the highest search fitness, first reached after ``best_at`` candidates.
 
-    ``finalists`` were compared on the selection tasks. ``started`` is the number of candidates of an
-    island when its population last started afresh, ``drawn`` when its tasks were last drawn, ``draws`` how often they
-    were: the same for all.
+    ``finalists`` were compared on the selection tasks. ``restarted_at`` and ``regrouped_at`` are numbers of candidates per island: at
+    the last restart of the populations, and at the last change of the task group. ``groups_drawn`` counts these changes.
     """
 
     epoch: int = 0
     best: float = -1.0
     best_at: int = 0
-    started: int = 0
-    drawn: int = 0
-    draws: int = 0
+    restarted_at: int = 0
+    regrouped_at: int = 0
+    groups_drawn: int = 0
     finalists: tuple[Finalist, ...] = ()
-    front: Front = ()
+    hall_of_fame: HallOfFame = ()
 
 
-def to_json(state: State) -> dict[str, Any]:
-    """The state as JSON values; programs as text."""
-    facts = {f.name: getattr(state, f.name) for f in dataclasses.fields(State)}
-    facts["finalists"] = [
-        {**vars(f.found), "program": str(f.found.program), "fitness": f.fitness} for f in state.finalists
+_NUMBERS = {
+    "epoch": "epoch",
+    "best": "best",
+    "best_at": "best_at",
+    "started": "restarted_at",
+    "drawn": "regrouped_at",
+    "draws": "groups_drawn",
+}
+"""Names in a checkpoint, and the fields they stand for."""
+
+
+def to_json(state: RunState) -> dict[str, Any]:
+    """The run state as JSON values; programs as text."""
+    finalists = [
+        {
+            "program": str(f.found.program),
+            "key": f.found.hash,
+            "search_fitness": f.found.search_fitness,
+            "island": f.found.island,
+            "birth": f.found.birth,
+            "fitness": f.fitness,
+        }
+        for f in state.finalists
     ]
-    facts["front"] = [{**vars(entry), "program": str(entry.program)} for entry in state.front]
-    return facts
+    entries = [{**vars(entry), "program": str(entry.program)} for entry in state.hall_of_fame]
+    return {name: getattr(state, field) for name, field in _NUMBERS.items()} | {
+        "finalists": finalists,
+        "front": entries,
+    }
 
 
-def from_json(facts: Mapping[str, Any]) -> State:
-    """The state that ``to_json`` wrote. Raises ``ValueError`` and what else Python has for what it did not write."""
-    finalists = tuple(_finalist(**item) for item in facts["finalists"])
-    front = tuple(Entry(**{**item, "program": parse(item["program"])}) for item in facts["front"])
-    state = State(**{**facts, "finalists": finalists, "front": front})
-    counts = (state.epoch, state.best_at, state.started, state.drawn, state.draws)
+def from_json(stored: Mapping[str, Any]) -> RunState:
+    """The run state that ``to_json`` wrote.
+
+    Raises ``ValueError``, ``TypeError``, ``LookupError``, ``AttributeError``, ``ArithmeticError`` or ``azdsl.SyntaxError`` on
+    other values.
+    """
+    state = RunState(
+        **{field: stored[name] for name, field in _NUMBERS.items()},
+        finalists=tuple(_finalist(**item) for item in stored["finalists"]),
+        hall_of_fame=tuple(HallOfFameEntry(**{**item, "program": parse(item["program"])}) for item in stored["front"]),
+    )
+    counts = (state.epoch, state.best_at, state.restarted_at, state.regrouped_at, state.groups_drawn)
     if not all(isinstance(number, int) and number >= 0 for number in counts) or not isinstance(state.best, float):
-        raise ValueError("what it counts is no number")
+        raise ValueError("a count is not a number of 0 or more, or the best fitness is not a number")
     return state
 
 

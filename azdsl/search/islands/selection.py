@@ -1,4 +1,4 @@
-"""Choosing the answer: the search's best programs compared on tasks that it never saw, in float64."""
+"""Selection of the final program: the search's best programs are compared on the selection tasks, in float64."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from azdsl.taskset import TaskSet
 
 @dataclass(frozen=True)
 class Found:
-    """A program of the search in canonical form, its fitness there, and which candidate of which island it was."""
+    """A program of the search in canonical form: its canonical hash, search fitness, island and number among its candidates."""
 
     program: Program
-    key: int
+    hash: int
     search_fitness: float
     island: int
     birth: int
@@ -34,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Finalist:
-    """What was found, with its fitness on the selection tasks."""
+    """A found program with its fitness on the selection tasks."""
 
     found: Found
     fitness: float
@@ -42,7 +42,7 @@ class Finalist:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """The tasks that the search sees in part or not at all, and how programs are scored on them."""
+    """Scores programs on the splits: all tasks of the search, the selection tasks and the test tasks."""
 
     experiment: Experiment
     space: Space
@@ -52,12 +52,12 @@ class Judge:
 
     @cached_property
     def _selection(self) -> EnginesHandle:
-        """The VM on the selection tasks, in float64: many programs pass it, each once."""
+        """The VM on the selection tasks, in float64; compiling each program would take longer than one evaluation."""
         return self._engines(self.select, seed=draw_seed(self.experiment.search.seed, "select"), precision=64)
 
     @cached_property
     def _on_all(self) -> EnginesHandle:
-        """The VM on all tasks of the search, for searches that evaluate on some of them."""
+        """The VM on all tasks of the search, for searches that evaluate on task groups."""
         return self._engines(self.search, seed=draw_seed(self.experiment.search.seed, "search"))
 
     def _engines(self, tasks: TaskSet, **settings: Any) -> EnginesHandle:
@@ -79,29 +79,29 @@ class Judge:
         return found
 
     def on_all(self, found: Sequence[Found]) -> list[Found]:
-        """What was found on a part of the search's tasks, with its fitness on all of them."""
+        """``found``, whose fitness is that on a task group, with the fitness on all tasks of the search."""
         scores = self._scores(self._on_all, self.search, (item.program for item in found))
         return [replace(item, search_fitness=score) for item, score in zip(found, scores, strict=True)]
 
     def final(self, program: Program) -> tuple[float, list[float]]:
-        """The fitness of the answer on the test tasks, together and one by one."""
+        """The fitness on the test tasks, combined and for each task."""
         search = self.experiment.search
         seed = draw_seed(search.seed, "test")
         by_task = evaluate([program], self.test, backend="jit", seed=seed, max_abs_error=search.max_abs_error)[0]
         return float(combined(self.space, by_task.copy())), by_task.tolist()
 
-    def compare(self, known: Sequence[Finalist], found: Iterable[Found]) -> tuple[Finalist, ...]:
-        """``known`` and, evaluated now, those of ``found`` that are not among them."""
-        keys = {finalist.found.key for finalist in known}
-        new = {item.key: item for item in found if item.key not in keys}
+    def compare(self, finalists: Sequence[Finalist], found: Iterable[Found]) -> tuple[Finalist, ...]:
+        """``finalists``, and programs of ``found`` with new canonical hashes, evaluated on the selection tasks."""
+        hashes = {finalist.found.hash for finalist in finalists}
+        new = {item.hash: item for item in found if item.hash not in hashes}
         if not new:
-            return tuple(known)
+            return tuple(finalists)
         scores = self.fitness(item.program for item in new.values())
-        return (*known, *(Finalist(item, fitness) for item, fitness in zip(new.values(), scores, strict=True)))
+        return (*finalists, *(Finalist(item, fitness) for item, fitness in zip(new.values(), scores, strict=True)))
 
 
 def answer(finalists: Iterable[Finalist]) -> Finalist | None:
-    """The best on the selection tasks; of equals the fitter in the search, then the smaller, then the first found."""
+    """The finalist with the highest selection fitness; of equals by search fitness, then the smallest, then the earliest."""
 
     def rank(finalist: Finalist) -> tuple[float, float, int, int, int]:
         found = finalist.found
@@ -116,7 +116,7 @@ def canonical(program: Program, multiclass: bool) -> Program:
 
 
 def bests(space: Space, finalists: Iterable[Members], multiclass: bool) -> list[Found]:
-    """The best of each island's finalists, if it has any; all are live."""
+    """The best finalist of each island that has one. The finalists must have no dead code."""
     rows = ((number, members, best(members)) for number, members in enumerate(finalists))
     return [
         _found(space, members, number, row, multiclass) for number, members, row in rows if members.fitness[row] >= 0.0
@@ -124,7 +124,7 @@ def bests(space: Space, finalists: Iterable[Members], multiclass: bool) -> list[
 
 
 def all_found(space: Space, finalists: Iterable[Members], above: float, multiclass: bool) -> list[Found]:
-    """The finalists of all islands, live, that are fitter than ``above``; rows without one have -1."""
+    """The finalists of all islands with a fitness greater than ``above``. The finalists must have no dead code."""
     return [
         _found(space, members, number, row, multiclass)
         for number, members in enumerate(finalists)
@@ -136,7 +136,7 @@ def _found(space: Space, finalists: Members, number: int, row: int, multiclass: 
     about = finalists.about[row]
     return Found(
         program=renumber(genotype(space, finalists, row), multiclass),
-        key=int(about["key"]),
+        hash=int(about["hash"]),
         search_fitness=float(finalists.fitness[row]),
         island=number,
         birth=int(about["birth"]),

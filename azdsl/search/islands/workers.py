@@ -1,7 +1,7 @@
-"""Threads that advance islands, and the signals that stop them.
+"""Threads that run islands, and the signals that stop a search.
 
-An island goes on in slices of a fraction of a second, so that a time limit or Ctrl-C is heeded soon. Where the
-slices end does not matter to the result.
+An island runs in slices of about ``SLICE_SECONDS``, after each of which a time limit or an interrupt takes effect. Results do not
+depend on the ends of slices.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from types import FrameType
 
 from azdsl.config.experiment import Experiment
 from azdsl.search.islands.seeds import draw_seed
-from azdsl.search.islands.task_rotation import group_size
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.engines import EnginesHandle, group_engines
 from azdsl.search.kernel.loop import run_epoch
-from azdsl.search.kernel.population import Island, make_island
+from azdsl.search.kernel.population import Clock, Island, make_island
 from azdsl.search.kernel.space import Space
+from azdsl.search.kernel.task_groups import group_size
 from azdsl.taskset import TaskSet
 
 SLICE_SECONDS = 0.1
-"""Processor time that a slice should take."""
+"""Intended processor time of a slice."""
 
 
 @dataclass(eq=False)
-class Bench:
-    """What a thread works with: engines for every group of tasks. ``pace`` is how many candidates it does in a slice."""
+class WorkerContext:
+    """The engines of one thread, one for each task group, its working memory and its present slice length in candidates."""
 
     groups: tuple[EnginesHandle, ...]
     scratch: Scratch
-    pace: int = 16
+    slice_length: int = 16
 
 
 def default_workers() -> int:
-    """The processors that this process may use: its affinity, and its control group's quota."""
+    """The number of processors that this process may use, by its affinity and its control group's quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -52,108 +52,110 @@ def default_workers() -> int:
     return max(1, allowed)
 
 
-def make_bench(experiment: Experiment, space: Space, tasks: TaskSet, like: Bench | None = None) -> Bench:
-    """Engines and working memory for one thread of a search of ``experiment`` on ``tasks``; examples are those of ``like``."""
+def make_context(
+    experiment: Experiment, space: Space, tasks: TaskSet, like: WorkerContext | None = None
+) -> WorkerContext:
+    """The context of one thread of a search of ``experiment`` on ``tasks``. The examples in memory are shared with ``like``."""
     search = replace(experiment.search, seed=draw_seed(experiment.search.seed, "search"))
     groups = group_engines(replace(experiment, search=search), tasks, like.groups if like else ())
-    return Bench(groups, make_scratch(space, group_size(search, tasks)))
+    return WorkerContext(groups, make_scratch(space, group_size(search, tasks)))
 
 
-def warm_up(experiment: Experiment, space: Space, bench: Bench) -> None:
-    """Have the loop compiled, or taken from the cache on disk."""
+def warm_up(experiment: Experiment, space: Space, context: WorkerContext) -> None:
+    """Compile the loop, or load it from the cache on disk."""
     smallest = replace(experiment, search=replace(experiment.search, cache=16))
-    run_epoch(space, make_island(space, smallest, 0), bench.scratch, bench.groups[0].engines, 0)
+    run_epoch(space, make_island(space, smallest, 0), context.scratch, context.groups[0].engines, 0)
 
 
 @dataclass(frozen=True)
-class Threads:
-    """Threads of this process, one for each bench. ``spaces`` are the islands'."""
+class ThreadExecutor:
+    """Runs islands in threads of this process, one for each context. ``spaces`` are those of the islands."""
 
     spaces: Sequence[Space]
-    benches: Sequence[Bench]
+    contexts: Sequence[WorkerContext]
 
     @contextmanager
-    def crew(self, islands: Sequence[Island], deadline: float) -> Iterator[ThreadCrew]:
-        """A crew for these islands: as many at a time go on as there are benches, those first that were started first."""
-        with ThreadPoolExecutor(len(self.benches)) as pool:
-            crew = ThreadCrew(self, islands, deadline, pool)
+    def pool(self, islands: Sequence[Island], deadline: float) -> Iterator[ThreadWorkerPool]:
+        """A pool that runs at most one island per context at a time, in the order in which they were started."""
+        with ThreadPoolExecutor(len(self.contexts)) as threads:
+            pool = ThreadWorkerPool(self, islands, deadline, threads)
             try:
-                yield crew
+                yield pool
             finally:
-                crew.pause()
+                pool.pause()
 
 
-class ThreadCrew:
-    """Islands that threads work on."""
+class ThreadWorkerPool:
+    """A worker pool of threads."""
 
-    def __init__(self, threads: Threads, islands: Sequence[Island], deadline: float, pool: ThreadPoolExecutor) -> None:
-        self._spaces = threads.spaces
+    def __init__(
+        self, executor: ThreadExecutor, islands: Sequence[Island], deadline: float, threads: ThreadPoolExecutor
+    ) -> None:
+        self._spaces = executor.spaces
         self._islands = islands
         self._deadline = deadline
-        self._pool = pool
+        self._threads = threads
         self._running: dict[Future[None], int] = {}
         self._ended: SimpleQueue[Future[None]] = SimpleQueue()
         self._paused = threading.Event()
-        self._free: SimpleQueue[Bench] = SimpleQueue()
-        for bench in threads.benches:
-            self._free.put(bench)
+        self._free: SimpleQueue[WorkerContext] = SimpleQueue()
+        for context in executor.contexts:
+            self._free.put(context)
 
     def start(self, number: int, end: int) -> None:
-        """Let an island go on to its end when a bench is free."""
-        future = self._pool.submit(self._work, number, end)
+        """Run an island up to ``end`` candidates as soon as a context is free."""
+        future = self._threads.submit(self._run, number, end)
         self._running[future] = number
         future.add_done_callback(self._ended.put)
 
-    def settle(self, seconds: float) -> list[int]:
-        """The islands that came to a stand."""
-        stopped: list[int] = []
+    def wait(self, seconds: float) -> list[int]:
+        """The islands that have become idle."""
+        idle: list[int] = []
         with suppress(Empty):
             future = self._ended.get(timeout=seconds)
             while True:
-                stopped.append(self._running.pop(future))
+                idle.append(self._running.pop(future))
                 future.result()
                 future = self._ended.get_nowait()
-        return stopped
+        return idle
 
     def pause(self) -> None:
-        """Have all islands stop where their slices end."""
+        """Stop all islands at the end of their slices, and wait for that."""
         self._paused.set()
         wait(self._running)
         self._paused.clear()
 
-    def _work(self, number: int, end: int) -> None:
-        bench = self._free.get()
+    def _run(self, number: int, end: int) -> None:
+        context = self._free.get()
         try:
-            run_slices(self._spaces[number], self._islands[number], bench, end, self._halted)
+            run_slices(self._spaces[number], self._islands[number], context, end, self._halted)
         finally:
-            self._free.put(bench)
+            self._free.put(context)
 
     def _halted(self) -> bool:
         return self._paused.is_set() or time.monotonic() >= self._deadline
 
 
-def run_slices(space: Space, island: Island, bench: Bench, end: int, halt: Callable[[], bool]) -> None:
-    """Let an island go on to its number of candidates ``end``, or until ``halt``, slice by slice of adapted length."""
-    engines = bench.groups[island.clock[2]].engines
-    while island.clock[1] < end and not halt():
-        count = min(bench.pace, end - int(island.clock[1]))
-        started = (
-            time.thread_time()
-        )  # time on the clock would make slices shorter and shorter where others want the processor too
-        run_epoch(space, island, bench.scratch, engines, count)
+def run_slices(space: Space, island: Island, context: WorkerContext, end: int, halt: Callable[[], bool]) -> None:
+    """Run an island, slice by slice, until it has had ``end`` candidates or ``halt`` returns True."""
+    engines = context.groups[island.clock[Clock.TASK_GROUP]].engines
+    while island.candidates < end and not halt():
+        count = min(context.slice_length, end - island.candidates)
+        started = time.thread_time()  # by wall time, slices would shrink where other processes use the processor too
+        run_epoch(space, island, context.scratch, engines, count)
         seconds = time.thread_time() - started
         if seconds > SLICE_SECONDS:
-            bench.pace = max(1, bench.pace // 2)
-        elif seconds < SLICE_SECONDS / 4 and count == bench.pace:
-            bench.pace *= 2
+            context.slice_length = max(1, context.slice_length // 2)
+        elif seconds < SLICE_SECONDS / 4 and count == context.slice_length:
+            context.slice_length *= 2
 
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a second SIGINT or SIGTERM acts as it did before.
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets. A second SIGINT or SIGTERM has its original effect.
 
-    A SIGHUP that is ignored, as under ``nohup``, stays so. Outside the main thread, where Python delivers no
-    signals, the event stays clear.
+    A SIGHUP that is ignored, as under ``nohup``, remains ignored. Outside the main thread, where Python delivers no signals,
+    the event is never set.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -167,7 +169,7 @@ def interruptible() -> Iterator[threading.Event]:
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
         restore()
-        if hang_up in before:  # the kernel and the shell may both say that the terminal is gone
+        if hang_up in before:  # the kernel and the shell may both send one when the terminal closes
             signal.signal(hang_up, signal.SIG_IGN)
 
     def restore() -> None:

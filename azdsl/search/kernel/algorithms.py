@@ -1,13 +1,13 @@
-"""How search algorithms differ: where a candidate comes from, and which member it replaces.
+"""The search algorithms: how each chooses the parent of a candidate and the member that the candidate replaces.
 
-All of them share the compiled loop's mutations, caches and evaluation. The evolutions are those that Real et
-al. compare (2019, "Regularized Evolution for Image Classifier Architecture Search", arXiv 1802.01548).
+All algorithms share the mutations, caches and evaluation of the compiled loop. The two kinds of evolution are compared in Real et
+al. (2019), "Regularized Evolution for Image Classifier Architecture Search", arXiv 1802.01548.
 
-- Regularized evolution: the winner of a tournament breeds, the oldest member dies.
-- Non-regularized evolution: the best of a sample breeds, the worst of the same sample dies.
-- Hill climbing: one program; its child takes its place unless it is worse.
-- Random search: every candidate is a program of random instructions.
-- REINFORCE: every candidate is drawn from a policy that learns (``azdsl.search.kernel.reinforce``).
+- Regularized evolution: the winner of a tournament is the parent, the oldest member is replaced.
+- Non-regularized evolution: the best of a sample is the parent, the worst of the same sample is replaced.
+- Hill climbing: the only member is the parent, and its child replaces it unless the child is worse.
+- Random search: every candidate consists of random instructions.
+- REINFORCE: every candidate is drawn from a learned policy (``azdsl.search.kernel.reinforce``).
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from azdsl.search.kernel.rng import Words, digit, next_word
 from azdsl.search.kernel.space import Space
 
 REGULARIZED, NONREGULARIZED, CLIMBING, RANDOM, REINFORCE = range(len(ALGORITHMS))
-"""Their numbers in ``Space.algorithm``, in the order of ``settings.ALGORITHMS``; from ``RANDOM`` on no candidate has a parent."""
+"""Values of ``Space.algorithm``, in the order of ``config.search.ALGORITHMS``. From ``RANDOM`` on, candidates have no parent."""
 
 
 @jit
 def extremes(fitness: Any, draws: Any, state: Words) -> Any:
-    """The best and the worst of members drawn with replacement: of equals the first drawn and the last drawn.
+    """Rows of the best and the worst of ``draws`` members drawn with replacement.
 
-    Two draws a random word, as in ``loop.tournament``.
+    Among equals, the best is the first drawn and the worst is the last drawn. Each random word gives two draws, as in
+    ``loop.tournament``.
     """
     size = fitness.size
     best, word = digit(next_word(state), size)
@@ -45,7 +46,7 @@ def extremes(fitness: Any, draws: Any, state: Words) -> Any:
 
 @jit
 def climber(members: Any) -> Any:
-    """Which of two members climbs on, and which makes room: the better one goes on, of equals the younger."""
+    """Hill climbing's two rows: that of the current program, which is the better member (the younger of equals), and the other."""
     fitness, about = members.fitness, members.about
     younger = 1 if about[1].birth > about[0].birth else 0
     ahead = younger if fitness[0] == fitness[1] else (1 if fitness[1] > fitness[0] else 0)
@@ -54,7 +55,7 @@ def climber(members: Any) -> Any:
 
 @jit
 def rivals(space: Space, members: Any, state: Words) -> Any:
-    """The parent of the next child and the member that it replaces, where that is not the oldest."""
+    """Rows of the next parent and of the member that its child replaces, for algorithms that do not replace the oldest."""
     if space.algorithm == NONREGULARIZED:
         return extremes(members.fitness, space.tournament, state)
     return climber(members)

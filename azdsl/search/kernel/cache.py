@@ -1,7 +1,7 @@
-"""A bounded table from 64-bit keys to float64 values that drops what was used longest ago.
+"""A bounded cache from 64-bit keys to float64 values with least-recently-used eviction.
 
-Set-associative: a key can be in any of the seven places of one set, and the least recently used of
-these makes room. So a look-up reads one cache line, nothing is ever rehashed, and the state is an array.
+The cache is set-associative. A key belongs to one set of seven entries, and a new key evicts the least recently used entry of its
+set. A look-up reads one cache line, no rehashing occurs, and the state is one array.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from azdsl.codegen.memory import aligned
 from azdsl.codegen.numba_jit import inline, lowest_bit, multiply_high
 
 WAYS = 7
-"""Places a key can be in: their tags and ranks fill a cache line."""
+"""Entries of one set. Their tags and ranks fill a cache line of 64 bytes."""
 
 SET = np.dtype([("tags", "u8", WAYS), ("ranks", "u8"), ("values", "f8", WAYS), ("unused", "u8")])
-"""One set is two cache lines: the keys (0: empty), a byte for each with the number of those used more recently; the values."""
+"""One set, two cache lines: ``tags`` are the keys (0: empty), each byte of ``ranks`` counts the entries used more recently."""
 
 FRESH = sum(way << 8 * way for way in range(WAYS))
 """The ranks of an empty set."""
@@ -27,30 +27,30 @@ _NONE, _BYTE = np.uint64(0), np.uint64(8)
 _MASK = np.uint64(0xFF)
 _ONES = np.uint64(sum(1 << 8 * way for way in range(WAYS)))
 _OLDEST, _LOW, _HIGH = _ONES * np.uint64(WAYS - 1), _ONES * np.uint64(0x7F), _ONES * np.uint64(0x80)
-"""The rank of the least recently used place, the low bits and the high bit of a byte, in every byte."""
+"""Repeated in every byte: the rank of the least recently used entry, the low seven bits, the high bit."""
 _TOP = np.uint64(7)
 
 
 class Cache(NamedTuple):
-    """``sets`` are records of seven places each."""
+    """``sets`` has one record of type ``SET`` for each set."""
 
     sets: NDArray[np.void]
 
 
 def make_cache(entries: int) -> Cache:
-    """An empty table with room for ``entries`` values, rounded up to whole sets."""
+    """An empty cache for ``entries`` values, rounded up to a multiple of ``WAYS``."""
     sets = aligned(-(-entries // WAYS), SET, SET.itemsize)
     sets["ranks"] = FRESH
     return Cache(sets)
 
 
 def clear(cache: Cache) -> None:
-    """Forget all entries."""
+    """Remove all entries."""
     cache.sets["tags"], cache.sets["ranks"] = _NONE, FRESH
 
 
 class InOrder(NamedTuple):
-    """The entries of a cache: ``counts`` uint8[S] a set; their keys and values, each set's most recently used first."""
+    """The entries of a cache: ``counts`` uint8[S] per set, keys and values set by set, the most recently used entry first."""
 
     counts: NDArray[np.uint8]
     tags: NDArray[np.uint64]
@@ -58,7 +58,7 @@ class InOrder(NamedTuple):
 
 
 def in_order(cache: Cache) -> InOrder:
-    """All that look-ups can ever tell of a cache: in which place of its set an entry is makes no difference."""
+    """The entries of a cache in canonical order. The position of an entry inside its set never affects a look-up."""
     sets = cache.sets
     ranks = np.ascontiguousarray(sets["ranks"]).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :WAYS]
     ways = np.argsort(ranks, axis=1)
@@ -68,7 +68,7 @@ def in_order(cache: Cache) -> InOrder:
 
 
 def refill(cache: Cache, entries: InOrder) -> None:
-    """Make a cache's content that of one of the same size."""
+    """Replace a cache's content by ``entries``, which were read from a cache of the same size."""
     used = np.arange(WAYS) < entries.counts[:, np.newaxis]
     for name, content in (("tags", entries.tags), ("values", entries.values)):
         places = np.zeros(used.shape, content.dtype)
@@ -79,22 +79,22 @@ def refill(cache: Cache, entries: InOrder) -> None:
 
 @inline
 def place(cache: Cache, tag: Any) -> Any:
-    """The set that a key belongs to: its tag as a fraction of 2**64."""
+    """Index of the set that a key belongs to: the key as a fraction of 2**64, times the number of sets."""
     return multiply_high(tag, np.uint64(cache.sets.size))
 
 
 @inline
 def touched(ranks: Any, way: Any) -> Any:
-    """The ranks after a use of one place. The bytes are below 128, so none borrows from its neighbour."""
+    """The ranks after a use of entry ``way``. All bytes are below 128, so that no byte borrows from the next one."""
     shift = way * _BYTE
     rank = (ranks >> shift) & _MASK
-    above = ((ranks | _HIGH) - rank * _ONES) & _HIGH  # the high bit of those with this rank or more
+    above = ((ranks | _HIGH) - rank * _ONES) & _HIGH  # the high bit of every entry with this rank or a higher one
     return (ranks + ((above ^ _HIGH) >> _TOP)) & ~(_MASK << shift)
 
 
 @inline
 def find(cache: Cache, tag: Any) -> Any:
-    """Whether the key (not 0) is there, and its value; marks it as used."""
+    """Whether the key (not 0) is present, and its value. Marks the entry as used."""
     places = cache.sets[place(cache, tag)]
     hits = _NONE
     for way in range(WAYS):
@@ -108,9 +108,9 @@ def find(cache: Cache, tag: Any) -> Any:
 
 @inline
 def put(cache: Cache, tag: Any, value: Any) -> None:
-    """Add a key that is not there, in place of its set's least recently used one."""
+    """Insert a key that is absent; evicts the least recently used entry of its set."""
     places = cache.sets[place(cache, tag)]
-    others = (places.ranks ^ _OLDEST) + _LOW  # the high bit of those that are not the oldest
+    others = (places.ranks ^ _OLDEST) + _LOW  # the high bit of every entry but the least recently used
     oldest = lowest_bit((others & _HIGH) ^ _HIGH) >> np.uint64(3)
     places.tags[oldest] = tag
     places.values[oldest] = value
@@ -119,7 +119,7 @@ def put(cache: Cache, tag: Any, value: Any) -> None:
 
 @inline
 def replace(cache: Cache, tag: Any, value: Any) -> None:
-    """Give a key that is there another value."""
+    """Set the value of a key that is present."""
     places = cache.sets[place(cache, tag)]
     for way in range(WAYS):
         if places.tags[way] == tag:

@@ -1,15 +1,15 @@
-"""The canonical form of a candidate: its live instructions, their cost and a 64-bit hash of their meaning.
+"""The canonical form of a candidate: its live instructions, their cost and the 64-bit canonical hash.
 
-``liveness`` is ``azdsl.ir.passes.liveness`` on arrays. ``fingerprint`` numbers values: a register's hash is
-that of the expression which it holds, in terms of the registers at the function's start. A program's hash
-combines those of the registers that a function leaves behind for something to read, so it does not depend
-on the order of independent instructions, on dead code or on which registers temporaries are in. Programs
-with the same hash compute the same predictions bit for bit: a random op's hash holds its place among the
-live draws, which is what the draw depends on; only ops that are commutative to the bit may have their
-inputs swapped.
+``liveness`` is ``azdsl.ir.passes.liveness`` on arrays. ``canonical_hash`` uses value numbering: the hash of a register is the hash
+of the expression that it holds, in terms of the registers at the start of the function. The hash of a program combines the hashes
+of all registers that are read after the end of a function. It does not depend on the order of independent instructions, on dead
+code or on the registers of temporaries.
 
-64 bits: a look-up is compared with the entries of a cache, so the chance that a run of 10**9 candidates
-with 10**5 entries ever takes one meaning for another is about 10**14 / 2**64, or 5e-6.
+Programs with equal hashes compute the same predictions bit for bit. The hash of a random op includes its index among the live
+draws, on which the drawn number depends. Inputs are ordered only for ops that are commutative to the bit.
+
+A look-up compares a hash with the entries of one cache. The probability that a run of 10**9 candidates with 10**5 entries ever
+confuses two programs is about 10**14 / 2**64, or 5e-6.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ from numpy.typing import NDArray
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.numba_jit import inline, multiply_high
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
-from azdsl.search.kernel.hash_salts import salts
+from azdsl.search.kernel.hash_salts import hash_salts
 from azdsl.search.kernel.space import Space
 
 _FIELD = np.uint64(FIELD)
 _A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
-_SECOND, _OLD, _NUMBER, _DRAW, _LAST = salts("step", 5)
+_SECOND, _OLD, _NUMBER, _DRAW, _LAST = hash_salts("step", 5)
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
 class Scratch(NamedTuple):
-    """Working memory of one island. ``code``, ``constants`` and ``lengths`` hold the live program after ``fingerprint``.
+    """Working memory of one thread. After ``canonical_hash``, ``code``, ``constants`` and ``lengths`` hold the live program.
 
-    For every instruction uint64[C]: ``writes`` and ``reads`` have a bit for each of its registers. The live
-    instructions of function f are ``order[begins[f] : its end]``, ascending; ``left`` is not 0 where such an
-    instruction leaves behind what is read after the function. ``bits`` is the constants' memory in words.
-    ``values`` uint64[R] are hashes of what the registers hold.
+    ``writes`` and ``reads`` uint64[C] are sets of registers, one bit each, for every instruction. The live instructions of
+    function f are ``order[begins[f] : its end]``, ascending. ``left`` is not 0 where the output of such an instruction is read
+    after the function. ``bits`` views the memory of ``constants`` as uint64. ``values`` uint64[R] are the hashes of the registers.
     """
 
     lengths: NDArray[np.int64]
@@ -54,7 +53,7 @@ class Scratch(NamedTuple):
 
 
 def make_scratch(space: Space, tasks: int) -> Scratch:
-    """Working memory for programs of ``space`` evaluated on that many tasks."""
+    """Working memory for programs of ``space`` evaluated on ``tasks`` tasks."""
     capacity = space.capacity
     code, writes, reads, order, left = (aligned(capacity, np.uint64) for _ in range(5))
     constants = aligned((capacity, CONSTANTS), np.float64)
@@ -81,14 +80,14 @@ def mix(a: Any, b: Any) -> Any:
 
 @inline
 def bounds(space: Space, lengths: Any, f: Any) -> Any:
-    """Where a function starts and ends in a row; unsigned, so that numba need not look for negative indices."""
+    """Start and end of function ``f`` in a row. Unsigned, so that numba omits its check for negative indices."""
     first = np.uint64(space.functions[f].offset)
     return first, first + np.uint64(lengths[f])
 
 
 @inline
 def decode(table: Any, writes: Any, reads: Any, code: Any, first: Any, end: Any) -> None:
-    """Flag what the instructions of a function write and read."""
+    """Set ``writes`` and ``reads`` for the instructions ``code[first:end]``."""
     for at in range(first, end):
         word = code[at]
         op = table[word & _FIELD]
@@ -99,9 +98,9 @@ def decode(table: Any, writes: Any, reads: Any, code: Any, first: Any, end: Any)
 
 @inline
 def backward(scratch: Scratch, f: Any, first: Any, end: Any, after: Any) -> Any:
-    """List the instructions of a function that matter when ``after`` is read later; gives what is read before it.
+    """List the live instructions of a function after which the registers ``after`` are read. Returns the registers it reads.
 
-    Every instruction is written to the list, which grows by live ones only: nothing to mispredict.
+    Every instruction is written to the list, but only live ones advance its end: there is no branch to mispredict.
     """
     needed, untouched, begin = after, after, end
     for i in range(end - first):
@@ -119,14 +118,14 @@ def backward(scratch: Scratch, f: Any, first: Any, end: Any, after: Any) -> Any:
 
 @inline
 def liveness(space: Space, scratch: Scratch, code: Any, lengths: Any) -> None:
-    """List the instructions that can reach a prediction."""
+    """List the instructions that can affect a prediction."""
     first0, end0 = bounds(space, lengths, 0)
     first1, end1 = bounds(space, lengths, 1)
     first2, end2 = bounds(space, lengths, 2)
     for first, end in ((first0, end0), (first1, end1), (first2, end2)):
         decode(space.table, scratch.writes, scratch.reads, code, first, end)
     after, entry = space.prediction, _NONE
-    scratch.begins[2] = end2  # Learn is not looked at unless Predict reads something
+    scratch.begins[2] = end2  # Learn has no live instruction unless Predict reads a register
     while True:
         before = backward(scratch, 1, first1, end1, after) & ~space.given
         if before == entry:
@@ -141,7 +140,7 @@ def liveness(space: Space, scratch: Scratch, code: Any, lengths: Any) -> None:
 
 @inline
 def special(scratch: Scratch, op: Any, at: Any, old: Any, draw: Any, value: Any) -> Any:
-    """Add to an instruction's hash the value that it updates, more constants and its place among the draws."""
+    """Add the old value of the output, further constants and the index among the draws to an instruction's hash."""
     if op.updates:
         value = mix(value ^ _OLD, old)
     for i in range(1, op.constants):
@@ -152,8 +151,8 @@ def special(scratch: Scratch, op: Any, at: Any, old: Any, draw: Any, value: Any)
 
 
 @inline
-def fingerprint(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
-    """Move the live instructions together; gives the cost of one evaluation and the hash, which is not 0."""
+def canonical_hash(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
+    """Copy the live instructions to ``scratch``. Returns the cost of one evaluation and the canonical hash, which is not 0."""
     values = scratch.values
     cost, total, draw, to = 0.0, _NONE, _NONE, _NONE
     for f in range(3):
@@ -172,7 +171,7 @@ def fingerprint(space: Space, scratch: Scratch, code: Any, constants: Any, lengt
             a, b = values[op.a_base + ((word >> _A) & _FIELD)], values[op.b_base + ((word >> _B) & _FIELD)]
             swap = (op.commutative != 0) & (b < a)
             x, y = (b if swap else a), (a if swap else b)
-            # no op has two inputs and constants, so the first constant may be where the second input would be
+            # No op has both two inputs and constants: the second input and the first constant share an operand.
             value = mix(x ^ op.salt, y ^ _SECOND ^ (scratch.bits[to, 0] & op.number))
             if op.special:
                 value = special(scratch, op, to, values[out], draw, value)

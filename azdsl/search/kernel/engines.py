@@ -1,4 +1,4 @@
-"""The engines that the compiled loop evaluates with: the VM on whole tasks and on their first examples."""
+"""The engines of the compiled loop: the VM on complete tasks, on their first examples (FEC) and at the hurdles."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from azdsl.codegen.protocol import Field
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
 from azdsl.ops import OPS
-from azdsl.search.islands.task_rotation import group_size
 from azdsl.search.kernel.evaluation import full, functional_hash, hurdle
-from azdsl.search.kernel.hurdles import stage_tasks
+from azdsl.search.kernel.hurdles import hurdle_tasks
+from azdsl.search.kernel.task_groups import group_size
 from azdsl.taskset import TaskSet
 
 
 class Engines(NamedTuple):
-    """``full`` evaluates on the tasks; ``early`` traces predictions on each task's first examples.
+    """``full`` evaluates on the tasks. ``early`` hashes the errors on each task's first examples.
 
-    They share their memory. ``linked``: ``early`` always runs a program before ``full`` does. ``stages`` has the
-    blocks of all hurdles: those of hurdle k are ``spans[k] … spans[k + 1]`` (int64[K + 1]).
+    All engines share their memory. ``linked``: a program always runs on ``early`` before it runs on ``full``, so that the
+    program is linked only once. ``hurdles`` holds the blocks of all hurdles: blocks ``spans[k] … spans[k + 1]`` (int64[K + 1]) are
+    those of hurdle k.
     """
 
     full: Engine
     early: Engine
     linked: bool
-    stages: Engine
+    hurdles: Engine
     spans: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class EnginesHandle:
-    """Engines for one thread, and what keeps their code and data alive."""
+    """The engines of one thread and the handles that keep their code and data alive."""
 
     engines: Engines
     parts: tuple[EngineHandle, ...]
@@ -48,9 +49,9 @@ class EnginesHandle:
 def group_engines(
     experiment: Experiment, tasks: TaskSet, like: Sequence[EnginesHandle] = ()
 ) -> tuple[EnginesHandle, ...]:
-    """For one thread the engines of every group of tasks: ``rotation`` says what these are. They share their memory.
+    """The engines of one thread for every task group (``task_groups``), which share their working memory.
 
-    With ``like``, the engines of another thread for the same, all use the same examples in memory.
+    ``like`` are the engines of another thread for the same tasks; the examples in memory are shared with them.
     """
     size, made = group_size(experiment.search, tasks), list[EnginesHandle]()
     for first in range(0, tasks.tasks, size):
@@ -66,14 +67,14 @@ def make_engines(
     first_task: int = 0,
     beside: EnginesHandle | None = None,
 ) -> EnginesHandle:
-    """Engines for programs of ``experiment`` on ``tasks``, compiled or taken from the cache on disk.
+    """Engines for programs of ``experiment`` on ``tasks``, compiled or loaded from the cache on disk.
 
-    ``first_task`` is the first task's number where programs draw. With ``like``, the engines of another thread for the
-    same, all use the same examples in memory; with ``beside``, other engines of this thread, the same room to work in.
+    ``first_task`` is the number of the first task in the random streams of programs. ``like`` are the engines of another thread for
+    the same tasks, with which the examples in memory are shared. ``beside`` are other engines of this thread, with which the working
+    memory is shared.
     """
     search, registers = experiment.search, experiment.registers
-    # frozen functions and the seed may use ops that others may not, and so may islands
-    ops = experiment.all_ops
+    ops = experiment.all_ops  # frozen functions, the seed program and groups of islands may use further ops
     chosen = [op for op in OPS if op in ops]
     settings: dict[str, Any] = {
         "max_instructions": _most_instructions(experiment),
@@ -86,20 +87,22 @@ def make_engines(
     sets = [
         tasks,
         tasks.first(search.fec_examples, search.fec_examples),
-        *(stage_tasks(tasks, stage) for stage in search.hurdle_list),
+        *(hurdle_tasks(tasks, place) for place in search.hurdle_list),
     ]
     others = like.parts if like else (None,) * len(sets)
-    whole = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)
-    settings |= {"beside": whole, "prefix_of": whole}
+    complete = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)
+    settings |= {"beside": complete, "prefix_of": complete}
     early = build_engine(sets[1], chosen, trace=True, like=others[1], **settings)
     parts = [build_engine(a, chosen, like=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
     spans = np.cumsum([0, *(len(part.blocks) for part in parts)])
-    stages = _joined([part.engine for part in parts]) if parts else whole.engine
-    return EnginesHandle(Engines(whole.engine, early.engine, search.fec, stages, spans), (whole, early, *parts))
+    at_hurdles = _joined([part.engine for part in parts]) if parts else complete.engine
+    return EnginesHandle(
+        Engines(complete.engine, early.engine, search.fec, at_hurdles, spans), (complete, early, *parts)
+    )
 
 
 def _joined(engines: list[Engine]) -> Engine:
-    """One engine with the blocks of several that share their memory."""
+    """One engine with the blocks of several engines that share their memory."""
 
     def together(name: str) -> NDArray[np.int64]:
         return np.concatenate([getattr(engine, name) for engine in engines])
@@ -122,7 +125,7 @@ def _joined(engines: list[Engine]) -> Engine:
 
 
 def _most_instructions(experiment: Experiment) -> int:
-    """The most that a candidate can have: the lengths' limits, or the file's own where that is longer."""
+    """The greatest number of instructions of a candidate: per function the limit, or the seed program's length if greater."""
     search: Search = experiment.search
     limits = (search.setup.most, search.predict.most, search.learn.most)
     return sum(max(most, len(block)) for most, block in zip(limits, experiment.program.functions, strict=True))
@@ -163,7 +166,7 @@ def _hurdle(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, t
     def implementation(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
         first, end = engine.spans[number], engine.spans[number + 1]
         linked = engine.linked or number > 0
-        evaluate(engine.stages, lengths, code, constants, task_fitness, linked, first, end)
-        return engine.stages.first[end - 1] + engine.stages.tasks[end - 1]
+        evaluate(engine.hurdles, lengths, code, constants, task_fitness, linked, first, end)
+        return engine.hurdles.first[end - 1] + engine.hurdles.tasks[end - 1]
 
     return implementation

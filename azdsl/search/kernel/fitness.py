@@ -1,4 +1,4 @@
-"""One fitness out of those of the tasks."""
+"""Combining the fitness of several tasks into one number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from azdsl.search.kernel.space import Space
 
 @jit
 def upper_median(values: Any) -> Any:
-    """The element at place n // 2 in order (Hoare's selection). Rearranges ``values``."""
+    """The element at index n // 2 of the sorted values (Hoare's selection). Rearranges ``values``."""
     wanted, low, high = values.size // 2, 0, values.size - 1
     while low < high:
         pivot, i, j = values[(low + high) // 2], low, high
@@ -33,7 +33,7 @@ def upper_median(values: Any) -> Any:
 
 @inline
 def combined(space: Space, task_fitness: Any) -> Any:
-    """Fitness over tasks: the mean, summed left to right, or the upper median."""
+    """Fitness over tasks: the mean, summed in the tasks' order, or the upper median."""
     if space.median:
         return upper_median(task_fitness)
     total = task_fitness[0]

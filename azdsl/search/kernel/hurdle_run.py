@@ -1,4 +1,4 @@
-"""The run of a candidate through the hurdles, in compiled code."""
+"""Compiled code that evaluates a candidate at one hurdle after the other."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from azdsl.search.kernel.space import Space
 
 
 @jit
-def run_stages(space: Space, hurdles: Hurdles, scratch: Scratch, engine: Any, key: Any) -> Any:
-    """Whether the live program in ``scratch``, whose hash is ``key``, is to be evaluated in full; else its fitness."""
+def run_hurdles(space: Space, hurdles: Hurdles, scratch: Scratch, engine: Any, program_hash: Any) -> Any:
+    """Evaluate the live program in ``scratch`` at the hurdles: (True, 0) if it passes all, else (False, its fitness)."""
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
-    spared = space.proxy and is_sampled(key)
+    spared = space.proxy and is_sampled(program_hash)
     if space.proxy:
         start_sample(hurdles, count / scratch.code.size)
     for k in range(space.hurdles):

@@ -1,8 +1,14 @@
-"""The compiled search: an epoch of one island in one call, without the GIL.
+"""The compiled search loop: one call runs an epoch of one island, without the GIL.
 
-A child is settled by the first of these that can: it is a copy of its parent; it costs more than the
-budget (fitness 0); it means the same as its parent; as a program seen before; it makes the same errors on
-a few examples as one seen before (FEC); a hurdle stops it; it is evaluated in full.
+The fitness of a child is settled by the first layer that applies (``population.LAYERS``):
+
+1. the child is a copy of its parent;
+2. its cost exceeds the budget, and its fitness is 0;
+3. its canonical hash equals that of its parent;
+4. its canonical hash is in the fitness cache;
+5. its errors on the first examples are in the functional equivalence cache (FEC);
+6. a hurdle stops it;
+7. it is evaluated in full.
 """
 
 from __future__ import annotations
@@ -18,13 +24,13 @@ from azdsl.codegen.numba_jit import inline, jit, merged
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals
 from azdsl.search.kernel.cache import Cache, find, put, replace
-from azdsl.search.kernel.canonical import Scratch, fingerprint, liveness
+from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness
 from azdsl.search.kernel.evaluation import full, functional_hash
 from azdsl.search.kernel.fitness import combined
-from azdsl.search.kernel.hurdle_run import run_stages
+from azdsl.search.kernel.hurdle_run import run_hurdles
 from azdsl.search.kernel.hurdles import learn_from, would_pass
 from azdsl.search.kernel.mutate import mutate
-from azdsl.search.kernel.population import LAYERS, Island, Members, randomize
+from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, randomize
 from azdsl.search.kernel.reinforce import compose, learn
 from azdsl.search.kernel.rng import Words, digit, next_word, uniform
 from azdsl.search.kernel.space import Space
@@ -35,7 +41,10 @@ _NONE = np.uint64(0)
 
 @inline
 def tournament(fitness: Any, draws: Any, state: Words) -> Any:
-    """Draw members with replacement; the fittest wins, the first drawn of equals. Two draws a random word."""
+    """Row of the fittest of ``draws`` members drawn with replacement, the first drawn of equals.
+
+    Each random word gives two draws.
+    """
     size = fitness.size
     winner, word = digit(next_word(state), size)
     best = fitness[winner]
@@ -50,7 +59,7 @@ def tournament(fitness: Any, draws: Any, state: Words) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
 def copy_words(typing: Any, target: Any, source: Any, count: Any) -> Any:
-    """Copy 64-bit words from one address to another; the two do not overlap."""
+    """Copy ``count`` 64-bit words from address ``source`` to address ``target``, which must not overlap."""
 
     def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
         byte, size = ir.IntType(8).as_pointer(), ir.IntType(64)
@@ -64,12 +73,12 @@ def copy_words(typing: Any, target: Any, source: Any, count: Any) -> Any:
 
 @inline
 def copy_row(space: Space, source: Members, row: Any, target: Members, to: Any) -> None:
-    """Copy a program with all that is known of it, its code only as far as it reaches."""
-    about, theirs = source.about[row], target.about[to]
-    theirs.key, theirs.birth = about.key, about.birth
+    """Copy a member: its code up to the end of the program, constants, lengths, hash, birth and fitness."""
+    about, copied = source.about[row], target.about[to]
+    copied.hash, copied.birth = about.hash, about.birth
     target.fitness[to] = source.fitness[row]
     for f in range(3):
-        theirs.lengths[f] = about.lengths[f]
+        copied.lengths[f] = about.lengths[f]
     end = space.functions[2].offset + about.lengths[2]
     copy_words(target.code[to].ctypes.data, source.code[row].ctypes.data, end)
     copy_words(target.constants[to].ctypes.data, source.constants[row].ctypes.data, CONSTANTS * end)
@@ -77,52 +86,52 @@ def copy_row(space: Space, source: Members, row: Any, target: Members, to: Any) 
 
 @inline
 def recall(space: Space, island: Island, cache: Cache, key: Any) -> Any:
-    """Whether a key is there, whether its value still holds, and the value."""
-    known, fitness = find(cache, key)
-    return known, known and not (space.hurdles > 0 and would_pass(island.hurdles, fitness)), fitness
+    """Whether a key is present, whether its fitness is still valid, and the fitness."""
+    present, fitness = find(cache, key)
+    return present, present and not (space.hurdles > 0 and would_pass(island.hurdles, fitness)), fitness
 
 
 @inline
-def store(cache: Cache, known: Any, key: Any, fitness: Any) -> None:
-    """Remember a fitness, in place of the one that is known."""
-    if known:
+def store(cache: Cache, present: Any, key: Any, fitness: Any) -> None:
+    """Set the fitness of a key, which is in the cache already if ``present``."""
+    if present:
         replace(cache, key, fitness)
     else:
         put(cache, key, fitness)
 
 
 @merged
-def measure(space: Space, island: Island, scratch: Scratch, engine: Any, key: Any) -> Any:
-    """Fitness of the live program in ``scratch``, whose hash is ``key``, by FEC, hurdles or in full; how it was found."""
+def measure(space: Space, island: Island, scratch: Scratch, engine: Any, program_hash: Any) -> Any:
+    """Fitness of the live program in ``scratch`` by FEC, hurdles or full evaluation, and the layer that settled it."""
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
     early: Any = _NONE
-    seen = False
+    present = False
     if space.fec:
         early = functional_hash(engine, scratch.lengths, code, constants)
         if early == _NONE:
             return 0.0, _STOPPED
-        seen, holds, fitness = recall(space, island, island.errors, early)
-        if holds:
+        present, valid, fitness = recall(space, island, island.fec_cache, early)
+        if valid:
             return fitness, _FEC
     if space.hurdles > 0:
-        through, fitness = run_stages(space, island.hurdles, scratch, engine, key)
-        if not through:
+        passed, fitness = run_hurdles(space, island.hurdles, scratch, engine, program_hash)
+        if not passed:
             if space.fec:
-                store(island.errors, seen, early, fitness)
+                store(island.fec_cache, present, early, fitness)
             return fitness, _HURDLE
     stopped = full(engine, scratch.lengths, code, constants, scratch.task_fitness)
     fitness = combined(space, scratch.task_fitness)
     if space.hurdles > 0:
-        fitness = learn_from(island.hurdles, space.proxy, key, fitness)
+        fitness = learn_from(island.hurdles, space.proxy, program_hash, fitness)
     if space.fec:
-        store(island.errors, seen, early, fitness)
+        store(island.fec_cache, present, early, fitness)
     return fitness, _STOPPED if stopped else _FULL
 
 
 @jit
 def lowest(fitness: Any) -> Any:
-    """The least of some numbers."""
+    """The least element of ``fitness``."""
     least = fitness[0]
     for i in range(1, fitness.size):
         least = min(least, fitness[i])
@@ -131,11 +140,11 @@ def lowest(fitness: Any) -> Any:
 
 @jit
 def remember(space: Space, members: Members, finalists: Members, row: Any) -> Any:
-    """Take a member into the finalists, in place of the worst, if it is better and new; gives the new worst's fitness."""
+    """Replace the worst finalist by a member with a new hash and a higher fitness. Returns the fitness of the worst finalist."""
     about, worst = members.about[row], 0
     for i in range(finalists.fitness.size):
         other = finalists.about[i]
-        if finalists.fitness[i] >= 0.0 and other.key == about.key:
+        if finalists.fitness[i] >= 0.0 and other.hash == about.hash:
             return lowest(finalists.fitness)
         if finalists.fitness[i] < finalists.fitness[worst]:
             worst = i
@@ -146,44 +155,44 @@ def remember(space: Space, members: Members, finalists: Members, row: Any) -> An
 
 @inline
 def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any) -> Any:
-    """Set the fitness and hash of a member that holds its parent's; gives the layer that settled it."""
+    """Update the fitness and hash of a child, which still has those of its parent. Returns the layer that settled it."""
     members, about = island.members, island.members.about[row]
     code = members.code[row]
     liveness(space, scratch, code, about.lengths)
-    cost, key = fingerprint(space, scratch, code, members.constants[row], about.lengths)
+    cost, program_hash = canonical_hash(space, scratch, code, members.constants[row], about.lengths)
     if cost > space.budget:
-        # The budget comes first and has no hash: a cheaper program may mean the same.
-        about.key, members.fitness[row] = _NONE, 0.0
+        # The hash is 0, since a cheaper program may have the same canonical hash.
+        about.hash, members.fitness[row] = _NONE, 0.0
         return _BUDGET
-    if key == about.key:
+    if program_hash == about.hash:
         return _NEUTRAL
-    about.key = key
-    known, holds, fitness = recall(space, island, island.programs, key)
+    about.hash = program_hash
+    present, valid, fitness = recall(space, island, island.fitness_cache, program_hash)
     layer = _CACHED
-    if not holds:
-        fitness, layer = measure(space, island, scratch, engine, key)
-        store(island.programs, known, key, fitness)
+    if not valid:
+        fitness, layer = measure(space, island, scratch, engine, program_hash)
+        store(island.fitness_cache, present, program_hash, fitness)
     members.fitness[row] = fitness
     return layer
 
 
 @jit
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
-    """Make and settle that many candidates, each in place of a member: ``algorithms`` says whose.
+    """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
 
-    The first candidates of an island are its initial programs. The result depends on the island's state
-    alone: two epochs of n are one of 2n.
+    The first candidates are the initial population. The result depends on the island's state alone: two calls for n candidates
+    equal one call for 2n.
     """
     members, state = island.members, island.rng
     fitness, clock = members.fitness, island.clock
     worst = max(lowest(island.finalists.fitness), space.floor)
     for _ in range(candidates):
-        row, changed = clock[0] % fitness.size, True
+        row, changed = clock[Clock.WRITTEN] % fitness.size, True
         if space.algorithm == RANDOM:
             randomize(space, members, row, state)
         elif space.algorithm == REINFORCE:
             compose(space, island.policy, state, members, row)
-        elif clock[0] >= space.founders:
+        elif clock[Clock.WRITTEN] >= space.initial_population:
             if space.algorithm == REGULARIZED:
                 parent = tournament(fitness, space.tournament, state)
             else:
@@ -194,12 +203,12 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
                 space, state, members.code[row], members.constants[row], members.about[row].lengths
             )
         layer = settle(space, island, scratch, engine, row) if changed else _COPY
-        members.about[row].birth = clock[1]
+        members.about[row].birth = clock[Clock.CANDIDATES]
         if space.algorithm == REINFORCE:
             learn(space, island.policy, members, row)
-        clock[0] += 1
-        clock[1] += 1
+        clock[Clock.WRITTEN] += 1
+        clock[Clock.CANDIDATES] += 1
         island.counts[layer] += 1
-        # Only what was measured now can be new and better: the other layers' fitness was looked at before.
+        # Copies, neutral and cached candidates cannot be new: their program was compared with the finalists before.
         if fitness[row] > worst and layer not in (_COPY, _NEUTRAL, _CACHED):
             worst = max(remember(space, members, island.finalists, row), space.floor)

@@ -1,7 +1,7 @@
 """Mutations of one genotype: a row of packed instructions, changed in place.
 
-They say when a row is surely unchanged, so that such a child costs nothing. A row keeps each
-function at its offset in the space; what lies beyond a function's length means nothing.
+A mutation returns False when the row is certainly unchanged, so that the child needs no evaluation. Each function starts at its
+offset in the row (``Space.functions``); the content beyond a function's length is undefined.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ALTER, _INSTRUCTION, _FUNCTION, _INSERT, _REMOVE, _TRADE = (
     for name in ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
 )
 FLIP = 0.1
-"""Probability that a mutated constant changes its sign instead of its size."""
+"""Probability that a mutated constant changes its sign instead of its magnitude."""
 
 
 @inline
 def order(constants: Any, at: Any, low: Any, high: Any) -> None:
-    """Keep a uniform draw's bounds in order."""
+    """Swap the lower and the upper bound of a uniform draw if they are out of order."""
     low, high = CONSTANTS * at + low, CONSTANTS * at + high
     if low != high and constants[low] > constants[high]:
         constants[low], constants[high] = constants[high], constants[low]
@@ -39,14 +39,14 @@ def order(constants: Any, at: Any, low: Any, high: Any) -> None:
 
 @inline
 def fresh_constant(state: Words, role: Any) -> Any:
-    """A constant as a random instruction has it: U(0, 1) for an index or a deviation, else U(-1, 1)."""
+    """A constant of a random instruction: U(0, 1) for an index or a standard deviation, else U(-1, 1)."""
     u = uniform(state)
     return u if role in (_INDEX, _STD) else 2.0 * u - 1.0
 
 
 @inline
 def write_random(space: Space, state: Words, code: Any, constants: Any, function: Any, first: Any, count: Any) -> None:
-    """Put ``count`` random instructions of ``function`` at row ``first`` and after."""
+    """Write ``count`` random instructions of ``function``, starting at index ``first`` of the row."""
     choice = space.functions[function]
     for at in range(first, first + count):
         k, word = digit(next_word(state), choice.op_count)
@@ -67,7 +67,7 @@ def write_random(space: Space, state: Words, code: Any, constants: Any, function
 
 @inline
 def alter_constant(state: Words, word: Any, record: Any, constants: Any, at: Any) -> Any:
-    """Change one of an instruction's constants as its role says; leave it when the result is not finite."""
+    """Change one constant of an instruction according to its role. Returns False, without a change, if it would not be finite."""
     i, word = digit(word, record.constants)
     role = record.roles[i]
     place = CONSTANTS * at + i
@@ -87,7 +87,7 @@ def alter_constant(state: Words, word: Any, record: Any, constants: Any, at: Any
 
 @inline
 def alter(space: Space, state: Words, code: Any, constants: Any, at: Any) -> Any:
-    """Redraw an input or the output, or change a constant: each input, the output and the constants alike likely."""
+    """Redraw one input or the output, or change a constant: each input, the output and the constants with equal probability."""
     before = code[at]
     record = space.table[before & _FIELD]
     kinds = record.inputs + record.has_output + (1 if record.constants else 0)
@@ -117,7 +117,7 @@ def move(code: Any, constants: Any, source: Any, target: Any) -> None:
 
 @inline
 def shift(code: Any, constants: Any, gap: Any, to: Any) -> None:
-    """Close the gap at row ``gap`` and open one at row ``to``."""
+    """Move the gap at index ``gap`` to index ``to`` by shifting the instructions between them."""
     for at in range(gap, to):
         move(code, constants, at + 1, at)
     for at in range(gap, to, -1):
@@ -126,7 +126,7 @@ def shift(code: Any, constants: Any, gap: Any, to: Any) -> None:
 
 @inline
 def mutate(space: Space, state: Words, code: Any, constants: Any, lengths: Any) -> Any:
-    """Mutate a row once; false if it is surely as it was, perhaps because its lengths do not permit the mutation."""
+    """Mutate a row once. Returns False if it is certainly unchanged, for example because its length does not permit the mutation."""
     k, word = digit(next_word(state), space.mutations.size)
     f, word = digit(word, space.evolvable.size)
     kind, function = space.mutations[k], space.evolvable[f]
@@ -147,7 +147,9 @@ def mutate(space: Space, state: Words, code: Any, constants: Any, lengths: Any) 
     if kind == _INSERT:
         shift(code, constants, first + n, first + at)
         lengths[function] = n + 1
-    elif kind == _TRADE:  # insert at one of n + 1 places, then remove one of n + 1 instructions: perhaps the new one
+    elif (
+        kind == _TRADE
+    ):  # insert at one of n + 1 places, then remove one of the n + 1 instructions, possibly the new one
         gone, word = digit(word, n + 1)
         if gone == at:
             return False

@@ -1,7 +1,8 @@
-"""The state of one island, all of it arrays, and its initial population."""
+"""The state of one island, stored in arrays only, and its initial population."""
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,27 +15,32 @@ from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.algorithms import CLIMBING, REGULARIZED, climber
 from azdsl.search.kernel.cache import Cache, clear, make_cache
-from azdsl.search.kernel.hurdles import Hurdles, lower, make_hurdles
+from azdsl.search.kernel.hurdles import Hurdles, make_hurdles, reset_thresholds
 from azdsl.search.kernel.mutate import write_random
-from azdsl.search.kernel.reinforce import Policy, forget, make_policy
+from azdsl.search.kernel.reinforce import Policy, make_policy, reset_policy
 from azdsl.search.kernel.rng import Words, below, seeded
 from azdsl.search.kernel.space import Space
 
 LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "hurdle", "full")
-"""How a candidate's fitness was settled, in the order of ``Island.counts``."""
+"""The ways in which the fitness of a candidate can be settled, in the order of ``Island.counts``."""
 
 
-ABOUT = np.dtype([("lengths", "i8", 3), ("key", "u8"), ("birth", "i8")])
-"""A program's lengths, its canonical hash (0 when it is over budget) and its number among the candidates."""
+ABOUT = np.dtype([("lengths", "i8", 3), ("hash", "u8"), ("birth", "i8")])
+"""A program's lengths, its canonical hash (0 if it is over budget or not evaluated) and its number among the island's candidates."""
 
 
-CLOCKS = 3
-"""Numbers in ``Island.clock``."""
+class Clock(IntEnum):
+    """Indices into ``Island.clock``."""
+
+    WRITTEN = 0  # members written since the population was last replaced; modulo P, the row of the oldest member
+    CANDIDATES = 1  # candidates so far
+    TASK_GROUP = 2  # the task group on which candidates are evaluated
 
 
 class Members(NamedTuple):
-    """Programs in rows: ``code`` uint64[P, C], ``constants`` float64[P, 3 C], ``about`` [P]; ``fitness``
-    float64[P], -1 where it is not known yet or the row is empty.
+    """Programs, one a row: ``code`` uint64[P, C], ``constants`` float64[P, 3 C], ``about`` ABOUT[P].
+
+    ``fitness`` float64[P] is -1 where a program is not evaluated yet or the row is empty.
     """
 
     code: NDArray[np.uint64]
@@ -44,12 +50,11 @@ class Members(NamedTuple):
 
 
 class Island(NamedTuple):
-    """``members`` is a ring: the next child replaces row ``clock[0] % P``, the oldest. ``clock[1]`` counts candidates,
-    ``clock[2]`` is the group of tasks that they are evaluated on.
+    """An island. ``members`` is a ring buffer; regularized evolution replaces row ``clock[Clock.WRITTEN] % P``, the oldest.
 
-    ``finalists`` are the best programs so far with different hashes. ``counts`` int64[8] counts candidates by
-    ``LAYERS``. ``programs`` maps canonical hashes to fitness, ``errors`` hashes of early errors. ``policy`` is what
-    ``algorithm=reinforce`` draws programs from; it is empty otherwise.
+    ``finalists`` are the best programs so far with different hashes. ``clock`` int64[3] is indexed by ``Clock``, ``counts``
+    int64[8] counts candidates by ``LAYERS``. ``fitness_cache`` maps canonical hashes to fitness, ``fec_cache`` maps hashes of the
+    errors on the first examples to fitness. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
     """
 
     members: Members
@@ -57,33 +62,38 @@ class Island(NamedTuple):
     rng: Words
     clock: NDArray[np.int64]
     counts: NDArray[np.int64]
-    programs: Cache
-    errors: Cache
+    fitness_cache: Cache
+    fec_cache: Cache
     hurdles: Hurdles
     policy: Policy
 
+    @property
+    def candidates(self) -> int:
+        """Candidates so far."""
+        return int(self.clock[Clock.CANDIDATES])
+
 
 def make_island(space: Space, experiment: Experiment, island: int) -> Island:
-    """An island without a population, its random numbers seeded by the search's seed and its own number."""
+    """Island number ``island`` without a population. Its random stream depends on the search's random seed and its number."""
     search, capacity = experiment.search, space.capacity
     return Island(
         members=no_members(search.population, capacity),
         finalists=no_members(search.finalists, capacity),
         rng=seeded(search.seed, island),
-        clock=aligned(CLOCKS, np.int64),
+        clock=aligned(len(Clock), np.int64),
         counts=aligned(len(LAYERS), np.int64),
-        programs=make_cache(search.cache),
-        errors=make_cache(search.cache if space.fec else 1),
+        fitness_cache=make_cache(search.cache),
+        fec_cache=make_cache(search.cache if space.fec else 1),
         hurdles=make_hurdles(search),
         policy=make_policy(space, search.algorithm == "reinforce"),
     )
 
 
 def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
-    """Fill the population's rows with the initial programs; their fitness is not known yet.
+    """Write the initial population, without fitness, to the rows of an island and reset its policy.
 
-    ``seed``: the file's program, padded with NoOp. ``empty``: NoOp alone. ``random``: random instructions,
-    of a random length within the limits. Frozen functions are always as written.
+    ``init=seed``: copies of the seed program, padded with NoOp. ``init=empty``: NoOp alone. ``init=random``: random instructions,
+    the lengths random within their limits. Frozen functions are those of the seed program.
     """
     members, program = island.members, experiment.program
     start = np.zeros(space.capacity, np.uint64), np.zeros(CONSTANTS * space.capacity), space.functions["least"].copy()
@@ -91,33 +101,33 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
         if experiment.search.init == "seed" or name in experiment.frozen:
             _write(space, start, program, f)
     members.code[:], members.constants[:], members.about["lengths"] = start
-    _unmeasured(island)
-    forget(island.policy)
+    _clear_fitness(island)
+    reset_policy(island.policy)
     if experiment.search.init == "random":
         randomize_all(space, members, island.rng)
 
 
-def forget_fitness(space: Space, island: Island) -> None:
-    """Have the members measured again, the oldest first: they are the initial programs of what follows."""
+def reset_fitness(space: Space, island: Island) -> None:
+    """Make the members the initial population, the oldest first, without fitness, and clear finalists, caches and thresholds."""
     members = island.members
     first = 0
     if space.algorithm == REGULARIZED:
-        first = island.clock[0] % len(members.fitness)
+        first = island.clock[Clock.WRITTEN] % len(members.fitness)
     elif space.algorithm == CLIMBING:
-        first, _ = climber(members)  # the only one that is measured
+        first, _ = climber(members)  # the only member that is evaluated again
     for array in members:
         array[:] = np.roll(array, -first, axis=0)
-    _unmeasured(island)
+    _clear_fitness(island)
     island.finalists.fitness[:] = -1.0
-    clear(island.programs)
-    clear(island.errors)
-    lower(island.hurdles)
+    clear(island.fitness_cache)
+    clear(island.fec_cache)
+    reset_thresholds(island.hurdles)
 
 
-def _unmeasured(island: Island) -> None:
-    # A child that keeps its row's hash keeps its fitness too, and there is none any more.
-    island.members.fitness[:], island.members.about["key"] = -1.0, 0
-    island.clock[0] = 0
+def _clear_fitness(island: Island) -> None:
+    # The hashes too: a candidate with the hash of its row would keep the row's fitness.
+    island.members.fitness[:], island.members.about["hash"] = -1.0, 0
+    island.clock[Clock.WRITTEN] = 0
 
 
 @jit
@@ -129,7 +139,7 @@ def randomize_all(space: Space, members: Members, state: Words) -> None:
 
 @jit
 def randomize(space: Space, members: Members, row: Any, state: Words) -> None:
-    """Fill every function of a row that can evolve with random instructions, their number random within the limits."""
+    """Fill every evolvable function of a row with random instructions, its length random within the limits."""
     for f in space.evolvable:
         limits = space.functions[f]
         length = limits.least + below(state, limits.most - limits.least + 1)
@@ -138,39 +148,39 @@ def randomize(space: Space, members: Members, row: Any, state: Words) -> None:
 
 
 def genotype(space: Space, members: Members, row: int) -> Program:
-    """A row as a program."""
+    """The program in a row."""
     lengths = members.about["lengths"][row]
     used = np.concatenate([offset + np.arange(n) for offset, n in zip(space.functions["offset"], lengths, strict=True)])
     return unpack(lengths, members.code[row, used], members.constants[row].reshape(-1, CONSTANTS)[used])
 
 
 def best(finalists: Members) -> int:
-    """The row of the first program that reached the highest fitness."""
+    """The row of the highest fitness, of equals that of the lowest birth."""
     return int(np.lexsort((finalists.about["birth"], -finalists.fitness))[0])
 
 
-def adopt(island: Island, others: Members) -> None:
-    """Put programs with known fitness in place of the oldest ones, in order (migration)."""
-    rows = (island.clock[0] + np.arange(len(others.fitness))) % len(island.members.fitness)
-    for mine, theirs in zip(island.members, others, strict=True):
-        mine[rows] = theirs
-    island.clock[0] += len(rows)
+def replace_oldest(island: Island, immigrants: Members) -> None:
+    """Replace the oldest members, in order, by immigrants with known fitness."""
+    rows = (island.clock[Clock.WRITTEN] + np.arange(len(immigrants.fitness))) % len(island.members.fitness)
+    for target, source in zip(island.members, immigrants, strict=True):
+        target[rows] = source
+    island.clock[Clock.WRITTEN] += len(rows)
 
 
-def supplant(island: Island, others: Members) -> None:
-    """Put programs with known fitness in place of the worst ones, the oldest of equals first."""
-    rows = np.lexsort((island.members.about["birth"], island.members.fitness))[: len(others.fitness)]
-    for mine, theirs in zip(island.members, others, strict=True):
-        mine[rows] = theirs
+def replace_worst(island: Island, immigrants: Members) -> None:
+    """Replace the worst members, the oldest of equals first, by immigrants with known fitness."""
+    rows = np.lexsort((island.members.about["birth"], island.members.fitness))[: len(immigrants.fitness)]
+    for target, source in zip(island.members, immigrants, strict=True):
+        target[rows] = source
 
 
 def select(members: Members, rows: Any) -> Members:
-    """A copy of some rows."""
+    """A copy of the rows ``rows``."""
     return Members(*(array[rows] for array in members))
 
 
 def no_members(rows: int, capacity: int) -> Members:
-    """Rows without programs."""
+    """``rows`` empty rows."""
     code, constants = aligned((rows, capacity), np.uint64), aligned((rows, CONSTANTS * capacity), np.float64)
     members = Members(code, constants, aligned(rows, ABOUT), aligned(rows, np.float64))
     members.fitness[:] = -1.0
@@ -178,7 +188,7 @@ def no_members(rows: int, capacity: int) -> Members:
 
 
 def _write(space: Space, row: tuple[Any, Any, Any], program: Program, function: int) -> None:
-    """Put one function of a program into a row, keeping at least the least length."""
+    """Write one function of a program to a row. Its length is at least the minimum length."""
     code, constants, lengths = row
     packed = pack(program)
     begin, count = int(packed.lengths[:function].sum()), int(packed.lengths[function])

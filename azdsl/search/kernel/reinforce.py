@@ -1,14 +1,13 @@
-"""Reinforcement learning of programs: a policy that draws them, trained by REINFORCE.
+"""REINFORCE: a policy that draws programs, trained by policy gradients.
 
-R. J. Williams (1992), "Simple statistical gradient-following algorithms for connectionist reinforcement
-learning", Machine Learning 8. The policy is factorised: every place of every function has a softmax over the
-ops, and for each operand one over the registers of the kind that the drawn op wants; each function has one
-over its lengths. Constants are no part of it: they are drawn as in a random instruction. All logits start at
-0, so the first programs are those of random search.
+R. J. Williams (1992), "Simple statistical gradient-following algorithms for connectionist reinforcement learning", Machine Learning
+8. The policy is factorised into independent softmaxes: for each function one over its lengths; for each instruction of each function
+one over the ops, and for each operand one over the registers of the kind that the drawn op needs. Constants are not part of the
+policy; they are drawn as in a random instruction. All logits start at 0, where the policy equals random search.
 
-The reward is the fitness. Every candidate moves the logits by ``policy_rate`` times the gradient of (reward -
-baseline) * log probability + ``policy_entropy`` * entropy of each softmax; ``BATCH`` candidates at a time, which are drawn
-from the same policy. The baseline is a moving average of rewards that keeps ``KEPT`` of its weights at each candidate.
+The reward is the fitness. The gradient is that of (reward - baseline) * log probability + ``policy_entropy`` * entropy, summed over
+the softmaxes. The policy is updated with the learning rate ``policy_rate`` after every ``BATCH`` candidates. The baseline is an
+exponential moving average of the rewards with decay ``DECAY`` per candidate.
 """
 
 from __future__ import annotations
@@ -25,26 +24,27 @@ from azdsl.search.kernel.rng import Words, exp, log, uniform
 from azdsl.search.kernel.space import Space
 
 BATCH = 16
-"""Candidates between two changes of the policy."""
+"""Candidates between two updates of the policy."""
 
-KEPT = 0.99
-"""What the baseline keeps of its value."""
+DECAY = 0.99
+"""Decay of the baseline per candidate."""
 
 _FIELD = np.uint64(FIELD)
 _A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
 _LEAST_EXPONENT = -700.0
 _LENGTHS, _OPERANDS = 3, 3
-"""Functions, each with a length; two inputs and the output."""
+"""Functions, each with one length; operands of an instruction: two inputs and the output."""
 
 
 class Policy(NamedTuple):
-    """Tables float64[3 + C, W]: a row for the length of each function, then one for each place of a member's code.
+    """Tables float64[3 + C, W]: one row for the length of each function, then one row for each index of a member's code.
 
-    A row of an instruction holds one choice a column: the function's ops, then all registers three times, for
-    the two inputs and the output. ``factors`` int64[N, 3] lists the softmaxes: row, first column, choices.
-    ``gains`` sums the advantages of the batch for every choice that was made. ``drawn`` is the place of each
-    op of the last program among its function's ops (as long as the tables). ``pace`` holds the weighted sum of rewards, the sum of
-    their weights (the baseline is their quotient) and the number of candidates of this batch.
+    The columns of an instruction's row are its choices: the function's ops, then all registers three times, for the two inputs and
+    the output. ``factors`` int64[N, 3] lists the softmaxes: row, first column, number of choices. ``gains`` sums the advantages of
+    the batch over the programs that made a choice. ``drawn`` int64[3 + C] is scratch memory: the index of each op of the last
+    program among its function's ops. ``reward_sums`` holds the weighted sum of rewards, the sum of
+    their weights (the baseline is their quotient) and
+    the number of candidates of this batch.
     """
 
     logits: NDArray[np.float64]
@@ -52,34 +52,30 @@ class Policy(NamedTuple):
     gains: NDArray[np.float64]
     factors: NDArray[np.int64]
     drawn: NDArray[np.int64]
-    pace: NDArray[np.float64]
-
-
-LEARNED = ("logits", "probabilities", "gains", "pace")
-"""What a policy has learned. The space gives ``factors``, and ``drawn`` is read only by the candidate that wrote it."""
+    reward_sums: NDArray[np.float64]
 
 
 def make_policy(space: Space, learns: bool) -> Policy:
-    """A policy that draws everything with the same probability; an empty one if it is not to learn."""
+    """The uniform policy; an empty one unless ``learns``."""
     factors = np.array(sorted(_factors(space)) if learns else [], np.int64).reshape(-1, 3)
     shape = (_LENGTHS + space.capacity, int(factors[:, 1:].sum(axis=1).max())) if learns else (0, 0)
     policy = Policy(
         np.zeros(shape), np.zeros(shape), np.zeros(shape), factors, np.zeros(shape[0], np.int64), np.zeros(3)
     )
-    forget(policy)
+    reset_policy(policy)
     return policy
 
 
-def forget(policy: Policy) -> None:
-    """Start learning afresh."""
-    for table in (policy.logits, policy.gains, policy.pace):
+def reset_policy(policy: Policy) -> None:
+    """Reset a policy to the uniform one."""
+    for table in (policy.logits, policy.gains, policy.reward_sums):
         table[...] = 0.0
     for row, first, count in policy.factors:
         policy.probabilities[row, first : first + count] = 1.0 / count
 
 
 def _factors(space: Space) -> set[tuple[int, int, int]]:
-    """Every softmax: its row, first column and number of choices."""
+    """All softmaxes: row, first column and number of choices."""
     found, total = set(), space.starts.shape[1]
     for f in space.evolvable.tolist():
         limits = space.functions[f]
@@ -98,7 +94,7 @@ def _factors(space: Space) -> set[tuple[int, int, int]]:
 
 @jit
 def choose(probabilities: Any, first: Any, count: Any, state: Words) -> Any:
-    """A choice among ``count`` with the probabilities from column ``first`` on."""
+    """Draw one of ``count`` choices whose probabilities start at column ``first``."""
     left = uniform(state)
     for k in range(count - 1):
         left -= probabilities[first + k]
@@ -134,11 +130,11 @@ def compose(space: Space, policy: Policy, state: Words, members: Any, row: Any) 
 
 @jit
 def learn(space: Space, policy: Policy, members: Any, row: Any) -> None:
-    """Credit the choices of the program drawn last with its advantage; after a batch, change the policy."""
-    code, gains, pace = members.code[row], policy.gains, policy.pace
+    """Add the advantage of the last drawn program to the gains of its choices; update the policy at the end of a batch."""
+    code, gains, rewards = members.code[row], policy.gains, policy.reward_sums
     total, reward = space.starts.shape[1], members.fitness[row]
-    advantage = reward - pace[0] / pace[1] if pace[1] > 0.0 else 0.0
-    pace[0], pace[1] = KEPT * pace[0] + reward, KEPT * pace[1] + 1.0
+    advantage = reward - rewards[0] / rewards[1] if rewards[1] > 0.0 else 0.0
+    rewards[0], rewards[1] = DECAY * rewards[0] + reward, DECAY * rewards[1] + 1.0
     for f in space.evolvable:
         limits, length = space.functions[f], members.about[row].lengths[f]
         gains[f, length - limits.least] += advantage
@@ -149,26 +145,26 @@ def learn(space: Space, policy: Policy, members: Any, row: Any) -> None:
             here[first + op.a_base + np.int64((word >> _A) & _FIELD)] += advantage
             here[first + total + op.b_base + np.int64((word >> _B) & _FIELD)] += advantage
             here[first + 2 * total + op.out_base + np.int64(word >> _OUT)] += advantage
-    pace[2] += 1.0
-    if pace[2] >= BATCH:
-        pace[2] = 0.0
+    rewards[2] += 1.0
+    if rewards[2] >= BATCH:
+        rewards[2] = 0.0
         for i in range(policy.factors.shape[0]):
-            place, first, count = policy.factors[i]
+            at, first, count = policy.factors[i]
             end = first + count
-            climb(
-                policy.logits[place, first:end],
-                policy.probabilities[place, first:end],
-                policy.gains[place, first:end],
+            ascend(
+                policy.logits[at, first:end],
+                policy.probabilities[at, first:end],
+                policy.gains[at, first:end],
                 space.policy_rate,
                 BATCH * space.policy_entropy,
             )
 
 
 @jit
-def climb(logits: Any, probabilities: Any, gains: Any, rate: Any, entropy: Any) -> None:
-    """Move one softmax up the gradient of its choices' advantages and of its entropy; empties ``gains``.
+def ascend(logits: Any, probabilities: Any, gains: Any, rate: Any, entropy: Any) -> None:
+    """One step of gradient ascent for one softmax. Resets ``gains`` to 0.
 
-    The logit of choice k has the gradient ``gains[k] - sum(gains) * p[k]`` for the advantages and
+    The gradient for the logit of choice k is ``gains[k] - sum(gains) * p[k]`` for the advantages and
     ``-p[k] * (log p[k] + entropy)`` for the entropy.
     """
     credit, bits = 0.0, 0.0

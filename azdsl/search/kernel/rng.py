@@ -1,8 +1,8 @@
-"""The search's random numbers: xoshiro256++ (Blackman and Vigna 2019, https://prng.di.unimi.it/).
+"""The search's random number generator: xoshiro256++ (Blackman and Vigna 2019, https://prng.di.unimi.it/).
 
-The state is four uint64 in an array, so it is part of a checkpoint. Every function is integer or IEEE
-arithmetic alone: the logarithm and the exponential are written out here because the C library's differ
-between machines, and the same seed must give the same stream everywhere.
+The state is an array of four uint64, which checkpoints contain. All functions use only integer and IEEE 754 arithmetic, so that a
+random seed gives the same stream on every machine. The logarithm and the exponential are implemented here because those of C
+libraries differ between machines.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 """ln 2 in two parts, the first with trailing zeros so that its products with small integers are exact."""
 _EXP = tuple(1.0 / math.factorial(k) for k in range(14))
 _ARTANH = tuple(1.0 / (2 * k + 1) for k in range(1, 12))
-"""Coefficients of the two series, as far as they reach a float64's last place."""
+"""Coefficients of the two series, up to the precision of float64."""
 
 
 def seeded(seed: int, island: int) -> Words:
-    """The state that ``island`` of a search with ``seed`` starts from; islands' streams are independent."""
+    """The initial state of island number ``island`` for the random seed ``seed``. The streams of islands are independent."""
     state = aligned(4, np.uint64)
     state[:] = np.random.SeedSequence(seed, spawn_key=(island,)).generate_state(4, np.uint64)
     return state
@@ -53,11 +53,10 @@ def next_word(state: Words) -> Any:
 
 @inline
 def digit(word: Any, n: Any) -> Any:
-    """A number below ``n`` from ``word``, and what is left of the word for the next digit.
+    """A number below ``n`` from ``word``, and the rest of the word, from which the next digit can be taken.
 
-    The word is a fraction of 2**64 (Lemire 2019, arXiv 1805.10941): times n, its whole part is the
-    digit and its fraction is again uniform. Several digits from a word are off by at most the product
-    of their n in 2**64.
+    The word is a fraction of 2**64 (Lemire 2019, arXiv 1805.10941): of its product with n, the integer part is the digit and the
+    fractional part is uniform again. The bias of several digits from one word is at most the product of their n in 2**64.
     """
     count = np.uint64(n)
     return np.int64(multiply_high(word, count)), word * count
@@ -77,7 +76,7 @@ def uniform(state: Words) -> Any:
 
 @inline
 def log(x: Any) -> Any:
-    """Natural logarithm of a positive number: ln 2 times the exponent plus the series of artanh."""
+    """Natural logarithm of a positive number: ln 2 times the exponent, plus the series of artanh."""
     fraction, exponent = math.frexp(x)
     if fraction < 0.7071067811865476:
         fraction *= 2.0
@@ -92,7 +91,7 @@ def log(x: Any) -> Any:
 
 @inline
 def exp(x: Any) -> Any:
-    """Exponential of a number within ±700: a power of two times the series of the rest."""
+    """Exponential of a number within ±700: a power of two times the series of the remainder."""
     power = math.floor(x * 1.4426950408889634 + 0.5)
     rest = (x - power * _LN2_HIGH) - power * _LN2_LOW
     series = 0.0
@@ -103,7 +102,7 @@ def exp(x: Any) -> Any:
 
 @inline
 def normal(state: Words) -> Any:
-    """A standard normal number (Marsaglia's polar method; the second one of the pair is not kept)."""
+    """A standard normal number (Marsaglia's polar method; the second number of the pair is discarded)."""
     while True:
         x = 2.0 * uniform(state) - 1.0
         y = 2.0 * uniform(state) - 1.0

@@ -1,8 +1,7 @@
-"""The search space as arrays: what compiled code knows about ops, registers, lengths and mutations.
+"""The search space as arrays for compiled code: ops, registers, lengths and mutations.
 
-All of it is derived from the op table and an ``Experiment``; no op has a name here. Registers are
-numbered through: scalars, then vectors, then matrices, then ``none`` (what an op without an output
-writes) and ``sink`` (what an absent input reads).
+All of it is derived from the op table and an ``Experiment``. Registers have consecutive numbers: scalars, then vectors, then
+matrices, then ``none`` (the output of an op without one) and ``sink`` (the input in place of an absent one).
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from azdsl.ir import FEATURES, FUNCTIONS, LABEL, LABELS, PREDICTION, PREDICTIONS
 from azdsl.ir.program import READ_ONLY
 from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
-from azdsl.search.kernel.hash_salts import salts
+from azdsl.search.kernel.hash_salts import hash_salts
 from azdsl.search.kernel.hurdles import STOPPED_BELOW
 from azdsl.taskset import TaskSet
 
 ROLES = tuple(Role)
-"""Roles of constants in the order in which the op table's arrays number them; -1 is no constant."""
+"""Roles of constants, in the order of their numbers in ``OP_TABLE``; -1 means no constant."""
 
 OP_TABLE = np.dtype(
     [
-        # for hashing; a bit is that of the register with index 0, or no bit where there is no register
+        # for hashing: each bit is that of the kind's register 0, or 0 if the op has no such operand
         ("out_bit", "u8"),
         ("a_bit", "u8"),
         ("b_bit", "u8"),
-        ("old_bit", "u8"),  # the output's, when the op keeps part of its old value
+        ("old_bit", "u8"),  # the output's bit if the op reads the output's old value
         ("salt", "u8"),
-        ("number", "u8"),  # all ones where there is a constant
-        ("costs", "f8", 3),  # the op's share of an evaluation's cost, in each function
-        ("out_base", "u1"),  # what to add to a register's index for its number
+        ("number", "u8"),  # all ones if the op has a constant
+        ("costs", "f8", 3),  # contribution to the cost of one evaluation, in each function
+        ("out_base", "u1"),  # number of the kind's register 0
         ("a_base", "u1"),
         ("b_base", "u1"),
         ("commutative", "u1"),
@@ -46,11 +45,11 @@ OP_TABLE = np.dtype(
         # for mutation
         ("inputs", "i2"),
         ("has_output", "i2"),
-        ("a_count", "i2"),  # registers to draw an input from; 1 where there is none, which draws a 0
+        ("a_count", "i2"),  # registers to draw an input from; 1 if the op has no such input
         ("b_count", "i2"),
-        ("out_first", "i2"),  # the first register that may be written
+        ("out_first", "i2"),  # index of the first writable register
         ("out_count", "i2"),
-        ("low", "i2"),  # the constants to keep in order, or -1
+        ("low", "i2"),  # indices of the constants that must be in order, or -1
         ("high", "i2"),
         ("roles", "i2", 3),
         ("unused", "i2", 13),  # to 128 bytes
@@ -60,10 +59,10 @@ OP_TABLE = np.dtype(
 
 FUNCTION_TABLE = np.dtype(
     [
-        ("offset", "i8"),  # where the function starts in a row
-        ("least", "i8"),  # lengths
+        ("offset", "i8"),  # start of the function in a row
+        ("least", "i8"),  # limits of its length
         ("most", "i8"),
-        ("first_op", "i8"),  # the ops to draw from: ops[first_op : first_op + op_count]
+        ("first_op", "i8"),  # ops to draw from: ops[first_op : first_op + op_count]
         ("op_count", "i8"),
     ]
 )
@@ -83,19 +82,19 @@ BASELINE = (
         "vector_add",
     ),
 )
-"""The ops of a two-layer network trained by gradient descent: what the train budget is a multiple of."""
+"""The ops of a two-layer network trained by gradient descent. The train budget is a multiple of its cost."""
 
 
 class Space(NamedTuple):
-    """What may be bred, and how it is judged. All fields are arrays or numbers that numba understands.
+    """The candidates that can be bred and the settings of their evaluation. All fields are arrays or numbers.
 
-    ``table`` has a record per op, ``functions`` one per function. uint64[3, R], for every function and register:
-    ``starts`` are hashes of what a register holds when the function starts, ``names`` of its name where the
-    function ends. ``evolvable`` holds the functions that mutations touch, ``mutations`` the kinds of
-    mutation by their place in ``settings.MUTATIONS``. ``given`` has a bit for each register that the evaluation
-    writes, ``prediction`` for the one that it reads; ``budget`` is the most that a program may cost. ``hurdles``
-    is how many there are; a fitness up to ``floor`` is none to remember.
-    ``algorithm`` is its place in ``settings.ALGORITHMS``; the first ``founders`` candidates of an island have no parent.
+    ``table`` has one record per op (``OP_TABLE``), ``functions`` one per function (``FUNCTION_TABLE``). uint64[3, R], for every
+    function and register: ``starts`` are hashes of the register's value at the start of the function, ``names`` salts of the
+    register at its end. ``ops`` are the allowed ops, function by function. ``evolvable`` lists the functions that can be mutated,
+    ``mutations`` the allowed kinds as indices into ``config.search.MUTATIONS``. ``given`` is the set of registers that the
+    evaluation writes, ``prediction`` that of the prediction register. ``budget`` is the greatest allowed cost. ``hurdles`` is the
+    number of hurdles. Only a fitness above ``floor`` enters the finalists. ``algorithm`` is an index into
+    ``config.search.ALGORITHMS``. The first ``initial_population`` candidates of an island have no parent.
     """
 
     table: NDArray[np.void]
@@ -117,30 +116,33 @@ class Space(NamedTuple):
     proxy: bool
     floor: float
     algorithm: int
-    founders: int
+    initial_population: int
     policy_rate: float
     policy_entropy: float
 
     @property
     def capacity(self) -> int:
-        """Instructions that a row has room for."""
+        """Capacity of a row, in instructions."""
         return int(self.functions["most"].sum())
 
 
 def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
-    """The search space of ``experiment`` on ``tasks``. Raises ``SettingsError`` when it is empty or contradicts itself."""
+    """The search space of ``experiment`` on ``tasks``. Raises ``SettingsError`` when it is empty or its settings conflict."""
     search, registers = experiment.search, experiment.registers
     check_registers(experiment.program, registers, tasks.multiclass)
     lengths = [_lengths(experiment, f) for f in range(3)]
     allowed = [_allowed(experiment, f) for f in range(3)]
     evolvable = [f for f in range(3) if allowed[f] and lengths[f].most]
     if not evolvable:
-        raise SettingsError("ops", "nothing can evolve: every function is frozen, without ops or of length 0")
+        raise SettingsError(
+            "ops", "no function can evolve: each is frozen, has no ops or has length 0; allow ops and a length for one"
+        )
     bank = Bank(registers)
     if bank.none > MAX_REGISTERS:
         held = ", ".join(f"{key}={value}" for key, value in vars(registers).items())
         raise SettingsError(
-            "registers", f"{held}: {bank.none} registers in all, but a search can have {MAX_REGISTERS}; allow fewer"
+            "registers",
+            f"{held}: {bank.none} registers in total, but a search can use at most {MAX_REGISTERS}; allow fewer",
         )
     table = _table(bank, tasks)
     baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])
@@ -148,7 +150,7 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         table=table,
         functions=_functions(lengths, [len(ops) for ops in allowed]),
         starts=_starts(bank, tasks.multiclass),
-        names=np.stack([salts(f"name {name}", bank.total) for name in FUNCTIONS]),
+        names=np.stack([hash_salts(f"name {name}", bank.total) for name in FUNCTIONS]),
         ops=np.array([op.code for ops in allowed for op in ops], np.int64),
         evolvable=np.array(evolvable, np.int64),
         mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
@@ -164,7 +166,7 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         proxy=search.proxy,
         floor=STOPPED_BELOW if search.hurdle_list else -1.0,
         algorithm=ALGORITHMS.index(search.algorithm),
-        founders=_founders(search),
+        initial_population=_initial_population(search),
         policy_rate=float(search.policy_rate),
         policy_entropy=float(search.policy_entropy),
     )
@@ -175,14 +177,14 @@ def island_spaces(experiment: Experiment, tasks: TaskSet) -> tuple[Space, ...]:
     islands = experiment.search.islands
     for group in experiment.groups:
         if group.islands.most >= islands:
-            raise SettingsError("island", f"{group}: there are {islands} islands, numbered from 0")
+            raise SettingsError("island", f"{group}: the search has {islands} islands, numbered 0 to {islands - 1}")
     made: dict[Experiment, Space] = {}
     own = [experiment.of_island(number) for number in range(islands)]
     return tuple(made.setdefault(one, made.get(one) or make_space(one, tasks)) for one in own)
 
 
 class Bank:
-    """Registers numbered through, with ``none`` and ``sink`` after them."""
+    """Consecutive numbers of all registers, followed by ``none`` and ``sink``."""
 
     def __init__(self, registers: Registers) -> None:
         self.sizes = {Kind.SCALAR: registers.scalars, Kind.VECTOR: registers.vectors, Kind.MATRIX: registers.matrices}
@@ -196,21 +198,21 @@ class Bank:
         return int(self.base[address.kind]) + address.index
 
     def writable(self, kind: Kind) -> tuple[int, int]:
-        """The first register of ``kind`` that may be written, and how many there are."""
+        """Index of the first writable register of ``kind``, and the number of writable registers."""
         first = sum(address.kind is kind for address in READ_ONLY)
         return first, max(0, self.sizes[kind] - first)
 
     def flags(self, *addresses: Address) -> np.uint64:
-        """A set of registers as a word."""
+        """A set of registers as a bit mask."""
         return np.uint64(sum(1 << self.number(address) for address in addresses))
 
     def bit(self, kind: Kind | None) -> int:
-        """The bit of the first register of ``kind``."""
+        """The bit of register 0 of ``kind``; 0 if there is none."""
         return 1 << self.base[kind] if kind and self.sizes[kind] else 0
 
 
 def check_registers(program: Program, registers: Registers, multiclass: bool) -> None:
-    """Raise ``SettingsError`` when the program, or the kind of task, needs registers that are not there."""
+    """Raise ``SettingsError`` when the program or the metric needs registers that do not exist."""
     sizes = Bank(registers).sizes
     if multiclass and sizes[Kind.VECTOR] <= PREDICTIONS.index:
         raise SettingsError(
@@ -226,7 +228,7 @@ def check_registers(program: Program, registers: Registers, multiclass: bool) ->
 
 
 def _lengths(experiment: Experiment, function: int) -> Range:
-    """The lengths a function may have; a frozen one has the length it is written with."""
+    """The allowed lengths of a function; for a frozen function its length in the seed program."""
     name, written = FUNCTIONS[function], len(experiment.program.functions[function])
     if name in experiment.frozen:
         return Range(written, written)
@@ -239,7 +241,7 @@ def _lengths(experiment: Experiment, function: int) -> Range:
 
 
 def _allowed(experiment: Experiment, function: int) -> list[Op]:
-    """The ops a function draws from: those allowed whose registers exist. None for a frozen function."""
+    """The ops that a function draws from: the allowed ops whose registers exist; none for a frozen function."""
     if FUNCTIONS[function] in experiment.frozen:
         return []
     bank = Bank(experiment.registers)
@@ -252,28 +254,28 @@ def _allowed(experiment: Experiment, function: int) -> list[Op]:
     if ops and not legal:
         raise SettingsError(
             "ops",
-            f"no op of {FUNCTIONS[function]} is possible: the registers that they need do not exist; allow more registers",
+            f"none of the ops of {FUNCTIONS[function]} can be used: their registers do not exist; allow more registers",
         )
     return legal
 
 
 def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64]:
-    """The kinds of mutation that are allowed, without those that the lengths rule out."""
+    """The allowed kinds of mutation, without those that the lengths make impossible."""
     varies = any(r.least < r.most for r in lengths)
     wanted = MUTATIONS if experiment.mutations is None else experiment.mutations
     unknown = [name for name in wanted if name not in MUTATIONS]
     if unknown:
-        raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; there are {', '.join(MUTATIONS)}")
+        raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; choose from {', '.join(MUTATIONS)}")
     possible = [name for name in wanted if varies or name not in ("insert", "remove")]
     if not possible:
         raise SettingsError(
-            "mutations", "no mutation is possible: insert and remove need lengths that may vary, such as setup=1..21"
+            "mutations", "no mutation is possible: insert and remove need a range of lengths, such as setup=1..21"
         )
     return np.array([MUTATIONS.index(name) for name in possible], np.int64)
 
 
-def _founders(search: Search) -> int:
-    """How many of an island's candidates are its initial programs; where no candidate has a parent there is none."""
+def _initial_population(search: Search) -> int:
+    """The number of an island's candidates that form its initial population; 0 where no candidate has a parent."""
     return {"random_search": 0, "reinforce": 0, "hill_climbing": 1}.get(search.algorithm, search.population)
 
 
@@ -292,7 +294,7 @@ def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
     table = np.zeros(len(OPS), OP_TABLE)
     validations = tasks.steps // tasks.epoch_length * int(tasks.valid_X.shape[1])
     runs = np.array([1, tasks.steps + validations, tasks.steps])
-    table["salt"] = salts("op", len(OPS))
+    table["salt"] = hash_salts("op", len(OPS))
     for op, record in zip(OPS, table, strict=True):
         first, count = bank.writable(op.output) if op.output else (0, 1)
         roles = [ROLES.index(role) for role in op.constants]
@@ -318,12 +320,12 @@ def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
 
 
 def _starts(bank: Bank, multiclass: bool) -> NDArray[np.uint64]:
-    """Hashes of what registers hold when a function starts.
+    """Hashes of the registers' values at the start of each function.
 
-    All memory is zero before Setup. While predicting the label is 0 (and the one-hot label too).
+    Before Setup all memory is 0. In Predict the label registers are 0.
     """
-    zero = dict(zip(Kind, salts("zero", len(Kind)), strict=True))
-    values = np.stack([salts("value", bank.total)] * 3)
+    zero = dict(zip(Kind, hash_salts("zero", len(Kind)), strict=True))
+    values = np.stack([hash_salts("value", bank.total)] * 3)
     for kind in Kind:
         values[0, bank.base[kind] : bank.base[kind] + bank.sizes[kind]] = zero[kind]
     values[1, bank.number(LABEL)] = zero[Kind.SCALAR]

@@ -1,4 +1,4 @@
-"""Members as they are read outside the search: without the instructions that cannot reach a prediction."""
+"""Removal of dead code from members: the instructions that cannot affect a prediction."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from azdsl.search.kernel.population import Members
 from azdsl.search.kernel.space import Space
 
 
-def live(space: Space, many: Iterable[Members], scratch: Scratch) -> Members:
-    """A copy of all these members, their dead code removed. Functions may be shorter than a search allows."""
-    members = Members(*map(np.concatenate, zip(*many, strict=True)))
-    _strip(space, members, scratch)
+def strip_dead(space: Space, groups: Iterable[Members], scratch: Scratch) -> Members:
+    """One copy of all members of ``groups`` without dead code. Functions may be shorter than their minimum length."""
+    members = Members(*map(np.concatenate, zip(*groups, strict=True)))
+    _strip_dead(space, members, scratch)
     return members
 
 
 @jit
-def _strip(space: Space, members: Members, scratch: Scratch) -> None:
+def _strip_dead(space: Space, members: Members, scratch: Scratch) -> None:
     for row in range(members.fitness.size):
         code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
         liveness(space, scratch, code, lengths)

@@ -19,7 +19,7 @@ from azdsl.config.schema import Range, SettingsError, keys
 from azdsl.config.tasks import relocated
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
-from azdsl.search.islands.hall_of_fame import Entry, Front
+from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.islands.selection import Finalist
 from azdsl.search.rundir import names
 from azdsl.syntax import parse_experiment
@@ -51,7 +51,7 @@ def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test
     return _headed(lines, experiment, found.program)
 
 
-def entry_text(experiment: Experiment, entry: Entry) -> str:
+def entry_text(experiment: Experiment, entry: HallOfFameEntry) -> str:
     """A file of the hall of fame."""
     lines = [
         f"evolved by azdsl {__version__} with seed {experiment.search.seed}",
@@ -73,7 +73,7 @@ def _one_deeper(experiment: Experiment) -> Experiment:
     return replace(experiment, task=relocated(experiment.task, lambda path: f"../{path}"))
 
 
-def front_table(front: Front) -> str:
+def front_table(front: HallOfFame) -> str:
     """``hall_of_fame.csv``."""
     rows = [f"{e.size},{e.fitness!r},{e.island},{e.birth},{names.entry(e.size)}" for e in front]
     return "\n".join(["size,search_fitness,island,candidate,file", *rows, ""])

@@ -22,11 +22,10 @@ from azdsl import atomic
 from azdsl.config.search import Search
 from azdsl.errors import AzdslError
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.islands.island_report import STANDING_MEMBERS, Standing
+from azdsl.search.islands.island_report import IslandReport
 from azdsl.search.kernel.cache import InOrder, in_order, refill
 from azdsl.search.kernel.hurdles import make_hurdles
-from azdsl.search.kernel.population import CLOCKS, LAYERS, Island, Members, no_members
-from azdsl.search.kernel.reinforce import LEARNED
+from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, no_members
 from azdsl.search.kernel.space import Space
 from azdsl.search.rundir import names
 
@@ -34,7 +33,7 @@ SCHEMA = 4
 """Version of the format."""
 
 _MET, _AHEAD = "met", "ahead"
-"""What the names of the standings begin with."""
+"""Prefixes of the names of arrays: of the reports at the last exchange, and of those for the next one."""
 
 _TITLE = b"azdsl checkpoint "
 _DIGEST_BYTES = 32
@@ -47,14 +46,20 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class _Fields(NamedTuple):
-    """The fields of an island, or of a standing, that are arrays of numbers, and those that are programs."""
+    """The fields of an island, or of a report, that are arrays of numbers, and those that are programs, by their names in the file."""
 
     numbers: tuple[str, ...]
-    programs: tuple[str, ...]
+    programs: Mapping[str, str]
 
 
-_ISLAND = _Fields(("rng", "clock", "counts"), ("members", "finalists"))
-_STANDING = _Fields(("fitness", "clock", "counts"), STANDING_MEMBERS)
+_ISLAND = _Fields(("rng", "clock", "counts"), {"members": "members", "finalists": "finalists"})
+_REPORT = _Fields(
+    ("fitness", "clock", "counts"), {"finalists": "finalists", "leaving": "emigrants", "fittest": "fittest"}
+)
+_CACHES = {"programs": "fitness_cache", "errors": "fec_cache"}
+_ABOUT = {"key": "hash", "birth": "birth"}
+_POLICY = {"logits": "logits", "probabilities": "probabilities", "gains": "gains", "pace": "reward_sums"}
+"""Names in the file, and the fields they stand for. The other fields of a policy follow from the space or are scratch memory."""
 
 
 class Damaged(AzdslError, ValueError):
@@ -77,16 +82,16 @@ def encode(
     space: Space,
     islands: Sequence[Island],
     facts: Mapping[str, Any],
-    met: Sequence[Standing] = (),
-    ahead: Mapping[int, Standing] | None = None,
+    met: Sequence[IslandReport] = (),
+    ahead: Mapping[int, IslandReport] | None = None,
 ) -> bytes:
-    """A checkpoint's bytes: ``islands``, their standings at the last meeting, and those of islands for the next one."""
+    """A checkpoint's bytes: ``islands``, their reports at the last exchange, and the reports for the next one made so far."""
     arrays: Arrays = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
     for number, island in enumerate(islands):
         arrays |= {f"{number}.{name}": array for name, array in _island(space, island).items()}
-    for name, standings in ((_MET, dict(enumerate(met))), (_AHEAD, ahead or {})):
-        for number, standing in standings.items():
-            arrays |= {f"{name}.{number}.{part}": array for part, array in _held(space, standing, _STANDING).items()}
+    for name, reports in ((_MET, dict(enumerate(met))), (_AHEAD, ahead or {})):
+        for number, report in reports.items():
+            arrays |= {f"{name}.{number}.{part}": array for part, array in _held(space, report, _REPORT).items()}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return seal(buffer.getvalue())
@@ -154,10 +159,10 @@ def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArra
         _restore(space, island, under(arrays, str(number)))
 
 
-def standings(
+def restore_reports(
     space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]
-) -> tuple[list[Standing], dict[int, Standing]]:
-    """Standings of all islands at the last meeting, if there was one, and those for the next one that are there."""
+) -> tuple[list[IslandReport], dict[int, IslandReport]]:
+    """The reports of all islands at the last exchange, if there was one, and the reports for the next one made so far."""
     met, ahead = (
         {n: _restored(space, search, under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)}
         for name in (_MET, _AHEAD)
@@ -174,49 +179,55 @@ def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
     return sorted({int(key.split(".")[1]) for key in arrays if key.startswith(f"{name}.")})
 
 
-def _restored(space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]) -> Standing:
-    members = {name: no_members(len(arrays[f"{name}.fitness"]), space.capacity) for name in STANDING_MEMBERS}
-    fitness, clock, counts = np.zeros(search.population), np.zeros(CLOCKS, np.int64), np.zeros(len(LAYERS), np.int64)
-    standing = Standing(**members, fitness=fitness, clock=clock, counts=counts, hurdles=make_hurdles(search))
-    _hold(space, standing, _STANDING, arrays)
-    return standing
+def _restored(space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]) -> IslandReport:
+    members = {
+        field: no_members(len(arrays[f"{name}.fitness"]), space.capacity) for name, field in _REPORT.programs.items()
+    }
+    fitness, clock, counts = (
+        np.zeros(search.population),
+        np.zeros(len(Clock), np.int64),
+        np.zeros(len(LAYERS), np.int64),
+    )
+    report = IslandReport(**members, fitness=fitness, clock=clock, counts=counts, hurdles=make_hurdles(search))
+    _hold(space, report, _REPORT, arrays)
+    return report
 
 
 def _island(space: Space, island: Island) -> Arrays:
     arrays = _held(space, island, _ISLAND)
-    for name, cache in (("programs", island.programs), ("errors", island.errors)):
-        arrays |= {f"{name}.{part}": array for part, array in in_order(cache)._asdict().items()}
+    for name, field in _CACHES.items():
+        arrays |= {f"{name}.{part}": array for part, array in in_order(getattr(island, field))._asdict().items()}
     if island.policy.factors.size:
-        arrays |= {f"policy.{part}": getattr(island.policy, part) for part in LEARNED}
+        arrays |= {f"policy.{name}": getattr(island.policy, field) for name, field in _POLICY.items()}
     return arrays
 
 
 def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
     _hold(space, island, _ISLAND, arrays)
-    for name in ("programs", "errors"):
-        refill(getattr(island, name), InOrder(**under(arrays, name)))
+    for name, field in _CACHES.items():
+        refill(getattr(island, field), InOrder(**under(arrays, name)))
     if island.policy.factors.size:
-        for part in LEARNED:
-            getattr(island.policy, part)[...] = arrays[f"policy.{part}"]
+        for name, field in _POLICY.items():
+            getattr(island.policy, field)[...] = arrays[f"policy.{name}"]
 
 
-def _held(space: Space, holder: Island | Standing, fields: _Fields) -> Arrays:
-    """What both an island and a standing hold, by name: numbers, hurdles and programs."""
+def _held(space: Space, holder: Island | IslandReport, fields: _Fields) -> Arrays:
+    """What both an island and a report hold, by name: numbers, hurdles and programs."""
     arrays: Arrays = {name: getattr(holder, name) for name in fields.numbers}
     arrays |= {f"hurdles.{part}": array for part, array in holder.hurdles._asdict().items()}
-    for name in fields.programs:
-        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, getattr(holder, name)).items()}
+    for name, field in fields.programs.items():
+        arrays |= {f"{name}.{part}": array for part, array in member_arrays(space, getattr(holder, field)).items()}
     return arrays
 
 
-def _hold(space: Space, holder: Island | Standing, fields: _Fields, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set an island or a standing to what ``_held`` gave."""
+def _hold(space: Space, holder: Island | IslandReport, fields: _Fields, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set an island or a report to what ``_held`` gave."""
     for name in fields.numbers:
         getattr(holder, name)[:] = arrays[name]
     for part, array in holder.hurdles._asdict().items():
         array[...] = arrays[f"hurdles.{part}"]
-    for name in fields.programs:
-        restore_members(space, getattr(holder, name), under(arrays, name))
+    for name, field in fields.programs.items():
+        restore_members(space, getattr(holder, field), under(arrays, name))
 
 
 def under(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
@@ -243,15 +254,16 @@ def member_arrays(space: Space, members: Members) -> Arrays:
     rows = np.flatnonzero(_used(space, members.about["lengths"]))
     fields = members.code.ravel()[rows].astype("<u8").view("<u2").astype(np.uint8).reshape(-1, _FIELDS)
     constants = members.constants.ravel()[_constant_places(space, rows, fields)]
-    about = {name: np.ascontiguousarray(members.about[name]) for name in ("key", "birth")}
+    about = {name: np.ascontiguousarray(members.about[field]) for name, field in _ABOUT.items()}
     lengths = members.about["lengths"].astype(_LENGTH)
     return {"fields": fields, "constants": constants, "lengths": lengths, **about, "fitness": members.fitness}
 
 
 def restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Set the members to what ``member_arrays`` gave."""
-    for name in ("lengths", "key", "birth"):
-        members.about[name] = arrays[name]
+    members.about["lengths"] = arrays["lengths"]
+    for name, field in _ABOUT.items():
+        members.about[field] = arrays[name]
     members.fitness[:] = arrays["fitness"]
     rows, fields = np.flatnonzero(_used(space, members.about["lengths"])), arrays["fields"]
     members.code[:], members.constants[:] = 0, 0.0

@@ -10,35 +10,39 @@ import numpy as np
 from azdsl.config.search import Search
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OP_SHIFT, OUT_SHIFT
 from azdsl.ops import OPS, Role
-from azdsl.search.islands.island_report import Standing
+from azdsl.search.islands.island_report import IslandReport
 from azdsl.search.kernel.cache import Cache
 from azdsl.search.kernel.hurdles import STOPPED_BELOW
-from azdsl.search.kernel.population import Island, Members
+from azdsl.search.kernel.population import Clock, Island, Members
 from azdsl.search.kernel.space import ROLES, Space
 
 
 def problem(space: Space, groups: int, island: Island) -> str | None:
     """What makes an island's arrays unusable for a search whose tasks are in so many groups, or None."""
-    if island.clock[2] >= groups:
+    if island.clock[Clock.TASK_GROUP] >= groups:
         return "it is evaluated on tasks that the search has not"
     if not island.rng.any():
         return "its random numbers are all 0"
     found = [_counts(island), *(_members(space, members) for members in (island.members, island.finalists))]
-    found += [_cache(space, cache) for cache in (island.programs, island.errors)]
+    found += [_cache(space, cache) for cache in (island.fitness_cache, island.fec_cache)]
     return next((text for text in found if text), None)
 
 
-def standing_problem(space: Space, search: Search, standing: Standing) -> str | None:
+def report_problem(space: Space, search: Search, report: IslandReport) -> str | None:
     """What makes a standing unusable for a meeting, or for islands that take in its members, or None."""
-    leaving = standing.leaving.fitness
-    if standing.finalists.fitness.size != search.finalists or leaving.size > search.population or (leaving < 0.0).any():
+    emigrants = report.emigrants.fitness
+    if (
+        report.finalists.fitness.size != search.finalists
+        or emigrants.size > search.population
+        or (emigrants < 0.0).any()
+    ):
         return "it has a standing of other members than the search's"
-    found = [_counts(standing), *(_programs(space, members) for members in (standing.finalists, standing.fittest))]
-    found.append(_members(space, standing.leaving))
+    found = [_counts(report), *(_programs(space, members) for members in (report.finalists, report.fittest))]
+    found.append(_members(space, report.emigrants))
     return next((text for text in found if text), None)
 
 
-def _counts(holder: Island | Standing) -> str | None:
+def _counts(holder: Island | IslandReport) -> str | None:
     """What is wrong with the numbers of an island's candidates, or with those of its scores at hurdles."""
     if (holder.clock < 0).any() or (holder.counts < 0).any():
         return "it counts candidates below 0"
