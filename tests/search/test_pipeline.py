@@ -156,14 +156,14 @@ def test_migrants_come_an_epoch_later(sessions, algorithm):
     experiment = small(**SETTINGS | {"algorithm": algorithm})
     run(experiment, quiet=True, workers=2)
     plan, search = sessions[-1].plan, experiment.search
-    bench = sessions[-1]._executor.benches[0]
+    context = sessions[-1]._executor.contexts[0]
     islands = [make_island(plan.space, experiment, number) for number in range(3)]
     for island in islands:
         write_initial(plan.space, experiment, island)
     gone, started, moved = None, 0, 0
     for epoch in range(7):
         for island in islands:
-            run_epoch(plan.space, island, bench.scratch, bench.groups[0].engines, 400)
+            run_epoch(plan.space, island, context.scratch, context.groups[0].engines, 400)
         going = [emigrants(search, island.members) for island in islands]
         if gone:
             for island, origin in zip(islands, sources(search, epoch), strict=True):
