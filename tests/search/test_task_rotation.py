@@ -136,9 +136,9 @@ def test_every_group_comes_before_one_comes_again():
 def test_bad_settings():
     with pytest.raises(SettingsError, match="tasks_per_evaluation=4 does not divide the number of tasks, 6"):
         run(diverse(tasks_per_evaluation=4), quiet=True)
-    with pytest.raises(SettingsError, match="redraw needs tasks_per_evaluation"):
+    with pytest.raises(SettingsError, match="redraw has no effect without tasks_per_evaluation"):
         Search(redraw=100)
-    with pytest.raises(SettingsError, match="drawn after 1000 candidates, before so many could set a hurdle"):
+    with pytest.raises(SettingsError, match="tasks are redrawn every 1000 candidates, before the first update of a threshold"):
         Search(tasks_per_evaluation=2, population=100, hurdles="8")
     with pytest.raises(SettingsError, match="there are only 2 tasks"):
         run(diverse(hurdles="8x3"), quiet=True)
