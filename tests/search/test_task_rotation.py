@@ -138,7 +138,9 @@ def test_bad_settings():
         run(diverse(tasks_per_evaluation=4), quiet=True)
     with pytest.raises(SettingsError, match="redraw has no effect without tasks_per_evaluation"):
         Search(redraw=100)
-    with pytest.raises(SettingsError, match="tasks are redrawn every 1000 candidates, before the first update of a threshold"):
+    with pytest.raises(
+        SettingsError, match="tasks are redrawn every 1000 candidates, before the first update of a threshold"
+    ):
         Search(tasks_per_evaluation=2, population=100, hurdles="8")
     with pytest.raises(SettingsError, match="there are only 2 tasks"):
         run(diverse(hurdles="8x3"), quiet=True)
