@@ -14,8 +14,8 @@ from azdsl.bench.workloads import demo
 from azdsl.search.evolve import run
 from azdsl.search.kernel.population import make_island
 from azdsl.search.kernel.space import make_space
+from azdsl.search.recorder import SAVE_SECONDS
 from azdsl.search.rundir import checkpoint
-from azdsl.search.session import SAVE_SECONDS
 
 POPULATION, CANDIDATES = 10_000, 2_000_000
 """The programs of each island, and candidates that fill all caches."""

@@ -40,6 +40,7 @@ from azdsl.search.kernel.hurdles import costs
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import island_spaces, make_space
 from azdsl.search.kernel.task_groups import first_group
+from azdsl.search.recorder import Recorder
 from azdsl.search.result import Result
 from azdsl.search.rundir import artifacts, checkpoint, names
 from azdsl.search.rundir import directory as rundir
@@ -139,7 +140,7 @@ def run(
         for own, island in zip(spaces, islands, strict=True):
             write_initial(own, experiment, island)
         directory = RunDirectory(path, _warning(reporter, quiet)) if path else None
-        session = Session(plan, islands, executor, scratch, reporter, directory)
+        session = Session(plan, islands, executor, scratch, Recorder(plan, reporter, directory))
         if directory:
             _take_up(session, directory, _warning(reporter, quiet))
         if path and resume is not None:
@@ -169,7 +170,7 @@ def _conclude(session: Session, data: _Tasks, reason: str, path: Path | None) ->
     ended = session.finish()
     chosen = ended.answer
     test_fitness, by_task = plan.judge.final(chosen.found.program)
-    session.publish(chosen, ended.front, ended.evaluations, test_fitness)
+    session.recorder.publish(chosen, ended.hall_of_fame, ended.evaluations, test_fitness)
     task, search = plan.experiment.task, plan.search
     table = isinstance(task, FileTask) and data.test.metric == "rmse"
     interrupted = reason == "interrupted"
@@ -186,15 +187,15 @@ def _conclude(session: Session, data: _Tasks, reason: str, path: Path | None) ->
         interrupted=interrupted,
         stopped=reason,
         metric=data.test.metric,
-        history=tuple(session.history),
+        history=tuple(session.recorder.history),
         test_rmse=_mean(data.test.rmse(by_task)) if table else None,
         mean_rmse=_mean(data.test.mean_rmse()) if table else None,
         experiment=plan.experiment,
-        hall_of_fame=ended.front,
+        hall_of_fame=ended.hall_of_fame,
         task_fitness=tuple(by_task),
         hurdles=ended.hurdles,
     )
-    session.add_result(result.as_dict())
+    session.recorder.add_result(result.as_dict())
     return result
 
 
@@ -292,7 +293,7 @@ def _take_up(session: Session, directory: RunDirectory, warn: Callable[[str], No
         session.resume(saved)
     except checkpoint.Damaged as error:
         raise SettingsError("resume", f"the checkpoint in {directory.path} cannot be used: {error}") from None
-    session.history += directory.rewind(saved.facts["events_bytes"])
+    session.recorder.history += directory.rewind(saved.facts["events_bytes"])
 
 
 def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:

@@ -1,23 +1,24 @@
-"""The loop of a run: epochs of all islands, and their meetings.
+"""The scheduler of a run: starts the epochs of all islands, holds their exchanges and decides when to stop.
 
-Islands do not wait for one another: one that comes to the end of an epoch leaves its standing for the meeting and goes on into
-the next epoch, at whose end it takes in what migrates from that meeting. It waits there only when the others are a whole
-epoch behind. What an island does depends on standings alone, not on when they came, and a run may stop anywhere:
-so a run that was stopped and went on any number of times ends as one that was not.
+Islands are asynchronous. At the end of an epoch an island emits a report for the exchange and starts its next epoch, at whose end
+the immigrants of that exchange are inserted. An island blocks only when another island is a complete epoch behind. The state of an
+island depends on reports alone, not on the time at which they were made. A run may stop at any time: a run that was stopped and
+resumed any number of times gives the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
-from azdsl.search.display.progress import Reporter, Snapshot, Stop
+from azdsl.search.display.progress import Snapshot
 from azdsl.search.islands import exchange, proxy, run_state, task_rotation
+from azdsl.search.islands.exchange import Reports
 from azdsl.search.islands.executor import TICK_SECONDS, Executor, WorkerPool
 from azdsl.search.islands.hall_of_fame import HallOfFame
 from azdsl.search.islands.island_report import IslandReport, make_report
@@ -29,318 +30,230 @@ from azdsl.search.islands.selection import Finalist, Found, answer, canonical
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
-from azdsl.search.rundir import checkpoint, names
-from azdsl.search.rundir.artifacts import best_text, entry_text, front_table
-from azdsl.search.rundir.directory import RunDirectory
+from azdsl.search.kernel.space import Space
+from azdsl.search.recorder import Recorder
+from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.validate import problem, report_problem
-
-SAVE_SECONDS = 10.0
-"""A checkpoint is written this long after the last one, or later,"""
-
-SAVE_SHARE = 0.01
-"""so that no more than this share of the time goes into them."""
 
 OnEpoch = Callable[[Snapshot], Any]
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What a run came to: the answer, the hall of fame, candidates of all islands, how these were settled and what hurdles did."""
+    """The outcome of a run: the final program, the hall of fame, and candidates of all islands, in total and by layer."""
 
     answer: Finalist
-    front: HallOfFame
+    hall_of_fame: HallOfFame
     evaluations: int
     layers: Mapping[str, int]
     hurdles: Mapping[str, Any] | None
 
 
-def save_after(seconds: float) -> float:
-    """The time from a checkpoint, which took ``seconds`` to write, to the next one."""
-    return max(SAVE_SECONDS, seconds / SAVE_SHARE)
-
-
-def _limit_reached(search: Search) -> str:
-    return f"max_evals {search.max_evals:,} reached"
-
-
 class Session:
-    """A run that is going on: islands, their standings, the ``RunState`` of the last meeting, and the time that it took."""
+    """A run in this process: its islands, the run state and the reports of the last exchange."""
 
     def __init__(
-        self,
-        plan: Plan,
-        islands: Sequence[Island],
-        executor: Executor,
-        scratch: Scratch,
-        reporter: Reporter,
-        directory: RunDirectory | None,
+        self, plan: Plan, islands: Sequence[Island], executor: Executor, scratch: Scratch, recorder: Recorder
     ) -> None:
         self.plan = plan
         self.islands = islands
+        self.recorder = recorder
         self.state = RunState()
-        self.history: list[dict[str, Any]] = []
         self._executor = executor
         self._scratch = scratch
-        self._reporter = reporter
-        self._directory = directory
-        self._met: Sequence[IslandReport] = ()  # at the last meeting
-        self._ahead: dict[int, IslandReport] = {}  # of islands that are past the epoch that the state says is running
-        self._arriving: Sequence[Members | None] = [None] * len(islands)  # who comes in at the end of that epoch
-        self._settled = False  # whether the run ended at a meeting: what islands have done since is not looked at
-        self._before = 0.0
+        self._limits = shares(plan.search.max_evals, plan.search.islands)
+        self._reports: Reports = ()  # of the last exchange
+        self._next_reports: dict[
+            int, IslandReport
+        ] = {}  # for the next exchange, of islands that are past ``state.epoch``
+        self._immigrants: Sequence[Members | None] = [None] * len(islands)  # to insert at the end of ``state.epoch``
+        self._ended_at_exchange = False  # then later candidates do not count
+        self._seconds_before = 0.0
         self._started = time.monotonic()
-        self._save_at = self._started
-        self._last = (0, 0.0)
         if plan.groups > 1:
             for space, island in zip(plan.spaces, islands, strict=True):
-                task_rotation.set_group(
-                    space, island, task_rotation.group_of_draw(plan.search, plan.groups, self.state.groups_drawn)
-                )
+                self._set_group(space, island, self.state.groups_drawn)
 
     @property
     def seconds(self) -> float:
-        """Time since the start, without pauses between sessions."""
-        return self._before + time.monotonic() - self._started
+        """Time in seconds that the run took so far, without the time between sessions."""
+        return self._seconds_before + time.monotonic() - self._started
 
     def resume(self, saved: checkpoint.Checkpoint) -> None:
-        """Take up where a checkpoint was written. Raises ``checkpoint.Damaged`` when it is of no such run."""
+        """Restore the run of a checkpoint. Raises ``checkpoint.Damaged`` when it does not belong to such a run."""
         plan = self.plan
         try:
             checkpoint.restore(plan.space, self.islands, saved.arrays)
-            met, ahead = checkpoint.restore_reports(plan.space, plan.search, saved.arrays)
+            reports, next_reports = checkpoint.restore_reports(plan.space, plan.search, saved.arrays)
             self.state = run_state.from_json(saved.facts["state"])
-            self._before = float(saved.facts["seconds"])
-            placed = all(self._in_epoch(number, number in ahead) for number in range(len(self.islands)))
+            self._seconds_before = float(saved.facts["seconds"])
+            placed = all(self._in_epoch(number, number in next_reports) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
-            raise checkpoint.Damaged(f"it is of another kind of run ({type(error).__name__}: {error})") from None
+            raise checkpoint.Damaged(f"it belongs to another kind of run ({type(error).__name__}: {error})") from None
         reasons = [problem(plan.space, plan.groups, island) for island in self.islands]
-        reasons += [report_problem(plan.space, plan.search, standing) for standing in (*met, *ahead.values())]
-        placed &= bool(met) == (self.state.epoch > 0) and (bool(met) or not self.state.finalists)
-        reasons += [None if placed else "it has islands where they cannot be"]
+        reasons += [report_problem(plan.space, plan.search, r) for r in (*reports, *next_reports.values())]
+        placed &= bool(reports) == (self.state.epoch > 0) and (bool(reports) or not self.state.finalists)
+        reasons += [None if placed else "its islands are not in the epoch of its run state"]
         if reason := next(filter(None, reasons), None):
             raise checkpoint.Damaged(reason)
-        self._gather(met)
-        self._ahead = ahead
-        self._last = (exchange.evaluations(met), self._before)
+        self._start_epoch(reports)
+        self._next_reports = next_reports
+        self.recorder.resume(exchange.evaluations(reports), self._seconds_before)
 
-    def _in_epoch(self, number: int, ahead: bool) -> bool:
-        """Whether an island is where the epoch that it is in allows."""
-        schedule, epoch = self.plan.schedule, self.state.epoch + ahead
+    def _in_epoch(self, number: int, reported: bool) -> bool:
+        """Whether an island has a number of candidates that its present epoch allows."""
+        schedule, epoch = self.plan.schedule, self.state.epoch + reported
         begin = schedule.end(epoch - 1) if epoch else 0
         return begin <= self.islands[number].candidates <= schedule.end(epoch)
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
-        """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` says so; gives the reason."""
+        """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` returns true. Returns the reason."""
         search = self.plan.search
         self._started = time.monotonic()
-        self._save_at = self._started + save_after(0.0)
-        deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._before
-        limits = shares(search.max_evals, search.islands)
-        standing_still = list(range(search.islands))
-        waiting: list[int] = []  # for the next meeting, or at their limit
-        reason = self._reason()
+        self.recorder.start()
+        deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._seconds_before
+        idle = list(range(search.islands))
+        waiting: list[int] = []  # for the next exchange, or at their limit of candidates
+        reason = self._stop_reason()
         with self._executor.pool(self.islands, deadline) as pool:
             while not reason:
                 if asked.is_set():
                     return "interrupted"
                 if search.timeout is not None and self.seconds >= search.timeout:
                     return f"timeout of {search.timeout:g} s reached"
-                waiting += [number for number in standing_still if not self._start(pool, number, limits[number])]
-                standing_still = []
-                if len(self._ahead) == search.islands:
-                    snapshot = self._meet()
-                    standing_still, waiting = sorted(waiting), []
-                    self._reporter.show(snapshot)
-                    self._save_in_time(pool)
-                    reason = self._reason() or self._wish(snapshot, asked, on_epoch)
+                waiting += [number for number in idle if not self._start(pool, number)]
+                idle = []
+                if len(self._next_reports) == search.islands:
+                    snapshot = self._exchange()
+                    idle, waiting = sorted(waiting), []
+                    if self.recorder.save_due:
+                        pool.pause()
+                        self.save()
+                    reason = self._stop_reason() or _callback_reason(snapshot, asked, on_epoch)
                 elif len(waiting) == search.islands:
                     return _limit_reached(search)
                 else:
-                    standing_still = pool.wait(TICK_SECONDS)
-                    self._reporter.tick()
-        self._settled = True
+                    idle = pool.wait(TICK_SECONDS)
+                    self.recorder.tick()
+        self._ended_at_exchange = True
         return reason
 
-    def _reason(self) -> str:
-        """Why the search should stop after the last meeting; empty when it should not."""
-        search, chosen, since = self.plan.search, answer(self.state.finalists), self._since()
+    def _stop_reason(self) -> str:
+        """The stopping condition that holds at the last exchange; empty without one."""
+        search, chosen = self.plan.search, answer(self.state.finalists)
+        evaluations = exchange.evaluations(self._reports)
+        since = evaluations - self.state.best_at
         if chosen and chosen.fitness >= search.target:
             return f"target {search.target:g} reached"
-        if search.max_evals is not None and exchange.evaluations(self._met) >= search.max_evals:
+        if search.max_evals is not None and evaluations >= search.max_evals:
             return _limit_reached(search)
         if search.patience is not None and since >= search.patience:
             return f"nothing better in {since:,} candidates"
         return ""
 
-    def _since(self) -> int:
-        """Candidates since the best one, at the last meeting."""
-        return exchange.evaluations(self._met) - self.state.best_at
-
-    def _wish(self, snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
-        """Why whoever watches wants the search to stop; empty when nobody does."""
-        try:
-            return "stopped by on_epoch" if on_epoch and on_epoch(snapshot) else ""
-        except KeyboardInterrupt:
-            if asked.is_set():
-                raise
-            return "interrupted"
-
-    def _start(self, pool: WorkerPool, number: int, limit: int | None) -> bool:
-        """Let an island go on that stands still; whether it does."""
+    def _start(self, pool: WorkerPool, number: int) -> bool:
+        """Start an idle island; False if it has to wait for the exchange or is at its limit."""
         island, schedule, epoch = self.islands[number], self.plan.schedule, self.state.epoch
-        if number not in self._ahead and island.candidates == schedule.end(epoch):
-            self._leave(number)
-        end = schedule.end(epoch + (number in self._ahead))
+        if number not in self._next_reports and island.candidates == schedule.end(epoch):
+            self._end_epoch(number)
+        end, limit = schedule.end(epoch + (number in self._next_reports)), self._limits[number]
         end = end if limit is None else min(end, limit)
         if island.candidates >= end:
             return False
         pool.start(number, end)
         return True
 
-    def _leave(self, number: int) -> None:
-        """What happens to an island at the end of an epoch."""
+    def _end_epoch(self, number: int) -> None:
+        """Make an island's report and prepare the island for its next epoch."""
         plan, state, space, island = self.plan, self.state, self.plan.spaces[number], self.islands[number]
-        self._ahead[number] = make_report(space, plan.search, island, self._scratch)
-        migrants = self._arriving[number]
-        if migrants is not None:
-            insert_immigrants(plan.search, island, migrants)
+        self._next_reports[number] = make_report(space, plan.search, island, self._scratch)
+        arrived = self._immigrants[number]
+        if arrived is not None:
+            insert_immigrants(plan.search, island, arrived)
         if plan.restarts(state):
             write_initial(space, plan.experiment, island)
             reset_thresholds(island.hurdles)
         if plan.redraws(state):
-            task_rotation.set_group(
-                space, island, task_rotation.group_of_draw(plan.search, plan.groups, state.groups_drawn + 1)
-            )
+            self._set_group(space, island, state.groups_drawn + 1)
         if plan.search.proxy:
             proxy.fit(island.hurdles)
 
-    def _meet(self) -> Snapshot:
-        """The meeting for which all standings are there."""
-        met = [self._ahead[number] for number in range(len(self.islands))]
-        self.state, steps = exchange.run_exchange(self.plan, self.state, met)
-        self._gather(met)
-        snapshot = self._snapshot()
-        event = snapshot.as_event() | ({"milestones": steps} if steps else {})
-        self.history.append(event)
-        if self._directory:
-            self._directory.add_event(event)
-        return snapshot
+    def _set_group(self, space: Space, island: Island, draw: int) -> None:
+        """Evaluate an island on the task group of draw number ``draw``."""
+        group = task_rotation.group_of_draw(self.plan.search, self.plan.groups, draw)
+        task_rotation.set_group(space, island, group)
 
-    def _gather(self, met: Sequence[IslandReport]) -> None:
-        """Take a meeting's standings for the last one's."""
+    def _exchange(self) -> Snapshot:
+        """Hold the exchange for which all reports have been made."""
+        reports = [self._next_reports[number] for number in range(len(self.islands))]
+        self.state, milestones = exchange.run_exchange(self.plan, self.state, reports)
+        self._start_epoch(reports)
+        return self.recorder.add_exchange(self.state, reports, milestones, self.seconds)
+
+    def _start_epoch(self, reports: Reports) -> None:
+        """Start ``state.epoch``, whose immigrants come from ``reports``."""
         plan, state = self.plan, self.state
-        self._met, self._ahead, self._arriving = met, {}, [None] * len(self.islands)
-        clock = plan.schedule.end(state.epoch - 1) if met else 0
-        # Of another population, or measured on other tasks than those at home when they come: these stay away.
-        strangers = clock == state.restarted_at or (clock == state.regrouped_at and not plan.redraws(state))
-        if met and not strangers:
-            self._arriving = immigrants([report.emigrants for report in met], sources(plan.search, state.epoch))
-
-    def _snapshot(self) -> Snapshot:
-        """The figures of the last meeting."""
-        state, chosen = self.state, answer(self.state.finalists)
-        mean, each = exchange.means(self.plan, self._met)
-        evaluations, seconds = exchange.evaluations(self._met), self.seconds
-        passed = seconds - self._last[1]
-        rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
-        self._last = (evaluations, seconds)
-        return Snapshot(
-            epoch=state.epoch,
-            evaluations=evaluations,
-            seconds=seconds,
-            rate=rate,
-            best=max(state.best, 0.0),
-            mean=mean,
-            selected=chosen.fitness if chosen else None,
-            islands=each,
-            layers=exchange.layers(self._met),
-            program=chosen.found.program if chosen else None,
-            hurdles=exchange.hurdles(self.plan, self._met),
-            front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
-            stops=tuple(self._stops(evaluations, rate)),
-        )
-
-    def _stops(self, evaluations: int, rate: float) -> Iterator[Stop]:
-        """How far the run is on the way to the stopping conditions that are set."""
-        search, chosen = self.plan.search, answer(self.state.finalists)
-        if search.target <= 1.0:
-            yield Stop("target", chosen.fitness if chosen else 0.0, search.target)
-        if search.timeout is not None:
-            yield Stop("timeout", self.seconds, search.timeout, max(0.0, search.timeout - self.seconds))
-        for name, done, of in (
-            ("max_evals", evaluations, search.max_evals),
-            ("patience", self._since(), search.patience),
-        ):
-            if of is not None:
-                yield Stop(name, done, of, max(0, of - done) / rate if rate else None)
+        self._reports, self._next_reports, self._immigrants = reports, {}, [None] * len(self.islands)
+        begin = plan.schedule.end(state.epoch - 1) if reports else 0
+        # Members of a replaced population do not migrate. Nor do members whose fitness is on another task group than
+        # that of their new island when they are inserted.
+        discarded = begin == state.restarted_at or (begin == state.regrouped_at and not plan.redraws(state))
+        if reports and not discarded:
+            self._immigrants = immigrants([r.emigrants for r in reports], sources(plan.search, state.epoch))
 
     def finish(self) -> Conclusion:
-        """The answer, chosen among all finalists, and the hall of fame; what a resumed run knows stays as it was.
+        """Save the run and choose the final program among all finalists. The run state is not changed.
 
-        A run that ended at a meeting is judged by what was known there, another one by its islands as they are and as they came to
-        the end of their last epoch: an island may have forgotten since, when it started afresh or took other tasks.
+        If the run ended at an exchange, its reports are the basis. Otherwise it is the present state of all islands and the reports
+        for the next exchange: an island may have restarted or changed its task group since its report.
         """
         plan = self.plan
         self.save()
-        ended: Sequence[IslandReport] = self._met
-        found, front = [], self.state.hall_of_fame
-        if not self._settled:
+        reports: Reports = self._reports
+        found, hall_of_fame = [], self.state.hall_of_fame
+        if not self._ended_at_exchange:
             each = zip(plan.spaces, self.islands, strict=True)
-            ended = [make_report(space, plan.search, island, self._scratch) for space, island in each]
-            left = [self._ahead.get(number, standing) for number, standing in enumerate(ended)] if self._ahead else []
-            found = exchange.finalists(plan, left)
-            front = exchange.updated_hall_of_fame(plan, front, left, found)
-        found += exchange.finalists(plan, ended)
-        finalists = plan.judge.compare(self.state.finalists, found)
-        chosen = answer(finalists)
-        if chosen is None:  # stopped before anything was evaluated: the seed itself
-            seed = Found(canonical(plan.experiment.program, plan.multiclass), 0, 0.0, 0, 0)
-            chosen = plan.judge.compare((), [seed])[0]
+            reports = [make_report(space, plan.search, island, self._scratch) for space, island in each]
+            pending = [self._next_reports.get(n, r) for n, r in enumerate(reports)] if self._next_reports else []
+            found = exchange.finalists(plan, pending)
+            hall_of_fame = exchange.updated_hall_of_fame(plan, hall_of_fame, pending, found)
+        found += exchange.finalists(plan, reports)
+        chosen = answer(plan.judge.compare(self.state.finalists, found))
+        if chosen is None:  # the run stopped before the first evaluation: the seed program
+            seed_program = canonical(plan.experiment.program, plan.multiclass)
+            chosen = plan.judge.compare((), [Found(seed_program, 0, 0.0, 0, 0)])[0]
         return Conclusion(
             answer=chosen,
-            front=exchange.updated_hall_of_fame(plan, front, ended, found),
-            evaluations=exchange.evaluations(ended),
-            layers=exchange.layers(ended),
-            hurdles=exchange.hurdles(plan, ended),
+            hall_of_fame=exchange.updated_hall_of_fame(plan, hall_of_fame, reports, found),
+            evaluations=exchange.evaluations(reports),
+            layers=exchange.layers(reports),
+            hurdles=exchange.hurdles(plan, reports),
         )
 
     def save(self) -> None:
-        """Write a checkpoint, and the texts of the last meeting."""
-        started = time.monotonic()
-        if self._directory:
-            self._directory.save_checkpoint(self.checkpoint())
-            self.publish(answer(self.state.finalists), self.state.hall_of_fame, exchange.evaluations(self._met))
-        ended = time.monotonic()
-        self._save_at = ended + save_after(ended - started)
+        """Write a checkpoint, ``best.az`` and the hall of fame of the last exchange. All islands must be idle."""
+        self.recorder.save(self.checkpoint, self.state, exchange.evaluations(self._reports))
 
-    def publish(
-        self, chosen: Finalist | None, front: HallOfFame, evaluations: int, test_fitness: float | None = None
-    ) -> None:
-        """Write the answer, if there is one, and the hall of fame, as they are after so many candidates."""
-        if self._directory is None:
-            return
-        experiment = self.plan.experiment
-        files = {names.entry(entry.size): entry_text(experiment, entry) for entry in front}
-        files |= {names.BEST: best_text(experiment, chosen, evaluations, test_fitness)} if chosen else {}
-        self._directory.save_texts(files | {names.HALL_OF_FAME: front_table(front)})
-
-    def add_result(self, facts: Mapping[str, Any]) -> None:
-        """Write the figures of the end."""
-        if self._directory:
-            self._directory.save_result(facts)
-
-    def checkpoint(self) -> bytes:
-        """All that a later session needs."""
+    def checkpoint(self, events_bytes: int) -> bytes:
+        """The checkpoint of the run, whose events take ``events_bytes`` in their file."""
         facts = {
             "identity": self.plan.identity,
             "state": run_state.to_json(self.state),
             "seconds": self.seconds,
-            "events_bytes": self._directory.events_bytes if self._directory else 0,
+            "events_bytes": events_bytes,
         }
-        return checkpoint.encode(self.plan.space, self.islands, facts, self._met, self._ahead)
+        return checkpoint.encode(self.plan.space, self.islands, facts, self._reports, self._next_reports)
 
-    def _save_in_time(self, pool: WorkerPool) -> None:
-        """Save when the last time is long enough ago."""
-        if time.monotonic() >= self._save_at:
-            pool.pause()
-            self.save()
+
+def _limit_reached(search: Search) -> str:
+    return f"max_evals {search.max_evals:,} reached"
+
+
+def _callback_reason(snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
+    """Why the user's callback stops the search; empty if it does not."""
+    try:
+        return "stopped by on_epoch" if on_epoch and on_epoch(snapshot) else ""
+    except KeyboardInterrupt:
+        if asked.is_set():
+            raise
+        return "interrupted"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from search_runs import files, small
 
-from azdsl.search import session
+from azdsl.search import recorder
 from azdsl.search.evolve import run
 from azdsl.search.islands.migration import emigrants, insert_immigrants, sources
 from azdsl.search.islands.seeds import permutation
@@ -92,7 +92,7 @@ def test_any_order_gives_the_same(tmp_path, experiment):
 def test_stopped_with_islands_ahead(tmp_path, monkeypatch, sessions, experiment):
     """Stopped at any meeting and saved at all of them, wherever islands are by then."""
     run(experiment, out=tmp_path / "whole", quiet=True)
-    monkeypatch.setattr(session, "save_after", lambda seconds: 0.0)
+    monkeypatch.setattr(recorder, "save_after", lambda seconds: 0.0)
     ahead, part = 0, tmp_path / "part"
     for meeting in (1, 2, 5, 6):
         stop = {"on_epoch": lambda snapshot, at=meeting: snapshot.epoch >= at, "placement": Placement(meeting)}

@@ -15,7 +15,7 @@ import pytest
 from search_runs import files, small
 
 from azdsl.config.search import SettingsError
-from azdsl.search import session
+from azdsl.search import recorder, session
 from azdsl.search.evolve import run
 from azdsl.search.islands import workers
 from azdsl.search.islands.workers import interruptible
@@ -87,7 +87,7 @@ def test_caches_that_are_full(tmp_path):
 
 
 def test_checkpoints_take_at_most_a_hundredth_of_the_time():
-    assert [session.save_after(seconds) for seconds in (0.0, 0.05, 0.1, 3.0)] == [10.0, 10.0, 10.0, 300.0]
+    assert [recorder.save_after(seconds) for seconds in (0.0, 0.05, 0.1, 3.0)] == [10.0, 10.0, 10.0, 300.0]
 
 
 @pytest.mark.parametrize("damage", [b"", b"azdsl checkpoint %d\n" % checkpoint.SCHEMA, "half", "flipped"])
@@ -95,7 +95,7 @@ def test_a_torn_checkpoint(tmp_path, whole, damage, capsys):
     path = tmp_path / "run"
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
-        patch.setattr(session, "save_after", lambda seconds: 0.0)
+        patch.setattr(recorder, "save_after", lambda seconds: 0.0)
         run(small(restart=1000), out=path, quiet=True, on_epoch=interrupt(5))
     file = path / names.CHECKPOINT
     data = file.read_bytes()

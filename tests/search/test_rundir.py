@@ -134,7 +134,7 @@ def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     def fill(snapshot):
         monkeypatch.setattr("os.replace", full)
 
-    monkeypatch.setattr("azdsl.search.session.save_after", lambda seconds: 0.0)
+    monkeypatch.setattr("azdsl.search.recorder.save_after", lambda seconds: 0.0)
     run(small(), out=tmp_path / "run", quiet=True, on_epoch=fill)
     message = capsys.readouterr().err
     assert "No space left on device; the search goes on" in message and "works again" in message

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from search_runs import small
 
-from azdsl.search import session
+from azdsl.search import recorder
 from azdsl.search.evolve import run
 
 
@@ -39,7 +39,7 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Fork a child for each line of input."""
-    session.save_after = lambda seconds: 0.0
+    recorder.save_after = lambda seconds: 0.0
     run(small(max_evals=400, all_ops=True), quiet=True, workers=1)
     say("ready")
     for line in sys.stdin:

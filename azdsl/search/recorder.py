@@ -1,0 +1,134 @@
+"""The recorder of a run: its history, progress display, events, checkpoints, ``best.az``, hall of fame and result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from azdsl.search.display.progress import Reporter, Snapshot, Stop
+from azdsl.search.islands import exchange
+from azdsl.search.islands.exchange import Reports
+from azdsl.search.islands.hall_of_fame import HallOfFame
+from azdsl.search.islands.plan import Plan
+from azdsl.search.islands.run_state import RunState
+from azdsl.search.islands.selection import Finalist, answer
+from azdsl.search.rundir import names
+from azdsl.search.rundir.artifacts import best_text, entry_text, front_table
+from azdsl.search.rundir.directory import RunDirectory
+
+SAVE_SECONDS = 10.0
+"""The shortest time between two checkpoints."""
+
+SAVE_SHARE = 0.01
+"""The greatest share of the run's time that is spent on checkpoints."""
+
+
+def save_after(seconds: float) -> float:
+    """The time in seconds until the next checkpoint, after one that took ``seconds`` to write."""
+    return max(SAVE_SECONDS, seconds / SAVE_SHARE)
+
+
+class Recorder:
+    """Records a run. ``history`` has the event of every exchange; without a ``directory`` no file is written."""
+
+    def __init__(self, plan: Plan, reporter: Reporter, directory: RunDirectory | None) -> None:
+        self.history: list[dict[str, Any]] = []
+        self._plan = plan
+        self._reporter = reporter
+        self._directory = directory
+        self._last = (0, 0.0)  # candidates and seconds at the last exchange
+        self._save_at = time.monotonic()
+
+    @property
+    def save_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return time.monotonic() >= self._save_at
+
+    def start(self) -> None:
+        """Start the time until the first checkpoint."""
+        self._save_at = time.monotonic() + save_after(0.0)
+
+    def resume(self, evaluations: int, seconds: float) -> None:
+        """Continue a run whose last exchange was after ``evaluations`` candidates and ``seconds``."""
+        self._last = (evaluations, seconds)
+
+    def tick(self) -> None:
+        """Update the time on the display. Called several times a second."""
+        self._reporter.tick()
+
+    def add_exchange(
+        self, state: RunState, reports: Reports, milestones: list[dict[str, Any]], seconds: float
+    ) -> Snapshot:
+        """Record and display the exchange that led to ``state``, ``seconds`` after the start of the run."""
+        evaluations, passed = exchange.evaluations(reports), seconds - self._last[1]
+        rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
+        self._last = (evaluations, seconds)
+        snapshot = make_snapshot(self._plan, state, reports, seconds, rate)
+        event = snapshot.as_event() | ({"milestones": milestones} if milestones else {})
+        self.history.append(event)
+        if self._directory:
+            self._directory.add_event(event)
+        self._reporter.show(snapshot)
+        return snapshot
+
+    def save(self, encode: Callable[[int], bytes], state: RunState, evaluations: int) -> None:
+        """Write the checkpoint that ``encode`` makes, given the size of the events in bytes, and the texts of ``state``."""
+        started = time.monotonic()
+        if self._directory:
+            self._directory.save_checkpoint(encode(self._directory.events_bytes))
+            self.publish(answer(state.finalists), state.hall_of_fame, evaluations)
+        ended = time.monotonic()
+        self._save_at = ended + save_after(ended - started)
+
+    def publish(
+        self, chosen: Finalist | None, hall_of_fame: HallOfFame, evaluations: int, test_fitness: float | None = None
+    ) -> None:
+        """Write ``best.az``, if there is a final program, and the hall of fame, as they are after ``evaluations`` candidates."""
+        if self._directory is None:
+            return
+        experiment = self._plan.experiment
+        files = {names.entry(entry.size): entry_text(experiment, entry) for entry in hall_of_fame}
+        files |= {names.BEST: best_text(experiment, chosen, evaluations, test_fitness)} if chosen else {}
+        self._directory.save_texts(files | {names.HALL_OF_FAME: front_table(hall_of_fame)})
+
+    def add_result(self, result: Mapping[str, Any]) -> None:
+        """Write the result of the run."""
+        if self._directory:
+            self._directory.save_result(result)
+
+
+def make_snapshot(plan: Plan, state: RunState, reports: Reports, seconds: float, rate: float) -> Snapshot:
+    """The figures of an exchange, ``seconds`` after the start; ``rate`` is in candidates per second."""
+    chosen, evaluations = answer(state.finalists), exchange.evaluations(reports)
+    mean, by_island = exchange.means(plan, reports)
+    return Snapshot(
+        epoch=state.epoch,
+        evaluations=evaluations,
+        seconds=seconds,
+        rate=rate,
+        best=max(state.best, 0.0),
+        mean=mean,
+        selected=chosen.fitness if chosen else None,
+        islands=by_island,
+        layers=exchange.layers(reports),
+        program=chosen.found.program if chosen else None,
+        hurdles=exchange.hurdles(plan, reports),
+        front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
+        stops=tuple(_stops(plan, state, evaluations, seconds, rate)),
+    )
+
+
+def _stops(plan: Plan, state: RunState, evaluations: int, seconds: float, rate: float) -> Iterator[Stop]:
+    """The progress towards each stopping condition that is set."""
+    search, chosen = plan.search, answer(state.finalists)
+    if search.target <= 1.0:
+        yield Stop("target", chosen.fitness if chosen else 0.0, search.target)
+    if search.timeout is not None:
+        yield Stop("timeout", seconds, search.timeout, max(0.0, search.timeout - seconds))
+    for name, done, of in (
+        ("max_evals", evaluations, search.max_evals),
+        ("patience", evaluations - state.best_at, search.patience),
+    ):
+        if of is not None:
+            yield Stop(name, done, of, max(0, of - done) / rate if rate else None)
