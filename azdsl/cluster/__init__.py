@@ -1,1 +1,1 @@
-"""Islands on the workers of a Dask cluster (extra ``cluster``): whole epochs, shipped as bytes."""
+"""The executor for Dask clusters (extra ``cluster``): epochs of islands run as tasks of a cluster."""

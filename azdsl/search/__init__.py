@@ -1,1 +1,1 @@
-"""Evolution: mutation, canonical hash, caches and the compiled loop."""
+"""The search: its compiled kernel, islands, run directories and displays, and the scheduler that connects them."""

@@ -1,1 +1,1 @@
-"""Islands side by side: epochs, exchange, migration, selection and who runs them."""
+"""Islands: epochs, exchanges, migration, selection of the final program, and the executors that run islands."""

@@ -1,1 +1,1 @@
-"""The compiled search: candidates, caches, hurdles and the state of one island."""
+"""The compiled search: mutation, canonical form, caches, hurdles, evaluation and the state of one island."""
