@@ -22,7 +22,7 @@ def imports(package: str) -> Graph:
     """The import graph of a package that has been installed or is on ``sys.path``."""
     graph = grimp.build_graph(package.partition(".")[0], exclude_type_checking_imports=True, cache_dir=None)
     modules = frozenset({package, *graph.find_descendants(package)})
-    return {module: graph.find_modules_directly_imported_by(module) & modules for module in sorted(modules)}
+    return {module: modules & graph.find_modules_directly_imported_by(module) for module in sorted(modules)}
 
 
 def reachable(graph: Graph, module: str) -> frozenset[str]:
