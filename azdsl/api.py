@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.experiment import Experiment
-from azdsl.ir import Program
+from azdsl.ir import MetricName, Program
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def connected(cluster: Any) -> AbstractContextManager[Placement | None]:
 def compile(
     program: Program,
     features: int | None = None,
-    metric: Literal["rmse", "accuracy", "multiclass"] = "rmse",
+    metric: MetricName = "rmse",
     precision: int = 64,
     seed: int = 0,
     classes: int | None = None,

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from azdsl.config.tasks import Metric
 from azdsl.errors import AzdslError
+from azdsl.ir.metric import METRICS, Metric, MetricName, metric_error
 from azdsl.limits import MAX_FEATURES
-
-__all__ = ["Metric", "TaskError", "TaskSet"]
 
 
 class TaskError(AzdslError, ValueError):
@@ -37,7 +35,7 @@ class TaskSet:
     train_y: NDArray[np.float64]
     valid_X: NDArray[np.float64]
     valid_y: NDArray[np.float64]
-    metric: Metric
+    metric: MetricName
     epoch_length: int
     epochs: int
     classes: int = 0
@@ -51,7 +49,7 @@ class TaskSet:
         train_y: ArrayLike,
         valid_X: ArrayLike,
         valid_y: ArrayLike,
-        metric: Metric = "rmse",
+        metric: MetricName = "rmse",
         epoch_length: int | None = None,
         epochs: int = 1,
         classes: int | None = None,
@@ -60,8 +58,8 @@ class TaskSet:
 
         ``classes`` (multi-class) defaults to the largest label plus one. Raises ``TaskError``.
         """
-        if metric not in ("rmse", "accuracy", "multiclass"):
-            raise TaskError(f"unknown metric {metric!r}: use rmse, accuracy or multiclass")
+        if unknown := metric_error(metric):
+            raise TaskError(unknown)
         names = ("train_X", "train_y", "valid_X", "valid_y")
         arrays = [_array(n, a) for n, a in zip(names, (train_X, train_y, valid_X, valid_y), strict=True)]
         X, y, VX, Vy = arrays
@@ -80,7 +78,7 @@ class TaskSet:
         if epochs < 1 or length < 1 or steps % length:
             of = f"{steps} training steps ({X.shape[1]} examples × {epochs} epochs)"
             raise TaskError(f"epoch_length={length} does not divide the {of}")
-        count = _classes(np.concatenate([y.ravel(), Vy.ravel()]), metric, classes, X.shape[2])
+        count = _classes(np.concatenate([y.ravel(), Vy.ravel()]), METRICS[metric], classes, X.shape[2])
         return cls(X, y, VX, Vy, metric, length, epochs, count)
 
     @property
@@ -99,9 +97,9 @@ class TaskSet:
         return int(self.train_X.shape[1]) * self.epochs
 
     @property
-    def multiclass(self) -> bool:
-        """Whether predictions are vectors."""
-        return self.metric == "multiclass"
+    def metric_definition(self) -> Metric:
+        """The metric with its registers and its rules."""
+        return METRICS[self.metric]
 
     def rmse(self, fitness: Sequence[float]) -> list[float]:
         """RMSE of each task from its fitness, in the target's own units; infinite where the fitness is 0."""
@@ -145,17 +143,15 @@ class TaskSet:
 
 def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, features: int) -> int:
     """How many classes multi-class labels name (0 for other metrics). Raises ``TaskError`` for labels that do not fit."""
-    if metric == "accuracy" and not np.isin(labels, (0.0, 1.0)).all():
-        raise TaskError("accuracy needs labels 0 and 1; use multiclass for more classes")
-    if metric != "multiclass":
+    if invalid := metric.label_error(labels):
+        raise TaskError(invalid)
+    if not metric.vector:
         return 0
-    if (labels != np.floor(labels)).any() or (labels < 0).any():
-        raise TaskError("multiclass needs class numbers 0, 1, 2, …")
     count = int(labels.max()) + 1 if classes is None else classes
     if labels.max() >= count:
         raise TaskError(f"label {int(labels.max())} does not fit {count} classes: they are numbered from 0")
-    if not 2 <= count <= features:
-        raise TaskError(f"{count} classes with {features} features: needs 2 to F classes; pad the features with zeros")
+    if impossible := metric.classes_error(count, features):
+        raise TaskError(impossible)
     return count
 
 

@@ -18,10 +18,11 @@ import pytest
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
 from azdsl.diagnostics import SyntaxError as AzSyntaxError
+from azdsl.ir import METRICS
 from azdsl.syntax import format_source, load_experiment, parse_experiment
 from azdsl.tasks.table_splits import split_table
 from azdsl.tasks.tables import read
-from azdsl.taskset import Metric, TaskError
+from azdsl.taskset import TaskError
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
@@ -30,8 +31,6 @@ Target = Callable[[bytes], None]
 
 MOST_ROWS = 2000
 """Rows of the longest table that is also split into tasks: longer ones find nothing more."""
-
-METRICS: tuple[Metric, ...] = ("rmse", "accuracy", "multiclass")
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Pa
             try:
                 table = read(file.name, folder)
                 if table.rows <= MOST_ROWS:
-                    target, metric = list(table.columns)[-1], METRICS[len(data) % 3]
+                    target, metric = list(table.columns)[-1], list(METRICS)[len(data) % 3]
                     split_table(table, FileTask(path=file.name, target=target, metric_name=metric), 0, "search")
             except TaskError as error:
                 assert str(error)

@@ -18,9 +18,20 @@ import numpy as np
 from hypothesis import strategies as st
 
 from azdsl.config.search import Registers
-from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Instruction, Program, liveness
+from azdsl.ir import (
+    FEATURES,
+    LABEL,
+    METRICS,
+    RMSE,
+    Address,
+    Instruction,
+    Metric,
+    MetricName,
+    Program,
+    liveness,
+)
 from azdsl.ops import OPS, Kind, Op, Role
-from azdsl.taskset import Metric, TaskSet
+from azdsl.taskset import TaskSet
 
 BANKS = Registers(scalars=5, vectors=4, matrices=2)
 
@@ -29,7 +40,7 @@ PAPER_OPS = OPS[:65]
 
 """Small banks: registers are reused, so instructions see each other's results."""
 
-METRICS: tuple[Metric, ...] = ("rmse", "accuracy", "multiclass")
+METRIC_NAMES: tuple[MetricName, ...] = tuple(METRICS)
 SPECIAL_CONSTANTS = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-300, 5e-324, 1e300, -1e300, 1 / 3)
 SPECIAL_EXAMPLES = (0.0, -0.0, 1.0, -1.0, 1e-310, 1e155, -1e155)
 SPECIAL_INDEXES = (0.0, 0.5, 0.999999, math.nextafter(1.0, 0.0))
@@ -144,10 +155,9 @@ def _candidate(
     return Instruction(op, _inputs(source, op, registers, given), output, constants)
 
 
-def _program(source: Source, ops: Sequence[Op], registers: Registers, max_length: int, multiclass: bool) -> Program:
+def _program(source: Source, ops: Sequence[Op], registers: Registers, max_length: int, metric: Metric) -> Program:
     usable = [op for op in ops if _possible(op, registers)]
-    prediction = PREDICTIONS if multiclass else PREDICTION
-    label = LABELS if multiclass else LABEL
+    prediction, label = metric.prediction, metric.label
     setup, predict, learn = (source.integer(0, max_length) for _ in range(3))
     wanted = [prediction] if prediction.index < _bank(registers, prediction.kind) else []
     # Backwards from the prediction; what Learn writes for Predict may in turn need what either wrote before.
@@ -161,10 +171,10 @@ def random_program(
     ops: Sequence[Op] = OPS,
     registers: Registers = BANKS,
     max_length: int = 8,
-    multiclass: bool = False,
+    metric: Metric = RMSE,
 ) -> Program:
     """A well-typed program over ``ops`` and ``registers``; each function has at most ``max_length`` instructions."""
-    return _program(FromGenerator(rng), ops, registers, max_length, multiclass)
+    return _program(FromGenerator(rng), ops, registers, max_length, metric)
 
 
 @st.composite
@@ -173,29 +183,29 @@ def programs(
     ops: Sequence[Op] = OPS,
     registers: Registers = BANKS,
     max_length: int = 8,
-    multiclass: bool = False,
+    metric: Metric = RMSE,
 ) -> Program:
     """What ``random_program`` makes, chosen by Hypothesis."""
-    return _program(FromHypothesis(draw), ops, registers, max_length, multiclass)
+    return _program(FromHypothesis(draw), ops, registers, max_length, metric)
 
 
 def random_tasks(
     rng: np.random.Generator,
     features: int | None = None,
     tasks: int | None = None,
-    metric: Metric | None = None,
+    metric: MetricName | None = None,
     epochs: int | None = None,
     max_examples: int = 12,
 ) -> TaskSet:
     """A small task set; what is None is drawn: F 1 … 17, T 1 … 20, any metric, 1 … 3 epochs."""
-    chosen: Metric = metric or METRICS[rng.integers(len(METRICS))]
+    chosen: MetricName = metric or METRIC_NAMES[rng.integers(len(METRIC_NAMES))]
     count = features or int(rng.integers(1, 18))
-    count = max(count, 2) if chosen == "multiclass" else count
+    count = max(count, 2) if METRICS[chosen].vector else count
     T = tasks or int(rng.integers(1, 21))
     N, M = (int(n) for n in rng.integers(1, max_examples + 1, 2))
     repeats = epochs or int(rng.integers(1, 4))
     lengths = [length for length in range(1, N * repeats + 1) if N * repeats % length == 0]
-    classes = int(rng.integers(2, min(count, 5) + 1)) if chosen == "multiclass" else None
+    classes = int(rng.integers(2, min(count, 5) + 1)) if METRICS[chosen].vector else None
     arrays = []
     for examples in (N, M):
         X = rng.normal(size=(T, examples, count))
@@ -203,7 +213,7 @@ def random_tasks(
             special = rng.random(X.shape) < 0.1
             X[special] = rng.choice(SPECIAL_EXAMPLES, int(special.sum()))
         y = rng.normal(size=(T, examples))
-        if chosen != "rmse":
+        if METRICS[chosen].classifies:
             y = rng.integers(0, classes or 2, (T, examples)).astype(float)
         arrays += [X, y]
     length = N if rng.random() < 0.5 else int(rng.choice(lengths))
@@ -215,13 +225,13 @@ def task_sets(
     draw: Any,
     features: int | None = None,
     tasks: int | None = None,
-    metric: Metric | None = None,
+    metric: MetricName | None = None,
     epochs: int | None = None,
     max_examples: int = 12,
 ) -> TaskSet:
     """What ``random_tasks`` makes; Hypothesis chooses and shrinks the shape, a seed gives the numbers."""
-    chosen = metric or draw(st.sampled_from(METRICS))
-    count = features or draw(st.integers(2 if chosen == "multiclass" else 1, 17))
+    chosen = metric or draw(st.sampled_from(METRIC_NAMES))
+    count = features or draw(st.integers(2 if METRICS[chosen].vector else 1, 17))
     return random_tasks(
         np.random.default_rng(draw(st.integers(0, 2**32 - 1))),
         count,
@@ -242,9 +252,9 @@ class Tally:
     positive: int = 0
     """Cases in which some task's fitness was above 0."""
 
-    def add(self, program: Program, fitness: Sequence[float], multiclass: bool = False) -> None:
+    def add(self, program: Program, fitness: Sequence[float], metric: Metric = RMSE) -> None:
         """Count one evaluated program."""
-        flags = [flag for block in liveness(program, multiclass) for flag in block]
+        flags = [flag for block in liveness(program, metric) for flag in block]
         self.ops.update(i.op.name for i, live in zip(program.instructions, flags, strict=True) if live)
         self.cases += 1
         self.positive += any(value > 0 for value in fitness)

@@ -74,7 +74,7 @@ def test_a_fault_is_found_made_small_and_repeated(
         if backend == "jit":
             from azdsl.ir import remove_dead_code
 
-            live = [remove_dead_code(program, tasks.multiclass) for program in programs]
+            live = [remove_dead_code(program, tasks.metric_definition) for program in programs]
             wrong = [any(i.op.name == "vector_add" for i in program.instructions) for program in live]
             fitness[wrong] = np.nextafter(fitness[wrong], 2.0)
         return fitness

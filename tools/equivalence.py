@@ -20,16 +20,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from soak_case import Case, FirstTask, Fitness, standalone
-from strategies import METRICS, random_program, random_tasks
+from strategies import METRIC_NAMES, random_program, random_tasks
 
 from azdsl import codegen, interp
 from azdsl.config.search import Registers
 from azdsl.export.library.errors import ExportError
 from azdsl.export.library.linker import linker
 from azdsl.interp import Machine
-from azdsl.ir import Program
+from azdsl.ir import METRICS, MetricName, Program, pack_live
 from azdsl.ops import BY_NAME, OPS
-from azdsl.taskset import Metric, TaskSet
+from azdsl.taskset import TaskSet
 
 PAIRS = ("interp=vm", "vm=jit", "vm=aot", "vm=library")
 """The backends that are compared; both sides of each see the same program and the same task set."""
@@ -107,7 +107,7 @@ class Shape:
 
     features: int
     tasks: int
-    metric: Metric
+    metric: MetricName
     classes: int
     precision: int
     max_abs_error: float
@@ -125,9 +125,9 @@ class Outcome:
 
 def make_shape(rng: np.random.Generator) -> Shape:
     """What a round is about."""
-    metric = METRICS[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
-    features = max(int(rng.choice(FEATURES)), 2 if metric == "multiclass" else 1)
-    classes = int(rng.integers(2, min(features, 11) + 1)) if metric == "multiclass" else 0
+    metric = METRIC_NAMES[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
+    features = max(int(rng.choice(FEATURES)), 2 if METRICS[metric].vector else 1)
+    classes = int(rng.integers(2, min(features, 11) + 1)) if METRICS[metric].vector else 0
     banks = int(rng.integers(len(BANKS)))
     precision = 64 if rng.random() < 0.7 else 32
     limit, longest = float(rng.choice(LIMITS)), int(rng.choice(LONGEST))
@@ -138,7 +138,7 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
     """A small task set of a shape; the numbers of examples and epochs vary."""
     most = LONG_EXAMPLES if rng.integers(LONG_EVERY) == 0 else SHORT_EXAMPLES
     tasks: TaskSet = random_tasks(rng, shape.features, shape.tasks, shape.metric, int(rng.choice(EPOCHS)), most)
-    if shape.metric != "multiclass":
+    if not METRICS[shape.metric].vector:
         return tasks
     labels: dict[str, Any] = {
         name: rng.integers(0, shape.classes, getattr(tasks, name).shape).astype(float)
@@ -149,13 +149,12 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
 
 def make_program(rng: np.random.Generator, shape: Shape, kinds: int) -> Program:
     """A random program for tasks of a shape; if ``kinds`` is above 0, a long one of so many ops."""
-    multiclass = shape.metric == "multiclass"
     ops, registers, longest = OPS, BANKS[shape.banks], shape.longest
     if kinds:
         chosen = [*FIRST, PARTIAL[int(rng.integers(len(PARTIAL)))], COMPARING[int(rng.integers(len(COMPARING)))]]
         chosen += [OPS[code] for code in rng.choice(len(OPS), max(0, kinds - len(chosen)), replace=False)]
         ops, registers, longest = tuple(chosen), NARROW, max(LONGEST)
-    program: Program = random_program(rng, ops, registers, longest, multiclass)
+    program: Program = random_program(rng, ops, registers, longest, METRICS[shape.metric])
     return program
 
 
@@ -264,7 +263,7 @@ def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, sh
     """What was met: live ops, live lengths, the evaluations' ``fitness`` [E, T], values in a sample's memory."""
     ops, lengths, values = np.zeros(len(OPS), np.int64), Counter[str](), Counter[str]()
     for program in programs:
-        code = program.packed(tasks.multiclass).code
+        code = pack_live(program, tasks.metric_definition).code
         ops += np.bincount((code & np.uint64(0xFFFF)).astype(np.int64), minlength=len(OPS))
         lengths[next(name for name, most in _LENGTHS if len(code) <= most)] += 1
     for program in programs[::SAMPLED]:
@@ -292,7 +291,7 @@ _LENGTHS = (("0", 0), ("1-2", 2), ("3-5", 5), ("6-10", 10), ("11-20", 20), ("21-
 def _values(program: Program, tasks: TaskSet, shape: Shape) -> str:
     """Whether a register held NaN or an infinity after three examples: ``nan``, ``infinite`` or ``finite``."""
     with np.errstate(all="ignore"):
-        machine = Machine(program, tasks.features, multiclass=tasks.multiclass, precision=shape.precision)
+        machine = Machine(program, tasks.features, metric=tasks.metric_definition, precision=shape.precision)
         machine.run_setup()
         for visit, (x, y) in enumerate(zip(tasks.train_X[0].tolist(), tasks.train_y[0].tolist(), strict=True)):
             machine.predict(x, 1 + visit)

@@ -21,10 +21,10 @@ from azdsl import __version__, codegen, interp, parse
 from azdsl.codegen.aot.models import Code, load_model
 from azdsl.export.library import bundle
 from azdsl.export.library.compiled_model import make_spec
-from azdsl.interp.evaluate import Rules, validation_fitness
+from azdsl.interp.evaluate import Rules
 from azdsl.interp.machine import PRECISIONS
-from azdsl.ir import PREDICTION, PREDICTIONS, Address, Program
-from azdsl.taskset import Metric, TaskSet
+from azdsl.ir import METRICS, Address, MetricName, Program
+from azdsl.taskset import TaskSet
 
 Fitness = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ _BACKENDS: Mapping[str, Callable[[Case], Fitness]] = {
 
 @contextmanager
 def standalone(
-    programs: Sequence[Program], shape: tuple[int, Metric, int, int, float], library: bool
+    programs: Sequence[Program], shape: tuple[int, MetricName, int, int, float], library: bool
 ) -> Iterator[list[Standalone]]:
     """Programs as standalone models: in memory, or in a shared library with their C interface.
 
@@ -125,7 +125,7 @@ def standalone(
         make_spec(program, features, metric, precision, 0, classes or None, limit, prefix=f"p{at}_")
         for at, program in enumerate(programs)
     ]
-    rules = Rules(metric, classes, PRECISIONS[precision](limit))
+    rules = Rules(METRICS[metric], classes, PRECISIONS[precision](limit))
     if not library:
         loaded = [load_model(spec, __version__) for spec in specs]
         yield [Standalone(spec, rules, code.address, code) for spec, code in zip(specs, loaded, strict=True)]
@@ -190,20 +190,25 @@ class Standalone:
         for examples, targets in task.epochs:
             if self.learn(self.model, examples.ctypes.data, targets.ctypes.data, len(targets)) == Code.STOPPED:
                 break
-            best = max(best, validation_fitness(labels, self._predictions(task.X, number), self.rules))
+            best = max(
+                best,
+                self.rules.metric.fitness(
+                    labels, self._predictions(task.X, number), self.rules.classes, self.rules.limit
+                ),
+            )
         return best
 
     def _predictions(self, X: Fitness, number: Any) -> list[Any]:
         """What Predict leaves for each row, not squashed."""
         out = np.empty((len(X), self.spec.outputs))
-        if self.rules.metric == "rmse":
+        if not self.rules.metric.classifies:
             self.predict(self.model, X.ctypes.data, len(X), out.ctypes.data)
             return [number(value) for value in out[:, 0].tolist()]
         raw = []
         for row in X:
             self.predict_one(self.model, row.ctypes.data, out.ctypes.data)
-            raw.append(self._register(PREDICTIONS if self.spec.multiclass else PREDICTION))
-        return [[number(v) for v in values] if self.spec.multiclass else number(values[0]) for values in raw]
+            raw.append(self._register(self.spec.metric.prediction))
+        return [[number(v) for v in values] if self.spec.metric.vector else number(values[0]) for values in raw]
 
     def _register(self, address: Address) -> list[float]:
         at = self.start + self.spec.places[address]

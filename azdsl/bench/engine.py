@@ -22,7 +22,7 @@ from azdsl.codegen.execute import evaluate_many
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import host
-from azdsl.ir import Program, remove_dead_code
+from azdsl.ir import Program, pack_live, remove_dead_code
 from azdsl.taskset import TaskSet
 
 Runner = Callable[[], None]
@@ -36,7 +36,7 @@ TRAININGS = 20
 
 def vm_runner(program: Program, tasks: TaskSet) -> Runner:
     """A function that evaluates a program on the VM, everything else done before."""
-    packed = program.packed(tasks.multiclass)
+    packed = pack_live(program, tasks.metric_definition)
     handle = build_engine(tasks, max_instructions=max(1, int(packed.lengths.sum())))
     starts, lengths, fitness = np.zeros(1, np.int64), packed.lengths[np.newaxis], np.zeros((1, tasks.tasks))
 
@@ -61,13 +61,13 @@ class Compiled:
 
 def jit_runner(program: Program, tasks: TaskSet) -> Runner:
     """A function that runs a program's own machine code, compiled before."""
-    live = remove_dead_code(program, tasks.multiclass)
+    live = remove_dead_code(program, tasks.metric_definition)
     widest = host().vector_bytes // 8
     blocks = make_blocks(tasks, widest, seed=0, max_abs_error=100.0)
-    size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.multiclass))
+    size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.metric_definition))
     memory, results = aligned(size * widest, np.float64), np.zeros((len(blocks), widest))
     code = {
-        lanes: compile_program(live, Scheme(tasks.features, lanes, tasks.metric, tasks.classes))
+        lanes: compile_program(live, Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes))
         for lanes in {block.lanes for block in blocks}
     }
     calls: list[tuple[Callable[[int], None], int]] = []
@@ -96,7 +96,7 @@ def shortest(run: Runner, times: int) -> float:
 def _evaluations(scale: Scale) -> Callable[[], Sample]:
     distinct = random_programs(scale.of(PROGRAMS))
     programs, tasks = distinct * REPEATS, demo_tasks()
-    live = float(np.mean([p.packed().lengths.sum() for p in distinct]))
+    live = float(np.mean([pack_live(p).lengths.sum() for p in distinct]))
     evaluate(distinct, tasks, backend="vm")
 
     def sample() -> Sample:

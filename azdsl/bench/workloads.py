@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from azdsl.config.experiment import Experiment
-from azdsl.ir import PREDICTION, Address, Instruction, Program
+from azdsl.ir import PREDICTION, Address, Instruction, Program, pack_live
 from azdsl.ops import BY_NAME, OPS, Kind, Role
 from azdsl.setting_overrides import override
 from azdsl.syntax import load_experiment
@@ -75,7 +75,7 @@ def random_programs(count: int) -> list[Program]:
     for _ in range(count):
         setup, predict, learn = (tuple(_random_instruction(draw) for _ in range(length)) for length in _LENGTHS)
         programs.append(Program(setup, predict, learn))
-        programs[-1].packed()
+        pack_live(programs[-1])
     return programs
 
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.config.experiment import Experiment
-from azdsl.config.tasks import FileTask, ImageTask, Linear, Metric
+from azdsl.config.tasks import FileTask, ImageTask, Linear
+from azdsl.ir import METRICS, MetricName
 
 if TYPE_CHECKING:
     from azdsl.codegen.aot.models import Spec
 
-METRICS = ("rmse", "accuracy", "multiclass")
 TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 
 
@@ -44,7 +44,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
     help="Numbers in an example; several sizes make one library (default: what the file says).",
 )
 @click.option(
-    "--metric", type=click.Choice(METRICS), help="What predictions mean (default: what the file says, else rmse)."
+    "--metric", type=click.Choice(list(METRICS)), help="What predictions mean (default: what the file says, else rmse)."
 )
 @click.option(
     "--classes",
@@ -149,26 +149,26 @@ def command(
 
 def _shape(
     experiment: Experiment, directory: Path, data: str | None, options: dict[str, Any]
-) -> tuple[Metric, list[int | None], int | None]:
+) -> tuple[MetricName, list[int | None], int | None]:
     """Metric, sizes and classes, from options or else from the file's task."""
     task = experiment.task
-    metric: Metric = options["metric"] or (task.metric if task else "rmse")
+    metric: MetricName = options["metric"] or (task.metric if task else "rmse")
     sizes = _sizes(options["features"])
-    classes = options["classes"] if metric == "multiclass" else None
+    classes = options["classes"] if METRICS[metric].vector else None
     if not sizes and isinstance(task, Linear | FileTask | ImageTask) and task.features:
         sizes = [task.features]
-    unknown = not sizes or (metric == "multiclass" and classes is None)
+    unknown = not sizes or (METRICS[metric].vector and classes is None)
     if unknown and isinstance(task, FileTask | ImageTask):
         from azdsl import tasks
 
         built = tasks.build(task, experiment.search.seed, "search", directory)
         sizes = sizes or [built.features]
-        classes = classes or (built.classes if metric == "multiclass" else None)
+        classes = classes or (built.classes if METRICS[metric].vector else None)
     if not sizes and data is not None:
         sizes = [_training_rows(data, experiment, options)[0].shape[1]]
     if not sizes:
         raise click.UsageError("the file names no task, so the number of features is not known: give --features")
-    if metric == "multiclass" and classes is None:
+    if METRICS[metric].vector and classes is None:
         raise click.UsageError("the number of classes is not known: give --classes")
     return metric, list(sizes), classes
 
@@ -185,7 +185,7 @@ def _sizes(text: str | None) -> list[int]:
 def _specs(
     experiment: Experiment,
     name: str,
-    metric: Metric,
+    metric: MetricName,
     sizes: list[int | None],
     classes: int | None,
     options: dict[str, Any],

@@ -49,7 +49,7 @@ def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) 
         runs = [evaluate(list(programs), task_set, "vm", search.seed + n, search.max_abs_error) for n in range(seeds)]
         return [[float(value) for run in runs for value in run.task_fitness[p]] for p in range(len(programs))]
 
-    found = explain(experiment.program, scores, task_set.multiclass)
+    found = explain(experiment.program, scores, task_set.metric_definition)
     if as_json:
         facts = dataclasses.asdict(found) | {"file": file, "tasks": task_set.tasks, "seeds": seeds}
         click.echo(json.dumps(facts))

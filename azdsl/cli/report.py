@@ -82,10 +82,10 @@ def _details(run: Run, directory: Path, count: int) -> Details:
         result = evaluate(list(programs), tasks, "vm", search.seed, search.max_abs_error, combine=search.combine)
         return [float(value) for value in result.fitness]
 
-    pruned = prune(run.best, partial(fitness, selection), run.multiclass)
+    pruned = prune(run.best, partial(fitness, selection), run.metric_definition)
     rounded = round_constants(pruned.program, partial(fitness, seen), partial(fitness, selection))
     try:
-        found = explain(rounded, scores, run.multiclass)
+        found = explain(rounded, scores, run.metric_definition)
     except TooManyRegisters as error:
         return Details(why_not=str(error))
     return Details(found, rounded, fresh.tasks, SEEDS, pruned=pruned.words)

@@ -14,7 +14,7 @@ from azdsl.cli.files import load_experiment, located, path_option
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Registers
 from azdsl.config.tasks import Task
-from azdsl.ir import MAX_REGISTERS, Program
+from azdsl.ir import MAX_REGISTERS, METRICS, RMSE, Metric, Program
 
 if TYPE_CHECKING:
     from azdsl.config.tasks import Split
@@ -69,42 +69,41 @@ def _text(
     experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path
 ) -> str:
     """The program in ``style``, with the task statement that it has of its ``own``."""
-    multiclass = experiment.task is not None and experiment.task.metric == "multiclass"
+    metric = METRICS[experiment.task.metric] if experiment.task else RMSE
     if style == "canonical":
-        return str(experiment if raw else _cleaned(experiment, multiclass))
+        return str(experiment if raw else _cleaned(experiment, metric))
     comment = ""
     if style in ("named", "latex") and not exact:
-        experiment, comment = _pruned(experiment, multiclass, directory)
-        experiment = _rounded(experiment, multiclass, directory)
+        experiment, comment = _pruned(experiment, metric, directory)
+        experiment = _rounded(experiment, metric, directory)
     match style:
         case "named":
-            return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), multiclass)
+            return (f"# {comment}\n" if comment else "") + _named(replace(experiment, task=own), metric)
         case "numpy":
             from azdsl.export.readable.numpy_source import numpy_source
 
-            metric = experiment.task.metric if experiment.task else "rmse"
-            return numpy_source(experiment.program, metric, experiment.search.seed)
+            return numpy_source(experiment.program, metric.name, experiment.search.seed)
         case "latex":
             from azdsl.export.readable.latex import latex
 
-            return (f"% {comment}\n" if comment else "") + latex(experiment.program, multiclass, standalone)
+            return (f"% {comment}\n" if comment else "") + latex(experiment.program, metric, standalone)
     from azdsl.export.readable.graph import graph_svg
 
-    return graph_svg(experiment.program, multiclass)
+    return graph_svg(experiment.program, metric)
 
 
-def _cleaned(experiment: Experiment, multiclass: bool) -> Experiment:
+def _cleaned(experiment: Experiment, metric: Metric) -> Experiment:
     from azdsl.ir import remove_dead_code, renumber
 
-    return replace(experiment, program=renumber(remove_dead_code(experiment.program, multiclass), multiclass))
+    return replace(experiment, program=renumber(remove_dead_code(experiment.program, metric), metric))
 
 
-def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Experiment:
+def _rounded(experiment: Experiment, metric: Metric, directory: Path) -> Experiment:
     """The simplest form of the program, its constants rounded where the fitness on the search's and the selection tasks stays."""
     from azdsl.export.readable.rounding import round_constants
     from azdsl.ir.simplify import simplify
 
-    program = simplify(experiment.program, multiclass)
+    program = simplify(experiment.program, metric)
     if not any(instruction.op.constants for instruction in program.instructions):
         return replace(experiment, program=program)
     roles: tuple[Split, ...] = ("search", "select")
@@ -113,14 +112,14 @@ def _rounded(experiment: Experiment, multiclass: bool, directory: Path) -> Exper
     )
 
 
-def _pruned(experiment: Experiment, multiclass: bool, directory: Path) -> tuple[Experiment, str]:
+def _pruned(experiment: Experiment, metric: Metric, directory: Path) -> tuple[Experiment, str]:
     """The program without what its fitness on the selection tasks does not need, and words that say so."""
     from azdsl.export.readable.pruning import prune
     from azdsl.ir.simplify import simplify
 
-    if not len(simplify(experiment.program, multiclass)):
+    if not len(simplify(experiment.program, metric)):
         return experiment, ""
-    found = prune(experiment.program, _fitness(experiment, "select", directory), multiclass)
+    found = prune(experiment.program, _fitness(experiment, "select", directory), metric)
     return replace(experiment, program=found.program), f"{found.words}; --exact shows all" if found.words else ""
 
 
@@ -139,12 +138,12 @@ def _fitness(experiment: Experiment, role: Split, directory: Path) -> Callable[[
     return fitness
 
 
-def _named(experiment: Experiment, multiclass: bool) -> str:
+def _named(experiment: Experiment, metric: Metric) -> str:
     """The file with names; its banks are widened where names and temporaries need it."""
     from azdsl.export.readable.named import named
     from azdsl.syntax import parse_experiment
 
-    text = named(experiment.program, multiclass)
+    text = named(experiment.program, metric)
     for name in experiment.frozen:
         text = text.replace(f"def {name}():", f"@frozen\ndef {name}():")
     task = [line for line in experiment.statements() if line.startswith("task ")]
@@ -161,7 +160,6 @@ def _named(experiment: Experiment, multiclass: bool) -> str:
 def _widened(registers: Registers, program: Program) -> Registers:
     """Banks that hold what ``program`` names."""
     needed = {"s": registers.scalars, "v": registers.vectors, "m": registers.matrices}
-    for instruction in program.instructions:
-        for address in (*instruction.inputs, *((instruction.output,) if instruction.output else ())):
-            needed[address.kind.value] = max(needed[address.kind.value], address.index + 1)
+    for address in program.registers:
+        needed[address.kind.value] = max(needed[address.kind.value], address.index + 1)
     return Registers(needed["s"], needed["v"], needed["m"])

@@ -20,7 +20,7 @@ from azdsl.codegen.blocks import Block, lay_out
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import Loaded, compile_object, load_object
-from azdsl.ir import Packed, Program, remove_dead_code
+from azdsl.ir import Packed, Program, pack_live, remove_dead_code
 from azdsl.ir.packing import CONSTANTS
 from azdsl.taskset import TaskSet
 
@@ -38,8 +38,7 @@ def evaluate_vm(
     from azdsl.codegen.engine import build_engine
     from azdsl.codegen.execute import evaluate_many
 
-    multiclass = tasks.multiclass
-    packed = [program.packed(multiclass) for program in programs]
+    packed = [pack_live(program, tasks.metric_definition) for program in programs]
     starts, lengths, code, constants = concatenate(packed)
     handle = build_engine(
         tasks,
@@ -87,10 +86,9 @@ _TOGETHER = 32
 @lru_cache(maxsize=_TOGETHER)
 def compiled_program(program: Program, scheme: Scheme) -> CompiledProgram:
     """A program compiled for a scheme. Code has no state: evaluations of the same program share it."""
-    multiclass = scheme.metric == "multiclass"
-    live = remove_dead_code(program, multiclass)
+    live = remove_dead_code(program, scheme.metric)
     code = compile_program(live, scheme)
-    values = sum(a.kind.size(scheme.features) for a in jit.registers(live, multiclass))
+    values = sum(a.kind.size(scheme.features) for a in jit.registers(live, scheme.metric))
     return CompiledProgram(code, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate")), values)
 
 
@@ -103,7 +101,7 @@ def evaluate_jit(
     """
     lanes = jit_lanes(tasks.tasks, precision)
     settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision}
-    scheme = Scheme(tasks.features, lanes, tasks.metric, tasks.classes, precision)
+    scheme = Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes, precision)
     fitness = np.zeros((len(programs), tasks.tasks))
     for start in range(0, len(programs), _TOGETHER):
         group = [compiled_program(program, scheme) for program in programs[start : start + _TOGETHER]]
@@ -152,7 +150,7 @@ def vm_trial(**settings: Any) -> Probe:
         from azdsl.codegen.engine import build_engine
         from azdsl.codegen.execute import evaluate_many
 
-        starts, lengths, code, constants = concatenate([program.packed(tasks.multiclass)])
+        starts, lengths, code, constants = concatenate([pack_live(program, tasks.metric_definition)])
         handle = build_engine(tasks, max_instructions=int(lengths.sum()), **settings)
         fitness = np.zeros((1, tasks.tasks))
         seconds = math.inf

@@ -184,7 +184,7 @@ def build_engine(
     known = prefix_of.blocks if prefix_of else ()
     blocks = like.blocks if like else make_blocks(tasks, widest, prefix_of=known, **layout)
     widths = sorted({block.lanes for block in blocks})
-    code = {w: load_vm(Scheme(features, w, tasks.metric, tasks.classes, precision), ops) for w in widths}
+    code = {w: load_vm(Scheme(features, w, tasks.metric_definition, tasks.classes, precision), ops) for w in widths}
     most = min(max_instructions * 3, max_registers, MAX_REGISTERS) if matrices else 0
     lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (most + 1) * features**2
     lane_bytes = [block.lanes * precision // 8 for block in blocks]
@@ -208,7 +208,7 @@ def build_engine(
         table=op_table(ops),
         sizes=np.array([kind.size(features) for kind in _KINDS], np.int64),
         features=features,
-        multiclass=int(tasks.multiclass),
+        multiclass=int(tasks.metric_definition.vector),
         arguments=arguments,
         functions=np.array([code[block.lanes].address("evaluate") for block in blocks], np.int64),
         handlers=np.stack([handler_addresses(code[block.lanes], ops) for block in blocks]),

@@ -19,12 +19,11 @@ from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import (
     FEATURES,
     LABEL,
-    LABELS,
     PREDICTION,
-    PREDICTIONS,
     Address,
     Block,
     Instruction,
+    Metric,
     Program,
     live_exits,
 )
@@ -49,28 +48,26 @@ class Pending:
     depth: int
 
 
-def registers(program: Program, multiclass: bool) -> list[Address]:
+def registers(program: Program, metric: Metric) -> list[Address]:
     """The registers that need room: those a program names and those that the evaluation writes."""
-    named = {a for i in program.instructions for a in (*i.inputs, *((i.output,) if i.output else ()))}
-    fixed = {LABEL, PREDICTION, FEATURES} | ({LABELS, PREDICTIONS} if multiclass else set())
     order = list(Kind)
-    return sorted(named | fixed, key=lambda a: (order.index(a.kind), a.index))
+    return sorted({*program.registers, *metric.fixed}, key=lambda a: (order.index(a.kind), a.index))
 
 
 class Inline:
     """A program as a backend of ``protocol.Evaluation``: each ``run`` emits a function's code in place."""
 
-    def __init__(self, program: Program, multiclass: bool) -> None:
+    def __init__(self, program: Program, metric: Metric) -> None:
         self.program = program
-        self.multiclass = multiclass
-        self.exits = live_exits(program, multiclass)
+        self.metric = metric
+        self.exits = live_exits(program, metric)
         self.ordinals = draw_ordinals(program)
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
         """Make zeroed registers, on the stack unless they are large."""
         self.e, self.visit = e, visit
         b = e.builder
-        named = registers(self.program, self.multiclass)
+        named = registers(self.program, self.metric)
         sizes = {a: a.kind.size(e.features) for a in named}
         total = sum(sizes.values()) * e.lane_bytes
         memory = e.read(arguments, int(Field.MEMORY), POINTER)
@@ -203,4 +200,4 @@ def draw_ordinals(program: Program) -> list[list[int]]:
 
 def emit(module: ir.Module, name: str, scheme: Scheme, program: Program) -> None:
     """Add a live program's evaluation to a module, as ``void name(arguments*)``."""
-    Evaluation(module, name, scheme, Inline(program, scheme.metric == "multiclass"))
+    Evaluation(module, name, scheme, Inline(program, scheme.metric))

@@ -35,9 +35,9 @@ class _Derived(Inline):
     """A derivative as a backend: some registers are preset, and the squash is differentiated too."""
 
     def __init__(self, program: Program, scheme: Scheme, presets: Sequence[Address], change: Address) -> None:
-        super().__init__(program, scheme.metric == "multiclass")
+        super().__init__(program, scheme.metric)
         self.scheme, self.presets, self.change = scheme, presets, change
-        self.exits = live_exits(program, self.multiclass, frozenset({change}))
+        self.exits = live_exits(program, self.metric, frozenset({change}))
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
         """Make registers, zero but for the presets."""
@@ -59,11 +59,11 @@ class _Derived(Inline):
         """Before Learn the evaluation has squashed the prediction; so its change is, here."""
         super().learning(x, y)
         e, b, change = self.e, self.e.builder, self.slots[self.change]
-        if self.scheme.metric == "accuracy":
+        if self.scheme.metric.name == "accuracy":
             p = e.load(self.slots[PREDICTION])
             steepness = b.fmul(p, b.fsub(e.constant(1.0), p))
             e.store(b.fmul(steepness, e.load(change)), change)
-        elif self.scheme.metric == "multiclass":
+        elif self.scheme.metric.name == "multiclass":
             classes = range(self.scheme.classes)
             shares = [e.load(self.slots[PREDICTIONS], i) for i in classes]
             changes = [e.load(change, i) for i in classes]
@@ -99,7 +99,7 @@ class _Slope(Evaluation):
         e, b, slots = self.e, self.builder, self.backend.slots
         change = slots[self.backend.change]
         one = e.constant(1.0)
-        if self.scheme.metric == "multiclass":
+        if self.scheme.metric.name == "multiclass":
             shares = softmax(e, [e.load(slots[PREDICTIONS], i) for i in range(self.scheme.classes)])
             hot = [
                 b.select(b.fcmp_ordered("==", y, e.constant(float(i))), one, e.constant(0.0))
@@ -109,7 +109,7 @@ class _Slope(Evaluation):
             slopes = [b.fmul(b.fsub(p, h), e.load(change, i)) for i, (p, h) in enumerate(zip(shares, hot, strict=True))]
             return b.fneg(e.library("log", right)), _sum(e, slopes)
         prediction, d = e.load(slots[PREDICTION]), e.load(change)
-        if self.scheme.metric == "rmse":
+        if self.scheme.metric.name == "rmse":
             error = b.fsub(prediction, y)
             return b.fmul(error, error), b.fmul(b.fmul(e.constant(2.0), error), d)
         # log(1 + exp(s)) - y s, written so that no exponential overflows
@@ -145,13 +145,13 @@ class Slopes:
         max_abs_error: float = 100.0,
     ) -> None:
         lanes = jit_lanes(tasks.tasks, 64)
-        scheme = Scheme(tasks.features, lanes, tasks.metric, tasks.classes)
+        scheme = Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes)
         module = ir.Module("slope")
         _Slope(module, "slope", scheme, _Derived(program, scheme, presets, change))
         self._code = load_object(compile_object(module, _LEVEL))
         settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error}
         self._blocks = [lay_out(tasks, first, lanes, **settings) for first in range(0, tasks.tasks, lanes)]
-        size = sum(address.kind.size(tasks.features) for address in registers(program, tasks.multiclass))
+        size = sum(address.kind.size(tasks.features) for address in registers(program, tasks.metric_definition))
         self._memory = aligned(size * lanes, np.float64)
         self._lanes, self._tasks = lanes, tasks.tasks
 

@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from azdsl.codegen.activations import sigmoid, softmax, too_far
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
-from azdsl.taskset import Metric
+from azdsl.ir import Metric
 
 
 class Field(enum.IntEnum):
@@ -178,7 +178,7 @@ class Evaluation:
         e, b, backend = self.e, self.builder, self.backend
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
         backend.predicting(self._place_of(xs, at, e.features))
-        if self.scheme.metric == "multiclass":
+        if self.scheme.metric.vector:
             e.each(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
         backend.run(1)
 
@@ -188,20 +188,20 @@ class Evaluation:
         at = b.load(self.example, typ=I64)
         label = self._place_of(Field.TRAIN_Y, at, 1)
         y = e.load(label)
-        multiclass = self.scheme.metric == "multiclass"
-        bad = self._check_classes(y) if multiclass else self._check(y)
+        vector = self.scheme.metric.vector
+        bad = self._check_classes(y) if vector else self._check(y)
         self._stop(bad)
         following = b.add(at, ir.Constant(I64, 1))
         wrapped = b.icmp_unsigned("==", following, self._field(Field.N))
         b.store(b.select(wrapped, ir.Constant(I64, 0), following), self.example)
-        self.backend.learning(self._place_of(Field.TRAIN_X, at, e.features), self.nought if multiclass else label)
+        self.backend.learning(self._place_of(Field.TRAIN_X, at, e.features), self.nought if vector else label)
         self.backend.run(2)
 
     def _check(self, y: Value) -> Value:
         """Squash and trace a scalar prediction; the lanes whose error is too large or NaN."""
         e, b, backend = self.e, self.builder, self.backend
         prediction = e.load(backend.prediction())
-        if self.scheme.metric == "accuracy":
+        if self.scheme.metric.name == "accuracy":
             prediction = sigmoid(e, prediction)
             e.store(prediction, backend.prediction())
         self._record(prediction)
@@ -262,7 +262,7 @@ class Evaluation:
         with e.repeat(lambda: self._field(Field.M)) as (at, leave):
             self._predict(Field.VALID_X, at())
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
-            if self.scheme.metric == "rmse":
+            if self.scheme.metric.name == "rmse":
                 prediction = e.load(self.backend.prediction())
                 self._record(prediction)
                 error = b.fsub(y, prediction)
@@ -316,7 +316,7 @@ class Evaluation:
     def _right(self, y: Value) -> Value:
         """Lanes whose class is predicted."""
         e, b = self.e, self.builder
-        if self.scheme.metric == "accuracy":
+        if self.scheme.metric.name == "accuracy":
             prediction = e.load(self.backend.prediction())
             self._record(prediction)
             half = e.constant(0.5)
@@ -338,7 +338,7 @@ class Evaluation:
         """Fitness of one task's validation from its squared errors or right answers, in float64."""
         e, b = self.e, self.builder
         count = self._field(Field.M)
-        if self.scheme.metric != "rmse":
+        if self.scheme.metric.classifies:
             return b.fdiv(total if e.element == F64 else b.fpext(total, F64), b.uitofp(count, F64))
         root = e.intrinsic("sqrt", b.fdiv(total, b.uitofp(count, e.element)))
         angle = e.library_call("atan", root if e.element == F64 else b.fpext(root, F64))

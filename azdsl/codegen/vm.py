@@ -21,6 +21,7 @@ from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
+from azdsl.ir import Metric
 from azdsl.ops import BY_NAME, Kind, Op, Role
 
 CALLS = 4
@@ -65,10 +66,10 @@ def record_words(op: Op) -> int:
     return HEADER_WORDS + len(op.constants)
 
 
-def fixed_registers(features: int, multiclass: bool) -> dict[tuple[Kind, int], int]:
+def fixed_registers(features: int, metric: Metric) -> dict[tuple[Kind, int], int]:
     """Where the registers that the evaluation knows are, in lane values: s0, s1, v0, then v1 and v2."""
     places = {(Kind.SCALAR, 0): 0, (Kind.SCALAR, 1): 1, (Kind.VECTOR, 0): 2}
-    if multiclass:
+    if metric.vector:
         places |= {(Kind.VECTOR, 1): 2 + features, (Kind.VECTOR, 2): 2 + 2 * features}
     return places
 
@@ -76,9 +77,9 @@ def fixed_registers(features: int, multiclass: bool) -> dict[tuple[Kind, int], i
 class Machine:
     """The VM as a backend of ``protocol.Evaluation``."""
 
-    def __init__(self, ops: Collection[Op], multiclass: bool) -> None:
+    def __init__(self, ops: Collection[Op], metric: Metric) -> None:
         self.ops = ops
-        self.multiclass = multiclass
+        self.metric = metric
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
         """Clear the registers and emit the handlers."""
@@ -86,7 +87,7 @@ class Machine:
         self.e, self.arguments, self.visit = e, arguments, visit
         self.memory = e.read(arguments, int(Field.MEMORY), POINTER)
         self.cleared = e.read(arguments, int(Field.MEMORY_BYTES), I64)
-        self.places = fixed_registers(e.features, self.multiclass)
+        self.places = fixed_registers(e.features, self.metric)
         memset = e.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, ir.IntType(8), I64, ir.IntType(1)])
         b.call(memset, [self.memory, ir.Constant(ir.IntType(8), 0), self.cleared, ir.Constant(ir.IntType(1), 0)])
         self.ip = e.variable(POINTER)
@@ -227,4 +228,4 @@ def emit(module: ir.Module, name: str, scheme: Scheme, ops: Collection[Op]) -> N
     """Add the VM for these ops, which have outputs, to a module: ``void name(arguments*)``, and the addresses of its
     ``handlers`` as ``name_handlers``.
     """
-    Evaluation(module, name, scheme, Machine(ops, scheme.metric == "multiclass"))
+    Evaluation(module, name, scheme, Machine(ops, scheme.metric))

@@ -7,15 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from azdsl.config.schema import SettingsError, keys, validate
 from azdsl.config.schema import key as _key
+from azdsl.ir.metric import METRICS, MetricName
 from azdsl.limits import MAX_EXAMPLES, MAX_FEATURES
-
-Metric = Literal["rmse", "accuracy", "multiclass"]
-"""How predictions are scored."""
-
 
 Split = Literal["search", "select", "test"]
 """One of the three splits of a task's examples: for the search, for selection among the finalists, for the test."""
@@ -55,7 +52,7 @@ class Task:
         validate(self)
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> MetricName:
         """How predictions are scored."""
         return "rmse"
 
@@ -129,7 +126,7 @@ class FileTask(Task):
     metric_name: str = _key(
         "rmse",
         "metric: rmse, accuracy (of labels 0 and 1) or multiclass",
-        choices=("rmse", "accuracy", "multiclass"),
+        choices=tuple(METRICS),
     )
     standardize: bool = _key(
         True, "scale features, and a regression target, by mean and standard deviation of the training rows"
@@ -176,12 +173,12 @@ class FileTask(Task):
         return Sizes(self.test_tasks, self.test_train, self.test_valid)
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> MetricName:
         """How predictions are scored."""
-        return cast("Metric", self.metric_name)
+        return METRICS[self.metric_name].name
 
 
-BUNDLED: Mapping[str, Metric] = {
+BUNDLED: Mapping[str, MetricName] = {
     "diabetes": "rmse",
     "breast_cancer": "accuracy",
     "digits": "multiclass",
@@ -202,12 +199,12 @@ class SklearnTask(FileTask):
     target: str = _key("target", "column to predict", column=True)
     metric_name: str = _key(
         "auto",
-        "metric: rmse, accuracy, multiclass, or auto for the one that suits the data set",
-        choices=("auto", "rmse", "accuracy", "multiclass"),
+        "metric: rmse, accuracy, metric, or auto for the one that suits the data set",
+        choices=("auto", *METRICS),
     )
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> MetricName:
         """How predictions are scored."""
         return BUNDLED.get(self.path, "rmse") if self.metric_name == "auto" else super().metric
 
@@ -278,7 +275,7 @@ class Projected(ImageTask):
             )
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> MetricName:
         """How predictions are scored."""
         return "accuracy"
 
@@ -319,7 +316,7 @@ class Images(ImageTask):
             raise SettingsError("features", f"{count} classes need at least {count} features, not {self.features}")
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> MetricName:
         """How predictions are scored."""
         return "multiclass"
 

@@ -6,8 +6,6 @@ its root. Only the step from there to a fitness is always float64.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.interp.machine import PRECISIONS, Machine
-from azdsl.ir import Program
-from azdsl.ops import numbers
-from azdsl.taskset import Metric, TaskSet
+from azdsl.ir import Metric, Program
+from azdsl.ir.metric import within
+from azdsl.taskset import TaskSet
 
 Example = tuple[list[float], float]
 
@@ -45,12 +43,10 @@ def evaluate(
     number type). ``precision`` is 64 or 32. A pure function of its arguments.
     """
     with np.errstate(all="ignore"):
-        rules = Rules(tasks.metric, tasks.classes, PRECISIONS[precision](max_abs_error))
+        rules = Rules(tasks.metric_definition, tasks.classes, PRECISIONS[precision](max_abs_error))
         return [
             _task_fitness(
-                Machine(
-                    program, tasks.features, seed=seed, task=task, multiclass=tasks.multiclass, precision=precision
-                ),
+                Machine(program, tasks.features, seed=seed, task=task, metric=rules.metric, precision=precision),
                 tasks,
                 task,
                 rules,
@@ -81,17 +77,12 @@ def _examples(X: NDArray[np.float64], y: NDArray[np.float64]) -> list[Example]:
 
 
 def _train(machine: Machine, example: Example, visit: int, rules: Rules) -> bool:
-    """One training example: predict, squash, learn. False when the prediction is too far off to go on."""
+    """One training example: predict, squash, learn. False, without Learn, when an error exceeds the limit."""
     x, y = example
-    prediction = machine.predict(x, visit)
-    if rules.metric == "multiclass":
-        machine.prediction = softmax(prediction[: rules.classes]) + prediction[rules.classes :]
-        pairs = list(zip(machine.one_hot(y), machine.prediction, strict=True))[: rules.classes]
-    else:
-        if rules.metric == "accuracy":
-            machine.prediction = sigmoid(prediction)
-        pairs = [(machine.number(y), machine.prediction)]
-    close = _close(pairs, rules.limit)
+    machine.prediction = rules.metric.squash(machine.predict(x, visit), rules.classes)
+    label, prediction = machine.label(y), machine.prediction
+    pairs = list(zip(label, prediction, strict=True))[: rules.classes] if rules.metric.vector else [(label, prediction)]
+    close = within(pairs, rules.limit)
     if close:
         machine.learn(x, y, visit)
     return close
@@ -103,50 +94,5 @@ def _validate(machine: Machine, examples: list[Example], visit: int, rules: Rule
     Every example is visited, also after one that already decides the fitness: Predict may keep state.
     """
     predictions = [machine.predict(x, visit + at) for at, (x, _) in enumerate(examples)]
-    return validation_fitness([machine.number(y) for _, y in examples], predictions, rules)
-
-
-def validation_fitness(labels: Sequence[Any], predictions: Sequence[Any], rules: Rules) -> float:
-    """The fitness of predictions as programs leave them, not squashed: s1, or v2 [F]. All are of the number type."""
-    pairs = list(zip(labels, predictions, strict=True))
-    if rules.metric == "accuracy":
-        return _share(bool(y > 0.5) == bool(sigmoid(p) > 0.5) for y, p in pairs)
-    if rules.metric == "multiclass":
-        return _share(chosen_class(scores[: rules.classes]) == int(y) for y, scores in pairs)
-    if not _close(pairs, rules.limit):
-        return 0.0
-    errors = [y - p for y, p in pairs]
-    rmse = numbers.sqrt(numbers.mean([error * error for error in errors]))
-    return 1.0 - (2.0 / math.pi) * math.atan(float(rmse))
-
-
-def _share(right: Iterable[bool]) -> float:
-    """How many of all are true, as a fraction."""
-    verdicts = list(right)
-    return verdicts.count(True) / len(verdicts)
-
-
-def _close(pairs: Iterable[tuple[Any, Any]], limit: Any) -> bool:
-    """Whether no label and prediction differ by more than ``limit`` (a NaN does)."""
-    return all(abs(y - prediction) <= limit for y, prediction in pairs)
-
-
-def sigmoid(score: Any) -> Any:
-    """1 / (1 + exp(-score)), of the score's type."""
-    one = type(score)(1.0)
-    return one / (one + numbers.exp(-score))
-
-
-def softmax(scores: Sequence[Any]) -> list[Any]:
-    """Probabilities [C] of scores [C], of their type."""
-    largest = max(scores)  # keeps the first unless a later one is greater, NaN or not: as the language says
-    powers = [numbers.exp(score - largest) for score in scores]
-    total = numbers.total(powers)
-    return [power / total for power in powers]
-
-
-def chosen_class(scores: Sequence[Any]) -> int:
-    """The place of the first largest score; -1 when one is NaN."""
-    if any(math.isnan(score) for score in scores):
-        return -1
-    return max(range(len(scores)), key=scores.__getitem__)
+    labels = [machine.number(y) for _, y in examples]
+    return rules.metric.fitness(labels, predictions, rules.classes, rules.limit)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from azdsl.interp.philox import Draws, seed_key
-from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Instruction, Program, liveness
+from azdsl.ir import FEATURES, LABEL, METRICS, RMSE, Address, Instruction, Metric, Program, liveness
 from azdsl.ops import Kind, Role
 
 PRECISIONS: dict[int, Callable[[float], Any]] = {64: float, 32: np.float32}
@@ -20,12 +20,15 @@ PRECISIONS: dict[int, Callable[[float], Any]] = {64: float, 32: np.float32}
 
 Step = Callable[[], None]
 
+_FIXED = frozenset[Address]().union(*(metric.fixed for metric in METRICS.values()))
+"""Registers that every machine has, whatever its metric and its program."""
+
 
 class Machine:
     """One task's memory, all zero at first, and a program's functions that run on it.
 
     ``features`` is F. ``seed`` and ``task`` choose the random draws; ``visit`` in the methods says
-    which example of the schedule it is for. ``multiclass`` decides where labels and predictions stand,
+    which example of the schedule it is for. ``metric`` decides where labels and predictions stand,
     and so which instructions are live: dead random ones are neither counted as draws nor run. With
     ``precision=32`` call the methods inside ``numpy.errstate(all="ignore")``: NumPy warns of what IEEE
     arithmetic means to do.
@@ -38,15 +41,15 @@ class Machine:
         *,
         seed: int = 0,
         task: int = 0,
-        multiclass: bool = False,
+        metric: Metric = RMSE,
         precision: int = 64,
     ) -> None:
         self.features = features
-        self.multiclass = multiclass
+        self.metric = metric
         self.number = PRECISIONS[precision]
         self._key, self._task, self._visit = seed_key(seed), task, 0
-        self._memory = {address: self._zero(address.kind) for address in _registers(program)}
-        setup, predict, learn = _numbered(program, multiclass)
+        self._memory = {address: self._zero(address.kind) for address in {*program.registers, *_FIXED}}
+        setup, predict, learn = _numbered(program, metric)
         self._setup, self._predict, self._learn = (
             [self._step(*pair) for pair in block] for block in (setup, predict, learn)
         )
@@ -58,11 +61,11 @@ class Machine:
     @property
     def prediction(self) -> Any:
         """What Predict left: s1, or v2 [F] of a multi-class task."""
-        return self._memory[PREDICTIONS if self.multiclass else PREDICTION]
+        return self._memory[self.metric.prediction]
 
     @prediction.setter
     def prediction(self, value: Any) -> None:
-        self._memory[PREDICTIONS if self.multiclass else PREDICTION] = value
+        self._memory[self.metric.prediction] = value
 
     def run_setup(self) -> None:
         """Run Setup, once, before any example."""
@@ -71,23 +74,21 @@ class Machine:
     def predict(self, x: Sequence[float], visit: int = 1) -> Any:
         """Run Predict on the features ``x`` [F], the label out of sight. Returns the prediction as it is, not squashed."""
         self._memory[LABEL] = self._zero(Kind.SCALAR)
-        if self.multiclass:
-            self._memory[LABELS] = self._zero(Kind.VECTOR)
+        self._memory[self.metric.label] = self._zero(self.metric.label.kind)
         self._memory[FEATURES] = [self.number(value) for value in x]
         self._run(self._predict, visit)
         return self.prediction
 
     def learn(self, x: Sequence[float], y: float, visit: int = 1) -> None:
         """Run Learn on an example: its features ``x`` [F] and its label (multi-class: the class number)."""
-        if self.multiclass:
-            self._memory[LABELS] = self.one_hot(y)
-        else:
-            self._memory[LABEL] = self.number(y)
+        self._memory[self.metric.label] = self.label(y)
         self._memory[FEATURES] = [self.number(value) for value in x]
         self._run(self._learn, visit)
 
-    def one_hot(self, y: float) -> list[Any]:
-        """The label of class number ``y``: F numbers, 1 at its place."""
+    def label(self, y: float) -> Any:
+        """What Learn reads as the label ``y``: a number, or F numbers with a 1 at class number ``y``."""
+        if not self.metric.vector:
+            return self.number(y)
         return [self.number(1.0 if at == y else 0.0) for at in range(self.features)]
 
     def _zero(self, kind: Kind) -> Any:
@@ -132,19 +133,10 @@ class Machine:
         return Draws(self._key, draw, self._visit, self._task, self.features, self.number)
 
 
-def _registers(program: Program) -> set[Address]:
-    """The registers that a program names, and those that the evaluation uses."""
-    named = {LABEL, PREDICTION, FEATURES, LABELS, PREDICTIONS}
-    for instruction in program.instructions:
-        named.update(instruction.inputs)
-        named.update((instruction.output,) if instruction.output else ())
-    return named
-
-
-def _numbered(program: Program, multiclass: bool) -> Iterator[list[tuple[Instruction, int]]]:
+def _numbered(program: Program, metric: Metric) -> Iterator[list[tuple[Instruction, int]]]:
     """Each function's instructions with their draw numbers (0 for those that draw nothing)."""
     count = 0
-    for block, flags in zip(program.functions, liveness(program, multiclass), strict=True):
+    for block, flags in zip(program.functions, liveness(program, metric), strict=True):
         numbered = []
         for instruction, live in zip(block, flags, strict=True):
             if not instruction.op.random:

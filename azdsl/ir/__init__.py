@@ -1,6 +1,7 @@
 """The intermediate representation: frozen programs, their rules, passes over them and packed arrays."""
 
-from azdsl.ir.packing import Packed, pack, unpack
+from azdsl.ir.metric import METRICS, RMSE, Metric, MetricName, metric_error
+from azdsl.ir.packing import Packed, pack, pack_live, unpack
 from azdsl.ir.passes import cost, live_exits, liveness, remove_dead_code, renumber
 from azdsl.ir.program import (
     FEATURES,
@@ -25,19 +26,25 @@ __all__ = [
     "LABELS",
     "MAX_INSTRUCTIONS",
     "MAX_REGISTERS",
+    "METRICS",
     "PREDICTION",
     "PREDICTIONS",
+    "RMSE",
     "Address",
     "Block",
     "Instruction",
     "InvalidProgram",
+    "Metric",
+    "MetricName",
     "Packed",
     "Program",
     "cost",
     "format_constant",
     "live_exits",
     "liveness",
+    "metric_error",
     "pack",
+    "pack_live",
     "remove_dead_code",
     "renumber",
     "unpack",

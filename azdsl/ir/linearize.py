@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from azdsl.ir.passes import FIXED, MULTICLASS_FIXED
+from azdsl.ir.metric import Metric
 from azdsl.ir.program import Address, Instruction, Program
 from azdsl.ir.value_graph import CONST, LEARN, PREDICT, SETUP, Graph, Value
 from azdsl.limits import MAX_REGISTERS
@@ -68,7 +68,7 @@ class Listing:
     """Setup, Predict and Learn as lines; each variable but states and the prediction is written once."""
 
     functions: tuple[Lines, Lines, Lines]
-    multiclass: bool
+    metric: Metric
 
     @property
     def lines(self) -> Iterator[tuple[int, Line]]:
@@ -83,7 +83,7 @@ def unroll(graph: Graph) -> Listing:
     """The lines that compute ``graph``."""
     scheduler = _Scheduler(graph)
     setup, predict, learn = (scheduler.function(place) for place in FUNCTION_NUMBERS)
-    return Listing((setup, predict, learn), graph.multiclass)
+    return Listing((setup, predict, learn), graph.metric)
 
 
 @dataclass
@@ -111,7 +111,7 @@ class _Scheduler:
         """The registers that ``place`` has to leave a new value in, and the values."""
         found = []
         graph = self.graph
-        for address in sorted(self.states.keys() | {graph.prediction}, key=str):
+        for address in sorted(self.states.keys() | {graph.metric.prediction}, key=str):
             if place != PREDICT and address not in self.states:
                 continue
             value = graph.exits[place][address]
@@ -121,7 +121,9 @@ class _Scheduler:
             if place == SETUP:
                 kept = value.is_zero
             if place == LEARN:
-                kept = kept or value is (graph.after if address == graph.prediction else graph.exits[PREDICT][address])
+                kept = kept or value is (
+                    graph.after if address == graph.metric.prediction else graph.exits[PREDICT][address]
+                )
             if not kept:
                 found.append((address, value))
         return found
@@ -170,7 +172,7 @@ class _Scheduler:
             return False
         if place == SETUP:
             return not any(value.number in self.reads[later] for later in (PREDICT, LEARN))
-        if place == PREDICT and address == self.graph.prediction and value.number in self.reads[LEARN]:
+        if place == PREDICT and address == self.graph.metric.prediction and value.number in self.reads[LEARN]:
             return False  # Learn would find it squashed
         held = self._held(place, address)
         if held is None:
@@ -186,7 +188,7 @@ class _Scheduler:
         """The value that stands in a state's register when ``place`` starts, if there is one to lose."""
         if place == PREDICT:
             return self.states.get(address)
-        if address == self.graph.prediction:
+        if address == self.graph.metric.prediction:
             return self.graph.after
         return self.graph.exits[PREDICT][address] if address in self.stored_by_predict else self.states[address]
 
@@ -197,7 +199,7 @@ class _Scheduler:
         if value.number in self.homes:
             return self._home(self.homes[value.number])
         if value is self.graph.after:
-            return self._home(self.graph.prediction)
+            return self._home(self.graph.metric.prediction)
         if value.number in self.registers:
             address = self.registers[value.number]
             return self._saved(address) if place == LEARN and address in self.stored_by_predict else self._home(address)
@@ -208,7 +210,7 @@ class _Scheduler:
         return Variable(value.kind, sort, value.number)
 
     def _home(self, address: Address) -> Variable:
-        if address == self.graph.prediction:
+        if address == self.graph.metric.prediction:
             return Variable(address.kind, Sort.PREDICTION, address=address)
         return Variable(address.kind, Sort.STATE, address.index)
 
@@ -251,7 +253,7 @@ def to_program(listing: Listing, share: bool = True) -> Program | None:
 
     Registers are numbered in order of appearance. With ``share`` unset no two variables have the same one.
     """
-    fixed = MULTICLASS_FIXED if listing.multiclass else FIXED
+    fixed = listing.metric.fixed
     lasting: dict[Variable, Address] = {}
     take = _taker(fixed, lasting)
     for _, line in listing.lines:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.ir.metric import RMSE, Metric
+from azdsl.ir.passes import remove_dead_code
 from azdsl.ir.program import Address, Instruction, Program
 from azdsl.ops import OPS
 
@@ -47,6 +49,15 @@ def pack(program: Program) -> Packed:
         constants[row, : len(instruction.constants)] = instruction.constants
     lengths = np.array([len(block) for block in program.functions], np.int64)
     return Packed(lengths, code, constants, (lengths.tobytes(), code.tobytes(), constants.tobytes()))
+
+
+def pack_live(program: Program, metric: Metric = RMSE) -> Packed:
+    """The live program as arrays, as compiled backends run it; packed once for each metric, then kept with the program."""
+    key = (pack_live, metric)
+    if key not in program.derived:
+        program.derived[key] = pack(remove_dead_code(program, metric))
+    packed: Packed = program.derived[key]
+    return packed
 
 
 def unpack(lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]) -> Program:

@@ -6,14 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from azdsl.ir.program import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Block, Program
+from azdsl.ir.metric import RMSE, Metric
+from azdsl.ir.program import Address, Block, Program
 from azdsl.ops import Kind
-
-FIXED = frozenset({LABEL, PREDICTION, FEATURES})
-"""Registers that mean something outside the program."""
-
-MULTICLASS_FIXED = FIXED | {LABELS, PREDICTIONS}
-"""The same for multi-class tasks."""
 
 
 def _before(block: Block, after: frozenset[Address]) -> tuple[list[bool], frozenset[Address]]:
@@ -30,7 +25,7 @@ def _before(block: Block, after: frozenset[Address]) -> tuple[list[bool], frozen
 
 
 def live_exits(
-    program: Program, multiclass: bool = False, observed: frozenset[Address] = frozenset()
+    program: Program, metric: Metric = RMSE, observed: frozenset[Address] = frozenset()
 ) -> tuple[frozenset[Address], ...]:
     """What is read after Setup, after Predict and after Learn, by live instructions or as the prediction.
 
@@ -40,38 +35,35 @@ def live_exits(
     comes Predict. The least fixed point of that: a register that only feeds itself is dead. Labels and
     features are written before each function, so nothing carries them over.
     """
-    prediction = PREDICTIONS if multiclass else PREDICTION
-    given = {LABEL, FEATURES} | ({LABELS} if multiclass else set())
     entry: frozenset[Address] = frozenset()
     while True:
         _, before_learn = _before(program.learn, entry)
-        after = observed | {prediction} | (before_learn - given) | entry
+        after = observed | {metric.prediction} | (before_learn - metric.given) | entry
         _, before = _before(program.predict, after)
-        if before - given == entry:
+        if before - metric.given == entry:
             return entry, after, entry
-        entry = before - given
+        entry = before - metric.given
 
 
-def liveness(program: Program, multiclass: bool = False) -> tuple[list[bool], ...]:
+def liveness(program: Program, metric: Metric = RMSE) -> tuple[list[bool], ...]:
     """For each function, which instructions can reach a prediction."""
-    exits = live_exits(program, multiclass)
+    exits = live_exits(program, metric)
     return tuple(_before(block, after)[0] for block, after in zip(program.functions, exits, strict=True))
 
 
-def remove_dead_code(program: Program, multiclass: bool = False) -> Program:
+def remove_dead_code(program: Program, metric: Metric = RMSE) -> Program:
     """Keep only the instructions that can reach a prediction."""
     kept = [
         tuple(instruction for instruction, live in zip(block, flags, strict=True) if live)
-        for block, flags in zip(program.functions, liveness(program, multiclass), strict=True)
+        for block, flags in zip(program.functions, liveness(program, metric), strict=True)
     ]
     return Program(*kept)
 
 
-def renumber(program: Program, multiclass: bool = False) -> Program:
+def renumber(program: Program, metric: Metric = RMSE) -> Program:
     """Rename registers in order of first appearance, leaving those with a fixed meaning."""
-    fixed = MULTICLASS_FIXED if multiclass else FIXED
-    names: dict[Address, Address] = {address: address for address in fixed}
-    free = {kind: _unfixed(kind, fixed) for kind in Kind}
+    names: dict[Address, Address] = {address: address for address in metric.fixed}
+    free = {kind: _unfixed(kind, metric.fixed) for kind in Kind}
 
     def rename(addresses: Iterable[Address]) -> tuple[Address, ...]:
         for address in addresses:

@@ -7,14 +7,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 from azdsl.errors import AzdslError
 from azdsl.limits import MAX_INSTRUCTIONS, MAX_REGISTERS
 from azdsl.ops import Kind, Op, Role
-
-if TYPE_CHECKING:
-    from azdsl.ir.packing import Packed
 
 FUNCTIONS = ("Setup", "Predict", "Learn")
 """The component functions, in the order in which they are written."""
@@ -155,17 +152,15 @@ class Program:
         return f"azdsl.parse({str(self)!r})"
 
     @cached_property
-    def _packed(self) -> dict[bool, Packed]:
+    def registers(self) -> tuple[Address, ...]:
+        """The registers that instructions name, in order of first appearance, inputs before the output."""
+        named = (a for i in self.instructions for a in (*i.inputs, *((i.output,) if i.output else ())))
+        return tuple(dict.fromkeys(named))
+
+    @cached_property
+    def derived(self) -> dict[object, Any]:
+        """Results that are computed from the program once and freed with it, by a key of whoever computes them."""
         return {}
-
-    def packed(self, multiclass: bool = False) -> Packed:
-        """The live program as arrays: what compiled backends run. Made once for each of the two, then kept."""
-        if multiclass not in self._packed:
-            from azdsl.ir.packing import pack
-            from azdsl.ir.passes import remove_dead_code
-
-            self._packed[multiclass] = pack(remove_dead_code(self, multiclass))
-        return self._packed[multiclass]
 
     def __getstate__(self) -> dict[str, Block]:
         return {"setup": self.setup, "predict": self.predict, "learn": self.learn}

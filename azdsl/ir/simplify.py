@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from azdsl.ir.linearize import Listing, to_program, unroll
+from azdsl.ir.metric import RMSE, Metric
 from azdsl.ir.passes import remove_dead_code, renumber
 from azdsl.ir.program import Program
 from azdsl.ir.rewrite_rules import exact_rules
@@ -26,12 +27,12 @@ class Simplified:
     fired: Counter[str]
 
 
-def simplified(program: Program, multiclass: bool = False, precision: int = 64) -> Simplified | None:
+def simplified(program: Program, metric: Metric = RMSE, precision: int = 64) -> Simplified | None:
     """The simplest form in all its forms; None when it needs more registers than there are."""
     rules = exact_rules(precision)
     best: Simplified | None = None
     while True:
-        graph = build(program, multiclass, rules)
+        graph = build(program, metric, rules)
         listing = unroll(graph)
         smaller = to_program(listing)
         if smaller is None or (best and len(smaller) >= len(best.program)):
@@ -40,12 +41,12 @@ def simplified(program: Program, multiclass: bool = False, precision: int = 64) 
         program = smaller
 
 
-def simplify(program: Program, multiclass: bool = False, precision: int = 64) -> Program:
+def simplify(program: Program, metric: Metric = RMSE, precision: int = 64) -> Program:
     """The program with the same fitness, bit for bit in the arithmetic of ``precision`` bits, in fewer instructions.
 
     Live draws keep their number and order. A program without dead code that is as short already, or that
     would need more registers than the language has, comes back renumbered.
     """
-    cleaned = renumber(remove_dead_code(program, multiclass), multiclass)
-    form = simplified(program, multiclass, precision)
+    cleaned = renumber(remove_dead_code(program, metric), metric)
+    form = simplified(program, metric, precision)
     return form.program if form and len(form.program) <= len(cleaned) else cleaned

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from azdsl.ir.program import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Block, Program
+from azdsl.ir.metric import RMSE, Metric
+from azdsl.ir.program import FEATURES, Address, Block, Program
 from azdsl.ops import BY_NAME, Kind, Op
 
 SETUP, PREDICT, LEARN = range(3)
@@ -117,21 +118,16 @@ class Graph:
     the prediction that Learn sees (squashed, where the task says so).
     """
 
-    multiclass: bool
+    metric: Metric
     states: Mapping[Address, Value]
     exits: tuple[Mapping[Address, Value], Mapping[Address, Value], Mapping[Address, Value]]
     after: Value
     fired: Counter[str]
 
     @property
-    def prediction(self) -> Address:
-        """The register that the prediction is read from."""
-        return PREDICTIONS if self.multiclass else PREDICTION
-
-    @property
     def root(self) -> Value:
         """The prediction."""
-        return self.exits[PREDICT][self.prediction]
+        return self.exits[PREDICT][self.metric.prediction]
 
     def live(self) -> list[Value]:
         """The values that can reach a prediction, in an order in which they can be computed."""
@@ -168,7 +164,7 @@ class _Environment:
                 self.held[instruction.output] = self._builder.make(instruction.op, inputs, instruction.constants)
 
 
-def build(program: Program, multiclass: bool = False, rules: tuple[Rule, ...] = ()) -> Graph:
+def build(program: Program, metric: Metric = RMSE, rules: tuple[Rule, ...] = ()) -> Graph:
     """The graph of ``program``.
 
     First every register is taken to keep what Setup gave it; those that do not are states, and so on until
@@ -176,7 +172,7 @@ def build(program: Program, multiclass: bool = False, rules: tuple[Rule, ...] = 
     """
     varying: frozenset[Address] = frozenset()
     while True:
-        graph = _build(program, multiclass, varying, rules)
+        graph = _build(program, metric, varying, rules)
         changed = frozenset(_changed(graph, varying))
         if not changed:
             return graph
@@ -191,12 +187,10 @@ def _changed(graph: Graph, varying: frozenset[Address]) -> Iterator[Address]:
             yield address
 
 
-def _build(program: Program, multiclass: bool, varying: frozenset[Address], rules: tuple[Rule, ...]) -> Graph:
+def _build(program: Program, metric: Metric, varying: frozenset[Address], rules: tuple[Rule, ...]) -> Graph:
     builder = Builder(rules)
-    registers = {a for i in program.instructions for a in (*i.reads, *((i.output,) if i.output else ()))}
-    prediction = PREDICTIONS if multiclass else PREDICTION
-    given = {FEATURES, LABEL} | ({LABELS} if multiclass else set())
-    carried = sorted((registers | {prediction}) - given, key=str)
+    prediction = metric.prediction
+    carried = sorted({*program.registers, prediction} - metric.given, key=str)
     setup = _Environment(builder, {})
     setup.run(program.setup)
     init = {address: setup[address] for address in carried}
@@ -209,9 +203,10 @@ def _build(program: Program, multiclass: bool, varying: frozenset[Address], rule
 
     builder.place = LEARN
     after = builder.given(prediction, LEARN)
-    label = LABELS if multiclass else LABEL
     seen = {address: predict[address] for address in carried}
-    learn = _Environment(builder, seen | {FEATURES: features, label: builder.given(label, LEARN), prediction: after})
+    learn = _Environment(
+        builder, seen | {FEATURES: features, metric.label: builder.given(metric.label, LEARN), prediction: after}
+    )
     learn.run(program.learn)
     exits = init, seen, {address: learn[address] for address in carried}
-    return Graph(multiclass, states, exits, after, builder.fired)
+    return Graph(metric, states, exits, after, builder.fired)

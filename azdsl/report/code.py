@@ -7,18 +7,18 @@ from html import escape
 
 from azdsl.export.readable.named import named
 from azdsl.export.readable.statements import TooManyRegisters
-from azdsl.ir import Program, remove_dead_code
+from azdsl.ir import Metric, Program, remove_dead_code
 
 DIGITS = 4
 _NUMBER = re.compile(r"(?<![\w.])[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?\b")
 
 
-def text_of(program: Program, multiclass: bool) -> str:
+def text_of(program: Program, metric: Metric) -> str:
     """A program with names; as instructions where it has no form with names."""
     try:
-        return named(program, multiclass)
+        return named(program, metric)
     except TooManyRegisters:
-        return str(remove_dead_code(program, multiclass))
+        return str(remove_dead_code(program, metric))
 
 
 def shortened(text: str) -> str:

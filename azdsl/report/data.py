@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azdsl.config.experiment import Experiment
-from azdsl.ir import Program
+from azdsl.ir import METRICS, Metric, Program
 
 _WIDE, _LEAST_ROOM = 0.4, 0.005
 """Fitness over a range as wide as this is shown from 0 to 1; above and below smaller ones is at least so much room."""
@@ -66,9 +66,9 @@ class Run:
     version: str
 
     @property
-    def multiclass(self) -> bool:
-        """Whether predictions are vectors."""
-        return self.metric == "multiclass"
+    def metric_definition(self) -> Metric:
+        """The metric with its registers and its rules."""
+        return METRICS[self.metric]
 
 
 CLOSE = 0.045

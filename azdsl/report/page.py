@@ -73,7 +73,7 @@ def page(run: Run, details: Details) -> str:
 
 def fragment(run: Run) -> str:
     """Figures, program and progress, for a notebook; without scripts."""
-    text = shortened(text_of(run.best, run.multiclass))
+    text = shortened(text_of(run.best, run.metric_definition))
     numbered = main_milestones(run.milestones, MOST_MILESTONES)
     chart = charts.progress(run, WIDE, numbered)
     return (
@@ -151,7 +151,7 @@ def _cards(run: Run, numbered: Sequence[int]) -> str:
     cards, before = [], None
     for number, n in enumerate(numbered):
         milestone = run.milestones[n]
-        text = shortened(text_of(milestone.program, run.multiclass))
+        text = shortened(text_of(milestone.program, run.metric_definition))
         head = f"<b>{number + 1}</b> fitness {milestone.fitness:.6f} <small>after about {milestone.evaluations:,} candidates</small>"
         cards.append(f'<article class="card" data-step="{number}"><h3>{head}</h3>{highlighted(text, before)}</article>')
         before = text
@@ -195,7 +195,9 @@ def _program(run: Run, details: Details) -> str:
     """The answer with names, and what each line is worth."""
     program = details.rounded or run.best
     text = highlighted(
-        text_of(program, run.multiclass) if details.rounded else shortened(text_of(program, run.multiclass))
+        text_of(program, run.metric_definition)
+        if details.rounded
+        else shortened(text_of(program, run.metric_definition))
     )
     exact = f"<details><summary>As evolved, with all digits</summary>{highlighted(str(run.best))}</details>"
     pruned = f"<p>{escape(details.pruned)}; as evolved it stands below.</p>" if details.pruned else ""
@@ -232,7 +234,7 @@ def _change(value: float) -> str:
 def _graph(run: Run, details: Details) -> str:
     """The data flow as an image: its style stays its own."""
     try:
-        svg = graph_svg(details.rounded or run.best, run.multiclass)
+        svg = graph_svg(details.rounded or run.best, run.metric_definition)
     except TooManyRegisters as error:
         return f"<p>{escape(str(error))}</p>"
     data = base64.b64encode(svg.encode()).decode()
@@ -257,7 +259,7 @@ def _front(run: Run) -> str:
     table = _table(heads, rows)
     programs = "".join(
         f"<details><summary>{m.size} live instruction{'s' if m.size != 1 else ''}: {m.fitness:.6f}</summary>"
-        f"{highlighted(shortened(text_of(m.program, run.multiclass)))}</details>"
+        f"{highlighted(shortened(text_of(m.program, run.metric_definition)))}</details>"
         for m in run.front
     )
     intro = "<p>No program of the search with as few live instructions was better, on the search tasks.</p>"

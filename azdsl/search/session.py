@@ -220,7 +220,7 @@ class Session:
         found += exchange.finalists(plan, reports)
         chosen = answer(plan.judge.compare(self.state.finalists, found))
         if chosen is None:  # the run stopped before the first evaluation: the seed program
-            seed_program = canonical(plan.experiment.program, plan.multiclass)
+            seed_program = canonical(plan.experiment.program, plan.metric)
             chosen = plan.judge.compare((), [Found(seed_program, 0, 0.0, 0, 0)])[0]
         return Conclusion(
             answer=chosen,

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from azdsl import api
 from azdsl.config.experiment import Experiment
-from azdsl.ir import Program
+from azdsl.ir import METRICS, Program
 from azdsl.sklearn.learner import Array, Classifier, Learner, ProgramLike, Regressor, draw, read_program
 from azdsl.taskset import TaskSet
 
@@ -115,7 +115,7 @@ class _Evolving(Learner):
         from azdsl.export.readable.latex import latex
 
         check_is_fitted(self)
-        return latex(self.best_program_, self._metric() == "multiclass", standalone)
+        return latex(self.best_program_, METRICS[self._metric()], standalone)
 
     def _evolve(self, X: Array, y: Array) -> None:
         """Search, choose on fresh splits, train the best program on all rows."""
@@ -123,7 +123,7 @@ class _Evolving(Learner):
         search, select = (self._splits(X, y, seed, role) for role in _SPLIT_STREAMS)
         goes_on = self.warm_start and getattr(self, "metric_", None) == metric
         known = list(self.hall_of_fame_) if goes_on else []
-        start = self.best_program_ if goes_on else read_program(self.program, metric == "multiclass")
+        start = self.best_program_ if goes_on else read_program(self.program, METRICS[metric])
         with tempfile.TemporaryDirectory(prefix="azdsl-") as directory:
             settings = self._settings(seed) | ({"init": "seed"} if goes_on else {})
             driver = {"workers": self._workers(), "quiet": not self.progress, "out": f"{directory}/run"}

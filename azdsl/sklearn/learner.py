@@ -15,8 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from azdsl import api
-from azdsl.config.tasks import Metric
-from azdsl.ir import Program
+from azdsl.ir import METRICS, RMSE, Metric, MetricName, Program
 
 ProgramLike: TypeAlias = Program | str | Path | None
 Array: TypeAlias = NDArray[np.float64]
@@ -54,10 +53,10 @@ def Learn():
 LEAST_CLASSES = 2
 
 
-def read_program(program: ProgramLike, multiclass: bool) -> Program:
+def read_program(program: ProgramLike, metric: Metric) -> Program:
     """A program from itself, its text, the path of its file, or None: linear regression for what is predicted."""
     if program is None:
-        return api.parse(VECTOR_LEARNER if multiclass else SCALAR_LEARNER)
+        return api.parse(VECTOR_LEARNER if metric.vector else SCALAR_LEARNER)
     if isinstance(program, Program):
         return program
     if isinstance(program, str) and ("\n" in program or "def " in program):
@@ -88,7 +87,7 @@ class Learner(BaseEstimator):
     Subclasses have the parameters ``epochs``, ``precision``, ``max_abs_error``, ``scale`` and ``shuffle``.
     """
 
-    def _metric(self) -> Metric:
+    def _metric(self) -> MetricName:
         return "rmse"
 
     def _classes(self) -> int:
@@ -156,7 +155,7 @@ class Regressor(RegressorMixin, Learner):
 class Classifier(ClassifierMixin, Learner):
     """What estimators of classes share."""
 
-    def _metric(self) -> Metric:
+    def _metric(self) -> MetricName:
         return "accuracy" if len(self.classes_) == LEAST_CLASSES else "multiclass"
 
     def _classes(self) -> int:
@@ -228,7 +227,7 @@ class AZRegressor(Regressor, _Given):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from X [n, F] and y [n]."""
         X, y = self._checked(X, y)
-        self._learn(read_program(self.program, False), X, y, draw(self.random_state))
+        self._learn(read_program(self.program, RMSE), X, y, draw(self.random_state))
         return self
 
 
@@ -242,5 +241,5 @@ class AZClassifier(Classifier, _Given):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from X [n, F] and class labels y [n]."""
         X, y = self._checked(X, y)
-        self._learn(read_program(self.program, self._metric() == "multiclass"), X, y, draw(self.random_state))
+        self._learn(read_program(self.program, METRICS[self._metric()]), X, y, draw(self.random_state))
         return self

@@ -8,7 +8,8 @@ from azdsl.config.experiment import EVOLVABLE, Experiment, Group
 from azdsl.config.search import Registers, Search
 from azdsl.config.tasks import Task
 from azdsl.diagnostics import Source, SyntaxError
-from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS
+from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, METRICS, PREDICTIONS, RMSE
+from azdsl.ir.metric import MULTICLASS
 from azdsl.ops import Kind, Op
 from azdsl.syntax import islands, setting_values, tree
 from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
@@ -194,8 +195,8 @@ def build(source: Source) -> Experiment:
     limits = {kind: getattr(bound, BANKS[kind]) if bound else MAX_REGISTERS for kind in Kind}
     steps = [step for step in contents.steps if step.function >= 0]
     blocks = lower(steps, limits, errors)
-    multiclass = (contents.task is not None and contents.task.metric == "multiclass") or _names_plurals(steps)
-    program = allocate(blocks, limits, multiclass, errors) if not errors.found else None
+    metric = MULTICLASS if _names_plurals(steps) else METRICS[contents.task.metric] if contents.task else RMSE
+    program = allocate(blocks, limits, metric, errors) if not errors.found else None
     if errors.found or program is None:
         raise SyntaxError(errors.found, source)
     everywhere = contents.ops.get("ops", EVOLVABLE)

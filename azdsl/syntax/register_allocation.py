@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import count
 
-from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Block, Instruction, Program
+from azdsl.ir import FEATURES, LABEL, PREDICTION, Address, Block, Instruction, Metric, Program
 from azdsl.ops import Kind
 from azdsl.syntax.error_list import ErrorList
 from azdsl.syntax.virtual_instructions import BANKS, ZERO, Operand, VirtualInstruction, VirtualRegister
@@ -17,11 +17,12 @@ Registers = dict[VirtualRegister, Address]
 
 
 def allocate(
-    blocks: Sequence[list[VirtualInstruction]], limits: Mapping[Kind, int], multiclass: bool, errors: ErrorList
+    blocks: Sequence[list[VirtualInstruction]], limits: Mapping[Kind, int], metric: Metric, errors: ErrorList
 ) -> Program | None:
     """The program, with registers below ``limits`` of each kind; None after reporting that they do not suffice."""
-    taken = {LABEL, PREDICTION, FEATURES} | ({LABELS, PREDICTIONS} if multiclass else set())
-    taken |= {p for block in blocks for instruction in block for p in _operands(instruction) if isinstance(p, Address)}
+    taken = metric.fixed | {
+        p for block in blocks for instruction in block for p in _operands(instruction) if isinstance(p, Address)
+    }
     free = {kind: _free(kind, frozenset(taken)) for kind in Kind}
     persistent = {virtual: next(free[virtual.kind]) for virtual in _persistent(blocks)}
     taken |= set(persistent.values())

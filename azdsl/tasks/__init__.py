@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azdsl.config.tasks import DEFAULT_TASK, FileTask, ImageTask, Linear, SklearnTask, Split, Task
+from azdsl.ir import METRICS
 from azdsl.taskset import TaskError, TaskSet
 
 if TYPE_CHECKING:
@@ -58,5 +59,5 @@ def describe(task: Task) -> str:
     features = f", {task.features} features" if isinstance(task, Linear | ImageTask) and task.features else ""
     kind = f"{task.kind.replace('_', '-')} task{several}"
     if isinstance(task, ImageTask):
-        kind = f"task{several} of {task.dataset or task.images} ({'several classes' if task.metric == 'multiclass' else 'pairs of classes'})"
+        kind = f"task{several} of {task.dataset or task.images} ({'several classes' if METRICS[task.metric].vector else 'pairs of classes'})"
     return f"{task.tasks} {kind}{features}, {task.train} + {task.valid} examples{epochs}"

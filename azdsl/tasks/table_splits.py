@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.tasks import FileTask, Sizes, Split
+from azdsl.ir import METRICS
 from azdsl.limits import MAX_FEATURES
 from azdsl.tasks.scaling import scaling
 from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator
@@ -29,7 +30,7 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     X, y = _examples(table, task)
     rows, sizes = split_rows(len(y), task.select, task.test, seed), task.sizes(split)
     chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table) for t in range(sizes.tasks)]
-    regression = task.metric == "rmse"
+    regression = not METRICS[task.metric].classifies
     pieces: list[tuple[Array, Array, Array, Array]] = []
     scales = []
     for train, valid in chosen:
@@ -39,7 +40,7 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
         scaled, target = (X - center) / scale + 0.0, (y - middle) / spread  # + 0.0: no negative zeros
         pieces.append((scaled[train], target[train], scaled[valid], target[valid]))
         scales.append(float(spread))
-    classes = int(y.max()) + 1 if task.metric == "multiclass" else None
+    classes = int(y.max()) + 1 if METRICS[task.metric].vector else None
     train_X, train_y, valid_X, valid_y = (np.stack(arrays) for arrays in zip(*pieces, strict=True))
     train_X, valid_X = (_padded(array, task.features, classes, table) for array in (train_X, valid_X))
     length = task.epoch_length(train_X.shape[1])
@@ -64,7 +65,7 @@ def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
         raise TaskError(
             f"{table.source}: the target {task.target!r} is {y[0]:g} in every row; choose a column that varies"
         )
-    if task.metric != "rmse" and y.max() >= MAX_FEATURES:
+    if METRICS[task.metric].classifies and y.max() >= MAX_FEATURES:
         row = int(np.argmax(y))
         raise TaskError(
             f"{table.source}: {task.target!r} is {y[row]:.15g} in row {row + 1}, but {task.metric} has at most {MAX_FEATURES} classes, "
@@ -74,7 +75,7 @@ def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
         raise TaskError(
             f"{table.source}: {len(names):,} columns to predict from are more than {MAX_FEATURES} features; choose some with columns=…"
         )
-    if task.metric != "rmse" and (y != np.floor(y)).any():
+    if METRICS[task.metric].classifies and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))
         raise TaskError(
             f"{table.source}: {task.metric} needs class numbers 0, 1, …, but {task.target!r} is {y[row]:g} in row {row + 1}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from azdsl.config.search import SettingsError
 from azdsl.diagnostics import SyntaxError
-from azdsl.ir import Program, liveness
+from azdsl.ir import RMSE, Metric, Program, liveness
 from azdsl.ops import Role
 from azdsl.syntax import parse
 from azdsl.syntax.source_edit import Literal, literals, with_values
@@ -42,7 +42,7 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS - 1}e}")
 
 
-def tunables(text: str, multiclass: bool = False, only: Collection[str] | None = None) -> tuple[Tunable, ...]:
+def tunables(text: str, metric: Metric = RMSE, only: Collection[str] | None = None) -> tuple[Tunable, ...]:
     """The numbers of a program's text that can be tuned.
 
     Left out are zeros (their scale says nothing), places of entries, numbers of instructions that cannot reach a
@@ -50,7 +50,7 @@ def tunables(text: str, multiclass: bool = False, only: Collection[str] | None =
     variable, register or line. Raises ``SettingsError`` if a name fits none.
     """
     program = parse(text)
-    live = liveness(program, multiclass)
+    live = liveness(program, metric)
     found = []
     for literal in literals(text):
         changed = literal.value != 0.0 and _changed(program, text, literal)

@@ -14,15 +14,13 @@ from itertools import count
 from azdsl.diagnostics import SyntaxError
 from azdsl.errors import AzdslError
 from azdsl.ir import (
-    FEATURES,
     FUNCTIONS,
-    LABEL,
-    LABELS,
     MAX_REGISTERS,
-    PREDICTION,
-    PREDICTIONS,
+    METRICS,
+    RMSE,
     Address,
     Instruction,
+    Metric,
     Program,
     format_constant,
 )
@@ -55,7 +53,7 @@ class Derivative:
     prediction: Address | None
 
 
-def differentiate(program: Program, places: Sequence[Place], multiclass: bool = False) -> Derivative:
+def differentiate(program: Program, places: Sequence[Place], metric: Metric = RMSE) -> Derivative:
     """The derivative of a live program with respect to the constants at ``places``.
 
     It is the derivative almost everywhere: steps are flat, and where two numbers are equal their minimum and
@@ -63,24 +61,22 @@ def differentiate(program: Program, places: Sequence[Place], multiclass: bool = 
     """
     constants = _registers(Kind.SCALAR, _taken(program))
     tuned = {place: next(constants) for place in places}
-    program = _parsed(_with_registers(program, tuned), multiclass)
+    program = _parsed(_with_registers(program, tuned), metric)
     active = _dependent(program, frozenset(tuned.values()))
     taken = _taken(program) | frozenset(tuned.values())
     free = {kind: _registers(kind, taken) for kind in Kind}
     change = {address: next(free[address.kind]) for address in sorted(active, key=str)}
-    prediction = PREDICTIONS if multiclass else PREDICTION
     return Derivative(
-        _parsed(_with_changes(program, change, multiclass), multiclass),
+        _parsed(_with_changes(program, change, metric), metric),
         tuple(tuned.values()),
         tuple(change[address] for address in tuned.values()),
-        change.get(prediction),
+        change.get(metric.prediction),
     )
 
 
 def _taken(program: Program) -> frozenset[Address]:
     """The registers that mean something already."""
-    named = {a for i in program.instructions for a in (*i.inputs, *((i.output,) if i.output else ()))}
-    return frozenset(named | {LABEL, PREDICTION, FEATURES, LABELS, PREDICTIONS})
+    return frozenset(program.registers).union(*(metric.fixed for metric in METRICS.values()))
 
 
 def _registers(kind: Kind, taken: frozenset[Address]) -> Iterator[Address]:
@@ -92,10 +88,10 @@ def _registers(kind: Kind, taken: frozenset[Address]) -> Iterator[Address]:
             yield Address(kind, index)
 
 
-def _parsed(blocks: Iterable[Sequence[str]], multiclass: bool) -> Program:
+def _parsed(blocks: Iterable[Sequence[str]], metric: Metric) -> Program:
     """The program of these statements."""
     # a multi-class task keeps variables out of the registers that its evaluation writes
-    lines = ["task sklearn(digits)"] if multiclass else []
+    lines = ["task sklearn(digits)"] if metric.vector else []
     lines.append(f"registers(scalars={MAX_REGISTERS}, vectors={MAX_REGISTERS}, matrices={MAX_REGISTERS})")
     for name, statements in zip(FUNCTIONS, blocks, strict=True):
         lines.append(f"def {name}():")
@@ -149,11 +145,11 @@ def _parts(instruction: Instruction) -> Iterator[tuple[Address, Callable[..., st
             yield address, lambda change, rule=rule, slot=slot, **names: rule.format(**{f"d{slot}": change}, **names)
 
 
-def _with_changes(program: Program, change: Mapping[Address, Address], multiclass: bool) -> Iterator[list[str]]:
+def _with_changes(program: Program, change: Mapping[Address, Address], metric: Metric) -> Iterator[list[str]]:
     """Statements of the program and, after each that writes a register in ``change``, of how that changes."""
     for function, block in enumerate(program.functions):
-        # the evaluation overwrites v1 before Predict and Learn
-        lines = [f"{change[LABELS]} = 0"] if multiclass and function and LABELS in change else []
+        # The evaluation overwrites the label before Predict and Learn.
+        lines = [f"{change[metric.label]} = 0"] if function and metric.label in change else []
         for instruction in block:
             lines += _statements(instruction, change) if instruction.output in change else [str(instruction)]
         yield lines

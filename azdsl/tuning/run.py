@@ -15,7 +15,7 @@ from azdsl.api import combined, evaluate
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
 from azdsl.config.search import SettingsError
-from azdsl.ir import Program
+from azdsl.ir import METRICS, Program
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.setting_overrides import override
 from azdsl.syntax import parse, parse_experiment, read_source
@@ -187,8 +187,7 @@ def tune_text(
     if evals < 1:
         raise SettingsError("evals", f"evals={evals}: at least one evaluation is needed")
     task, seed = experiment.task or DEFAULT_TASK, experiment.search.seed
-    multiclass = (tasks.metric if tasks else task.metric) == "multiclass"
-    items = tunables(text, multiclass, only)
+    items = tunables(text, METRICS[tasks.metric if tasks else task.metric], only)
     if not items:
         raise SettingsError(
             "only", "there is no number to tune: the program has no constant that can reach a prediction"

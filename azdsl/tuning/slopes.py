@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
-from azdsl.ir import Program, liveness, remove_dead_code
+from azdsl.ir import Metric, Program, liveness, remove_dead_code
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.taskset import TaskSet
 from azdsl.tuning.constants import Point, Tunable
@@ -25,12 +25,14 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
     """
     from azdsl.codegen.loss_gradient import Slopes
 
-    live = remove_dead_code(experiment.program, tasks.multiclass)
+    live = remove_dead_code(experiment.program, tasks.metric_definition)
     places = [place for item in items for place in item.places]
     owners = [number for number, item in enumerate(items) for _ in item.places]
     values = [experiment.program.functions[f][at].constants[slot] for f, at, slot in places]
     try:
-        derivative = differentiate(live, _live_places(experiment.program, places, tasks.multiclass), tasks.multiclass)
+        derivative = differentiate(
+            live, _live_places(experiment.program, places, tasks.metric_definition), tasks.metric_definition
+        )
     except TooLarge as error:
         raise SettingsError(
             "method", f"method=gradient: {error}; tune fewer numbers with only, or use another method"
@@ -64,7 +66,7 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
     return slope
 
 
-def _live_places(program: Program, places: Sequence[Place], multiclass: bool) -> list[Place]:
+def _live_places(program: Program, places: Sequence[Place], metric: Metric) -> list[Place]:
     """Places in the program without its dead code."""
-    live = liveness(program, multiclass)
+    live = liveness(program, metric)
     return [(function, sum(live[function][:at]), slot) for function, at, slot in places]

@@ -18,7 +18,7 @@ from azdsl import codegen
 from azdsl.codegen import backends
 from azdsl.codegen.autoselect import calibration, choice
 from azdsl.codegen.autoselect.choice import CLASSES, COMPILED, choose, fit, predict, stored_costs, vm_times, work
-from azdsl.ir import remove_dead_code
+from azdsl.ir import pack_live, remove_dead_code
 from azdsl.ops import OPS
 from azdsl.taskset import TaskSet
 
@@ -68,10 +68,10 @@ def test_numba_is_not_started_for_one_program(monkeypatch):
 def test_the_bulk_prediction_is_that_of_each(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     tasks = random_tasks(rng)
-    batch = [data.draw(programs(multiclass=tasks.multiclass)) for _ in range(4)]
-    together = vm_times([p.packed(tasks.multiclass) for p in batch], tasks, COSTS)
+    batch = [data.draw(programs(metric=tasks.metric_definition)) for _ in range(4)]
+    together = vm_times([pack_live(p, tasks.metric_definition) for p in batch], tasks, COSTS)
     for program, seconds in zip(batch, together, strict=True):
-        live = remove_dead_code(program, tasks.multiclass)
+        live = remove_dead_code(program, tasks.metric_definition)
         found = predict(live, tasks, COSTS)
         assert found.vm == pytest.approx(seconds, rel=1e-6)
         assert found.vm > 0.0 and 0.0 <= found.running < found.jit
@@ -154,7 +154,7 @@ def test_auto_is_the_same(tasks, monkeypatch):
     """Whatever is chosen: both backends, mixed at random."""
     rng = np.random.default_rng(tasks)
     made = random_tasks(rng, tasks=tasks)
-    batch = [random_program(rng, multiclass=made.multiclass) for _ in range(4)]
+    batch = [random_program(rng, metric=made.metric_definition) for _ in range(4)]
     mixed = np.arange(4) % 2 == 0
     monkeypatch.setattr(backends, "costs_for", lambda *_: COSTS)
     monkeypatch.setattr(backends, "choose", lambda *_: mixed)

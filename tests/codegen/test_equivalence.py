@@ -29,7 +29,7 @@ def agree(program, tasks, seed, precision, max_abs_error=100.0):
 @settings(max_examples=25)
 @given(data=st.data(), tasks=task_sets(max_examples=6), seed=SEEDS, precision=st.sampled_from((64, 32)))
 def test_generated_programs(data, tasks, seed, precision):
-    agree(data.draw(programs(multiclass=tasks.multiclass)), tasks, seed, precision)
+    agree(data.draw(programs(metric=tasks.metric_definition)), tasks, seed, precision)
 
 
 @pytest.mark.parametrize("precision", [64, 32])
@@ -40,13 +40,13 @@ def test_every_op_at_every_size(features, precision):
     tally = Tally()
     for _ in range(2):
         tasks = random_tasks(rng, features=features, max_examples=5)
-        batch = [random_program(rng, multiclass=tasks.multiclass) for _ in range(50)]
+        batch = [random_program(rng, metric=tasks.metric_definition) for _ in range(50)]
         found = codegen.evaluate(batch, tasks, backend="vm", seed=7, precision=precision)
         for program, fitness in zip(batch, found, strict=True):
             np.testing.assert_array_equal(
                 fitness, interp.evaluate(program, tasks, seed=7, precision=precision), err_msg=str(program)
             )
-            tally.add(program, fitness, tasks.multiclass)
+            tally.add(program, fitness, tasks.metric_definition)
         jitted = codegen.evaluate(batch[:3], tasks, backend="jit", seed=7, precision=precision)
         np.testing.assert_array_equal(jitted, found[:3])
     assert tally.share > 0.3
@@ -83,9 +83,9 @@ def test_many_more():
     for number in range(400):
         rng = np.random.default_rng([99, number])
         tasks = random_tasks(rng)
-        program = random_program(rng, max_length=12, multiclass=tasks.multiclass)
+        program = random_program(rng, max_length=12, metric=tasks.metric_definition)
         fitness = agree(program, tasks, int(rng.integers(2**63)), (64, 32)[number % 2])
-        tally.add(program, list(fitness), tasks.multiclass)
+        tally.add(program, list(fitness), tasks.metric_definition)
     assert not tally.unseen
     assert tally.share > 0.4
 

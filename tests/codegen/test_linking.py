@@ -8,7 +8,7 @@ from strategies import random_tasks
 
 from azdsl.codegen.engine import NO_KIND, EngineHandle, build_engine
 from azdsl.codegen.execute import LINKINGS, evaluate_many
-from azdsl.ir import Program
+from azdsl.ir import Program, pack_live
 from azdsl.syntax import parse
 
 FIRST, SECOND = (
@@ -21,7 +21,7 @@ FIRST, SECOND = (
 
 
 def fitness(handle: EngineHandle, program: Program) -> list[float]:
-    packed, found = program.packed(False), np.zeros((1, 3))
+    packed, found = pack_live(program), np.zeros((1, 3))
     evaluate_many(handle.engine, np.zeros(1, np.int64), packed.lengths[None], packed.code, packed.constants, found)
     return found[0].tolist()
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from azdsl.interp import Machine
-from azdsl.interp.evaluate import Rules, _train, sigmoid, softmax
+from azdsl.interp.evaluate import Rules, _train
 from azdsl.interp.machine import PRECISIONS
 from azdsl.ir import Address, Program, remove_dead_code
+from azdsl.ir.metric import METRICS, sigmoid, softmax
 
 
 @contextmanager
@@ -33,13 +34,12 @@ class Expected:
         precision: int = 64,
         seed: int = 0,
     ) -> None:
-        multiclass = metric == "multiclass"
-        self.metric, self.classes = metric, classes
-        live = remove_dead_code(program, multiclass)
-        self.rules = Rules(metric, classes, PRECISIONS[precision](100.0))  # type: ignore[arg-type]
+        self.metric, self.classes = METRICS[metric], classes
+        live = remove_dead_code(program, self.metric)
+        self.rules = Rules(self.metric, classes, PRECISIONS[precision](100.0))
         self.visit = 0
         with quiet():
-            self.machine = Machine(live, features, seed=seed, multiclass=multiclass, precision=precision)
+            self.machine = Machine(live, features, seed=seed, metric=self.metric, precision=precision)
             self.machine.run_setup()
 
     def fit(self, X: Any, y: Any) -> bool:
@@ -58,10 +58,10 @@ class Expected:
             for x in np.asarray(X).tolist():
                 self.visit += 1
                 score = self.machine.predict(x, self.visit)
-                if self.metric == "multiclass":
+                if self.metric.vector:
                     rows.append(softmax(score[: self.classes]))
                 else:
-                    rows.append(sigmoid(score) if self.metric == "accuracy" else score)
+                    rows.append(sigmoid(score) if self.metric.name == "accuracy" else score)
         return np.array(rows, float)
 
     def __getitem__(self, address: Address) -> np.ndarray:

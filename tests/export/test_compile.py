@@ -20,14 +20,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import LINEAR, SOFTMAX
 from modules import imported
-from strategies import METRICS, PAPER_OPS, random_program, random_tasks
+from strategies import METRIC_NAMES, PAPER_OPS, random_program, random_tasks
 
 import azdsl
 from azdsl.codegen.aot.models import SHORT, Spec
 from azdsl.export.library import bundle
 from azdsl.export.library.compiled_model import make_spec
 from azdsl.export.library.file_names import parse_kinds
-from azdsl.ir import Program
+from azdsl.ir import METRICS, Program, pack_live
 from azdsl.ops import OPS
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -45,9 +45,9 @@ def write(tmp_path: Path, specs: list[Spec], kinds: str = "shared,header,python"
 def case(number: int, max_length: int = 8) -> tuple[Program, Any, dict[str, Any], np.ndarray]:
     """A random program, a training task, what to compile it for, and rows to predict."""
     rng = np.random.default_rng(number)
-    metric = METRICS[number % 3]
-    features = max(1 + number % 9, 2 if metric == "multiclass" else 1)
-    program = random_program(rng, PAPER_OPS, max_length=max_length, multiclass=metric == "multiclass")
+    metric = METRIC_NAMES[number % 3]
+    features = max(1 + number % 9, 2 if METRICS[metric].vector else 1)
+    program = random_program(rng, PAPER_OPS, max_length=max_length, metric=METRICS[metric])
     tasks = random_tasks(rng, features, 1, metric, 1, 30)
     facts = {"features": features, "metric": metric, "precision": (64, 32)[number // 3 % 2], "seed": number}
     if metric == "multiclass":
@@ -82,7 +82,7 @@ def test_long_programs_share_the_code_of_predict() -> None:
         model, expected = azdsl.compile(program, **facts), Expected(program, **facts)
         spec = model._spec
         assert len(spec.program) > SHORT and all(spec.predicting)
-        seen.add((spec.metric, spec.precision, spec.rows_independent))
+        seen.add((spec.metric.name, spec.precision, spec.rows_independent))
         for learn in (model.fit, model.partial_fit):
             learn(tasks.train_X[0], tasks.train_y[0])
             learned += not model.stopped
@@ -333,9 +333,9 @@ def test_size_of_a_long_program(tmp_path: Path) -> None:
     plain = [op for op in OPS if op.output and not op.random]
     program = max(
         (random_program(np.random.default_rng(n), plain, max_length=40) for n in range(30)),
-        key=lambda p: len(p.packed().code),
+        key=lambda p: len(pack_live(p).code),
     )
-    assert len(program.packed().code) >= 60
+    assert len(pack_live(program).code) >= 60
     assert write(tmp_path, [make_spec(program, 16)], "shared")["shared"].stat().st_size < 64 * 1024
 
 

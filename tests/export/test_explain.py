@@ -69,11 +69,11 @@ def test_the_fitness_is_that_of_the_program_itself():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         tasks = random_tasks(rng, features=3, tasks=3)
-        program = random_program(rng, multiclass=tasks.multiclass)
-        found = explain(program, scorer(tasks, 1), tasks.multiclass)
+        program = random_program(rng, metric=tasks.metric_definition)
+        found = explain(program, scorer(tasks, 1), tasks.metric_definition)
         task_fitness = evaluate(program, tasks, "vm").task_fitness.tolist()
         assert found.fitness == sum(task_fitness) / len(task_fitness)
-        assert len(found.lines) == sum(map(len, readable(program, tasks.multiclass).functions))
+        assert len(found.lines) == sum(map(len, readable(program, tasks.metric_definition).functions))
 
 
 def test_a_useless_line_costs_nothing():

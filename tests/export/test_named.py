@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import BANKS, METRICS, programs, random_program, random_tasks, task_sets
+from strategies import BANKS, METRIC_NAMES, programs, random_program, random_tasks, task_sets
 
 from azdsl.cli import main
 from azdsl.config.search import Registers
@@ -18,7 +18,7 @@ from azdsl.export.readable.naming import infer
 from azdsl.export.readable.rounding import round_constants
 from azdsl.export.readable.statements import TooManyRegisters, readable
 from azdsl.interp import evaluate
-from azdsl.ir import Address, Instruction, Program
+from azdsl.ir import RMSE, Address, Instruction, Program
 from azdsl.ir.simplify import simplify
 from azdsl.ops import BY_NAME, Kind
 from azdsl.syntax import load, parse
@@ -28,23 +28,25 @@ WIDE = "registers(scalars=64, vectors=64, matrices=64)\n"
 NARROW = Registers(scalars=4, vectors=3, matrices=1)
 
 
-def read_back(program, multiclass):
+def read_back(program, metric):
     """The program that the named text is."""
-    task = "task sklearn(iris, metric_name=multiclass)\n" if multiclass else ""
-    return parse(task + WIDE + named(program, multiclass))
+    task = "task sklearn(iris, metric_name=multiclass)\n" if metric.vector else ""
+    return parse(task + WIDE + named(program, metric))
 
 
 def check(program, tasks, seed):
-    again = read_back(program, tasks.multiclass)
-    assert evaluate(again, tasks, seed=seed) == evaluate(program, tasks, seed=seed), named(program, tasks.multiclass)
+    again = read_back(program, tasks.metric_definition)
+    assert evaluate(again, tasks, seed=seed) == evaluate(program, tasks, seed=seed), named(
+        program, tasks.metric_definition
+    )
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", METRIC_NAMES)
 @settings(max_examples=40)
 @given(st.data())
 def test_reads_back_with_the_same_fitness(metric, data):
     tasks = data.draw(task_sets(tasks=2, max_examples=4, metric=metric))
-    check(data.draw(programs(multiclass=tasks.multiclass)), tasks, data.draw(st.integers(0, 2**64 - 1)))
+    check(data.draw(programs(metric=tasks.metric_definition)), tasks, data.draw(st.integers(0, 2**64 - 1)))
 
 
 LEARNERS = ("affine", "figure5", "linear", "network")
@@ -62,12 +64,12 @@ def test_reads_back_with_the_same_fitness_in_bulk():
         tasks = random_tasks(rng, features=int(rng.integers(1, 5)), tasks=2, max_examples=4)
         banks = NARROW if seed % 2 else BANKS
         program = random_program(
-            rng, registers=banks, max_length=int(rng.choice([4, 8, 16])), multiclass=tasks.multiclass
+            rng, registers=banks, max_length=int(rng.choice([4, 8, 16])), metric=tasks.metric_definition
         )
         if seed % 3 == 0:
             program = around(load(EXAMPLES / f"{LEARNERS[seed % len(LEARNERS)]}.az"), program)
         check(program, tasks, seed)
-        form = readable(program, tasks.multiclass)
+        form = readable(program, tasks.metric_definition)
         seen.update(role.name for role in form.roles.values())
         seen["nested"] += sum(map(len, form.functions)) < len(form.form.listing)
     assert seen["nested"] > 100 and len(seen) > 15, seen
@@ -86,7 +88,7 @@ def test_the_kind_of_what_is_made_of_unwritten_registers_is_read_back(op):
 @pytest.mark.parametrize("name", ["affine", "figure5", "linear", "network"])
 def test_examples_read_back_as_their_simplest_form(name):
     program = load(EXAMPLES / f"{name}.az")
-    assert simplify(read_back(program, False)) == simplify(program)
+    assert simplify(read_back(program, RMSE)) == simplify(program)
 
 
 def names(path: str) -> dict[str, str]:

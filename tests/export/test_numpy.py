@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from strategies import METRICS, random_program
+from strategies import METRIC_NAMES, random_program
 
 from azdsl.export.readable.numpy_source import TEXT, numpy_source
 from azdsl.interp import Machine
-from azdsl.interp.evaluate import sigmoid, softmax
+from azdsl.ir import METRICS
 from azdsl.ops import OPS
 from azdsl.syntax import load
 
@@ -38,17 +38,15 @@ def model_of(program, metric="rmse", seed=0):
 
 def trained(program, X, y, V, metric="rmse", seed=0, classes=0):
     """What the interpreter predicts for V after learning X, y."""
-    machine = Machine(program, X.shape[1], seed=seed, multiclass=metric == "multiclass")
+    machine = Machine(program, X.shape[1], seed=seed, metric=METRICS[metric])
     machine.run_setup()
     visit = 0
     for x, label in zip(X.tolist(), y.tolist(), strict=True):
         visit += 1
-        prediction = machine.predict(x, visit)
-        if metric == "multiclass":
-            machine.prediction = softmax(prediction[:classes]) + prediction[classes:]
-            errors = [abs(a - b) for a, b in zip(machine.one_hot(label), machine.prediction, strict=True)][:classes]
+        machine.prediction = METRICS[metric].squash(machine.predict(x, visit), classes)
+        if METRICS[metric].vector:
+            errors = [abs(a - b) for a, b in zip(machine.label(label), machine.prediction, strict=True)][:classes]
         else:
-            machine.prediction = sigmoid(prediction) if metric == "accuracy" else prediction
             errors = [abs(label - machine.prediction)]
         if not all(error <= 100.0 for error in errors):
             break
@@ -76,11 +74,11 @@ def test_exact_programs_predict_the_same_bits():
     assert nonzero > 100
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", METRIC_NAMES)
 def test_every_program_runs(metric):
     for seed in range(100):
         rng = np.random.default_rng(seed)
-        program = random_program(rng, max_length=12, multiclass=metric == "multiclass")
+        program = random_program(rng, max_length=12, metric=METRICS[metric])
         X, y, V = data(rng, metric)
         assert model_of(program, metric).fit(X, y).predict(V).shape == (5,)
 

@@ -92,7 +92,7 @@ def protocol(model: Any, scores: Any, tasks: TaskSet, at: int) -> float:
 
 
 def _right(predicted: Any, label: float, tasks: TaskSet) -> bool:
-    if not tasks.multiclass:
+    if not tasks.metric_definition.vector:
         return bool((label > 0.5) == (predicted > 0.5))
     first = np.asarray(predicted)[: tasks.classes]
     return not np.isnan(first).any() and int(first.argmax()) == label
@@ -127,7 +127,7 @@ def test_score_of_the_best_is_that_of_its_exports(run: Path, export: str, tmp_pa
         seed = draw_seed(experiment.search.seed, role)  # type: ignore[arg-type]
         tasks = make.build(experiment.task, experiment.search.seed, role, run)  # type: ignore[arg-type]
         facts = {"metric": tasks.metric, "classes": tasks.classes or None, "seed": seed}
-        predict = raw if tasks.multiclass else probabilities
+        predict = raw if tasks.metric_definition.vector else probabilities
         if export == "memory":
             model: Any = azdsl.compile(experiment.program, tasks.features, **facts)
         else:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import BANKS, METRICS, programs, random_program, random_tasks, task_sets
+from strategies import BANKS, METRIC_NAMES, programs, random_program, random_tasks, task_sets
 
 from azdsl.config.search import Registers
 from azdsl.interp import evaluate
-from azdsl.ir import Address, Instruction, Program, liveness, remove_dead_code
+from azdsl.ir import Address, Instruction, Metric, Program, liveness, remove_dead_code
 from azdsl.ir.rewrite_rules import IDENTITIES
 from azdsl.ir.simplify import simplified, simplify
 from azdsl.ops import BY_NAME, Kind
@@ -21,30 +21,30 @@ from azdsl.syntax import parse
 NARROW = Registers(scalars=4, vectors=3, matrices=1)
 
 
-def draws(program: Program, multiclass: bool) -> list[str]:
+def draws(program: Program, metric: Metric) -> list[str]:
     """The live draws in order: what, and with which constants."""
-    flags = [flag for block in liveness(program, multiclass) for flag in block]
+    flags = [flag for block in liveness(program, metric) for flag in block]
     pairs = zip(program.instructions, flags, strict=True)
     return [f"{i.op.name}{i.constants}" for i, live in pairs if live and i.op.random]
 
 
 def check(program, tasks, seed, precision=64):
-    form = simplified(program, tasks.multiclass, precision)
+    form = simplified(program, tasks.metric_definition, precision)
     assert form is not None
     expected = evaluate(program, tasks, seed=seed, precision=precision)
-    for smaller in (form.program, simplify(program, tasks.multiclass, precision)):
+    for smaller in (form.program, simplify(program, tasks.metric_definition, precision)):
         assert evaluate(smaller, tasks, seed=seed, precision=precision) == expected, f"{program}\n{smaller}"
-        assert draws(smaller, tasks.multiclass) == draws(program, tasks.multiclass)
-        assert remove_dead_code(smaller, tasks.multiclass) == smaller
+        assert draws(smaller, tasks.metric_definition) == draws(program, tasks.metric_definition)
+        assert remove_dead_code(smaller, tasks.metric_definition) == smaller
     return form
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", METRIC_NAMES)
 @settings(max_examples=40)
 @given(st.data())
 def test_keeps_the_fitness(metric, data):
     tasks = data.draw(task_sets(tasks=2, max_examples=5, metric=metric))
-    program = data.draw(programs(multiclass=tasks.multiclass))
+    program = data.draw(programs(metric=tasks.metric_definition))
     check(program, tasks, data.draw(st.integers(0, 2**64 - 1)), data.draw(st.sampled_from((64, 32))))
 
 
@@ -64,12 +64,12 @@ def test_keeps_the_fitness_in_bulk_and_is_not_vacuous():
         tasks = random_tasks(rng, features=int(rng.integers(1, 6)), tasks=2, max_examples=4)
         length = int(rng.choice([4, 8, 16]))
         program = random_program(
-            rng, registers=NARROW if seed % 2 else BANKS, max_length=length, multiclass=tasks.multiclass
+            rng, registers=NARROW if seed % 2 else BANKS, max_length=length, metric=tasks.metric_definition
         )
         form = check(program, tasks, seed, 64 if seed % 3 else 32)
         fired += form.fired
-        before += len(remove_dead_code(program, tasks.multiclass))
-        after += len(simplify(program, tasks.multiclass))
+        before += len(remove_dead_code(program, tasks.metric_definition))
+        after += len(simplify(program, tasks.metric_definition))
     assert after < 0.9 * before
     for name, least in {"merge": 30, "fold": 300, "copy": 80, "hoist": 30, "same_again": 10, "transposed": 2}.items():
         assert fired[name] >= least, fired

@@ -8,8 +8,8 @@ import numpy as np
 from canonical import read
 
 from azdsl.interp import Machine, evaluate
-from azdsl.interp.evaluate import chosen_class, sigmoid, softmax
 from azdsl.ir import Address
+from azdsl.ir.metric import chosen_class, sigmoid, softmax
 from azdsl.ops import Kind
 from azdsl.taskset import TaskSet
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import METRICS, Tally, programs, random_program, random_tasks, task_sets
+from strategies import METRIC_NAMES, Tally, programs, random_program, random_tasks, task_sets
 
 from azdsl.interp import evaluate
 from azdsl.ir import liveness, remove_dead_code, renumber
@@ -16,33 +16,33 @@ SMALL = {"tasks": 2, "max_examples": 5}
 
 def check(program, tasks, seed, precision=64):
     """Fitness, equal bit for bit in every form of the program."""
-    multiclass = tasks.multiclass
+    metric = tasks.metric_definition
     fitness = evaluate(program, tasks, seed=seed, precision=precision)
-    smaller = remove_dead_code(program, multiclass)
-    forms = (smaller, renumber(program, multiclass), renumber(smaller, multiclass))
+    smaller = remove_dead_code(program, metric)
+    forms = (smaller, renumber(program, metric), renumber(smaller, metric))
     for form in forms:
         assert evaluate(form, tasks, seed=seed, precision=precision) == fitness
     assert all(0.0 <= value <= 1.0 for value in fitness)
     return fitness
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", METRIC_NAMES)
 @settings(max_examples=40)
 @given(st.data())
 def test_forms_have_one_fitness(metric, data):
     tasks = data.draw(task_sets(**SMALL, metric=metric))
-    program = data.draw(programs(multiclass=tasks.multiclass))
+    program = data.draw(programs(metric=tasks.metric_definition))
     check(program, tasks, data.draw(st.integers(0, 2**64 - 1)), data.draw(st.sampled_from((64, 32))))
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", METRIC_NAMES)
 def test_forms_have_one_fitness_in_bulk(metric):
     tally = Tally()
     for seed in range(200):
         rng = np.random.default_rng(seed)
         tasks = random_tasks(rng, features=int(rng.integers(2, 6)), metric=metric, **SMALL)
-        program = random_program(rng, multiclass=tasks.multiclass)
-        tally.add(program, check(program, tasks, seed), tasks.multiclass)
+        program = random_program(rng, metric=tasks.metric_definition)
+        tally.add(program, check(program, tasks, seed), tasks.metric_definition)
     assert len(tally.unseen) <= 3, tally.unseen
     assert tally.share > 0.4
 

@@ -12,7 +12,7 @@ from azdsl.codegen.numba_jit import jit
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Range, Registers, Search
 from azdsl.interp.evaluate import evaluate
-from azdsl.ir import Address, Instruction, Program, cost, liveness, remove_dead_code, unpack
+from azdsl.ir import METRICS, Address, Instruction, Metric, Program, cost, liveness, remove_dead_code, unpack
 from azdsl.ops import BY_NAME, Kind
 from azdsl.search.kernel import canonical
 from azdsl.search.kernel.canonical import make_scratch
@@ -20,7 +20,6 @@ from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
 
 BANKS = Registers(5, 4, 3)
-METRICS = ("rmse", "accuracy", "multiclass")
 
 
 @jit
@@ -64,12 +63,12 @@ class Canon:
 def test_liveness_and_cost_are_those_of_the_passes(metric, registers):
     canon, draw, live = Canon(metric, registers), np.random.default_rng(0), Counter()
     for _ in range(400):
-        program = random_program(draw, registers=registers, max_length=12, multiclass=metric == "multiclass")
+        program = random_program(draw, registers=registers, max_length=12, metric=METRICS[metric])
         _, compacted, price = canon(program)
-        expected = remove_dead_code(program, metric == "multiclass")
+        expected = remove_dead_code(program, METRICS[metric])
         assert compacted == expected
         assert price == cost(expected, 3, 6, 4)
-        live.update(flag for block in liveness(program, metric == "multiclass") for flag in block)
+        live.update(flag for block in liveness(program, METRICS[metric]) for flag in block)
     assert min(live.values()) > 500
 
 
@@ -94,7 +93,7 @@ def commuted(draw: np.random.Generator, block: tuple[Instruction, ...]) -> tuple
     return tuple(replace(i, inputs=i.inputs[::-1]) if i.op.commutative and draw.random() < 0.5 else i for i in block)
 
 
-def renamed(draw: np.random.Generator, program: Program, multiclass: bool) -> Program:
+def renamed(draw: np.random.Generator, program: Program, metric: Metric) -> Program:
     """The live program with one value of one function moved to another register where nothing can tell."""
     blocks = list(program.functions)
     f = int(draw.integers(3))
@@ -123,16 +122,15 @@ def renamed(draw: np.random.Generator, program: Program, multiclass: bool) -> Pr
 @pytest.mark.parametrize("metric", METRICS)
 def test_what_does_not_matter_is_not_hashed(metric):
     """Order of independent instructions, order of commutative inputs, dead code, temporaries' registers."""
-    multiclass = metric == "multiclass"
     canon, draw, counts = Canon(metric, Registers(9, 9, 9)), np.random.default_rng(1), Counter()
     for _ in range(300):
-        program = random_program(draw, registers=BANKS, max_length=12, multiclass=multiclass)
+        program = random_program(draw, registers=BANKS, max_length=12, metric=METRICS[metric])
         key, live, _ = canon(program)
         variants = {
             "dead code": live,
             "order": Program(*(shuffled(draw, b) for b in live.functions)),
             "commuted": Program(*(commuted(draw, b) for b in live.functions)),
-            "renamed": renamed(draw, live, multiclass),
+            "renamed": renamed(draw, live, METRICS[metric]),
         }
         for name, variant in variants.items():
             assert canon(variant)[0] == key, f"{name}:\n{program}\n{variant}"
@@ -143,7 +141,6 @@ def test_what_does_not_matter_is_not_hashed(metric):
 @pytest.mark.parametrize("metric", METRICS)
 def test_equal_hash_means_equal_fitness(metric):
     """Tiny programs over few registers and constants, so that many mean the same without being the same."""
-    multiclass = metric == "multiclass"
     canon, draw = Canon(metric, Registers(3, 3, 1)), np.random.default_rng(2)
     groups: dict[int, list[Program]] = defaultdict(list)
     names = ["scalar_add", "scalar_multiply", "scalar_subtract", "scalar_minimum", "dot", "vector_scale", "vector_add", "const",
@@ -151,7 +148,7 @@ def test_equal_hash_means_equal_fitness(metric):
     ops = [BY_NAME[name] for name in names]
     choices = {len(op.constants): [0.0, 0.5] for op in ops}
     for _ in range(3000):
-        program = random_program(draw, ops, Registers(3, 3, 1), 4, multiclass)
+        program = random_program(draw, ops, Registers(3, 3, 1), 4, METRICS[metric])
         blocks = [
             tuple(
                 replace(i, constants=tuple(draw.choice(choices[len(i.op.constants)]) for _ in i.constants))

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from azdsl.ir import METRICS
 from azdsl.taskset import TaskError, TaskSet
 
 GOOD = {"train_X": (2, 6, 3), "train_y": (2, 6), "valid_X": (2, 4, 3), "valid_y": (2, 4)}
@@ -22,7 +23,7 @@ def test_sizes_and_defaults():
     tasks = TaskSet.from_arrays(**arrays())
     assert (tasks.tasks, tasks.features, tasks.steps, tasks.epoch_length, tasks.epochs) == (2, 3, 6, 6, 1)
     assert tasks.metric == "rmse"
-    assert not tasks.multiclass
+    assert tasks.metric_definition is METRICS[tasks.metric] and not tasks.metric_definition.vector
 
 
 def test_lists_and_integers_become_float64():

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from azdsl.interp import Machine
-from azdsl.interp.evaluate import sigmoid, softmax
 from azdsl.ir import Address, Program
+from azdsl.ir.metric import sigmoid, softmax
 from azdsl.ops import Role
 from azdsl.taskset import TaskSet
 from azdsl.tuning.differentiate import Place
@@ -24,10 +24,10 @@ def loss_and_slope(
     task: int = 0,
 ) -> tuple[float, float]:
     """The mean loss of the last validation and the mean of its change; NaN when training stops before it."""
-    machine = Machine(program, tasks.features, seed=3, task=task, multiclass=tasks.multiclass)
+    machine = Machine(program, tasks.features, seed=3, task=task, metric=tasks.metric_definition)
     memory = machine._memory
     memory.update(presets or {})
-    zero = [0.0] * tasks.features if tasks.multiclass else 0.0
+    zero = [0.0] * tasks.features if tasks.metric_definition.vector else 0.0
     if change is not None:
         memory.setdefault(change, zero)
     machine.run_setup()
@@ -37,8 +37,8 @@ def loss_and_slope(
         at = step % len(X)
         scores = machine.predict(X[at], visit)
         _squash(machine, tasks, scores, change)
-        far = [machine.prediction] if not tasks.multiclass else machine.prediction[: tasks.classes]
-        right = [y[at]] if not tasks.multiclass else machine.one_hot(y[at])[: tasks.classes]
+        far = [machine.prediction] if not tasks.metric_definition.vector else machine.prediction[: tasks.classes]
+        right = [y[at]] if not tasks.metric_definition.vector else machine.label(y[at])[: tasks.classes]
         if not all(abs(a - b) <= LIMIT for a, b in zip(far, right, strict=True)):
             return math.nan, math.nan
         machine.learn(X[at], y[at], visit)
@@ -60,7 +60,7 @@ def _squash(machine: Machine, tasks: TaskSet, scores, change: Address | None) ->
         p = machine.prediction = sigmoid(scores)
         if change is not None:
             memory[change] = p * (1.0 - p) * memory[change]
-    elif tasks.multiclass:
+    elif tasks.metric_definition.vector:
         shares = softmax(scores[: tasks.classes])
         machine.prediction = shares + scores[tasks.classes :]
         if change is not None:
@@ -71,7 +71,7 @@ def _squash(machine: Machine, tasks: TaskSet, scores, change: Address | None) ->
 
 def _terms(tasks: TaskSet, scores, label: float, change) -> tuple[float, float]:
     """One example's loss and its change."""
-    if tasks.multiclass:
+    if tasks.metric_definition.vector:
         shares = softmax(scores[: tasks.classes])
         right = shares[int(label)]
         loss = math.inf if right == 0.0 else -math.log(right) if right == right else math.nan

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from strategies import METRICS, PAPER_OPS, random_program, random_tasks
+from strategies import METRIC_NAMES, PAPER_OPS, random_program, random_tasks
 from tuning.losses import constant, constant_places, finite_differences, loss_and_slope, with_constant
 
 from azdsl.codegen.loss_gradient import Slopes
@@ -88,14 +88,16 @@ def test_whole_training_runs():
     compared, nonzero, metrics = 0, 0, Counter[str]()
     ops: Counter[str] = Counter()
     for case in range(400):
-        metric = METRICS[case % len(METRICS)]
+        metric = METRIC_NAMES[case % len(METRIC_NAMES)]
         tasks = random_tasks(rng, features=3, tasks=1, metric=metric, max_examples=3)
-        program = remove_dead_code(random_program(rng, PAPER_OPS, multiclass=tasks.multiclass), tasks.multiclass)
+        program = remove_dead_code(
+            random_program(rng, PAPER_OPS, metric=tasks.metric_definition), tasks.metric_definition
+        )
         places = [p for p in constant_places(program) if 1e-9 < abs(constant(program, p)) < 1e9][:4]
         if not places or not math.isfinite(loss_and_slope(program, tasks)[0]):
             continue
         try:
-            derivative = differentiate(program, places, tasks.multiclass)
+            derivative = differentiate(program, places, tasks.metric_definition)
         except TooLarge:
             continue
         for number, place in enumerate(places):
@@ -121,15 +123,15 @@ def test_compiled_as_interpreted():
     rng = np.random.default_rng(11)
     checked = 0
     for case in range(12):
-        metric = METRICS[case % len(METRICS)]
+        metric = METRIC_NAMES[case % len(METRIC_NAMES)]
         tasks = random_tasks(rng, features=3, tasks=5, metric=metric, max_examples=6)
         program = remove_dead_code(
-            random_program(rng, PAPER_OPS, multiclass=tasks.multiclass, max_length=5), tasks.multiclass
+            random_program(rng, PAPER_OPS, metric=tasks.metric_definition, max_length=5), tasks.metric_definition
         )
         places = constant_places(program)[:3]
         if not places:
             continue
-        derivative = differentiate(program, places, tasks.multiclass)
+        derivative = differentiate(program, places, tasks.metric_definition)
         if derivative.prediction is None:
             continue
         presets = (*derivative.constants, *derivative.changes)

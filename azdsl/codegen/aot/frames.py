@@ -16,8 +16,7 @@ from azdsl.codegen.activations import sigmoid, softmax, too_far
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Index, Value
 from azdsl.codegen.jit import Inline, Pending, _defers
 from azdsl.codegen.protocol import Visit
-from azdsl.config.tasks import Metric
-from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program, live_exits, remove_dead_code
+from azdsl.ir import FEATURES, LABEL, LABELS, RMSE, Address, Metric, Program, live_exits, remove_dead_code
 from azdsl.ops import Kind
 
 SEED, VISITS, HEADER = 0, 8, 16
@@ -37,7 +36,7 @@ class Spec:
     source: Program
     prefix: str
     features: int
-    metric: Metric = "rmse"
+    metric: Metric = RMSE
     classes: int = 0
     precision: int = 64
     max_abs_error: float = 100.0
@@ -45,40 +44,30 @@ class Spec:
     image: bytes = b""
 
     @property
-    def multiclass(self) -> bool:
-        """Whether predictions are vectors."""
-        return self.metric == "multiclass"
-
-    @property
     def outputs(self) -> int:
         """Numbers of one prediction."""
-        return self.classes if self.multiclass else 1
+        return self.metric.outputs(self.classes)
 
     @property
     def number_bytes(self) -> int:
         """Bytes of a register's number."""
         return self.precision // 8
 
-    @property
-    def prediction(self) -> Address:
-        """The register that holds the prediction."""
-        return PREDICTIONS if self.multiclass else PREDICTION
-
     @cached_property
     def program(self) -> Program:
         """The live program."""
-        return remove_dead_code(self.source, self.multiclass)
+        return remove_dead_code(self.source, self.metric)
 
     @cached_property
     def inherited(self) -> frozenset[Address]:
         """The registers that an example inherits from the one before."""
-        return live_exits(self.program, self.multiclass)[0]
+        return live_exits(self.program, self.metric)[0]
 
     @cached_property
     def places(self) -> dict[Address, int]:
         """The byte offset of each register that a model keeps."""
         kinds = list(Kind)
-        kept = sorted(self.inherited | {self.prediction}, key=lambda a: (kinds.index(a.kind), a.index))
+        kept = sorted(self.inherited | {self.metric.prediction}, key=lambda a: (kinds.index(a.kind), a.index))
         places, at = {}, HEADER
         for address in kept:
             places[address] = at
@@ -94,7 +83,7 @@ class Spec:
     @cached_property
     def predicting(self) -> list[bool]:
         """Which instructions of Predict matter to predictions, leaving Learn aside."""
-        live = set(self.inherited | {self.prediction})
+        live = set(self.inherited | {self.metric.prediction})
         keep = []
         for instruction in reversed(self.program.predict):
             keep.append(instruction.output in live)
@@ -194,7 +183,7 @@ class Functions(Inline):
     """Setup, Predict and Learn of a model, emitted in place into one frame."""
 
     def __init__(self, spec: Spec, frame: Frame, visit: Visit, registers: Registers) -> None:
-        super().__init__(spec.program, spec.multiclass)
+        super().__init__(spec.program, spec.metric)
         self.spec, self.frame = spec, frame
         self.e, self.visit, self.slots = frame, visit, registers
 
@@ -203,7 +192,7 @@ class Functions(Inline):
         keep = self.spec.predicting
         chosen = [at for at, kept in enumerate(keep) if kept]
         block = tuple(self.program.predict[at] for at in chosen)
-        after = self.spec.inherited | {self.spec.prediction}
+        after = self.spec.inherited | {self.spec.metric.prediction}
         pending: dict[Address, Pending] = {}
         for place, at in enumerate(chosen):
             self._execute(block[place], self.ordinals[1][at], pending, _defers(block, place, after))
@@ -218,15 +207,15 @@ class Functions(Inline):
         b.store(b.add(b.load(visits, typ=I64), ir.Constant(I64, 1)), visits)
         self.slots[FEATURES] = features
         self.label(frame.constant(0.0))
-        if self.spec.multiclass:
+        if self.spec.metric.vector:
             frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), self.slots[LABELS], i))
 
     def squashed(self) -> list[Value]:
         """The prediction as the metric sees it: s1, its sigmoid, or the softmax of v2."""
-        scores = [self.frame.load(self.slots[self.spec.prediction], i) for i in range(self.spec.outputs)]
-        if self.spec.multiclass:
+        scores = [self.frame.load(self.slots[self.spec.metric.prediction], i) for i in range(self.spec.outputs)]
+        if self.spec.metric.vector:
             return softmax(self.frame, scores)
-        return [sigmoid(self.frame, scores[0])] if self.spec.metric == "accuracy" else scores
+        return [sigmoid(self.frame, scores[0])] if self.spec.metric.name == "accuracy" else scores
 
     def give(self, squashed: Sequence[Value], out: Value) -> None:
         """Write one prediction for the caller."""
@@ -241,8 +230,8 @@ class Functions(Inline):
         y = y if frame.element == F64 else b.fptrunc(y, frame.element)
         limit = frame.constant(spec.max_abs_error)
         for i, value in enumerate(squashed):
-            frame.store(value, self.slots[spec.prediction], i)
-        if not spec.multiclass:
+            frame.store(value, self.slots[spec.metric.prediction], i)
+        if not spec.metric.vector:
             self.label(y)
             return too_far(frame, b.fsub(y, squashed[0]), limit)
         labels, bad = self.slots[LABELS], ir.Constant(ir.IntType(1), 0)

@@ -16,6 +16,7 @@ from azdsl.codegen.aot.batch_predict import column, rows_at_once, scatter
 from azdsl.codegen.aot.frames import SEED, VISITS, Frame, Functions, Registers, Spec
 from azdsl.codegen.emitter import F64, I32, I64, POINTER, Value
 from azdsl.codegen.protocol import Visit
+from azdsl.ir import METRICS
 
 I8 = ir.IntType(8)
 _LOW = 0xFFFFFFFF
@@ -136,7 +137,7 @@ class Writer:
         for values, count in ((X, b.mul(n, ir.Constant(I64, self.spec.features))), (y, n)):
             good = b.icmp_unsigned("!=", b.call(finite, [values, count]), ir.Constant(I32, 0))
             self._return_if(frame, b.not_(good), Code.NOT_FINITE)
-        if self.spec.metric != "rmse":
+        if self.spec.metric.classifies:
             self._return_if(frame, b.icmp_unsigned("==", n, ir.Constant(I64, 0)), Code.OK)
             bad = frame.variable(ir.IntType(1), ir.Constant(ir.IntType(1), 0))
             most = ir.Constant(F64, float(max(self.spec.classes, 2) - 1))
@@ -340,11 +341,10 @@ class Writer:
 
     def _facts(self) -> None:
         spec = self.spec
-        metrics = ("rmse", "accuracy", "multiclass")
         numbers = {
             "features": spec.features,
             "outputs": spec.outputs,
-            "metric": metrics.index(spec.metric),
+            "metric": list(METRICS).index(spec.metric.name),
             "precision": spec.precision,
             "trained": int(bool(spec.image)),
         }

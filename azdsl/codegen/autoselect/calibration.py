@@ -20,7 +20,7 @@ from azdsl.codegen.execute import evaluate_many
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import Field, Scheme
 from azdsl.codegen.target import host
-from azdsl.ir import Address, Instruction, Program
+from azdsl.ir import Address, Instruction, Program, pack_live
 from azdsl.ops import BY_NAME, Kind
 from azdsl.taskset import TaskSet
 
@@ -100,7 +100,7 @@ def _tasks(features: int, tasks: int) -> TaskSet:
 
 def vm_seconds(program: Program, tasks: TaskSet) -> float:
     """The time that the VM takes for a live program, everything else done before."""
-    packed = program.packed(tasks.multiclass)
+    packed = pack_live(program, tasks.metric_definition)
     ops = {i.op.code: i.op for each in programs() for i in each.instructions}.values()
     handle = build_engine(tasks, ops, max_instructions=len(program), max_abs_error=1e300)
     starts, lengths, fitness = np.zeros(1, np.int64), packed.lengths[np.newaxis], np.zeros((1, tasks.tasks))
@@ -111,10 +111,10 @@ def jit_seconds(program: Program, tasks: TaskSet, lanes: int) -> tuple[float, fl
     """The times of compiling a live program for a block of ``lanes`` tasks, and of running it."""
     (block,) = make_blocks(tasks, lanes, seed=0, max_abs_error=1e300)
     started = thread_time()
-    code = compile_program(program, Scheme(tasks.features, lanes, tasks.metric, tasks.classes))
+    code = compile_program(program, Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes))
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
     compiling = thread_time() - started
-    size = sum(a.kind.size(tasks.features) for a in jit.registers(program, tasks.multiclass))
+    size = sum(a.kind.size(tasks.features) for a in jit.registers(program, tasks.metric_definition))
     memory, fitness = aligned(size * lanes, np.float64), np.zeros(lanes)
     block.arguments[Field.MEMORY], block.arguments[Field.FITNESS] = memory.ctypes.data, fitness.ctypes.data
     return compiling, _shortest(lambda: function(block.arguments.ctypes.data))

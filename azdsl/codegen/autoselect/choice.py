@@ -28,7 +28,7 @@ from azdsl.codegen.emitter import UNROLL
 from azdsl.codegen.engine import widest_block
 from azdsl.codegen.target import cached_object, host
 from azdsl.codegen.tensors import UNROLLED_ROWS
-from azdsl.ir import Packed, Program, remove_dead_code
+from azdsl.ir import Packed, Program, pack_live, remove_dead_code
 from azdsl.ir.packing import FIELD
 from azdsl.ops import OPS, Kind, Op
 from azdsl.taskset import TaskSet
@@ -210,7 +210,7 @@ def predict(program: Program, tasks: TaskSet, costs: Costs, precision: int = 64)
     counts = work(program, tasks.features, lanes, _visits(tasks), precision)
     running = -(-tasks.tasks // lanes) * float(counts @ _seconds(costs, lanes, compiled=True))
     compiling = float(compile_work(program, tasks.features, lanes) @ np.array(costs.compiling))
-    vm = float(vm_times([program.packed(tasks.multiclass)], tasks, costs, precision)[0])
+    vm = float(vm_times([pack_live(program, tasks.metric_definition)], tasks, costs, precision)[0])
     return Prediction(vm, compiling, running)
 
 
@@ -226,11 +226,11 @@ def choose(
     probe: Probe | None = None,
 ) -> NDArray[np.bool_]:
     """For each program whether to compile it. ``probe`` tries the VM where that may change the choice."""
-    vm = vm_times([program.packed(tasks.multiclass) for program in programs], tasks, costs, precision)
+    vm = vm_times([pack_live(program, tasks.metric_definition) for program in programs], tasks, costs, precision)
     compiled = np.zeros(len(programs), np.bool_)
     start = 0.0 if "numba" in sys.modules else NUMBA_START * costs.compiling[0]
     long = np.flatnonzero(vm + start > costs.compiling[0])
-    live = {at: remove_dead_code(programs[at], tasks.multiclass) for at in long.tolist()}
+    live = {at: remove_dead_code(programs[at], tasks.metric_definition) for at in long.tolist()}
     predictions = {at: predict(program, tasks, costs, precision) for at, program in live.items()}
     for at, prediction in predictions.items():
         compiled[at] = prediction.jit < MARGIN * prediction.vm
@@ -291,7 +291,7 @@ def costs_for(
     try:
         return _decoded(cached_object("costs", absent)) or stored_costs(announce)
     except LookupError:
-        packed = [program.packed(tasks.multiclass) for program in programs]
+        packed = [pack_live(program, tasks.metric_definition) for program in programs]
         short = float(vm_times(packed, tasks, TYPICAL, precision).sum()) < WORTH_SECONDS
         return TYPICAL if short else stored_costs(announce)
 

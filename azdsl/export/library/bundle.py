@@ -63,7 +63,7 @@ def _numpy(spec: Spec) -> str:
     """The program as a NumPy module; it is of any size."""
     from azdsl.export.readable.numpy_source import numpy_source
 
-    return numpy_source(spec.source, spec.metric, spec.seed, spec.max_abs_error)
+    return numpy_source(spec.source, spec.metric.name, spec.seed, spec.max_abs_error)
 
 
 def _native(compiled: Compiled) -> dict[str, Callable[[], str | bytes]]:

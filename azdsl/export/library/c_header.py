@@ -7,14 +7,9 @@ from collections.abc import Sequence
 
 from azdsl.codegen.aot.models import Spec
 from azdsl.export.library.errors import ExportError
+from azdsl.ir import METRICS
 
 _LONGEST = 48
-_OUTPUTS = {
-    "rmse": "the prediction",
-    "accuracy": "the probability of class 1",
-    "multiclass": "the probability of each class",
-}
-_LABELS = {"rmse": "any number", "accuracy": "0 or 1", "multiclass": "a class number from 0"}
 
 CODES = """\
 /* What the functions return. */
@@ -46,7 +41,7 @@ int {p}predict({p}model *model, const double *X, size_t n, double *out);
 int {p}finite(const double *values, size_t count); /* 1 if there is no NaN and no infinity */
 int {p}features(void);
 int {p}outputs(void);
-int {p}metric(void);                  /* 0 rmse, 1 accuracy, 2 multiclass */
+int {p}metric(void);                  /* {metrics} */
 int {p}precision(void);               /* 64 or 32: bits of the numbers that the program computes with */
 int {p}trained(void);                 /* 1 if new models know what was learned at compile time */
 const char *{p}version(void);
@@ -92,10 +87,11 @@ def _functions(spec: Spec) -> str:
         p=spec.prefix,
         features=spec.features,
         outputs=spec.outputs,
-        outputs_text=f"predicts {_OUTPUTS[spec.metric]}",
-        metric=spec.metric,
+        outputs_text=f"predicts {spec.metric.output}",
+        metric=spec.metric.name,
+        metrics=", ".join(f"{number} {name}" for number, name in enumerate(METRICS)),
         precision=spec.precision,
         trained=", trained" if spec.image else "",
-        labels=_LABELS[spec.metric] + (f" to {spec.classes - 1}" if spec.multiclass else ""),
+        labels=spec.metric.labels + (f" to {spec.classes - 1}" if spec.metric.vector else ""),
         initial="knows what was learned when this was compiled" if spec.image else f"after Setup with seed {spec.seed}",
     )

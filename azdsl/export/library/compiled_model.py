@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from azdsl import __version__
 from azdsl.codegen.aot.models import Code, Loaded, Spec, load_model
-from azdsl.config.tasks import Metric
-from azdsl.ir import Program
+from azdsl.ir import METRICS, MetricName, Program, metric_error
 from azdsl.limits import MAX_FEATURES
 
 STOPPED = "training stopped: a prediction was no number or off by more than {limit:g}; scale the data or train on less"
@@ -27,7 +26,7 @@ _load = lru_cache(maxsize=32)(load_model)
 def make_spec(
     program: Program,
     features: int | None,
-    metric: Metric = "rmse",
+    metric: MetricName = "rmse",
     precision: int = 64,
     seed: int = 0,
     classes: int | None = None,
@@ -40,23 +39,22 @@ def make_spec(
         raise ValueError("the number of features is not known: give features=…")
     if not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"features must be between 1 and {MAX_FEATURES}, not {features}")
-    if metric not in ("rmse", "accuracy", "multiclass"):
-        raise ValueError(f"unknown metric {metric!r}: use rmse, accuracy or multiclass")
+    if unknown := metric_error(metric):
+        raise ValueError(unknown)
     if precision not in (32, 64):
         raise ValueError(f"precision must be 32 or 64, not {precision}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}")
     if not max_abs_error >= 0:
         raise ValueError(f"max_abs_error must be 0 or more, not {max_abs_error}")
-    if metric != "multiclass":
-        return Spec(program, prefix, features, metric, 0, precision, max_abs_error, seed, image)
+    definition = METRICS[metric]
+    if not definition.vector:
+        return Spec(program, prefix, features, definition, 0, precision, max_abs_error, seed, image)
     if classes is None:
         raise ValueError("the number of classes is not known: give classes=…")
-    if not 2 <= classes <= features:
-        raise ValueError(
-            f"{classes} classes with {features} features: needs 2 to F classes; pad the features with zeros"
-        )
-    return Spec(program, prefix, features, metric, classes, precision, max_abs_error, seed, image)
+    if impossible := definition.classes_error(classes, features):
+        raise ValueError(impossible)
+    return Spec(program, prefix, features, definition, classes, precision, max_abs_error, seed, image)
 
 
 class Model:
@@ -107,9 +105,9 @@ class Model:
         return self._spec.features
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> MetricName:
         """How predictions are meant."""
-        return self._spec.metric
+        return self._spec.metric.name
 
     @property
     def classes(self) -> int:
@@ -153,7 +151,7 @@ class Model:
         """Predictions for X [n, F], in order; Predict may change the memory, as the language has it."""
         rows = self._rows(X)
         spec = self._spec
-        out = np.empty((len(rows), spec.outputs) if spec.multiclass else len(rows))
+        out = np.empty((len(rows), spec.outputs) if spec.metric.vector else len(rows))
         self._functions["predict"](self._address, rows.ctypes.data, len(rows), out.ctypes.data)
         return out
 
@@ -163,7 +161,7 @@ class Model:
         if self._spec.rows_independent:
             return other.predict(X)
         rows, spec = self._rows(X), self._spec
-        out = np.empty((len(rows), spec.outputs) if spec.multiclass else len(rows))
+        out = np.empty((len(rows), spec.outputs) if spec.metric.vector else len(rows))
         for at in range(len(rows)):
             other._memory[:] = self._memory
             other._functions["predict_one"](other._address, rows[at].ctypes.data, out[at:].ctypes.data)
@@ -214,13 +212,13 @@ class Model:
 
     def __repr__(self) -> str:
         spec = self._spec
-        classes = f", classes={spec.classes}" if spec.multiclass else ""
+        classes = f", classes={spec.classes}" if spec.metric.vector else ""
         lengths = " + ".join(str(len(block)) for block in spec.source.functions)
-        return f"<azdsl model: {lengths} instructions, features={spec.features}, metric={spec.metric!r}{classes}, precision={spec.precision}>"
+        return f"<azdsl model: {lengths} instructions, features={spec.features}, metric={spec.metric.name!r}{classes}, precision={spec.precision}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         spec = self._spec
-        facts = (spec.features, spec.metric, spec.precision, spec.seed, spec.classes or None, spec.max_abs_error)
+        facts = (spec.features, spec.metric.name, spec.precision, spec.seed, spec.classes or None, spec.max_abs_error)
         return _restore, (str(spec.source), facts, self.state, self.stopped)
 
 

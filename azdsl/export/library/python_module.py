@@ -30,7 +30,7 @@ def _facts(spec: Spec) -> dict[str, object]:
     shapes = {str(address): (at, [spec.features] * rank(address.kind.value)) for address, at in spec.places.items()}
     return {
         "prefix": spec.prefix,
-        "metric": spec.metric,
+        "metric": spec.metric.name,
         "outputs": spec.outputs,
         "precision": spec.precision,
         "state": spec.state_bytes,

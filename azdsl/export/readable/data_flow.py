@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from azdsl.ir import FEATURES, Address
+from azdsl.ir import FEATURES
 from azdsl.ir.rewrite_rules import family
 from azdsl.ir.value_graph import LEARN, PREDICT, SETUP, Graph, Value
 from azdsl.ops import Kind
@@ -33,8 +33,7 @@ class Flow:
         live = {value.number for value in self.values}
         self.states = {a: v for a, v in graph.states.items() if v.number in live}
         self.addresses = {state.number: address for address, state in self.states.items()}
-        label = Address(Kind.VECTOR, 1) if graph.multiclass else Address(Kind.SCALAR, 0)
-        self.label = {v.number for v in self.values if v.given == label and v.place == LEARN}
+        self.label = {v.number for v in self.values if v.given == graph.metric.label and v.place == LEARN}
         self.features = {v.number for v in self.values if v.given == FEATURES}
         self.taught = self.made_of(self.label)
         self.data = self.made_of(self.features)

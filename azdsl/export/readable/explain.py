@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from azdsl.export.readable.named import lines_of
 from azdsl.export.readable.statements import Apply, Expression, Readable, Ref, Statement, readable, variables
-from azdsl.ir import FUNCTIONS, Program
+from azdsl.ir import FUNCTIONS, RMSE, Metric, Program
 from azdsl.ir.linearize import Sort, to_program
 
 Scores = Sequence[Sequence[float]]
@@ -40,13 +40,13 @@ class Explanation:
     fitness: float
 
 
-def explain(program: Program, evaluate: Evaluate, multiclass: bool = False) -> Explanation:
+def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Explanation:
     """Explain the simplest form of ``program``, line by line. Raises ``TooManyRegisters``.
 
     Without a line its variable keeps what it held: zero, or for what is carried over, the value before.
     A line that draws takes its draw along, so those after it draw other numbers.
     """
-    form = readable(program, multiclass)
+    form = readable(program, metric)
     lines = lines_of(form)
     complete = to_program(form.form.listing, share=False) or form.form.program
     scores = evaluate([complete, *(without(complete, statement.line) for _, statement, _ in lines)])

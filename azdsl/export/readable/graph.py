@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from azdsl.export.readable.graph_layout import Layout, Point, place
 from azdsl.export.readable.named import expression_text
 from azdsl.export.readable.statements import Readable, Statement, readable, variables
-from azdsl.ir import FUNCTIONS, Program
+from azdsl.ir import FUNCTIONS, RMSE, Metric, Program
 from azdsl.ir.linearize import Sort, Variable
 
 NODE_HEIGHT, ROW, MARGIN, BAND_GAP, LETTER = 40.0, 78.0, 28.0, 34.0, 6.9
@@ -58,9 +58,9 @@ class Flowchart:
     loops: tuple[tuple[int, int], ...]
 
 
-def graph_svg(program: Program, multiclass: bool = False) -> str:
+def graph_svg(program: Program, metric: Metric = RMSE) -> str:
     """The data flow of the three functions as an SVG file's text. Raises ``TooManyRegisters``."""
-    return draw(flowchart(readable(program, multiclass)))
+    return draw(flowchart(readable(program, metric)))
 
 
 def flowchart(form: Readable) -> Flowchart:

@@ -7,7 +7,7 @@ import re
 
 from azdsl.export.readable.op_text import ATOM, PRODUCT, SUM, latex_text
 from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable, variables
-from azdsl.ir import FUNCTIONS, Program, format_constant
+from azdsl.ir import FUNCTIONS, RMSE, Metric, Program, format_constant
 from azdsl.ir.linearize import Variable
 from azdsl.ops import OPS, Kind
 
@@ -43,12 +43,12 @@ TEXT: dict[str, str] = {op.name: latex_text(op) for op in OPS if op.output}
 _SLOT = re.compile(r"\{(a|b|c0|c1|c2)\}|\((a|b)\)|\[(a|b)\]")
 
 
-def latex(program: Program, multiclass: bool = False, standalone: bool = False) -> str:
+def latex(program: Program, metric: Metric = RMSE, standalone: bool = False) -> str:
     """The program's equations in an ``aligned`` environment; a whole document with ``standalone``.
 
     Raises ``TooManyRegisters``.
     """
-    form = readable(program, multiclass)
+    form = readable(program, metric)
     rows: list[str] = []
     for name, statements in zip(FUNCTIONS, form.functions, strict=True):
         if statements:

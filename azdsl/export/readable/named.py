@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 from azdsl.export.readable.op_text import ATOM, level, needs_brackets, right_side
 from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
-from azdsl.ir import FUNCTIONS, Program, format_constant
+from azdsl.ir import FUNCTIONS, RMSE, Metric, Program, format_constant
 from azdsl.ir.linearize import Variable
 from azdsl.ir.rewrite_rules import EACH_ENTRY, family
 from azdsl.ops import Kind
 
 
-def named(program: Program, multiclass: bool = False) -> str:
+def named(program: Program, metric: Metric = RMSE) -> str:
     """The three functions with names. They parse back to a program with the same fitness, bit for bit.
 
     Each name's reason is a comment where the variable is first written. Raises ``TooManyRegisters``.
     """
-    return text_of(readable(program, multiclass))
+    return text_of(readable(program, metric))
 
 
 def text_of(form: Readable) -> str:

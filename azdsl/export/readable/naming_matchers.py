@@ -306,7 +306,7 @@ def gradient_over_norm(flow: Flow, names: Names) -> Found:
 
 def any_state(flow: Flow, names: Names) -> Found:
     """Every state but the prediction."""
-    return ((state, "") for address, state in flow.states.items() if address != flow.graph.prediction)
+    return ((state, "") for address, state in flow.states.items() if address != flow.graph.metric.prediction)
 
 
 def set_once(flow: Flow, names: Names) -> Found:

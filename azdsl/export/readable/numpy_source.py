@@ -6,22 +6,19 @@ import ast
 import math
 from collections.abc import Iterable, Iterator
 from textwrap import indent
-from typing import Literal as OneOf
 
 from azdsl.export.readable.numpy_templates import DRAWS, FIT, HELPERS, SQUASH
 from azdsl.export.readable.op_text import ATOM, level, needs_brackets, numpy_text
-from azdsl.export.readable.statements import Apply, Expression, Literal, Readable, Ref, Statement, readable
-from azdsl.ir import Program
+from azdsl.export.readable.statements import GIVEN, Apply, Expression, Literal, Readable, Ref, Statement, readable
+from azdsl.ir import METRICS, MetricName, Program
 from azdsl.ir.linearize import Sort, Variable
 from azdsl.ops import OPS, Kind
-
-Metric = OneOf["rmse", "accuracy", "multiclass"]
 
 TEXT: dict[str, str] = {op.name: numpy_text(op) for op in OPS if op.output}
 """The NumPy text of every op."""
 
 
-def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_abs_error: float = 100.0) -> str:
+def numpy_source(program: Program, metric: MetricName = "rmse", seed: int = 0, max_abs_error: float = 100.0) -> str:
     """The text of a Python module with the class ``Model``.
 
     Training takes the examples once, in order, as an evaluation does, and draws what task 0 of it draws.
@@ -30,14 +27,14 @@ def numpy_source(program: Program, metric: Metric = "rmse", seed: int = 0, max_a
     function or draws normal numbers (whose last bits are NumPy's own); else each such step has a relative error
     of F · 2⁻⁵² at most in proportion to its terms, and what training makes of it. Raises ``TooManyRegisters``.
     """
-    form = readable(program, multiclass=metric == "multiclass")
+    form = readable(program, METRICS[metric])
     writer = _Writer(form)
     setup, predict, learn = (list(writer.function(number)) for number in range(3))
     body = "\n".join((*setup, *predict, *learn))
     random = "self.draws." in body
     used = _used((*setup, *predict, *learn))
     helpers = [text for name, text in HELPERS.items() if name in used]
-    if metric != "rmse":
+    if SQUASH[metric].helper:
         helpers.append(SQUASH[metric].helper)
     limit = repr(float(max_abs_error)) if math.isfinite(max_abs_error) else 'float("inf")'
     drawn = f", seed={seed}" if random else ""
@@ -90,15 +87,15 @@ def _used(lines: Iterable[str]) -> set[str]:
 class _Writer:
     def __init__(self, form: Readable) -> None:
         self.form = form
-        self.label = "labels" if form.multiclass else "label"
-        self.prediction = "self.predictions" if form.multiclass else "self.prediction"
+        self.label = GIVEN[form.metric.label]
+        self.prediction = f"self.{GIVEN[form.metric.prediction]}"
         self.draw = 0
 
     def start(self) -> list[str]:
         """Lines that set to zero what is read before it is written."""
         before = [v for v in self.form.lasting if v.sort in (Sort.STATE, Sort.ZERO)]
         known = {s.target for s in self.form.functions[0] if not s.op.updates}
-        first = [f"{self.prediction} = {'np.zeros(n)' if self.form.multiclass else 'np.float64(0.0)'}"]
+        first = [f"{self.prediction} = {'np.zeros(n)' if self.form.metric.vector else 'np.float64(0.0)'}"]
         zero = {Kind.SCALAR: "np.float64(0.0)", Kind.VECTOR: "np.zeros(n)", Kind.MATRIX: "np.zeros((n, n))"}
         waiting = {s.target for s in sum(self.form.functions, ()) if s.op.updates and s.target.sort is not Sort.LOCAL}
         rest = [

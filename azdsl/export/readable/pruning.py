@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from azdsl.export.readable.rounding import TOLERANCE, Evaluate
-from azdsl.ir import Instruction, Program
+from azdsl.ir import RMSE, Instruction, Metric, Program
 from azdsl.ir.linearize import COPY
 from azdsl.ir.simplify import simplify
 
@@ -30,18 +30,18 @@ class Pruned:
         return f"{what} without effect on the fitness pruned" if self.removed else ""
 
 
-def prune(program: Program, evaluate: Evaluate, multiclass: bool = False, tolerance: float = TOLERANCE) -> Pruned:
+def prune(program: Program, evaluate: Evaluate, metric: Metric = RMSE, tolerance: float = TOLERANCE) -> Pruned:
     """Remove what changes the fitness by at most ``tolerance``, the most instructions at once first.
 
     An instruction goes, gives way to one of its operands, or reads another register instead: so what is
     carried from example to example gives way to the fresh value. A program with fitness 0 on these tasks,
     which nothing could make worse, only is simplified.
     """
-    program = simplify(program, multiclass)
+    program = simplify(program, metric)
     before = len(program)
     original = fitness = evaluate([program])[0]
     while original != 0.0:
-        found = _better(program, evaluate, multiclass, original, tolerance)
+        found = _better(program, evaluate, metric, original, tolerance)
         if found is None:
             break
         program, fitness = found
@@ -49,10 +49,10 @@ def prune(program: Program, evaluate: Evaluate, multiclass: bool = False, tolera
 
 
 def _better(
-    program: Program, evaluate: Evaluate, multiclass: bool, original: float, tolerance: float
+    program: Program, evaluate: Evaluate, metric: Metric, original: float, tolerance: float
 ) -> tuple[Program, float] | None:
     """The shortest program one step away that is as good, and its fitness."""
-    simplest = dict.fromkeys(simplify(other, multiclass) for other in _neighbours(program))
+    simplest = dict.fromkeys(simplify(other, metric) for other in _neighbours(program))
     candidates = sorted((smaller for smaller in simplest if len(smaller) < len(program)), key=len)
     for start in range(0, len(candidates), _BATCH):
         some = candidates[start : start + _BATCH]
@@ -64,7 +64,6 @@ def _better(
 
 def _neighbours(program: Program) -> Iterator[Program]:
     """The program without one instruction, with a copy in its place, or with another input."""
-    registers = {a: None for i in program.instructions for a in (*i.inputs, *((i.output,) if i.output else ()))}
     for function, block in enumerate(program.functions):
         for at, instruction in enumerate(block):
             others: list[tuple[Instruction, ...]] = [()]
@@ -72,7 +71,7 @@ def _neighbours(program: Program) -> Iterator[Program]:
                 if instruction.output and source.kind is instruction.output.kind:
                     others.append((Instruction(COPY[source.kind], (source, source), instruction.output),))
             for slot, old in enumerate(instruction.inputs):
-                for new in registers:
+                for new in program.registers:
                     if new.kind is old.kind and new != old:
                         inputs = (*instruction.inputs[:slot], new, *instruction.inputs[slot + 1 :])
                         others.append((replace(instruction, inputs=inputs),))

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 from azdsl.errors import AzdslError
 from azdsl.export.readable.naming import Role, infer
-from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Program
+from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, RMSE, Metric, Program
 from azdsl.ir.linearize import Line, Lines, Listing, Sort, Variable
 from azdsl.ir.rewrite_rules import EACH_ENTRY, family
 from azdsl.ir.simplify import Simplified, simplified
 from azdsl.ir.value_graph import CONST, SETUP
 from azdsl.ops import Kind, Op
 
-GIVEN = {FEATURES: "features", LABEL: "label", PREDICTION: "prediction"}
-GIVEN_MULTICLASS = {FEATURES: "features", LABELS: "labels", PREDICTIONS: "predictions"}
+GIVEN = {FEATURES: "features", LABEL: "label", PREDICTION: "prediction", LABELS: "labels", PREDICTIONS: "predictions"}
 
 _PLAIN = {
     "add": "total",
@@ -96,7 +95,7 @@ class Readable:
     names: Mapping[Variable, str]
     roles: Mapping[Variable, Role]
     form: Simplified
-    multiclass: bool
+    metric: Metric
 
     @property
     def lasting(self) -> list[Variable]:
@@ -120,9 +119,9 @@ def variables(expression: Expression) -> list[Variable]:
     return []
 
 
-def readable(program: Program, multiclass: bool = False) -> Readable:
+def readable(program: Program, metric: Metric = RMSE) -> Readable:
     """The simplest form of ``program`` as named statements. Raises ``TooManyRegisters``."""
-    form = simplified(program, multiclass)
+    form = simplified(program, metric)
     if form is None:
         raise TooManyRegisters("this program keeps more values than there are registers: use --style canonical")
     roles = _roles(form)
@@ -134,7 +133,7 @@ def readable(program: Program, multiclass: bool = False) -> Readable:
         functions.append(_statements(lines, start, kept, constants))
         start += len(lines)
     statements: Statements = (functions[0], functions[1], functions[2])
-    return Readable(statements, _names(form.listing, roles, multiclass), roles, form, multiclass)
+    return Readable(statements, _names(form.listing, roles), roles, form, metric)
 
 
 def _roles(form: Simplified) -> dict[Variable, Role]:
@@ -155,15 +154,14 @@ def _roles(form: Simplified) -> dict[Variable, Role]:
     return {variable: role for variable, role in roles.items() if variable in used}
 
 
-def _names(listing: Listing, roles: Mapping[Variable, Role], multiclass: bool) -> dict[Variable, str]:
+def _names(listing: Listing, roles: Mapping[Variable, Role]) -> dict[Variable, str]:
     """A name for every variable, all different."""
-    given = GIVEN_MULTICLASS if multiclass else GIVEN
     names: dict[Variable, str] = {}
-    taken: Counter[str] = Counter((*GIVEN.values(), *GIVEN_MULTICLASS.values()))
+    taken: Counter[str] = Counter(GIVEN.values())
     for _, line in listing.lines:
         for variable in (line.output, *line.inputs):
             if variable not in names:
-                names[variable] = given[variable.address] if variable.address else _name(variable, line, roles, taken)
+                names[variable] = GIVEN[variable.address] if variable.address else _name(variable, line, roles, taken)
     return names
 
 

@@ -33,7 +33,7 @@ def run_exchange(plan: Plan, state: RunState, reports: Reports) -> tuple[RunStat
     better = best > state.best
     compare = better or best >= plan.search.target
     if compare and not on_groups:
-        found = bests(plan.space, [report.finalists for report in reports], plan.multiclass)
+        found = bests(plan.space, [report.finalists for report in reports], plan.metric)
     steps: list[dict[str, Any]] = []
     if better:
         candidates = found if on_groups else finalists(plan, reports, state.best)
@@ -62,7 +62,7 @@ def _found_on_all_tasks(plan: Plan, state: RunState, reports: Reports) -> list[F
 
 def finalists(plan: Plan, reports: Reports, above: float = -1.0) -> list[Found]:
     """All islands' finalists with a fitness greater than ``above``, with their fitness on all tasks of the search."""
-    found = all_found(plan.space, [report.finalists for report in reports], above, plan.multiclass)
+    found = all_found(plan.space, [report.finalists for report in reports], above, plan.metric)
     return plan.judge.on_all(found) if plan.groups > 1 else found
 
 
@@ -70,7 +70,7 @@ def updated_hall_of_fame(plan: Plan, entries: HallOfFame, reports: Reports, foun
     """The hall of fame with the reports' fittest programs; with task groups, with ``found``, measured on all tasks, instead."""
     if plan.groups > 1:
         return include(entries, found)
-    return update(entries, plan.space, [report.fittest for report in reports], plan.multiclass)
+    return update(entries, plan.space, [report.fittest for report in reports], plan.metric)
 
 
 def evaluations(reports: Reports) -> int:

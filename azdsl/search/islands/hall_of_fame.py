@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.ir import Program, renumber
+from azdsl.ir import Metric, Program, renumber
 from azdsl.search.islands.selection import Found
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.population import Members, genotype, select
@@ -65,10 +65,10 @@ def fittest(space: Space, groups: Iterable[Members], scratch: Scratch) -> Member
     return select(members, firsts[members.fitness[firsts] > max(space.floor, 0.0)])
 
 
-def update(entries: HallOfFame, space: Space, by_island: Iterable[Members], multiclass: bool) -> HallOfFame:
+def update(entries: HallOfFame, space: Space, by_island: Iterable[Members], metric: Metric) -> HallOfFame:
     """The hall of fame ``entries`` updated with the ``fittest`` members of each island."""
     for number, members in enumerate(by_island):
-        entries = _merge([*entries, *_better(entries, space, members, number, multiclass)])
+        entries = _merge([*entries, *_better(entries, space, members, number, metric)])
     return entries
 
 
@@ -94,13 +94,13 @@ def _sizes(members: Members) -> NDArray[np.int64]:
 
 
 def _better(
-    entries: HallOfFame, space: Space, members: Members, number: int, multiclass: bool
+    entries: HallOfFame, space: Space, members: Members, number: int, metric: Metric
 ) -> Iterable[HallOfFameEntry]:
     """New entries: the members of island ``number`` that are fitter than all entries of their size or smaller."""
     for row, size in enumerate(_sizes(members).tolist()):
         fitness, best = float(members.fitness[row]), _best_up_to(entries, size)
         if fitness > (best.fitness if best else 0.0):
-            program = renumber(genotype(space, members, row), multiclass)
+            program = renumber(genotype(space, members, row), metric)
             yield HallOfFameEntry(program, fitness, number, int(members.about["birth"][row]), _lineage(best))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
+from azdsl.ir import Metric
 from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.schedule import Schedule
 from azdsl.search.islands.selection import Judge
@@ -39,9 +40,9 @@ class Plan:
         return self.experiment.search
 
     @property
-    def multiclass(self) -> bool:
-        """Whether predictions are vectors."""
-        return self.judge.select.multiclass
+    def metric(self) -> Metric:
+        """The metric of the run's tasks."""
+        return self.judge.select.metric_definition
 
     @property
     def identity(self) -> str:

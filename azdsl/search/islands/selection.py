@@ -12,7 +12,7 @@ import numpy as np
 from azdsl.codegen import evaluate
 from azdsl.codegen.execute import evaluate as run_engine
 from azdsl.config.experiment import Experiment
-from azdsl.ir import Program, remove_dead_code, renumber
+from azdsl.ir import Metric, Program, pack_live, remove_dead_code, renumber
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.search.kernel.engines import EnginesHandle, make_engines
 from azdsl.search.kernel.fitness import combined
@@ -71,7 +71,7 @@ class Judge:
     def _scores(self, engines: EnginesHandle, tasks: TaskSet, programs: Iterable[Program]) -> list[float]:
         engine, found = engines.engines.full, []
         for program in programs:
-            packed, task_fitness = program.packed(tasks.multiclass), np.zeros(tasks.tasks)
+            packed, task_fitness = pack_live(program, tasks.metric_definition), np.zeros(tasks.tasks)
             run_engine(
                 engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments)
             )
@@ -110,32 +110,30 @@ def answer(finalists: Iterable[Finalist]) -> Finalist | None:
     return min(finalists, key=rank, default=None)
 
 
-def canonical(program: Program, multiclass: bool) -> Program:
+def canonical(program: Program, metric: Metric) -> Program:
     """The live program with registers numbered in order of appearance."""
-    return renumber(remove_dead_code(program, multiclass), multiclass)
+    return renumber(remove_dead_code(program, metric), metric)
 
 
-def bests(space: Space, finalists: Iterable[Members], multiclass: bool) -> list[Found]:
+def bests(space: Space, finalists: Iterable[Members], metric: Metric) -> list[Found]:
     """The best finalist of each island that has one. The finalists must have no dead code."""
     rows = ((number, members, best(members)) for number, members in enumerate(finalists))
-    return [
-        _found(space, members, number, row, multiclass) for number, members, row in rows if members.fitness[row] >= 0.0
-    ]
+    return [_found(space, members, number, row, metric) for number, members, row in rows if members.fitness[row] >= 0.0]
 
 
-def all_found(space: Space, finalists: Iterable[Members], above: float, multiclass: bool) -> list[Found]:
+def all_found(space: Space, finalists: Iterable[Members], above: float, metric: Metric) -> list[Found]:
     """The finalists of all islands with a fitness greater than ``above``. The finalists must have no dead code."""
     return [
-        _found(space, members, number, row, multiclass)
+        _found(space, members, number, row, metric)
         for number, members in enumerate(finalists)
         for row in np.flatnonzero(members.fitness > above).tolist()
     ]
 
 
-def _found(space: Space, finalists: Members, number: int, row: int, multiclass: bool) -> Found:
+def _found(space: Space, finalists: Members, number: int, row: int, metric: Metric) -> Found:
     about = finalists.about[row]
     return Found(
-        program=renumber(genotype(space, finalists, row), multiclass),
+        program=renumber(genotype(space, finalists, row), metric),
         hash=int(about["hash"]),
         search_fitness=float(finalists.fitness[row]),
         island=number,

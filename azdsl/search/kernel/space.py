@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import ALGORITHMS, MUTATIONS, Range, Registers, Search, SettingsError
-from azdsl.ir import FEATURES, FUNCTIONS, LABEL, LABELS, PREDICTION, PREDICTIONS, Address, Program
+from azdsl.ir import FUNCTIONS, LABEL, Address, Metric, Program
 from azdsl.ir.program import READ_ONLY
 from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import BY_NAME, OPS, Kind, Op, Role
@@ -129,7 +129,7 @@ class Space(NamedTuple):
 def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     """The search space of ``experiment`` on ``tasks``. Raises ``SettingsError`` when it is empty or its settings conflict."""
     search, registers = experiment.search, experiment.registers
-    check_registers(experiment.program, registers, tasks.multiclass)
+    check_registers(experiment.program, registers, tasks.metric_definition)
     lengths = [_lengths(experiment, f) for f in range(3)]
     allowed = [_allowed(experiment, f) for f in range(3)]
     evolvable = [f for f in range(3) if allowed[f] and lengths[f].most]
@@ -149,13 +149,13 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     return Space(
         table=table,
         functions=_functions(lengths, [len(ops) for ops in allowed]),
-        starts=_starts(bank, tasks.multiclass),
+        starts=_starts(bank, tasks.metric_definition),
         names=np.stack([hash_salts(f"name {name}", bank.total) for name in FUNCTIONS]),
         ops=np.array([op.code for ops in allowed for op in ops], np.int64),
         evolvable=np.array(evolvable, np.int64),
         mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
-        given=bank.flags(LABEL, FEATURES, *([LABELS] if tasks.multiclass else [])),
-        prediction=bank.flags(PREDICTIONS if tasks.multiclass else PREDICTION),
+        given=bank.flags(*tasks.metric_definition.given),
+        prediction=bank.flags(tasks.metric_definition.prediction),
         budget=float(search.budget * baseline) if search.budget else float("inf"),
         mutation=float(search.mutation),
         tournament=search.tournament,
@@ -211,20 +211,19 @@ class Bank:
         return 1 << self.base[kind] if kind and self.sizes[kind] else 0
 
 
-def check_registers(program: Program, registers: Registers, multiclass: bool) -> None:
+def check_registers(program: Program, registers: Registers, metric: Metric) -> None:
     """Raise ``SettingsError`` when the program or the metric needs registers that do not exist."""
     sizes = Bank(registers).sizes
-    if multiclass and sizes[Kind.VECTOR] <= PREDICTIONS.index:
+    if metric.vector and sizes[Kind.VECTOR] <= metric.prediction.index:
         raise SettingsError(
             "vectors",
-            f"vectors={registers.vectors}: multi-class tasks predict in {PREDICTIONS}; allow at least 3 vectors",
+            f"vectors={registers.vectors}: multi-class tasks predict in {metric.prediction}; allow at least 3 vectors",
         )
-    for instruction in program.instructions:
-        for address in (*instruction.inputs, *([instruction.output] if instruction.output else [])):
-            if address.index >= sizes[address.kind]:
-                key = {Kind.SCALAR: "scalars", Kind.VECTOR: "vectors", Kind.MATRIX: "matrices"}[address.kind]
-                held = f"{key}={sizes[address.kind]}"
-                raise SettingsError(key, f"the program uses {address}, but {held}; allow at least {address.index + 1}")
+    for address in program.registers:
+        if address.index >= sizes[address.kind]:
+            key = {Kind.SCALAR: "scalars", Kind.VECTOR: "vectors", Kind.MATRIX: "matrices"}[address.kind]
+            held = f"{key}={sizes[address.kind]}"
+            raise SettingsError(key, f"the program uses {address}, but {held}; allow at least {address.index + 1}")
 
 
 def _lengths(experiment: Experiment, function: int) -> Range:
@@ -319,7 +318,7 @@ def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
     return table
 
 
-def _starts(bank: Bank, multiclass: bool) -> NDArray[np.uint64]:
+def _starts(bank: Bank, metric: Metric) -> NDArray[np.uint64]:
     """Hashes of the registers' values at the start of each function.
 
     Before Setup all memory is 0. In Predict the label registers are 0.
@@ -329,7 +328,7 @@ def _starts(bank: Bank, multiclass: bool) -> NDArray[np.uint64]:
     for kind in Kind:
         values[0, bank.base[kind] : bank.base[kind] + bank.sizes[kind]] = zero[kind]
     values[1, bank.number(LABEL)] = zero[Kind.SCALAR]
-    if multiclass:
-        values[1, bank.number(LABELS)] = zero[Kind.VECTOR]
+    if metric.vector:
+        values[1, bank.number(metric.label)] = zero[Kind.VECTOR]
         values[2, bank.number(LABEL)] = zero[Kind.SCALAR]
     return values
