@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from azdsl.diagnostics import Diagnostic, Source
+from azdsl.errors import AzdslError
 from azdsl.limits import MAX_ERRORS
 from azdsl.syntax.tree import Node
 
@@ -35,7 +36,7 @@ class Line:
     lines: tuple[PhysicalLine, ...]
 
 
-class StatementError(Exception):
+class StatementError(AzdslError):
     """An error at ``node`` of the statement that is being compiled, with the fields of a ``Diagnostic``."""
 
     def __init__(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from azdsl.errors import AzdslError
 from azdsl.ir import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address
 from azdsl.ir.program import READ_ONLY, register_error
 from azdsl.ops import Kind
@@ -44,7 +45,7 @@ def register(name: str) -> Address | None:
     return Address(Kind(match[1]), int(match[2][:_LONGEST_INDEX]))
 
 
-class OpenKindError(Exception):
+class OpenKindError(AzdslError):
     """A variable whose kind type inference left open."""
 
     def __init__(self, name: Name) -> None:
