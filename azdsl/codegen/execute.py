@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from azdsl.codegen import vm
 from azdsl.codegen.engine import NO_KIND, Column, Engine
+from azdsl.codegen.instruction_words import first_input, op_code, output_register, second_input
 from azdsl.codegen.numba_jit import inline, jit
 from azdsl.codegen.protocol import Field
-from azdsl.ir.packing import A_SHIFT, FIELD, OUT_SHIFT
 
 _FEATURES = vm.FEATURES
 _HEADER = vm.HEADER_WORDS
 _CODE, _MEMORY_BYTES, _STOPPED = int(Field.CODE), int(Field.MEMORY_BYTES), int(Field.STOPPED)
 _WORD = vm.WORD
 _WIDTH, _USED, _STARTS = 0, 1, 2
-_FIELD, _A = np.uint64(FIELD), np.uint64(A_SHIFT)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT, _ONE, _STOPPED_TRACE = np.uint64(32), np.uint64(1), np.uint64(0)
-_OUT_BITS, _TWO = np.uint64(OUT_SHIFT), np.uint64(2)
+_TWO = np.uint64(2)
 _SCALAR, _VECTOR, _MATRIX, _NO_KIND = 0, 1, 2, NO_KIND
 _LEARN = 2
 _OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED, _HANDLER = (
@@ -77,23 +76,23 @@ def operand(engine: Engine, kind: Any, register: Any, function: int, lane_bytes:
 def sole_reader(engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], row: int, end: int) -> bool:
     """Whether the next instruction is the partner to fuse this one with and alone in reading its result, once."""
     table, word = engine.table, code[row]
-    op = np.int64(word & _FIELD)
-    if row + 1 >= end or np.int64(code[row + 1] & _FIELD) != table[op, _CONSUMER]:
+    op = np.int64(op_code(word))
+    if row + 1 >= end or np.int64(op_code(code[row + 1])) != table[op, _CONSUMER]:
         return False
-    kind, register = table[op, _OUT], word >> _OUT_BITS
+    kind, register = table[op, _OUT], output_register(word)
     if engine.multiclass and kind == _VECTOR and register <= _TWO:
         return False
     readers = 0
     for other in range(lengths[0] + lengths[1] + lengths[2]):
-        reader = np.int64(code[other] & _FIELD)
-        a, b = (code[other] >> _A) & _FIELD, (code[other] >> (_A + _A)) & _FIELD
+        reader = np.int64(op_code(code[other]))
+        a, b = first_input(code[other]), second_input(code[other])
         readers += table[reader, 0] == kind and a == register
         readers += table[reader, 1] == kind and b == register
         # an op that sets one entry keeps the others
         readers += 2 * (
-            table[reader, _INDEX] != 0 and table[reader, _OUT] == kind and code[other] >> _OUT_BITS == register
+            table[reader, _INDEX] != 0 and table[reader, _OUT] == kind and output_register(code[other]) == register
         )
-    a, b = (code[row + 1] >> _A) & _FIELD, (code[row + 1] >> (_A + _A)) & _FIELD
+    a, b = first_input(code[row + 1]), second_input(code[row + 1])
     return readers == 1 and (a == register or b == register)
 
 
@@ -124,11 +123,11 @@ def link(
         accumulated = np.int64(-1)  # the scalar register computed last
         while row < end:
             word = code[row]
-            op = np.int64(word & _FIELD)
+            op = np.int64(op_code(word))
             variant = 0
             for slot in range(2):
                 if table[op, slot] != _NO_KIND:
-                    register = np.int64((word >> (_A if slot == 0 else _A + _A)) & _FIELD)
+                    register = np.int64(first_input(word) if slot == 0 else second_input(word))
                     if table[op, slot] == _SCALAR and register == accumulated:
                         variant += 1 + slot
                     else:
@@ -136,14 +135,14 @@ def link(
             if table[op, _RANDOM]:
                 words[at + 1] = draws
                 draws += 1
-            kind, out = table[op, _OUT], np.int64(word >> _OUT_BITS)
+            kind, out = table[op, _OUT], np.int64(output_register(word))
             if table[op, _CONSUMER] >= 0 and sole_reader(engine, lengths, code, row, end):
                 words[at] = handlers[table[op, _FUSED] + variant]
                 row += 1
-                a, b = (code[row] >> _A) & _FIELD, (code[row] >> (_A + _A)) & _FIELD
-                other = np.int64(b if a == word >> _OUT_BITS else a)
+                a, b = first_input(code[row]), second_input(code[row])
+                other = np.int64(b if a == output_register(word) else a)
                 words[at + _HEADER] = operand(engine, kind, other, function, lane_bytes)
-                words[at + _HEADER - 1] = place_of(engine, kind, np.int64(code[row] >> _OUT_BITS), lane_bytes)
+                words[at + _HEADER - 1] = place_of(engine, kind, np.int64(output_register(code[row])), lane_bytes)
                 at += _HEADER + 1
             else:
                 words[at] = handlers[table[op, _HANDLER] + variant]

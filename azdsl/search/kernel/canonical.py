@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.codegen.instruction_words import first_input, op_code, output_register, second_input
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.numba_jit import inline, multiply_high
-from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
+from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.hash_salts import hash_salts
 from azdsl.search.kernel.space import Space
 
-_FIELD = np.uint64(FIELD)
-_A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
 _SECOND, _OLD, _NUMBER, _DRAW, _LAST = hash_salts("step", 5)
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 
@@ -90,10 +89,10 @@ def decode(table: Any, writes: Any, reads: Any, code: Any, first: Any, end: Any)
     """Set ``writes`` and ``reads`` for the instructions ``code[first:end]``."""
     for at in range(first, end):
         word = code[at]
-        op = table[word & _FIELD]
-        out = word >> _OUT
+        op = table[op_code(word)]
+        out = output_register(word)
         writes[at] = op.out_bit << out
-        reads[at] = (op.a_bit << ((word >> _A) & _FIELD)) | (op.b_bit << ((word >> _B) & _FIELD)) | (op.old_bit << out)
+        reads[at] = (op.a_bit << first_input(word)) | (op.b_bit << second_input(word)) | (op.old_bit << out)
 
 
 @inline
@@ -163,12 +162,12 @@ def canonical_hash(space: Space, scratch: Scratch, code: Any, constants: Any, le
         for i in range(begin, end):
             at = scratch.order[i]
             word = code[at]
-            op = space.table[word & _FIELD]
+            op = space.table[op_code(word)]
             scratch.code[to] = word
             for k in range(CONSTANTS):
                 scratch.constants[to, k] = constants[CONSTANTS * at + k]
-            out = op.out_base + (word >> _OUT)
-            a, b = values[op.a_base + ((word >> _A) & _FIELD)], values[op.b_base + ((word >> _B) & _FIELD)]
+            out = op.out_base + (output_register(word))
+            a, b = values[op.a_base + first_input(word)], values[op.b_base + second_input(word)]
             swap = (op.commutative != 0) & (b < a)
             x, y = (b if swap else a), (a if swap else b)
             # No op has both two inputs and constants: the second input and the first constant share an operand.

@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
+from azdsl.codegen.instruction_words import make_word, op_code, with_field
 from azdsl.codegen.numba_jit import inline
 from azdsl.config.search import MUTATIONS
-from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, OUT_SHIFT
 from azdsl.ops import Role
 from azdsl.search.kernel.rng import Words, digit, exp, next_word, normal, uniform
 from azdsl.search.kernel.space import ROLES, Space
 
-_FIELD = np.uint64(FIELD)
-_A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
 _INDEX, _STD = ROLES.index(Role.INDEX), ROLES.index(Role.STD)
 _ALTER, _INSTRUCTION, _FUNCTION, _INSERT, _REMOVE, _TRADE = (
     MUTATIONS.index(name)
@@ -55,9 +52,7 @@ def write_random(space: Space, state: Words, code: Any, constants: Any, function
         a, word = digit(word, record.a_count)
         b, word = digit(word, record.b_count)
         out, word = digit(word, record.out_count)
-        code[at] = (
-            np.uint64(op) | (np.uint64(a) << _A) | (np.uint64(b) << _B) | (np.uint64(out + record.out_first) << _OUT)
-        )
+        code[at] = make_word(op, a, b, out + record.out_first)
         for i in range(CONSTANTS):
             constants[CONSTANTS * at + i] = 0.0
         for i in range(record.constants):
@@ -89,21 +84,21 @@ def alter_constant(state: Words, word: Any, record: Any, constants: Any, at: Any
 def alter(space: Space, state: Words, code: Any, constants: Any, at: Any) -> Any:
     """Redraw one input or the output, or change a constant: each input, the output and the constants with equal probability."""
     before = code[at]
-    record = space.table[before & _FIELD]
+    record = space.table[op_code(before)]
     kinds = record.inputs + record.has_output + (1 if record.constants else 0)
     if kinds == 0:
         return False
     kind, word = digit(next_word(state), kinds)
     if kind < record.inputs:
-        shift = _A if kind == 0 else _B
+        shift = A_SHIFT if kind == 0 else B_SHIFT
         index, word = digit(word, record.a_count if kind == 0 else record.b_count)
     elif kind == record.inputs and record.has_output:
-        shift = _OUT
+        shift = OUT_SHIFT
         index, word = digit(word, record.out_count)
         index += record.out_first
     else:
         return alter_constant(state, word, record, constants, at)
-    code[at] = (before & ~(_FIELD << shift)) | (np.uint64(index) << shift)
+    code[at] = with_field(before, shift, index)
     return code[at] != before
 
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.codegen.instruction_words import first_input, make_word, op_code, output_register, second_input
 from azdsl.codegen.numba_jit import jit
-from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OUT_SHIFT
+from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.mutate import fresh_constant, order
 from azdsl.search.kernel.rng import Words, exp, log, uniform
 from azdsl.search.kernel.space import Space
@@ -29,8 +30,6 @@ BATCH = 16
 DECAY = 0.99
 """Decay of the baseline per candidate."""
 
-_FIELD = np.uint64(FIELD)
-_A, _B, _OUT = np.uint64(A_SHIFT), np.uint64(B_SHIFT), np.uint64(OUT_SHIFT)
 _LEAST_EXPONENT = -700.0
 _LENGTHS, _OPERANDS = 3, 3
 """Functions, each with one length; operands of an instruction: two inputs and the output."""
@@ -116,13 +115,13 @@ def compose(space: Space, policy: Policy, state: Words, members: Any, row: Any) 
             table = tables[_LENGTHS + at]
             k = choose(table, 0, limits.op_count, state)
             policy.drawn[_LENGTHS + at] = k
-            code[at] = np.uint64(space.ops[limits.first_op + k])
-            op = space.table[code[at]]
+            op_number = space.ops[limits.first_op + k]
+            op = space.table[op_number]
             first = limits.op_count
             a = choose(table, first + op.a_base, op.a_count, state)
             b = choose(table, first + total + op.b_base, op.b_count, state)
             out = op.out_first + choose(table, first + 2 * total + op.out_base + op.out_first, op.out_count, state)
-            code[at] |= (np.uint64(a) << _A) | (np.uint64(b) << _B) | (np.uint64(out) << _OUT)
+            code[at] = make_word(op_number, a, b, out)
             for i in range(CONSTANTS):
                 constants[CONSTANTS * at + i] = fresh_constant(state, op.roles[i]) if i < op.constants else 0.0
             order(constants, at, op.low, op.high)
@@ -139,12 +138,12 @@ def learn(space: Space, policy: Policy, members: Any, row: Any) -> None:
         limits, length = space.functions[f], members.about[row].lengths[f]
         gains[f, length - limits.least] += advantage
         for at in range(limits.offset, limits.offset + length):
-            op, first = space.table[code[at] & _FIELD], limits.op_count
+            op, first = space.table[op_code(code[at])], limits.op_count
             here, word = gains[_LENGTHS + at], code[at]
             here[policy.drawn[_LENGTHS + at]] += advantage
-            here[first + op.a_base + np.int64((word >> _A) & _FIELD)] += advantage
-            here[first + total + op.b_base + np.int64((word >> _B) & _FIELD)] += advantage
-            here[first + 2 * total + op.out_base + np.int64(word >> _OUT)] += advantage
+            here[first + op.a_base + np.int64(first_input(word))] += advantage
+            here[first + total + op.b_base + np.int64(second_input(word))] += advantage
+            here[first + 2 * total + op.out_base + np.int64(output_register(word))] += advantage
     rewards[2] += 1.0
     if rewards[2] >= BATCH:
         rewards[2] = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from azdsl.config.search import Search
-from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, FIELD, OP_SHIFT, OUT_SHIFT
+from azdsl.ir.packing import CONSTANTS, first_input, op_code, output_register, second_input
 from azdsl.ops import OPS, Role
 from azdsl.search.islands.island_report import IslandReport
 from azdsl.search.kernel.cache import Cache
@@ -71,10 +71,7 @@ def _programs(space: Space, members: Members) -> str | None:
     places = [np.arange(most) < lengths[:, [f]] for f, most in enumerate(functions["most"])]
     rows, columns = np.nonzero(np.hstack(places))
     code = members.code[rows, columns]
-    op, a, b, out = (
-        (code >> np.uint64(shift) & np.uint64(FIELD)).astype(np.int64)
-        for shift in (OP_SHIFT, A_SHIFT, B_SHIFT, OUT_SHIFT)
-    )
+    op, a, b, out = (field(code).astype(np.int64) for field in (op_code, first_input, second_input, output_register))
     if (op >= len(OPS)).any():
         return "it holds an unknown op"
     facts = table[op]
