@@ -199,7 +199,7 @@ class SklearnTask(FileTask):
     target: str = _key("target", "column to predict", column=True)
     metric_name: str = _key(
         "auto",
-        "metric: rmse, accuracy, metric, or auto for the one that suits the data set",
+        "metric: rmse, accuracy, multiclass, or auto for the usual metric of the data set",
         choices=("auto", *METRICS),
     )
 
