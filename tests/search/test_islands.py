@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,11 @@ from azdsl.config.search import IslandSettings, Range, Search, SettingsError
 from azdsl.diagnostics import SyntaxError
 from azdsl.ops import BY_NAME
 from azdsl.search.evolve import run
-from azdsl.search.islands.migration import sources
-from azdsl.search.kernel.population import genotype
+from azdsl.search.islands.migration import emigrants, insert_immigrants, sources
+from azdsl.search.kernel.population import Clock, genotype, make_island
+from azdsl.search.kernel.space import make_space
 from azdsl.syntax import parse_experiment
+from azdsl.tasks import build
 
 FUNCTIONS = "def Setup():\ndef Predict():\ndef Learn():\n"
 SUMS = tuple(BY_NAME[name] for name in ("scalar_subtract", "vector_add"))
@@ -157,3 +160,32 @@ def test_groups_that_do_not_fit(group, message):
 def test_no_groups_cost_nothing():
     experiment = Experiment()
     assert experiment.of_island(3) is experiment
+
+
+@pytest.mark.parametrize("algorithm", ["regularized_evolution", "nonregularized_evolution"])
+def test_the_best_members_emigrate_and_of_equals_the_oldest(algorithm):
+    experiment = small(islands=2, migrants=0.1, algorithm=algorithm)
+    space = make_space(experiment, build(experiment.task, 0, "search"))
+    members = make_island(space, experiment, 0).members
+    rows = np.random.default_rng(0).permutation(60)
+    members.about["birth"][rows], members.fitness[rows] = np.arange(60), np.arange(60) // 4 / 20
+    found = emigrants(experiment.search, members)
+    assert found.about["birth"].tolist() == [56, 57, 58, 59, 52, 53]
+    for share, count in ((0.001, 1), (0.02, 1), (0.03, 2), (1.0, 60)):
+        assert len(emigrants(replace(experiment.search, migrants=share), members).fitness) == count
+    members.fitness[rows[0]] = -1.0
+    assert not emigrants(experiment.search, members).fitness.size
+
+
+def test_immigrants_replace_the_oldest_members_in_the_default_algorithm():
+    experiment = small(islands=2, migrants=0.05)
+    space = make_space(experiment, build(experiment.task, 0, "search"))
+    home, abroad = (make_island(space, experiment, number) for number in range(2))
+    for island, births in ((home, 0), (abroad, 1000)):
+        island.members.about["birth"] = births + np.arange(60)
+        island.members.fitness[:] = np.arange(60) / 60
+    home.clock[Clock.WRITTEN] = 58  # the oldest member is in row 58
+    insert_immigrants(experiment.search, home, emigrants(experiment.search, abroad.members))
+    changed = np.flatnonzero(home.members.about["birth"] >= 1000)
+    assert changed.tolist() == [0, 58, 59]
+    assert home.members.about["birth"][[58, 59, 0]].tolist() == [1059, 1058, 1057] and home.clock[Clock.WRITTEN] == 61

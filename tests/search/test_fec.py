@@ -1,0 +1,28 @@
+"""The key of the functional equivalence cache: which programs share an entry."""
+
+from __future__ import annotations
+
+from search.helpers import everything, task_set
+
+import azdsl
+from azdsl.codegen.execute import trace
+from azdsl.ir import pack
+from azdsl.search.kernel.engines import make_engines
+
+TASKS = task_set(tasks=3)
+
+
+def key(learn):
+    """The key of a program after one training example and one validation example of each task."""
+    program = pack(azdsl.parse(f"def Predict():\n  s1 = s2 + s3\ndef Learn():\n  {learn}\n"))
+    handle = make_engines(everything(fec_examples=1), TASKS)
+    return int(trace(handle.engines.early, program.lengths, program.code, program.constants))
+
+
+def test_programs_that_differ_on_validation_examples_alone_have_different_keys():
+    """On the first training example both predict 0, before they learn."""
+    assert key("s2 = s0 + s3") != key("s2 = s0 + s0")
+
+
+def test_programs_with_equal_errors_share_a_key():
+    assert key("s2 = s0 + s3") == key("s3 = s0 + s2") == key("s2 = s0 + s4")
