@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from search.helpers import everything, task_set
 
 import azdsl
@@ -9,19 +10,18 @@ from azdsl.codegen.execute import trace
 from azdsl.ir import pack
 from azdsl.search.kernel.engines import make_engines
 
-TASKS = task_set(tasks=3)
 
-
-def key(learn):
+def key(learn, metric="rmse"):
     """The key of a program after one training example and one validation example of each task."""
     program = pack(azdsl.parse(f"def Predict():\n  s1 = s2 + s3\ndef Learn():\n  {learn}\n"))
-    handle = make_engines(everything(fec_examples=1), TASKS)
+    handle = make_engines(everything(fec_examples=1), task_set(tasks=8, metric=metric))
     return int(trace(handle.engines.early, program.lengths, program.code, program.constants))
 
 
-def test_programs_that_differ_on_validation_examples_alone_have_different_keys():
+@pytest.mark.parametrize("metric", ["rmse", "accuracy"])
+def test_programs_that_differ_on_validation_examples_alone_have_different_keys(metric):
     """On the first training example both predict 0, before they learn."""
-    assert key("s2 = s0 + s3") != key("s2 = s0 + s0")
+    assert key("s2 = s0 + s3", metric) != key("s2 = s0 + s0", metric)
 
 
 def test_programs_with_equal_errors_share_a_key():
