@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from azdsl.metrics import RMSE
 from search.helpers import everything, task_set
 
 import azdsl
@@ -82,4 +83,4 @@ def members_of(program, fitness, island, birth):
     scratch = make_scratch(space, 1)
     none, one = (fittest(space, [select(filled.members, rows)], scratch) for rows in ([1], [0]))
     assert (none.fitness.size, one.fitness.size) == (0, 1)
-    return space, [none] * island + [one], False
+    return space, [none] * island + [one], RMSE
