@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from azdsl.metrics import RMSE
 from search.helpers import everything, task_set
 
 import azdsl
+from azdsl.ir.metric import RMSE
 from azdsl.search.islands.hall_of_fame import HallOfFameEntry, fittest, include, update
 from azdsl.search.islands.seeds import draw_seed
 from azdsl.search.islands.selection import Finalist, Found, Judge, answer
