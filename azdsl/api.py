@@ -21,7 +21,7 @@ from azdsl.taskset import TaskSet
 if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
     from azdsl.export.library.compiled_model import Model
-    from azdsl.search.evolve import Result
+    from azdsl.report.run_result import RunResult
     from azdsl.search.islands.executor import Placement
 
 BACKENDS = ("reference", "vm", "jit", "auto")
@@ -101,7 +101,7 @@ def combined(task_fitness: NDArray[np.float64], combine: str) -> NDArray[np.floa
     return mean
 
 
-def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = None, **settings: Any) -> Result:
+def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = None, **settings: Any) -> RunResult:
     """Search for a better program.
 
     ``seed`` is a program, an experiment or the path of a ``.az`` file; ``tasks`` replaces the task set that
@@ -109,11 +109,12 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     ``population=500``, ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a
     ``distributed.Client``.
     """
+    from azdsl.report.run_result import RunResult
     from azdsl.search.evolve import run
 
     experiment, base_dir, driver = _experiment(seed, settings)
     with connected(driver.pop("cluster", None)) as placement:
-        return run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **driver)
+        return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **driver))
 
 
 def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:

@@ -28,7 +28,8 @@ from azdsl.config.experiment import EVOLVABLE, Experiment
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask, relocated
 from azdsl.ir import FUNCTIONS
-from azdsl.search.display.progress import Reporter, explained, make_reporter
+from azdsl.search.display.progress import Reporter
+from azdsl.search.display.reporters import explained, make_reporter
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import STOPS, Plan, without_stops

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 from search_runs import small
 
+from azdsl.api import evolve
 from azdsl.cli import main
 from azdsl.report import charts
 from azdsl.report.code import highlighted, shortened
@@ -19,9 +20,11 @@ from azdsl.report.data import best_curve, main_milestones
 from azdsl.report.load_run import of_result, read_run
 from azdsl.report.page import Details, page
 from azdsl.report.plots import figure
+from azdsl.report.run_result import RunResult
 from azdsl.report.svg import Scale, labelled
 from azdsl.report.tensorboard import TensorBoardLogger
 from azdsl.search.evolve import run
+from azdsl.search.result import Result
 
 VOID = {"meta", "input", "img", "br"}
 
@@ -49,7 +52,7 @@ class Balanced(HTMLParser):
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    return run(small(), out=tmp_path_factory.mktemp("report") / "run", quiet=True)
+    return evolve(small(), out=tmp_path_factory.mktemp("report") / "run", quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +169,10 @@ def test_without_matplotlib(result, capsys, monkeypatch):
     assert "azdsl[plot]" in capsys.readouterr().err
     with pytest.raises(ImportError, match="pip install pandas"):
         result.history_frame()
+
+
+def test_evolve_returns_a_result_that_can_be_plotted_and_the_engine_a_plain_one(result):
+    assert isinstance(result, RunResult) and type(run(small(max_evals=100), quiet=True)) is Result
 
 
 def test_the_result_in_a_notebook(result):
