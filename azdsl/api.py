@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import scoring
 from azdsl.config.experiment import Experiment
 from azdsl.ir import MetricName, Program
 from azdsl.taskset import TaskSet
@@ -86,19 +87,11 @@ def evaluate(
     ):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(map(str, known))}")
-    fitness = _run(programs, tasks, backend, seed, max_abs_error, precision, announce)
-    together = combined(fitness, combine)
+    fitness = scoring.evaluate(
+        programs, tasks, backend, scoring.Conditions(seed, max_abs_error, precision, combine), announce
+    )
+    together = scoring.combined(fitness, combine)
     return Evaluation(float(together[0]), fitness[0]) if single else Evaluation(together, fitness)
-
-
-def combined(task_fitness: NDArray[np.float64], combine: str) -> NDArray[np.float64]:
-    """Fitness over the tasks (the last axis): the mean, summed left to right, or the upper median."""
-    count = task_fitness.shape[-1]
-    if combine == "median":
-        upper: NDArray[np.float64] = np.sort(task_fitness, axis=-1)[..., count // 2]
-        return upper
-    mean: NDArray[np.float64] = np.add.accumulate(task_fitness, axis=-1)[..., -1] / count
-    return mean
 
 
 def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = None, **settings: Any) -> RunResult:
@@ -192,34 +185,3 @@ def _check_arguments(programs: list[Program], tasks: TaskSet, seed: int, max_abs
         raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}")
     if not max_abs_error >= 0:
         raise ValueError(f"max_abs_error must be 0 or more, not {max_abs_error}")
-
-
-def _run(
-    programs: list[Program],
-    tasks: TaskSet,
-    backend: str,
-    seed: int,
-    max_abs_error: float,
-    precision: int,
-    announce: Callable[[], None],
-) -> NDArray[np.float64]:
-    """Task fitness float64[P, T] by one backend."""
-    if backend == "reference":
-        from azdsl import interp
-
-        return np.array(
-            [interp.evaluate(p, tasks, seed=seed, max_abs_error=max_abs_error, precision=precision) for p in programs],
-            np.float64,
-        )
-    from azdsl import codegen
-
-    compiled = cast(Literal["auto", "vm", "jit"], backend)
-    return codegen.evaluate(
-        programs,
-        tasks,
-        backend=compiled,
-        seed=seed,
-        max_abs_error=max_abs_error,
-        precision=precision,
-        announce=announce,
-    )

@@ -11,7 +11,7 @@ import pytest
 from learners import LINEAR as TEXT
 
 import azdsl
-from azdsl.api import combined
+from azdsl.scoring import combined
 
 
 @pytest.fixture

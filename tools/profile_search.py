@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from azdsl import tasks as make
 from azdsl.bench.workloads import demo
 from azdsl.codegen.numba_jit import inline, jit
-from azdsl.search.islands.seeds import draw_seed
+from azdsl.scoring import draw_seed
 from azdsl.search.kernel.cache import find
 from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness, make_scratch
 from azdsl.search.kernel.engines import make_engines

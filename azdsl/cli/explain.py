@@ -10,8 +10,9 @@ import click
 
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
-from azdsl.export.readable.explain import Explanation, Scores
+from azdsl.export.readable.explain import Explanation
 from azdsl.ir import Program
+from azdsl.scoring import Scores, score
 
 TASKS = 100
 
@@ -37,17 +38,14 @@ def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) 
       azdsl explain best.az --tasks 1000 --json
     """
     from azdsl import tasks as make
-    from azdsl.api import evaluate
     from azdsl.export.readable.explain import explain
 
     experiment, directory = located(load_experiment(file), file, path)
     task = experiment.task or make.DEFAULT_TASK
-    search = experiment.search
-    task_set = make.build(dataclasses.replace(task, test_tasks=tasks), search.seed, "test", directory)
+    task_set = make.build(dataclasses.replace(task, test_tasks=tasks), experiment.search.seed, "test", directory)
 
     def scores(programs: Sequence[Program]) -> Scores:
-        runs = [evaluate(list(programs), task_set, "vm", search.seed + n, search.max_abs_error) for n in range(seeds)]
-        return [[float(value) for run in runs for value in run.task_fitness[p]] for p in range(len(programs))]
+        return score(programs, experiment, task_set, "test", draws=seeds)
 
     found = explain(experiment.program, scores, task_set.metric_definition)
     if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import click
 
 from azdsl import atomic
 from azdsl.cli import DONE
-from azdsl.export.readable.explain import Scores
 from azdsl.ir import Program
+from azdsl.scoring import Scores, score
 
 if TYPE_CHECKING:
     from azdsl.report.data import Run
@@ -57,13 +56,12 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
 def _details(run: Run, directory: Path, count: int) -> Details:
     """Run the program on fresh tasks, where there are any."""
     from azdsl import tasks as make
-    from azdsl.api import evaluate
     from azdsl.export.readable.explain import explain
     from azdsl.export.readable.pruning import prune
     from azdsl.export.readable.rounding import round_constants
     from azdsl.export.readable.statements import TooManyRegisters
     from azdsl.report.page import Details
-    from azdsl.taskset import TaskError, TaskSet
+    from azdsl.taskset import TaskError
 
     task, search = run.experiment.task, run.experiment.search
     if task is None:
@@ -75,15 +73,16 @@ def _details(run: Run, directory: Path, count: int) -> Details:
         return Details(why_not=f"The data cannot be read, so lines were not weighed: {error}")
 
     def scores(programs: Sequence[Program]) -> Scores:
-        rounds = [evaluate(list(programs), fresh, "vm", search.seed + n, search.max_abs_error) for n in range(SEEDS)]
-        return [[float(value) for one in rounds for value in one.task_fitness[p]] for p in range(len(programs))]
+        return score(programs, run.experiment, fresh, "test", draws=SEEDS)
 
-    def fitness(tasks: TaskSet, programs: Sequence[Program]) -> Sequence[float]:
-        result = evaluate(list(programs), tasks, "vm", search.seed, search.max_abs_error, combine=search.combine)
-        return [float(value) for value in result.fitness]
+    def on_search(programs: Sequence[Program]) -> Sequence[float]:
+        return score(programs, run.experiment, seen, "search").fitness_list
 
-    pruned = prune(run.best, partial(fitness, selection), run.metric_definition)
-    rounded = round_constants(pruned.program, partial(fitness, seen), partial(fitness, selection))
+    def on_select(programs: Sequence[Program]) -> Sequence[float]:
+        return score(programs, run.experiment, selection, "select").fitness_list
+
+    pruned = prune(run.best, on_select, run.metric_definition)
+    rounded = round_constants(pruned.program, on_search, on_select)
     try:
         found = explain(rounded, scores, run.metric_definition)
     except TooManyRegisters as error:

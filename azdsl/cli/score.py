@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from azdsl.api import BACKENDS, evaluate
+from azdsl import scoring
+from azdsl.api import BACKENDS
 from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text
@@ -123,24 +124,16 @@ def _score(
         task = replace(task, **{"tasks" if role == "search" else f"{role}_tasks": tasks})
     seed = experiment.search.seed if seed is None else seed
     task_set = make.build(task, seed, role, directory)
-    search = experiment.search
-    result = evaluate(
-        [experiment.program, *(other.program for other in others)],
-        task_set,
-        backend,
-        seed=_draws(seed, role),
-        max_abs_error=search.max_abs_error,
-        precision=search.precision if role == "search" else 64,
-        combine=search.combine,
-        announce=_announce,
-    )
+    programs = [experiment.program, *(other.program for other in others)]
+    seeded = replace(experiment, search=replace(experiment.search, seed=seed))
+    result = scoring.score(programs, seeded, task_set, role, backend, announce=_announce)
     fitness, task_fitness = result.fitness.tolist(), result.task_fitness
     reached = None if target is None else fitness[0] >= target
     differences = [difference(task_fitness[0], scores) for scores in task_fitness[1:]]
     facts = {
         "file": file,
         **_facts(fitness[0], task_fitness[0], task_set),
-        "combine": search.combine,
+        "combine": experiment.search.combine,
         "seed": seed,
         "on": role,
         "backend": backend,
@@ -163,15 +156,6 @@ def _score(
 
 def _announce() -> None:
     click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True)
-
-
-def _draws(seed: int, role: Split) -> int:
-    """The seed of the program's own draws on the tasks of ``role``."""
-    if role == "test":
-        return seed
-    from azdsl.search.islands.seeds import draw_seed
-
-    return draw_seed(seed, role)
 
 
 def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task | None, Path]:

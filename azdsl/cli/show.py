@@ -126,14 +126,12 @@ def _pruned(experiment: Experiment, metric: Metric, directory: Path) -> tuple[Ex
 def _fitness(experiment: Experiment, role: Split, directory: Path) -> Callable[[Sequence[Program]], list[float]]:
     """Fitness on the file's tasks, or on the built-in default."""
     from azdsl import tasks as make
-    from azdsl.api import evaluate
+    from azdsl.scoring import score
 
-    search = experiment.search
-    task_set = make.build(experiment.task or make.DEFAULT_TASK, search.seed, role, directory)
+    task_set = make.build(experiment.task or make.DEFAULT_TASK, experiment.search.seed, role, directory)
 
     def fitness(programs: Sequence[Program]) -> list[float]:
-        result = evaluate(list(programs), task_set, "vm", search.seed, search.max_abs_error, combine=search.combine)
-        return [float(value) for value in result.fitness]
+        return score(programs, experiment, task_set, role).fitness_list
 
     return fitness
 

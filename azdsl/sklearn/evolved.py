@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from azdsl import api
 from azdsl.config.experiment import Experiment
 from azdsl.ir import METRICS, Program
+from azdsl.scoring import score
 from azdsl.sklearn.learner import Array, Classifier, Learner, ProgramLike, Regressor, draw, read_program
 from azdsl.taskset import TaskSet
 
@@ -124,22 +122,21 @@ class _Evolving(Learner):
         goes_on = self.warm_start and getattr(self, "metric_", None) == metric
         known = list(self.hall_of_fame_) if goes_on else []
         start = self.best_program_ if goes_on else read_program(self.program, METRICS[metric])
-        with tempfile.TemporaryDirectory(prefix="azdsl-") as directory:
-            settings = self._settings(seed) | ({"init": "seed"} if goes_on else {})
-            driver = {"workers": self._workers(), "quiet": not self.progress, "out": f"{directory}/run"}
-            result = api.evolve(Experiment(start), search, **settings, **driver)
-            found = list(_hall(Path(directory) / "run"))
+        settings = self._settings(seed) | ({"init": "seed"} if goes_on else {})
+        driver = {"workers": self._workers(), "quiet": not self.progress}
+        result = api.evolve(Experiment(start), search, **settings, **driver)
+        found = [entry.program for entry in result.hall_of_fame] + [entry.program for entry in known]
         self.metric_ = metric
         self.n_evaluations_ = result.evaluations
         self.stopped_ = result.stopped
-        self._choose([result.best, *found, *(entry.program for entry in known)], search, select, seed)
+        self._choose([result.best, *found], result.experiment, search, select)
         self._learn(self.best_program_, X, y, seed)
 
-    def _choose(self, programs: Sequence[Program], search: TaskSet, select: TaskSet, seed: int) -> None:
+    def _choose(self, programs: Sequence[Program], experiment: Experiment, search: TaskSet, select: TaskSet) -> None:
         """Fill the hall of fame, and take from these programs the best on fresh splits; of equals the smaller."""
         programs = sorted(dict.fromkeys(programs), key=lambda program: (len(program), str(program)))
-        facts: dict[str, Any] = {"max_abs_error": self.max_abs_error, "combine": self.combine, "seed": seed}
-        searched, selected = (api.evaluate(programs, tasks, "vm", **facts).fitness for tasks in (search, select))
+        searched = score(programs, experiment, search, "search").fitness
+        selected = score(programs, experiment, select, "select").fitness
         best = int(np.argmax(selected))
         self.best_program_, self.fitness_ = programs[best], float(selected[best])
         self.hall_of_fame_: list[HallEntry] = []
@@ -193,13 +190,6 @@ class _Evolving(Learner):
             other.classes_ = self.classes_
         other._measure(X, y)
         return lambda X, y: (other._prepared(X), other._targets(y))
-
-
-def _hall(directory: Path) -> Iterator[Program]:
-    """The programs in the hall of fame of a run."""
-    with (directory / "hall_of_fame.csv").open(encoding="utf-8", newline="") as table:
-        for row in csv.DictReader(table):
-            yield api.load(directory / row["file"])
 
 
 class AutoMLZeroRegressor(Regressor, _Evolving):

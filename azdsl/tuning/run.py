@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from azdsl.api import combined, evaluate
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
 from azdsl.config.search import SettingsError
 from azdsl.ir import METRICS, Program
-from azdsl.search.islands.seeds import draw_seed
+from azdsl.scoring import Scores, score
 from azdsl.setting_overrides import override
 from azdsl.syntax import parse, parse_experiment, read_source
 from azdsl.syntax.source_edit import with_values
@@ -101,29 +100,20 @@ class Tuned:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bench:
-    """The tasks of the three roles and how programs are evaluated on them."""
+class _Splits:
+    """The task sets of an experiment, and the scores of programs on them."""
 
     experiment: Experiment
     tasks: Mapping[Split, TaskSet]
     announce: Callable[[], None]
 
-    def task_fitness(self, programs: Sequence[Program], role: Split) -> Any:
-        """Fitness float64[P, T]."""
-        search = self.experiment.search
-        return evaluate(
-            list(programs),
-            self.tasks[role],
-            "auto",
-            seed=draw_seed(search.seed, role),
-            max_abs_error=search.max_abs_error,
-            precision=search.precision if role == "search" else 64,
-            announce=self.announce,
-        ).task_fitness
+    def score(self, programs: Sequence[Program], split: Split) -> Scores:
+        """The scores of programs on a split."""
+        return score(programs, self.experiment, self.tasks[split], split, "auto", announce=self.announce)
 
-    def fitness(self, programs: Sequence[Program], role: Split) -> list[float]:
-        """Fitness of each program."""
-        return [float(x) for x in combined(self.task_fitness(programs, role), self.experiment.search.combine)]
+    def fitness(self, programs: Sequence[Program], split: Split) -> list[float]:
+        """The fitness of each program on a split."""
+        return self.score(programs, split).fitness_list
 
 
 def tune(
@@ -193,25 +183,25 @@ def tune_text(
             "only", "there is no number to tune: the program has no constant that can reach a prediction"
         )
     roles: tuple[Split, ...] = ("search", "select", "test")
-    bench = _Bench(experiment, {role: tasks or build(task, seed, role, base_dir) for role in roles}, announce)
+    splits = _Splits(experiment, {role: tasks or build(task, seed, role, base_dir) for role in roles}, announce)
 
     def programs(points: Sequence[Point]) -> list[Program]:
         return [with_point(experiment.program, items, point) for point in points]
 
     trials = Trials(
-        lambda points: bench.fitness(programs(points), "search"),
+        lambda points: splits.fitness(programs(points), "search"),
         evals,
         math.inf if timeout is None else began + timeout,
     )
     first = start(items)
-    trials.known[first] = bench.fitness(programs([first]), "search")[0]
-    told = _search(trials, first, methods, evals, seed, lambda: slope_of(experiment, items, bench.tasks["search"]))
+    trials.known[first] = splits.fitness(programs([first]), "search")[0]
+    told = _search(trials, first, methods, evals, seed, lambda: slope_of(experiment, items, splits.tasks["search"]))
     finalists = list(dict.fromkeys([first, *trials.fittest(FINALISTS)]))
-    selected = dict(zip(finalists, bench.fitness(programs(finalists), "select"), strict=True))
+    selected = dict(zip(finalists, splits.fitness(programs(finalists), "select"), strict=True))
     chosen = max(finalists, key=lambda point: (selected[point], point == first))
     answer = with_values(text, {i.literal: v for i, v, old in zip(items, chosen, first, strict=True) if v != old})
     tuned = parse(answer)
-    before, after = _scores(bench, [experiment.program, tuned])
+    before, after = _scores(splits, [experiment.program, tuned])
     return Tuned(
         tuned,
         answer,
@@ -243,12 +233,11 @@ def _search(
     return tuple(told)
 
 
-def _scores(bench: _Bench, programs: Sequence[Program]) -> list[Score]:
+def _scores(splits: _Splits, programs: Sequence[Program]) -> list[Score]:
     """Each program's score, the tuned one's from its text."""
-    search, select = bench.fitness(programs, "search"), bench.fitness(programs, "select")
-    by_task = bench.task_fitness(programs, "test")
-    test = combined(by_task, bench.experiment.search.combine)
-    rows = zip(search, select, test.tolist(), by_task.tolist(), strict=True)
+    search, select = splits.fitness(programs, "search"), splits.fitness(programs, "select")
+    test = splits.score(programs, "test")
+    rows = zip(search, select, test.fitness.tolist(), test.task_fitness.tolist(), strict=True)
     return [Score(on_search, on_select, on_test, tuple(tasks)) for on_search, on_select, on_test, tasks in rows]
 
 

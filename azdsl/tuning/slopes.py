@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.ir import Metric, Program, liveness, remove_dead_code
-from azdsl.search.islands.seeds import draw_seed
+from azdsl.scoring import conditions
 from azdsl.taskset import TaskSet
 from azdsl.tuning.constants import Point, Tunable
 from azdsl.tuning.differentiate import Place, TooLarge, differentiate
@@ -39,14 +39,14 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
         ) from None
     if derivative.prediction is None:
         return lambda point: None
-    search = experiment.search
+    under = conditions(experiment.search, "search")
     slopes = Slopes(
         derivative.program,
         (*derivative.constants, *derivative.changes),
         derivative.prediction,
         tasks,
-        seed=draw_seed(search.seed, "search"),
-        max_abs_error=search.max_abs_error,
+        seed=under.seed,
+        max_abs_error=under.max_abs_error,
     )
     start = [item.literal.value for item in items]
 

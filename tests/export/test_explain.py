@@ -11,8 +11,10 @@ from strategies import random_program, random_tasks
 
 from azdsl.api import evaluate
 from azdsl.cli import main
+from azdsl.config.experiment import Experiment
 from azdsl.export.readable.explain import explain
 from azdsl.export.readable.statements import readable
+from azdsl.scoring import score
 from azdsl.syntax import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -20,8 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def scorer(tasks, seeds=2):
     def scores(programs):
-        runs = [evaluate(programs, tasks, "vm", seed) for seed in range(seeds)]
-        return [[float(f) for run in runs for f in run.task_fitness[p]] for p in range(len(programs))]
+        return score(programs, Experiment(), tasks, "test", draws=seeds)
 
     return scores
 

@@ -22,7 +22,7 @@ from azdsl.config.tasks import FileTask, Linear
 from azdsl.export.library import bundle
 from azdsl.export.library.compiled_model import make_spec
 from azdsl.export.library.file_names import parse_kinds
-from azdsl.search.islands.seeds import draw_seed
+from azdsl.scoring import draw_seed
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 

@@ -17,9 +17,9 @@ import azdsl
 from azdsl import tasks
 from azdsl.config.search import Range, SettingsError
 from azdsl.config.tasks import SklearnTask
+from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run
 from azdsl.search.islands.schedule import Schedule, shares
-from azdsl.search.islands.seeds import draw_seed
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 

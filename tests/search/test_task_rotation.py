@@ -9,9 +9,9 @@ from search_runs import files, small
 
 from azdsl.codegen import evaluate
 from azdsl.config.search import ALGORITHMS, Search, SettingsError
+from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run
 from azdsl.search.islands import task_rotation
-from azdsl.search.islands.seeds import draw_seed
 from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.engines import group_engines
 from azdsl.search.kernel.loop import run_epoch

@@ -10,10 +10,10 @@ from azdsl.export.readable.named import lines_of
 from azdsl.export.readable.statements import Apply, Expression, Readable, Ref, Statement, readable, variables
 from azdsl.ir import FUNCTIONS, RMSE, Metric, Program
 from azdsl.ir.linearize import Sort, to_program
+from azdsl.scoring import Scores
 
-Scores = Sequence[Sequence[float]]
 Evaluate = Callable[[Sequence[Program]], Scores]
-"""Fitness of each of several programs [P] on each of the same tasks [T], over all seeds."""
+"""The fitness of several programs, combined and on each task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Expl
     complete = to_program(form.form.listing, share=False) or form.form.program
     scores = evaluate([complete, *(without(complete, statement.line) for _, statement, _ in lines)])
     explained = []
-    for (function, statement, text), reduced in zip(lines, scores[1:], strict=True):
-        cost, error = _difference(scores[0], reduced)
+    for (function, statement, text), reduced in zip(lines, scores.task_fitness.tolist()[1:], strict=True):
+        cost, error = _difference(scores.task_fitness[0].tolist(), reduced)
         role = form.roles.get(statement.target)
         reason = role.reason if role else None
         words = describe(statement, form)
         explained.append(Explained(FUNCTIONS[function], text, role.name if role else None, reason, words, cost, error))
-    return Explanation(tuple(explained), sum(scores[0]) / len(scores[0]))
+    return Explanation(tuple(explained), float(scores.fitness[0]))
 
 
 def without(program: Program, at: int) -> Program:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from azdsl.codegen import evaluate
 from azdsl.codegen.execute import evaluate as run_engine
 from azdsl.config.experiment import Experiment
 from azdsl.ir import Metric, Program, pack_live, remove_dead_code, renumber
-from azdsl.search.islands.seeds import draw_seed
+from azdsl.scoring import Conditions, combined, conditions, score
 from azdsl.search.kernel.engines import EnginesHandle, make_engines
-from azdsl.search.kernel.fitness import combined
 from azdsl.search.kernel.population import Members, best, genotype
 from azdsl.search.kernel.space import Space
 from azdsl.taskset import TaskSet
@@ -53,15 +50,15 @@ class Judge:
     @cached_property
     def _selection(self) -> EnginesHandle:
         """The VM on the selection tasks, in float64; compiling each program would take longer than one evaluation."""
-        return self._engines(self.select, seed=draw_seed(self.experiment.search.seed, "select"), precision=64)
+        return self._engines(self.select, conditions(self.experiment.search, "select"))
 
     @cached_property
     def _on_all(self) -> EnginesHandle:
         """The VM on all tasks of the search, for searches that evaluate on task groups."""
-        return self._engines(self.search, seed=draw_seed(self.experiment.search.seed, "search"))
+        return self._engines(self.search, conditions(self.experiment.search, "search"))
 
-    def _engines(self, tasks: TaskSet, **settings: Any) -> EnginesHandle:
-        search = replace(self.experiment.search, hurdles=None, proxy=False, **settings)
+    def _engines(self, tasks: TaskSet, under: Conditions) -> EnginesHandle:
+        search = replace(self.experiment.search, hurdles=None, proxy=False, **under._asdict())
         return make_engines(replace(self.experiment, search=search), tasks)
 
     def fitness(self, programs: Iterable[Program]) -> list[float]:
@@ -75,7 +72,7 @@ class Judge:
             run_engine(
                 engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments)
             )
-            found.append(float(combined(self.space, task_fitness)))
+            found.append(float(combined(task_fitness, self.experiment.search.combine)))
         return found
 
     def on_all(self, found: Sequence[Found]) -> list[Found]:
@@ -85,10 +82,8 @@ class Judge:
 
     def final(self, program: Program) -> tuple[float, list[float]]:
         """The fitness on the test tasks, combined and for each task."""
-        search = self.experiment.search
-        seed = draw_seed(search.seed, "test")
-        by_task = evaluate([program], self.test, backend="jit", seed=seed, max_abs_error=search.max_abs_error)[0]
-        return float(combined(self.space, by_task.copy())), by_task.tolist()
+        found = score([program], self.experiment, self.test, "test", "jit")
+        return float(found.fitness[0]), found.task_fitness[0].tolist()
 
     def compare(self, finalists: Sequence[Finalist], found: Iterable[Found]) -> tuple[Finalist, ...]:
         """``finalists``, and programs of ``found`` with new canonical hashes, evaluated on the selection tasks."""

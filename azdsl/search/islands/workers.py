@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from azdsl.config.experiment import Experiment
-from azdsl.search.islands.seeds import draw_seed
+from azdsl.scoring import draw_seed
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.engines import EnginesHandle, group_engines
 from azdsl.search.kernel.loop import run_epoch
