@@ -1,0 +1,32 @@
+"""The first lines of a run: what is searched, with what, and where the results go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from azdsl.config.experiment import EVOLVABLE, Experiment
+from azdsl.ir import FUNCTIONS
+from azdsl.tasks import describe
+
+
+def introduction(experiment: Experiment, workers: str, path: Path | None, default_task: bool) -> Iterator[str]:
+    """The lines; ``workers`` describes what runs the islands."""
+    search = experiment.search
+    task = describe(experiment.task) if experiment.task else "given from Python"
+    group = f", {search.tasks_per_evaluation} tasks at a time" if search.tasks_per_evaluation else ""
+    default = " (the default: the file names no task)" if default_task else ""
+    yield f"task      {task}{group}{default}"
+    yield f"ops       {_ops(experiment)}"
+    islands = f"{search.islands} island{'s' if search.islands > 1 else ''}"
+    yield f"search    {islands} of {search.population:,} programs, seed {search.seed}, {workers}"
+    if path:
+        yield f"results   {path}"
+
+
+def _ops(experiment: Experiment) -> str:
+    """The ops that may be used: their names, or how many."""
+    if len(set(experiment.ops)) == 1:
+        ops = experiment.ops[0]
+        return f"all {len(EVOLVABLE)}" if ops == EVOLVABLE else ", ".join(op.name for op in ops)
+    return ", ".join(f"{len(ops)} in {name}" for name, ops in zip(FUNCTIONS, experiment.ops, strict=True))

@@ -1,0 +1,66 @@
+"""The settings of a run in its directory, ``seed.az`` and ``config.toml``: written, and compared when the run is resumed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from azdsl import atomic, tasks
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import SettingsError
+from azdsl.config.tasks import relocated
+from azdsl.search.islands.plan import STOPS, without_stops
+from azdsl.search.rundir import artifacts, names
+from azdsl.search.rundir.directory import read_config
+from azdsl.syntax import load_experiment
+
+
+def write_settings(path: Path, experiment: Experiment, data: str, from_python: bool) -> None:
+    """Write the settings of a run that starts or is resumed, and remove the result of an earlier end.
+
+    Raises ``SettingsError``, and leaves all files as they are, if the settings would not be read back.
+    """
+    seed = artifacts.seed_text(experiment)
+    config = artifacts.config_text(experiment, data, from_python)
+    (path / names.RESULT).unlink(missing_ok=True)
+    atomic.write(path / names.SEED, seed)
+    atomic.write(path / names.CONFIG, config)
+
+
+def stored_experiment(path: Path, experiment: Experiment | None, base_dir: Path | None, has_tasks: bool) -> Experiment:
+    """The experiment of the run in ``path``, with the stopping conditions of ``experiment`` unless it is None.
+
+    Raises ``SettingsError`` if anything else differs, or if the run needs tasks from Python and has none.
+    """
+    config = read_config(path)
+    stored = load_experiment(path / names.SEED)
+    if config["run"].get("tasks_from_python") and not has_tasks:
+        raise SettingsError(
+            "resume", f"the tasks of {path} came from Python: resume it from Python, with the same tasks="
+        )
+    if experiment is None:
+        return stored
+    given = localized(experiment, base_dir, path)
+    if given.task is None and not has_tasks:
+        given = replace(given, task=tasks.DEFAULT_TASK)
+    if str(without_stops(given)) != str(without_stops(stored)):
+        raise SettingsError("resume", f"{path} is a run with other settings; only {', '.join(STOPS)} may change")
+    return given
+
+
+def check_data(path: Path, digest: str) -> None:
+    """Raise ``SettingsError`` unless the run in ``path`` was started with the data of ``digest``."""
+    if read_config(path)["run"].get("data") != digest:
+        raise SettingsError(
+            "resume", f"the data of {path} have changed since the run started: restore them, or start a new run"
+        )
+
+
+def localized(experiment: Experiment, base_dir: Path | None, directory: Path) -> Experiment:
+    """The experiment with the relative path of its data counted from ``directory`` and not from ``base_dir``."""
+
+    def move(path: str) -> str:
+        return Path(os.path.relpath((base_dir or Path()) / path, directory)).as_posix()
+
+    return replace(experiment, task=relocated(experiment.task, move))
