@@ -106,7 +106,7 @@ def test_a_torn_checkpoint(tmp_path, whole, damage, capsys):
     file.write_bytes(damage)
     last = run(None, resume=path, quiet=True)
     message = capsys.readouterr().err
-    assert str(file) in message and "the one before" in message
+    assert str(file) in message and "resumes from the previous checkpoint" in message
     assert files(path) == files(whole.run_dir) and last.layers == whole.layers
 
 
