@@ -1,8 +1,8 @@
-"""Kill a worker process every few seconds while a search runs on a cluster: is the result the same, what time was lost?
+"""Kill worker processes during a search on a cluster; check that the result is equal and measure the time that was lost.
 
-Three runs of one search: on a cluster whose workers are killed, for the time given; as many candidates on a cluster that
-is left alone; and as many on threads. All must write the same files: ``differing`` names those that
-wrote others than the threads. Exit status 1 when there are any.
+The search runs three times: on a cluster whose workers are killed, for the given time; for the same number of candidates on a cluster
+without kills; and for the same number on threads. ``differing`` lists the runs whose files differ from those of the run on threads.
+The exit status is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SEED = Path(__file__).parent.parent / "examples" / "linear.az"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run wrote, after how many candidates and seconds."""
+    """The files of a run, its number of candidates and its time in seconds."""
 
     files: dict[str, bytes]
     evaluations: int
@@ -45,7 +45,7 @@ class Outcome:
 
 @contextmanager
 def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> Iterator[list[int]]:
-    """Kill one of the cluster's worker processes every so many seconds, that long; gives the list of those killed."""
+    """Kill a worker process every ``every`` seconds for ``seconds`` seconds. Yields the list of killed process ids."""
     killed: list[int] = []
     over = threading.Event()
     choose = random.Random(seed)
@@ -53,10 +53,10 @@ def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> I
 
     def kill() -> None:
         while not over.wait(every) and time.monotonic() < end + every / 2:
-            # One that is killed while it starts is not started again by its nanny: that is another fault.
-            known = cluster.scheduler.workers if cluster.scheduler else {}
+            # Only registered workers: a nanny does not restart a process that is killed during its start.
+            registered = cluster.scheduler.workers if cluster.scheduler else {}
             pids = sorted(
-                worker.pid for worker in cluster.workers.values() if worker.worker_address in known and worker.pid
+                worker.pid for worker in cluster.workers.values() if worker.worker_address in registered and worker.pid
             )
             if pids:
                 killed.append(choose.choice(pids))
@@ -74,7 +74,7 @@ def killing(cluster: LocalCluster, every: float, seconds: float, seed: int) -> I
 def search(
     experiment: Experiment, out: Path, placement: Placement | None = None, seconds: float = 1e9, most: float = 1e18
 ) -> Outcome:
-    """A run that stops at the first epoch's end after so many seconds or candidates."""
+    """A run that stops at the first exchange after ``seconds`` seconds or ``most`` candidates."""
 
     def late(snapshot: Snapshot) -> bool:
         return snapshot.seconds >= seconds or snapshot.evaluations >= most
@@ -89,13 +89,16 @@ def search(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--seconds", type=float, default=120.0, help="how long workers are killed (default: %(default)s)"
+        "--seconds", type=float, default=120.0, help="seconds during which workers are killed (default: %(default)s)"
     )
     parser.add_argument("--every", type=float, default=5.0, help="seconds between kills (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="worker processes (default: %(default)s)")
     parser.add_argument("--islands", type=int, default=4, help="islands of the search (default: %(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the search and of who is killed (default: %(default)s)"
+        "--seed",
+        type=int,
+        default=1,
+        help="random seed of the search and of the choice of workers (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
@@ -112,23 +115,23 @@ def main() -> int:
         ):
             faulty = search(experiment, Path(folder) / "killed", placement, arguments.seconds)
         with connect(f"local:{arguments.workers}") as placement:
-            calm = search(experiment, Path(folder) / "calm", placement, most=faulty.evaluations)
+            undisturbed = search(experiment, Path(folder) / "undisturbed", placement, most=faulty.evaluations)
         threads = search(experiment, Path(folder) / "threads", most=faulty.evaluations)
-    others = {"killed": faulty, "left alone": calm}
+    others = {"killed": faulty, "left alone": undisturbed}
     differing = [name for name, outcome in others.items() if outcome.files != threads.files]
-    facts = {
+    figures = {
         "identical": not differing,
         "differing": ", ".join(differing),
         "files": len(threads.files),
         "candidates": faulty.evaluations,
         "killed": len(killed),
         "seconds": round(faulty.seconds, 1),
-        "seconds_left_alone": round(calm.seconds, 1),
-        "lost": round(faulty.seconds - calm.seconds, 1),
-        "lost_per_kill": round((faulty.seconds - calm.seconds) / max(1, len(killed)), 2),
+        "seconds_left_alone": round(undisturbed.seconds, 1),
+        "lost": round(faulty.seconds - undisturbed.seconds, 1),
+        "lost_per_kill": round((faulty.seconds - undisturbed.seconds) / max(1, len(killed)), 2),
         "in_all": round(time.monotonic() - started, 1),
     }
-    print(json.dumps(facts) if arguments.json else "\n".join(f"{name:20}{value}" for name, value in facts.items()))
+    print(json.dumps(figures) if arguments.json else "\n".join(f"{name:20}{value}" for name, value in figures.items()))
     return 1 if differing else 0
 
 

@@ -1,8 +1,8 @@
-"""A search on worker processes behind a network with delay and loss: what share of its speed is left?
+"""Measure the speed of a search on worker processes behind a simulated network with delay and packet loss.
 
-Every worker talks to the scheduler, and is talked to, through relays in this process that hold back what they pass on by
-the delay, each way. A lost packet stops its connection, as TCP does, for a round trip and its shortest timer. (Linux can do as much
-with ``tc`` and network namespaces, where its kernel has netem and the user may.)
+All connections between the scheduler and the workers pass through relays in this process, which delay data in each direction. A lost
+packet blocks its connection, as in TCP, for a round trip plus the shortest retransmission timer. The relays need neither root rights
+nor a kernel with netem.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ from azdsl.cluster.connect import connect
 from azdsl.syntax import load_experiment
 
 CHUNK, PACKET = 1 << 16, 1448
-"""Bytes that are passed on at a time, and of a packet."""
+"""Bytes read at a time, and bytes of a packet."""
 
 TIMER_SECONDS = 0.2
 """TCP's shortest retransmission timer on Linux."""
 
 
 class Relay:
-    """Passes on what comes to ``port`` to another port. ``delay`` (seconds) and ``loss`` (a share of packets) may change."""
+    """Forwards connections from ``port`` to another port. ``delay`` (seconds) and ``loss`` (share of packets) may be changed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: int, seed: int) -> None:
         self.delay, self.loss, self.passed = 0.0, 0.0, 0
         self._target, self._random = target, random.Random(seed)
-        server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._meet, "127.0.0.1", 0), loop).result()
+        server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._connect, "127.0.0.1", 0), loop).result()
         self.port = int(server.sockets[0].getsockname()[1])
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.close()
             return
-        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+        await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer))
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         sending = asyncio.ensure_future(self._send(waiting, writer))
         try:
             while data := await reader.read(CHUNK):
-                waiting.put_nowait((time.monotonic() + self.delay + self._stop(len(data)), data))
+                waiting.put_nowait((time.monotonic() + self.delay + self._blocked(len(data)), data))
         except OSError:
-            pass  # the other side is gone, as at the end of a file
+            pass  # the connection was closed
         waiting.put_nowait((0.0, b""))
         await sending
 
@@ -78,15 +78,15 @@ class Relay:
             pass  # as above
         writer.close()
 
-    def _stop(self, size: int) -> float:
-        """Seconds that the loss of packets among so many bytes takes."""
+    def _blocked(self, size: int) -> float:
+        """Seconds for which ``size`` bytes block the connection through packet loss; 0 without a loss."""
         lost = self._random.random() >= (1.0 - self.loss) ** -(-size // PACKET)
         return 2.0 * self.delay + TIMER_SECONDS if lost else 0.0
 
 
 @contextmanager
 def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop in a thread of its own."""
+    """An event loop that runs in another thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -98,7 +98,7 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
+    """A free port of this machine."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -106,7 +106,7 @@ def free_port() -> int:
 
 @contextmanager
 def far_workers(count: int) -> Iterator[tuple[str, list[Relay]]]:
-    """A scheduler's address, and the relays between it and so many worker processes."""
+    """The address of a scheduler, and the relays between it and ``count`` worker processes."""
     with ExitStack() as stack:
         settings: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
         cluster = stack.enter_context(LocalCluster(n_workers=0, processes=True, **settings))  # type: ignore[no-untyped-call]  # Dask is typed in part
@@ -145,13 +145,13 @@ def main() -> int:
         type=float,
         nargs="+",
         default=[0.0, 10.0, 50.0, 200.0],
-        help="milliseconds each way (default: 0 10 50 200)",
+        help="delays in each direction, in milliseconds (default: 0 10 50 200)",
     )
     parser.add_argument(
-        "--losses", type=float, nargs="+", default=[0.0, 0.1, 1.0], help="per cent of the packets (default: 0 0.1 1)"
+        "--losses", type=float, nargs="+", default=[0.0, 0.1, 1.0], help="lost packets, in per cent (default: 0 0.1 1)"
     )
     parser.add_argument(
-        "--delay-of-losses", type=float, default=10.0, help="milliseconds each way where packets are lost (default: 10)"
+        "--delay-of-losses", type=float, default=10.0, help="delay with lost packets, in milliseconds (default: 10)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
@@ -177,7 +177,7 @@ def main() -> int:
         print(json.dumps(found))
         return 0
     print(
-        "| delay each way | packets lost | islands | candidates a second | of that without delay | bytes an epoch |\n|--:|--:|--:|--:|--:|--:|"
+        "| delay in each direction | packets lost | islands | candidates/s | relative to no delay | bytes per epoch |\n|--:|--:|--:|--:|--:|--:|"
     )
     for row in found:
         first = next(other["rate"] for other in found if other["islands"] == row["islands"])

@@ -1,7 +1,7 @@
-"""How fast a search is on a local cluster of one and of two worker processes, beside one thread pinned to one core.
+"""Compare the speed of a search on local clusters of one and two worker processes with one thread pinned to one core.
 
-The same search, a few times each in turn, so that a machine that slows down slows all of them; of each the best counts.
-``overhead`` is what an epoch costs on the cluster of one worker beside the thread.
+The three variants alternate for several rounds, so that a slower phase of the machine affects all of them; the best run of each
+counts. ``overhead`` is that of the cluster with one worker relative to the thread.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from azdsl.syntax import load_experiment
 SEED = Path(__file__).parent.parent / "examples" / "linear.az"
 
 SETTLED = 2
-"""Epochs at whose end workers have compiled and islands have filled their caches."""
+"""Epochs after which workers have compiled the code and caches are full."""
 
 
 def rate(experiment: Experiment, placement: Placement | None) -> float:
-    """Candidates a second, from the end of an early epoch to the end of the last one."""
+    """Candidates per second, from the end of epoch ``SETTLED`` to the end of the last epoch."""
     marks: list[tuple[int, float]] = []
 
     def mark(snapshot: Snapshot) -> None:
@@ -41,7 +41,7 @@ def rate(experiment: Experiment, placement: Placement | None) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="times each (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each variant (default: %(default)s)")
     parser.add_argument("--islands", type=int, default=4, help="islands of the search (default: %(default)s)")
     parser.add_argument(
         "--epoch", type=int, default=600_000, help="candidates of an epoch, about a second's (default: %(default)s)"
@@ -63,7 +63,7 @@ def main() -> int:
             one.append(rate(experiment, small))
             two.append(rate(experiment, large))
     best = max(thread)
-    facts = {
+    figures = {
         "thread": best,
         "one_worker": max(one),
         "two_workers": max(two),
@@ -72,7 +72,11 @@ def main() -> int:
         "two_workers_over_one_core": max(two) / best,
         "two_workers_over_one": max(two) / max(one),
     }
-    print(json.dumps(facts) if arguments.json else "\n".join(f"{name:28}{value:,.2f}" for name, value in facts.items()))
+    print(
+        json.dumps(figures)
+        if arguments.json
+        else "\n".join(f"{name:28}{value:,.2f}" for name, value in figures.items())
+    )
     return 0
 
 

@@ -1,7 +1,7 @@
-"""How cost grows, as a Markdown table: ``python tools/scaling.py``.
+"""Measure the growth of costs with sizes, as a Markdown table: ``python tools/scaling.py``.
 
-Every row grows one size over two decades. Between neighbouring sizes stands the exponent of growth: 1 is linear.
-It ends with status 1 when a cost grows faster than it may.
+Each row varies one size over two decades and shows the exponent of growth between neighbouring sizes; 1 is linear. The exit status is
+1 if an exponent exceeds its limit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import make_space
 
 TOLERANCE = 1.15
-"""An exponent may be this many times the one allowed: caches of the processor and noise."""
+"""Factor by which an exponent may exceed the allowed one, because of the processor's caches and noise."""
 
 ROUNDS, ROUND_SECONDS = 7, 0.02
 
@@ -38,7 +38,7 @@ CANDIDATES = 50_000
 
 @dataclass(frozen=True)
 class Growth:
-    """A size that grows, what it costs in seconds, and the exponent that is allowed."""
+    """A cost, in seconds, as a function of a size, and the greatest exponent allowed."""
 
     title: str
     sizes: tuple[int, ...]
@@ -47,7 +47,7 @@ class Growth:
 
 
 def run_cost(run: Callable[[], None]) -> float:
-    """Processor time of one run; short ones are repeated so that the clock can tell."""
+    """Processor time of one run in seconds. Short runs are repeated because of the clock's resolution."""
     once = shortest(run, 1)
     times = max(1, math.ceil(ROUND_SECONDS / max(once, 1e-7)))
 
@@ -63,24 +63,24 @@ def demo_program() -> Program:
 
 
 def network() -> Program:
-    """The network with a learning rate so low that training never stops, whatever F is."""
+    """The network with a low learning rate, so that training never stops early for any F."""
     return azdsl.parse(NETWORK.read_text(encoding="utf-8").replace("rate = 0.01", "rate = 0.000001"))
 
 
 def long_program(length: int) -> Program:
-    """A Learn of that many live instructions, a vector's and a scalar's in turn."""
+    """A program whose Learn has ``length`` live instructions, on vectors and scalars in turn."""
     steps = "  v1 = v1 * v1\n  s2 = s2 * s2\n" * (length // 2)
     setup, predict = "  s2 = 0.5\n  v1 = gaussian(0, 0.3)\n", "  s1 = dot(v0, v1)\n  s1 = s1 * s2\n"
     return azdsl.parse(f"def Setup():\n{setup}def Predict():\n{predict}def Learn():\n{steps}")
 
 
 def evaluation(backend: str, program: Callable[[], Program], size: str) -> Callable[[int], float]:
-    """The cost of one evaluation, as one of the task set's sizes varies."""
+    """The cost of one evaluation as a function of one size of the task set."""
     runner = {"vm": vm_runner, "jit": jit_runner}[backend]
 
     def cost(n: int) -> float:
         sizes = {"tasks": 10, "examples": 200, "features": 4, "valid": 100}
-        if size == "features":  # few examples: these are to stay in the processor's cache
+        if size == "features":  # few examples, so that they fit in the processor's cache
             sizes |= {"examples": 20, "valid": 10}
         sizes[size] = n
         return run_cost(runner(program(), random_tasks(**sizes)))
@@ -89,7 +89,7 @@ def evaluation(backend: str, program: Callable[[], Program], size: str) -> Calla
 
 
 def program_length(backend: str) -> Callable[[int], float]:
-    """The cost of one evaluation by the program's length."""
+    """The cost of one evaluation as a function of the program's length."""
     runner = {"vm": vm_runner, "jit": jit_runner}[backend]
     return lambda length: run_cost(runner(long_program(length), random_tasks(10, 100, 4, 100)))
 
@@ -105,7 +105,7 @@ def void(_: object) -> None:
 
 
 def candidates(population: int) -> float:
-    """The cost of a fixed number of the search's candidates, after a population's worth of them."""
+    """The cost of ``CANDIDATES`` candidates of a search after its initial population."""
     experiment = demo(population=population)
     assert experiment.task
     tasks = make.build(experiment.task, 0, "search")
@@ -131,7 +131,7 @@ def growths() -> Iterator[Growth]:
 
 
 def seconds(value: float) -> str:
-    """A time in a unit that fits."""
+    """A time with a suitable unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -139,7 +139,7 @@ def seconds(value: float) -> str:
 
 
 def row(growth: Growth, costs: Sequence[float]) -> tuple[str, bool]:
-    """A row of the table, and whether it grows no faster than it may."""
+    """A row of the table, and whether its exponents are within the limit."""
     pairs = zip(growth.sizes, growth.sizes[1:], costs, costs[1:], strict=False)
     exponents = [math.log(after / before) / math.log(more / less) for less, more, before, after in pairs]
     good = max(exponents) <= growth.allowed * TOLERANCE
@@ -156,12 +156,12 @@ def row(growth: Growth, costs: Sequence[float]) -> tuple[str, bool]:
 
 def main() -> int:
     """Print the table; returns the exit status."""
-    parser = argparse.ArgumentParser(description="How cost grows, as a Markdown table.")
-    parser.add_argument("--only", default="", help="rows whose title begins so")
+    parser = argparse.ArgumentParser(description="Measure the growth of costs with sizes, as a Markdown table.")
+    parser.add_argument("--only", default="", help="print only rows whose title starts with this text")
     options = parser.parse_args()
-    facts = describe()
-    print(f"{facts['processor']}, {facts['cores']} cores, load average {facts['load average']}\n")
-    print("| what grows | sizes | cost | exponent per decade | allowed | met |\n|---|---|---|---|--:|---|")
+    machine = describe()
+    print(f"{machine['processor']}, {machine['cores']} cores, load average {machine['load average']}\n")
+    print("| size | values | cost | exponent per decade | allowed | met |\n|---|---|---|---|--:|---|")
     good = True
     for growth in growths():
         if not growth.title.startswith(options.only):

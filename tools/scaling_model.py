@@ -1,10 +1,10 @@
-"""A search on 1 to 10,000 workers, simulated from what an epoch costs on a cluster (``tools/cluster_costs.py``).
+"""Simulate searches on 1 to 10,000 workers from the costs of an epoch on a cluster (``tools/cluster_costs.py``).
 
-Every worker has an island. The search's process encodes and submits the islands one after the other, the scheduler
-passes each on, workers differ in speed and their epochs in length, results come back over one link and are taken in one
-after the other in the order in which they arrive. An island goes on at once, unless the islands have not yet met for the epoch
-before; what a meeting takes is reckoned to the islands that are taken in. Diversity is how many islands a program that is better
-than all others has reached after so many meetings, by who takes from whom.
+Every worker has one island. The process of the search encodes and submits islands sequentially, and the scheduler forwards each.
+Workers differ in speed, and their epochs in length. Results return over one link and are decoded sequentially in the order of their
+arrival. An island continues at once unless the exchange of the previous epoch is not complete; the time of an exchange is divided
+among its islands. The second table has the number of exchanges until a program that is better than all others has reached a share of
+the islands, by kind of exchange.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ SECONDS = (0.5, 2.0, 10.0, 60.0, 300.0)
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one island's epoch: milliseconds of the search's process before and after it, at the worker besides the epoch, of the
-    scheduler and of the meeting (its standing taken, and its share of what follows); bytes each way; of the link to the search
-    bytes a second and a packet's seconds.
+    """Costs of one island's epoch, apart from the epoch itself.
+
+    Milliseconds of the search's process before and after the epoch, of the worker, of the scheduler in each direction, and of the
+    exchange (the island's report and its share of the exchange); the state's size in bytes; the link to the search in bytes per
+    second, and its latency in seconds.
     """
 
     before_ms: float
     after_ms: float
     worker_ms: float
     scheduler_ms: float
-    meet_ms: float
+    exchange_ms: float
     state_bytes: float
     link: float
     latency: float
@@ -43,7 +45,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one size: the share of the workers' time spent searching, of the scheduler's time and the link's in use."""
+    """The share of the workers' time spent searching, and the utilization of the scheduler and of the link."""
 
     workers: int
     seconds: float
@@ -55,7 +57,7 @@ class Outcome:
 def in_turn(
     ready: np.ndarray[tuple[int], np.dtype[np.float64]], each: float
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """When jobs are done that one server does in the order in which they are ready, each in the same time."""
+    """Completion times of jobs of equal length on one server, in the order in which they become ready."""
     order = np.argsort(ready, kind="stable")
     steps = each * np.arange(1, ready.size + 1)
     done = np.empty_like(ready)
@@ -64,44 +66,44 @@ def in_turn(
 
 
 def simulate(costs: Costs, workers: int, seconds: float, spread: float, epochs: int, seed: int) -> Outcome:
-    """Epochs of that many seconds in the mean; ``spread`` is the coefficient of variation of speed, and of each epoch."""
+    """Simulate epochs of ``seconds`` on average; ``spread`` is the coefficient of variation of speeds and of epochs."""
     draw = np.random.default_rng(seed)
     speed = np.exp(draw.normal(0.0, spread, workers))
     transfer = costs.state_bytes / costs.link
-    each = (costs.after_ms + costs.meet_ms + costs.before_ms) / 1e3
-    submitted, met = in_turn(np.zeros(workers), costs.before_ms / 1e3), 0.0
+    each = (costs.after_ms + costs.exchange_ms + costs.before_ms) / 1e3
+    submitted, exchanged = in_turn(np.zeros(workers), costs.before_ms / 1e3), 0.0
     for _ in range(epochs):
         length = seconds * speed * np.exp(draw.normal(0.0, spread, workers))
         sent = in_turn(in_turn(submitted, costs.scheduler_ms / 1e3), transfer) + costs.latency
         finished = sent + costs.worker_ms / 1e3 + length
         arrived = in_turn(in_turn(finished + costs.latency, costs.scheduler_ms / 1e3), transfer)
         taken = in_turn(arrived, each)
-        submitted, met = np.maximum(taken, met), float(taken.max())
-    passed = met
+        submitted, exchanged = np.maximum(taken, exchanged), float(taken.max())
+    passed = exchanged
     useful = float(np.mean(speed)) * seconds * epochs / passed
     busy = workers * epochs / passed
     return Outcome(workers, seconds, useful, 2e-3 * costs.scheduler_ms * busy, 2.0 * transfer * busy)
 
 
-def meetings(exchange: str, islands: int, share: float) -> int:
-    """After how many meetings a program has reached that share of the islands, when it takes over each island that it reaches.
+def exchanges_to_reach(exchange: str, islands: int, share: float) -> int:
+    """The number of exchanges until a program has reached ``share`` of the islands, if it dominates every island it reaches.
 
-    It comes to an island at the end of the epoch after the meeting, when those that go on to the next one have been chosen.
+    Immigrants are inserted at the end of the next epoch, after the emigrants for the next exchange have been selected.
     """
     search = Search(islands=min(islands, 4096), exchange=exchange)
     reached, coming = np.zeros(search.islands, bool), np.zeros(search.islands, bool)
     reached[0] = True
-    for meeting in range(1, 4 * search.islands + 4):
-        standing = reached.copy()
+    for number in range(1, 4 * search.islands + 4):
+        emigrated = reached.copy()
         reached |= coming
-        coming = standing[sources(search, meeting)]
+        coming = emigrated[sources(search, number)]
         if (reached | coming).mean() >= share:
-            return meeting
+            return number
     raise AssertionError("every exchange reaches all islands")
 
 
 def shortest(outcomes: Iterable[Outcome], workers: int, throughput: float) -> float | None:
-    """The shortest epochs that keep workers as busy as that."""
+    """The shortest epochs, in seconds, with a share of at least ``throughput``."""
     return min((o.seconds for o in outcomes if o.workers == workers and o.throughput >= throughput), default=None)
 
 
@@ -110,23 +112,28 @@ def main() -> int:
     for name, value, meaning in (
         ("before-ms", 9.0, "milliseconds to encode and submit an island"),
         ("after-ms", 11.0, "milliseconds to receive and decode one"),
-        ("worker-ms", 21.0, "milliseconds at the worker besides the epoch"),
-        ("scheduler-ms", 2.0, "milliseconds of the scheduler for a task each way"),
-        ("meet-ms", 3.6, "milliseconds of a meeting for each island, its standing included"),
+        ("worker-ms", 21.0, "milliseconds of overhead in the worker"),
+        ("scheduler-ms", 2.0, "milliseconds of the scheduler per task in each direction"),
+        ("exchange-ms", 3.6, "milliseconds of an exchange per island, including its report"),
         ("state-bytes", 891_496.0, "bytes of an island's state"),
-        ("link", 1.25e9, "bytes a second of the link to the search"),
-        ("latency", 0.0005, "seconds that a packet takes"),
+        ("link", 1.25e9, "bytes per second of the link to the search"),
+        ("latency", 0.0005, "latency of the link in seconds"),
     ):
         parser.add_argument(f"--{name}", type=float, default=value, help=f"{meaning} (default: %(default)s)")
-    parser.add_argument("--spread", type=float, default=0.03, help="how much speed varies (default: %(default)s)")
+    parser.add_argument(
+        "--spread",
+        type=float,
+        default=0.03,
+        help="coefficient of variation of speeds and epochs (default: %(default)s)",
+    )
     parser.add_argument("--epochs", type=int, default=20, help="epochs of each simulation (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     costs = Costs(**{name: getattr(arguments, name) for name in Costs.__dataclass_fields__})
     found = [simulate(costs, w, s, arguments.spread, arguments.epochs, 0) for w in WORKERS for s in SECONDS]
-    spread = {x: {n: meetings(x, n, 0.5) for n in (10, 100, 1_000, 4_096)} for x in ("ring", "pairs", "both")}
+    spread = {x: {n: exchanges_to_reach(x, n, 0.5) for n in (10, 100, 1_000, 4_096)} for x in ("ring", "pairs", "both")}
     if arguments.json:
-        print(json.dumps({"costs": asdict(costs), "simulated": [asdict(o) for o in found], "meetings": spread}))
+        print(json.dumps({"costs": asdict(costs), "simulated": [asdict(o) for o in found], "exchanges": spread}))
         return 0
     print("share of the workers' time spent searching (scheduler busy, link busy)\n")
     print("| workers | " + " | ".join(f"{seconds:g} s" for seconds in SECONDS) + " | shortest for 90 % |")
@@ -136,7 +143,7 @@ def main() -> int:
         cells = [f"{o.throughput:.0%} ({o.scheduler:.0%}, {o.link:.0%})" for o in row]
         best = shortest(found, workers, 0.9)
         print(f"| {workers:,} | " + " | ".join(cells) + f" | {'–' if best is None else f'{best:g} s'} |")
-    print("\nmeetings until the best program has reached half of the islands\n")
+    print("\nexchanges until the best program has reached half of the islands\n")
     print("| exchange | " + " | ".join(f"{n:,} islands" for n in spread["ring"]) + " |")
     print("|---|" + "--:|" * len(spread["ring"]))
     for exchange, counts in spread.items():
