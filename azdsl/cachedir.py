@@ -1,4 +1,4 @@
-"""Where everything is kept that can be made again."""
+"""The cache directory for compiled code and image tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_root() -> Path:
-    """``AZDSL_CACHE``, else azdsl's part of the platform's user cache directory."""
+    """``AZDSL_CACHE`` if it is set, else the folder ``azdsl`` in the user's cache directory."""
     chosen = os.environ.get("AZDSL_CACHE")
     if chosen:
         return Path(chosen)
@@ -18,7 +18,7 @@ def cache_root() -> Path:
 
 
 def trim(directory: Path, limit: int) -> None:
-    """Remove the files that were not used for longest, until the rest takes at most three quarters of ``limit``."""
+    """If a directory holds more than ``limit`` bytes, remove the least recently used files down to three quarters of ``limit``."""
     try:
         files = sorted(
             (status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()]
@@ -32,4 +32,4 @@ def trim(directory: Path, limit: int) -> None:
             path.unlink(missing_ok=True)
             total -= size
     except OSError:
-        pass  # another process is at it too, or the directory is not ours to change
+        pass  # another process trims the directory too, or it is read-only

@@ -1,4 +1,4 @@
-"""The words of the .az language, for editors: all from the op table and the parser's own lists."""
+"""The word lists of the .az language for editors, from the op table and the parser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REGISTER = r"[svm][0-9]+"
 
 
 def words() -> Mapping[str, tuple[str, ...]]:
-    """Kinds of words with the words, each kind in order of the alphabet."""
+    """The words of each category, sorted."""
     kinds = {
         "statement": STATEMENTS,
         "function": FUNCTIONS,

@@ -1,4 +1,4 @@
-"""The command ``azdsl``. Subcommands are imported when they are called, and all errors end here."""
+"""The command ``azdsl``: imports a subcommand when it is called, and prints all errors."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ COMMANDS = {
     "show": "Print a program in one of five styles.",
     "tune": "Tune the constants of a program.",
 }
-"""Every subcommand, by its module in ``azdsl.cli``, with its line in the overview."""
+"""The subcommands: their module in ``azdsl.cli`` and their line in the overview."""
 
 
 class _ReaderGone(Exception):
-    """Nobody reads standard output any more."""
+    """Standard output was closed by its reader."""
 
 
 class LazyGroup(click.Group):
     """A group that lists its commands without importing them and suggests the nearest name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in order."""
+        """The names of all subcommands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command, imported."""
+        """Import a subcommand."""
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"azdsl.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The overview of the commands."""
+        """Write the overview of the subcommands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
-        """As click does, but for a closed pipe, to which click gives the status of a missed target, and a lost terminal."""
+        """Run the subcommand. A closed pipe or terminal raises ``_ReaderGone``: click would exit with the status of a missed target."""
         try:
             result: object = super().invoke(ctx)
             sys.stdout.flush()
@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with a hint on an unknown name."""
+        """Find the subcommand; an unknown name is an error with a hint."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
@@ -106,7 +106,7 @@ def commands() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status. A user's mistake is one message on stderr."""
+    """Run the command line; returns the exit status. A user error is one message on stderr."""
     try:
         result = commands.main(arguments, prog_name="azdsl", standalone_mode=False)
         return result if isinstance(result, int) else DONE
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", status=INTERRUPTED)
     except _ReaderGone:
-        # What is buffered must not be tried again when Python exits.
+        # Python writes buffered output again when it exits: send it nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except AzdslError as error:
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _terminal_gone() -> bool:
-    """Whether standard output is a terminal that was closed."""
+    """Whether standard output is a closed terminal."""
     try:
         os.get_terminal_size(sys.stdout.fileno())
     except OSError as error:

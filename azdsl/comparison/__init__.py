@@ -1,10 +1,10 @@
-"""Controlled comparison of search algorithms, or of settings: the same budget, several seeds, success ratios and curves.
+"""Comparison of search algorithms or settings: the same budget, several random seeds, success ratios and curves.
 
-What the command line says about it is here, where nothing heavy is imported.
+This file has the defaults that ``azdsl compare --help`` shows and imports nothing, so that ``--help`` is fast.
 """
 
 BUDGET = 1_000_000
-"""Candidates of each run when the file does not say."""
+"""Default number of candidates of a run."""
 
 REPETITIONS = 20
-"""Seeds when none are named: the file's and those after it."""
+"""Default number of random seeds, starting with that of the file."""

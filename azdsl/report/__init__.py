@@ -1,1 +1,1 @@
-"""A run shown: charts, the HTML page, plots and loggers. It gets a ``Run`` and draws it; it searches nothing."""
+"""Reports of a run: charts, the HTML page, plots and loggers, all made from a ``Run``."""

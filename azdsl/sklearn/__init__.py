@@ -1,12 +1,12 @@
-"""scikit-learn estimators: programs that learn (``AZ…``) and searches for programs (``AutoMLZero…``).
+"""scikit-learn estimators that learn with a program (``AZ…``) or search for one (``AutoMLZero…``).
 
-scikit-learn is imported here and nowhere else in azdsl but for its data sets: ``pip install 'azdsl[sklearn]'``.
+Apart from scikit-learn's data sets, only this package imports scikit-learn: ``pip install 'azdsl[sklearn]'``.
 """
 
 from __future__ import annotations
 
 try:
-    from sklearn.utils.validation import validate_data  # noqa: F401  # what is new in the oldest version that will do
+    from sklearn.utils.validation import validate_data  # noqa: F401  # new in the oldest supported version
 except ImportError as error:
     raise ImportError("azdsl.sklearn needs scikit-learn 1.6 or later: pip install 'azdsl[sklearn]'") from error
 

@@ -1,12 +1,12 @@
-"""Tuning: better constants for a program as it stands, by random search, local search and gradients.
+"""Tuning of a program's constants by random search, local search and gradients.
 
-What the command line says about it is here, where nothing heavy is imported.
+This file has the defaults that ``azdsl tune --help`` shows and imports nothing, so that ``--help`` is fast.
 """
 
 METHODS = ("random", "local", "gradient")
-"""The ways to search, in ``azdsl.tuning.search``."""
+"""The methods in ``azdsl.tuning.search``."""
 
 DEFAULT_METHODS = ("random", "local")
 
 EVALUATIONS = 300
-"""Programs that are evaluated on the search tasks unless told otherwise."""
+"""Default number of evaluations on the search tasks."""
