@@ -31,17 +31,17 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Library to write; other files take its name (default: FILE's name, here).",
+    help="One of the files to write; it names the others (default: FILE without its ending, in the current directory).",
 )
 @click.option(
     "--emit",
     default="shared,header,python",
-    help="Kinds of files [shared,header,python]; also object, numpy, llvm, asm.",
+    help="Kinds of files to write, comma-separated [shared,header,python]; also object, numpy, llvm, asm.",
 )
 @click.option(
     "--features",
     metavar="F[,F…]",
-    help="Numbers in an example; several sizes make one library (default: what the file says).",
+    help="Number of features; with several, the library contains a model for each (default: from FILE).",
 )
 @click.option(
     "--metric", type=click.Choice(list(METRICS)), help="What predictions mean (default: what the file says, else rmse)."
@@ -49,34 +49,37 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.option(
     "--classes",
     type=click.IntRange(2),
-    help="Number of classes for the metric multiclass (default: what the file's data say).",
+    help="Number of classes, for --metric multiclass (default: from the data of FILE).",
 )
 @click.option(
-    "--precision", type=click.Choice(["64", "32"]), default="64", help="Bits of a number inside the program [64]."
+    "--precision",
+    type=click.Choice(["64", "32"]),
+    default="64",
+    help="Bits of the floating-point numbers in the program [64].",
 )
-@click.option("--cpu", default="native", help="Processor: native, generic, or x86-64-v2 to v4 [native].")
+@click.option("--cpu", default="native", help="Processor to compile for: native, generic, or x86-64-v2 to v4 [native].")
 @click.option(
-    "--prefix", help="Start of the names of C functions, a C identifier (default: az_ and the library's name)."
+    "--prefix", help="Start of the names of C functions, a C identifier (default: az_ and the name of the model)."
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**64 - 1),
-    help="Seed of the program's random draws (default: what the file says).",
+    help="Random seed of the program's draws (default: from FILE).",
 )
 @click.option(
     "--max-abs-error",
     type=float,
-    help="Training stops where a prediction is off by more (default: what the file says).",
+    help="Largest absolute error; training stops at a larger one (default: from FILE).",
 )
 @click.option(
     "--train",
     "data",
     type=click.Path(),
-    help="Learn from a .npz, .csv or .parquet file now; models start with what was learned.",
+    help="Train on this .npz, .csv or .parquet file now; models in the library start trained.",
 )
 @click.option("--target-column", metavar="NAME", help="Column or array of --train to predict [y].")
 @click.option(
-    "--columns", metavar="NAMES", help="Columns of --train to predict from, with commas between (default: all others)."
+    "--columns", metavar="NAMES", help="Columns of --train to predict from, comma-separated (default: all others)."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the rows of --train [1].")
 @path_option
@@ -92,15 +95,16 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Compile a program into a library that needs no azdsl: for C, and for Python through one small file.
+    """Compile a program to a library for C, and to a Python module; neither needs azdsl.
 
-    The rows of --train are taken as they are, in order: scale them as you will scale what you predict.
-    FILE may be - for standard input.
+    The ending of -o selects the file that is named: with -o price.py the module is price.py and its library
+    price.azdsl.so. The rows of --train are learned in order and are not scaled: scale them as you
+    scale the rows to predict. FILE may be - for standard input.
 
     \b
     Example:
       azdsl compile best.az
-      azdsl compile best.az -o lib/price.so --features 8 --train prices.csv --target-column price
+      azdsl compile best.az -o price.py --features 8 --train prices.csv --target-column price
       azdsl compile best.az --emit object,header --cpu x86-64-v3 --features 4,8
     """
     from azdsl.export.library import bundle
@@ -126,7 +130,7 @@ def command(
         if data is not None:
             specs = [_trained(specs, experiment, data, options)]
         if "shared" in kinds and tuple(linker()) == ZIG:
-            click.echo("linking with zig, which may take a minute the first time", err=True)
+            click.echo("linking with zig; the first use may take a minute", err=True)
         files = bundle.write(specs, output, kinds, cpu)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -174,11 +178,11 @@ def _shape(
 
 
 def _sizes(text: str | None) -> list[int]:
-    """The sizes in ``4,8``, each once."""
+    """The different numbers in a comma-separated list such as ``4,8``."""
     if text is None:
         return []
     if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*", text, re.ASCII):
-        raise click.UsageError(f"--features {text!r} is neither a number nor numbers with commas between")
+        raise click.UsageError(f"--features {text!r} is not a comma-separated list of numbers")
     return list(dict.fromkeys(int(size) for size in text.split(",")))
 
 
@@ -208,7 +212,7 @@ def _specs(
 def _training_rows(
     data: str, experiment: Experiment, options: dict[str, Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X and y of a table."""
+    """X [n, F] and y [n] of a table."""
     from azdsl.tasks.tables import read
 
     table = read(data)
@@ -219,21 +223,21 @@ def _training_rows(
     y = table.numbers(target)
     if not names or target in names:
         raise click.ClickException(
-            f"{data}: needs columns to predict {target!r} from, and {target!r} is not one of them"
+            f"{data}: --columns must name at least one column, and not the target column {target!r}"
         )
     return np.stack([table.numbers(n) for n in names], axis=1), y
 
 
 def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict[str, Any]) -> Spec:
-    """The one model, with what it learns from a table."""
+    """The only model, trained on a table."""
     from azdsl.export.library.compiled_model import Model
 
     if len(specs) > 1:
-        raise click.UsageError("--train needs one size: give a single number to --features")
+        raise click.UsageError("--train works for one number of features: set --features to a single number")
     X, y = _training_rows(data, experiment, options)
     (spec,) = specs
     if X.shape[1] != spec.features:
-        sizes = f"{X.shape[1]} columns to predict from, but the program is compiled for {spec.features} features"
+        sizes = f"{X.shape[1]} columns to predict from, but --features is {spec.features}"
         raise click.ClickException(f"{data}: has {sizes}")
     model = Model(spec)
     with warnings.catch_warnings():
@@ -241,7 +245,7 @@ def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict
         model.fit(X, y, options["epochs"] or 1)
     if model.stopped:
         raise click.ClickException(
-            f"{data}: training stopped: a prediction was no number or off by more than {spec.max_abs_error:g}; "
+            f"{data}: training stopped: an error was NaN or larger than {spec.max_abs_error:g}; "
             "scale the data or raise --max-abs-error"
         )
     return replace(spec, image=model.state)

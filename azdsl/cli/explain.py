@@ -20,16 +20,18 @@ TASKS = 100
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
-    "--tasks", type=click.IntRange(1, 100_000), default=TASKS, help=f"How many fresh tasks to measure on [{TASKS}]."
+    "--tasks", type=click.IntRange(1, 100_000), default=TASKS, help=f"Number of fresh tasks to evaluate on [{TASKS}]."
 )
-@click.option("--seeds", type=click.IntRange(1, 1000), default=5, help="How many seeds of the program's own draws [5].")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), default=5, help="Number of random seeds of the program's draws [5]."
+)
 @path_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) -> int:
-    """Say what each line of a program does, and what the program is worth without it.
+    """Explain each line of a program and its effect on the fitness.
 
-    The program is simplified and its values named from the data flow first. The cost of a line is the
-    fitness lost without it, on fresh tasks that the search has not seen, with its standard error.
+    The program is simplified first, and names are inferred from the data flow. The effect of a line is the change
+    of the fitness without it, on fresh tasks that the search has not used, with its standard error.
     FILE may be - for standard input.
 
     \b
@@ -58,7 +60,7 @@ def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) 
 
 
 def _table(found: Explanation) -> str:
-    """The lines, aligned, with what each does below it."""
+    """The lines with their effects, aligned, each followed by its explanation."""
     width = max((len(line.text) for line in found.lines), default=0)
     rows, function = [], ""
     for line in found.lines:

@@ -24,22 +24,25 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("--style", type=click.Choice(STYLES), default="canonical", help="How to print it.")
-@click.option("--raw", is_flag=True, help="Canonical: keep dead code and register numbers as they are.")
-@click.option("--exact", is_flag=True, help="Named, latex: keep all instructions and all digits of constants.")
-@click.option("--standalone", is_flag=True, help="Latex: a whole document.")
+@click.option("--style", type=click.Choice(STYLES), default="canonical", help="Style of the output [canonical].")
+@click.option("--raw", is_flag=True, help="Style canonical: keep dead code and register numbers.")
+@click.option(
+    "--exact", is_flag=True, help="Styles named and latex: keep all instructions and all digits of constants."
+)
+@click.option("--standalone", is_flag=True, help="Style latex: a complete document.")
 @path_option
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
 def command(
     file: str, style: str, raw: bool, exact: bool, standalone: bool, path: str | None, output: str | None
 ) -> int:
-    """Print a program: as instructions, with names, as NumPy, as equations or as a picture (SVG).
+    """Print a program in one of five styles.
 
-    canonical leaves out instructions that cannot reach a prediction and numbers registers in order of
-    appearance. The other styles also simplify; their results stay the same bit for bit. named and latex
-    also prune instructions without which the fitness on the selection tasks stays the same to six decimals, and say
-    how many; and round constants to the fewest digits that keep that fitness, and the one on the search's tasks.
-    --exact keeps both. FILE may be - for standard input.
+    canonical prints instructions, without dead code, and with registers numbered in order of appearance.
+    named prints expressions with names that are inferred from the data flow, numpy a Python module, latex
+    equations, graph the data flow as a picture (SVG). These four styles simplify the program; its results
+    stay equal bit for bit. named and latex also prune instructions and round constants, if the fitness on the
+    selection tasks changes by less than 5e-7 (for constants also the fitness on the search tasks);
+    --exact keeps everything. FILE may be - for standard input.
 
     \b
     Example:
@@ -124,7 +127,7 @@ def _pruned(experiment: Experiment, metric: Metric, directory: Path) -> tuple[Ex
 
 
 def _fitness(experiment: Experiment, role: Split, directory: Path) -> Callable[[Sequence[Program]], list[float]]:
-    """Fitness on the file's tasks, or on the built-in default."""
+    """Fitness on the tasks of the file, or of the default task if it has none."""
     from azdsl import tasks as make
     from azdsl.scoring import score
 
@@ -156,7 +159,7 @@ def _named(experiment: Experiment, metric: Metric) -> str:
 
 
 def _widened(registers: Registers, program: Program) -> Registers:
-    """Banks that hold what ``program`` names."""
+    """Numbers of registers that are large enough for ``program``."""
     needed = {"s": registers.scalars, "v": registers.vectors, "m": registers.matrices}
     for address in program.registers:
         needed[address.kind.value] = max(needed[address.kind.value], address.index + 1)

@@ -1,1 +1,1 @@
-"""Programs taken elsewhere: compiled libraries, source in other languages, pictures."""
+"""Exports of programs: compiled libraries, source code, equations and pictures."""

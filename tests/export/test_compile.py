@@ -286,8 +286,8 @@ def test_wrapper_takes_arrays_and_refuses_the_rest(tmp_path: Path) -> None:
             lambda: model.predict([[1, float("nan")]]),
             r"X\[0, 1\] is nan: values must be finite; remove or fill them first",
         ),
-        (lambda: model.predict_one([1, float("inf")]), "x holds a value that is not finite"),
-        (lambda: model.predict_one([1]), "x must hold 2 numbers, not 1"),
+        (lambda: model.predict_one([1, float("inf")]), "x contains a value that is not finite"),
+        (lambda: model.predict_one([1]), "x must have 2 numbers, not 1"),
         (lambda: model.fit(X, [1.0]), "X has 3 rows, but y has 1"),
         (
             lambda: model.fit(X, [1.0, float("nan"), 1.0]),

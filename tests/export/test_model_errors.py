@@ -14,7 +14,7 @@ import azdsl
 def test_bad_input_in_memory() -> None:
     program = azdsl.parse(LINEAR)
     bad: list[tuple[Any, str]] = [
-        (lambda: azdsl.compile(program), "the number of features is not known: give features=…"),
+        (lambda: azdsl.compile(program), "the number of features is unknown: set features=…"),
         (lambda: azdsl.compile(program, features=0), "features must be between 1 and 4096, not 0"),
         (
             lambda: azdsl.compile(program, features=2, metric="mae"),
@@ -23,11 +23,11 @@ def test_bad_input_in_memory() -> None:
         (lambda: azdsl.compile(program, features=2, precision=16), "precision must be 32 or 64, not 16"),
         (
             lambda: azdsl.compile(program, features=2, metric="multiclass"),
-            "the number of classes is not known: give classes=…",
+            "the number of classes is unknown: set classes=…",
         ),
         (
             lambda: azdsl.compile(program, 2, "multiclass", classes=3),
-            "3 classes with 2 features: needs 2 to F classes; pad the features with zeros",
+            "3 classes with 2 features: needs at least 2 classes and as many features; pad the features with zeros",
         ),
         (lambda: azdsl.compile(program, 2, max_abs_error=float("nan")), "max_abs_error must be 0 or more, not nan"),
         (lambda: azdsl.compile(program, 2).predict([[1, 2, 3]]), "X must have the shape [n, 2], not [1, 3]"),
@@ -46,14 +46,14 @@ def test_bad_input_in_memory() -> None:
         ),
         (lambda: azdsl.compile(program, 2).fit([[1, 2]], [[1]]), "y must have the shape [n], not [1, 1]"),
         (lambda: azdsl.compile(program, 2).fit([[1, 2]], [1, 2]), "X has 1 rows, but y has 2"),
-        (lambda: azdsl.compile(program, 2, "accuracy").fit([[1, 2]], [2]), "y must hold 0 and 1"),
+        (lambda: azdsl.compile(program, 2, "accuracy").fit([[1, 2]], [2]), "y must contain only 0 and 1"),
         (
             lambda: azdsl.compile(program, 3, "multiclass", classes=3).fit([[1, 2, 3]], [3]),
-            "y must hold class numbers 0 to 2",
+            "y must contain only class numbers 0 to 2",
         ),
         (
             lambda: azdsl.compile(program, 3, "multiclass", classes=3).fit([[1, 2, 3]], [0.5]),
-            "y must hold class numbers 0 to 2",
+            "y must contain only class numbers 0 to 2",
         ),
         (lambda: azdsl.compile(program, 2).fit([[1, 2]], [1], epochs=0), "epochs must be at least 1, not 0"),
     ]

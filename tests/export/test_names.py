@@ -78,5 +78,5 @@ def test_hostile_names_would_be_code_without_escaping() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "1a", "a b", "a-b", "é", "a\n", 'a"', "*/", "a" * 49])
 def test_prefixes_that_are_no_identifiers(prefix: str) -> None:
-    with pytest.raises(ExportError, match="is no C identifier"):
+    with pytest.raises(ExportError, match="is not a C identifier"):
         check_prefix(prefix)

@@ -158,9 +158,11 @@ def test_numpy_keeps_the_limit_and_refuses_the_rest(tmp_path: Path) -> None:
     assert write(max_abs_error=2.5).max_abs_error == 2.5
     assert write(max_abs_error=math.inf).max_abs_error == math.inf
     before = (tmp_path / "lib_numpy.py").read_text()
-    with pytest.raises(ValueError, match="the kind numpy computes in 64 bits: leave out numpy or --precision 32"):
+    with pytest.raises(
+        ValueError, match="a NumPy module computes in 64 bits: leave out --emit numpy or --precision 32"
+    ):
         write(precision=32)
-    with pytest.raises(ValueError, match="the kind numpy learns afresh and cannot hold what --train taught"):
+    with pytest.raises(ValueError, match="a NumPy module starts untrained and cannot contain a trained model"):
         write(image=b"x" * 64)
     assert (tmp_path / "lib_numpy.py").read_text() == before
 

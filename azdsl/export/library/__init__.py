@@ -1,1 +1,1 @@
-"""Models as compiled libraries with a C header and a Python module."""
+"""Models as compiled libraries, with a C header and a Python module."""

@@ -1,4 +1,4 @@
-"""Everything that ``azdsl compile`` writes, put in place only when all of it is made."""
+"""Writes the files of ``azdsl compile``: all of them, or none if anything fails."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from azdsl.export.library.python_module import wrapper
 
 
 def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native") -> dict[str, Path]:
-    """Compile models and write files of these kinds; the files. Raises ``ValueError`` or ``OSError``.
+    """Compile models, write files of these kinds, and return their paths by kind.
 
-    Nothing is written when anything fails.
+    ``output`` names the files as ``file_names.output_files`` describes. Several ``specs`` are the same program with
+    different numbers of features. Nothing is written if anything fails: ``ExportError``, ``ValueError`` or ``OSError``.
     """
     files = output_files(output, kinds)
     if "numpy" in kinds:
@@ -44,23 +45,23 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = 
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
-        # Not a name that was only for the while of writing.
+        # the name of a temporary file would not help the user
         raise OSError(error.errno, error.strerror, str(output.parent)) from None
     return files
 
 
 def _check_numpy(spec: Spec) -> None:
-    """The NumPy file learns afresh, in float64."""
+    """Refuse what a NumPy module cannot hold: a trained model, or 32 bits."""
     if spec.image:
         raise ExportError(
-            "the kind numpy learns afresh and cannot hold what --train taught: leave out numpy or --train"
+            "a NumPy module starts untrained and cannot contain a trained model: leave out --emit numpy or --train"
         )
     if spec.precision != 64:
-        raise ExportError(f"the kind numpy computes in 64 bits: leave out numpy or --precision {spec.precision}")
+        raise ExportError(f"a NumPy module computes in 64 bits: leave out --emit numpy or --precision {spec.precision}")
 
 
 def _numpy(spec: Spec) -> str:
-    """The program as a NumPy module; it is of any size."""
+    """The text of the NumPy module, which works for any number of features."""
     from azdsl.export.readable.numpy_source import numpy_source
 
     return numpy_source(spec.source, spec.metric.name, spec.seed, spec.max_abs_error)
@@ -73,7 +74,7 @@ def _native(compiled: Compiled) -> dict[str, Callable[[], str | bytes]]:
 def _stage(
     staging: Path, files: Mapping[str, Path], texts: Mapping[str, Callable[[], str | bytes]], kinds: Sequence[str]
 ) -> dict[str, Path]:
-    """Make every file under a name of its own in ``staging``."""
+    """Write every file to the directory ``staging``; the paths there by kind."""
     staged = {kind: staging / f"{kind}{files[kind].suffix}" for kind in kinds}
     for kind in kinds:
         if kind != "shared":

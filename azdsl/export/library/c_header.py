@@ -12,33 +12,33 @@ from azdsl.ir import METRICS
 _LONGEST = 48
 
 CODES = """\
-/* What the functions return. */
+/* Return codes. */
 enum {
   AZ_OK = 0,         /* done */
-  AZ_STOPPED = 1,    /* training stopped: a prediction was NaN or too far off (that example is not learned) */
-  AZ_NOT_FINITE = 2, /* features or labels hold a NaN or an infinity; nothing was changed */
-  AZ_BAD_LABEL = 3,  /* a label is no class number; nothing was changed */
-  AZ_NULL = 4        /* a pointer is null; nothing was changed */
+  AZ_STOPPED = 1,    /* training stopped: an error was NaN or too large (this example was not learned) */
+  AZ_NOT_FINITE = 2, /* X or y contains a NaN or an infinity; the model is unchanged */
+  AZ_BAD_LABEL = 3,  /* a label is not the number of a class; the model is unchanged */
+  AZ_NULL = 4        /* a pointer is null; the model is unchanged */
 };
 """
 
 _FUNCTIONS = """\
 /* {features} features, {outputs_text}; metric {metric}, float{precision}{trained}.
-   Labels are {labels}. X is {features} numbers a row, row after row; out {outputs} a row.
-   Arrays must not overlap. A model is used by one thread at a time; different models share nothing. */
+   Labels are {labels}. X has {features} numbers per row, in row-major order; out has {outputs} per row.
+   Arrays must not overlap. Only one thread at a time may use a model; models share nothing. */
 typedef struct {p}model {p}model;
 
-{p}model *{p}create(void);            /* a new model, NULL without memory; {initial} */
-void {p}free({p}model *model);        /* of {p}create; NULL does nothing */
-size_t {p}size(void);                 /* bytes of a model, for memory of your own (aligned to 16 bytes), */
-int {p}init(void *memory);            /* which this makes a model; a model may be copied as bytes */
-int {p}setup({p}model *model, uint64_t seed); /* forget everything, run Setup */
+{p}model *{p}create(void);            /* a new model, or NULL if there is no memory; {initial} */
+void {p}free({p}model *model);        /* frees a model of {p}create; NULL does nothing */
+size_t {p}size(void);                 /* size of a model in bytes, for memory that you allocate (aligned to 16 bytes) */
+int {p}init(void *memory);            /* makes this memory a model; models may be copied as bytes */
+int {p}setup({p}model *model, uint64_t seed); /* reset the model and run Setup */
 int {p}learn_one({p}model *model, const double *x, double y); /* one training step: Predict, then Learn */
 int {p}predict_one({p}model *model, const double *x, double *out);
-int {p}fit({p}model *model, const double *X, const double *y, size_t n); /* setup with the same seed, then learn n rows */
+int {p}fit({p}model *model, const double *X, const double *y, size_t n); /* setup with the same seed, then learn n rows in order */
 int {p}partial_fit({p}model *model, const double *X, const double *y, size_t n); /* learn n more rows */
 int {p}predict({p}model *model, const double *X, size_t n, double *out);
-int {p}finite(const double *values, size_t count); /* 1 if there is no NaN and no infinity */
+int {p}finite(const double *values, size_t count); /* 1 if all values are finite */
 int {p}features(void);
 int {p}outputs(void);
 int {p}metric(void);                  /* {metrics} */
@@ -49,24 +49,24 @@ const char *{p}version(void);
 
 
 def check_prefix(prefix: str) -> str:
-    """``prefix`` if C functions may start with it and an underscore. Raises ``ExportError``."""
+    """``prefix``, if it is a valid start of the names of C functions. Raises ``ExportError``."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix, re.ASCII) or len(prefix) > _LONGEST:
         raise ExportError(
-            f"{prefix!r} is no C identifier of at most {_LONGEST} letters, digits and underscores: choose another --prefix"
+            f"{prefix!r} is not a C identifier of at most {_LONGEST} letters, digits and underscores: choose another --prefix"
         )
     return prefix
 
 
 def default_prefix(stem: str) -> str:
-    """``az_`` and a file's stem, as a C identifier."""
+    """``az_`` and the name of a model, as a C identifier."""
     return ("az_" + re.sub(r"[^A-Za-z0-9_]", "_", stem))[:_LONGEST]
 
 
 def comment(text: str) -> str:
-    """Text that cannot end a C comment, nor hide a line's end."""
+    """``text`` without characters that end a C comment or continue a line."""
     plain = "".join(c if c == "\n" or c.isprintable() else "?" for c in text)
     plain = plain.replace("\\", "/").replace("*/", "* /").replace("/*", "/ *")
-    return re.sub(r"\?(?=\?)", "? ", plain)  # no trigraph: ??/ is a backslash
+    return re.sub(r"\?(?=\?)", "? ", plain)  # the trigraph ??/ is a backslash
 
 
 def header(specs: Sequence[Spec], version: str) -> str:
@@ -75,7 +75,7 @@ def header(specs: Sequence[Spec], version: str) -> str:
     program = comment(str(specs[0].source))
     body = "\n".join(_functions(spec) for spec in specs)
     return (
-        f"/* Made by azdsl {version} from this program:\n\n{program}*/\n"
+        f"/* Written by azdsl {version} from this program:\n\n{program}*/\n"
         f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
         f'#ifdef __cplusplus\nextern "C" {{\n#endif\n\n#ifndef AZ_CODES\n#define AZ_CODES\n{CODES}#endif\n\n'
         f"{body}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"

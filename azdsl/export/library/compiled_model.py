@@ -1,4 +1,4 @@
-"""A program compiled in memory: an object that learns and predicts."""
+"""Models in memory: programs compiled to objects that learn and predict."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from azdsl.codegen.aot.models import Code, Loaded, Spec, load_model
 from azdsl.ir import METRICS, MetricName, Program, metric_error
 from azdsl.limits import MAX_FEATURES
 
-STOPPED = "training stopped: a prediction was no number or off by more than {limit:g}; scale the data or train on less"
+STOPPED = "training stopped: an error was NaN or larger than {limit:g}; scale the data, or train on fewer rows"
 _ALIGNMENT = 64
 
 _load = lru_cache(maxsize=32)(load_model)
-"""Code has no state: models of the same program and facts share it."""
+"""Compiled code has no state, so that models with equal specs share it."""
 
 
 def make_spec(
@@ -34,9 +34,9 @@ def make_spec(
     prefix: str = "az_",
     image: bytes = b"",
 ) -> Spec:
-    """What to compile, checked. Raises ``ValueError``."""
+    """The specification of a compiled model, validated. Raises ``ValueError``."""
     if features is None:
-        raise ValueError("the number of features is not known: give features=…")
+        raise ValueError("the number of features is unknown: set features=…")
     if not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"features must be between 1 and {MAX_FEATURES}, not {features}")
     if unknown := metric_error(metric):
@@ -58,10 +58,10 @@ def make_spec(
 
 
 class Model:
-    """A compiled program with its memory, as ``azdsl.compile`` makes it. One thread at a time may use it.
+    """A compiled program with its memory, as ``azdsl.compile`` returns it. Only one thread at a time may use it.
 
-    It predicts s1 (regression), the probability of class 1 (accuracy) or [n, C] probabilities (multi-class).
-    Pickling keeps the program's text and the memory. ``stopped`` says whether the last training stopped early.
+    Predictions are float64: s1 [n] (rmse), the probability of class 1 [n] (accuracy), or probabilities [n, C] (multiclass).
+    A pickle contains the text of the program and the memory. ``stopped`` is whether the last training stopped early.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -96,12 +96,12 @@ class Model:
 
     @property
     def program(self) -> Program:
-        """The program as it was given."""
+        """The source program."""
         return self._spec.source
 
     @property
     def features(self) -> int:
-        """F."""
+        """F, the number of features."""
         return self._spec.features
 
     @property
@@ -111,12 +111,12 @@ class Model:
 
     @property
     def classes(self) -> int:
-        """C of a multi-class model, else 0."""
+        """C, the number of classes of a multi-class model; else 0."""
         return self._spec.classes
 
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
-        """A copy of what one example leaves to the next, and of the prediction: arrays by register name."""
+        """Copies of the registers that examples pass on, and of the prediction: arrays by register name."""
         spec = self._spec
         dtype = np.dtype(np.float64 if spec.precision == 64 else np.float32)
         registers = {}
@@ -128,11 +128,11 @@ class Model:
 
     @property
     def state(self) -> bytes:
-        """The memory as bytes: seed, visits, registers."""
+        """The memory as bytes: seed, number of visited examples, registers."""
         return self._memory[: self._spec.state_bytes].tobytes()
 
     def fit(self, X: ArrayLike, y: ArrayLike, epochs: int = 1) -> Model:
-        """Start afresh and learn from X [n, F] and y [n], row after row, ``epochs`` times over."""
+        """Reset the model, then learn X [n, F] and y [n] in order, ``epochs`` times. Raises ``ValueError``."""
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, not {epochs}")
         examples, labels = self._rows(X), self._labels(y)
@@ -143,12 +143,12 @@ class Model:
         return self._warned()
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Model:
-        """Learn from more rows."""
+        """Learn more rows, without a reset. Raises ``ValueError``."""
         self._learn("partial_fit", self._rows(X), self._labels(y))
         return self._warned()
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Predictions for X [n, F], in order; Predict may change the memory, as the language has it."""
+        """Predictions for X [n, F], in order. Predict may change the memory, as the language defines."""
         rows = self._rows(X)
         spec = self._spec
         out = np.empty((len(rows), spec.outputs) if spec.metric.vector else len(rows))
@@ -156,7 +156,7 @@ class Model:
         return out
 
     def predict_frozen(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Predictions for X [n, F], each by the model as it is now, which stays so: no row tells on another."""
+        """Predictions for X [n, F], each from the current memory, which stays unchanged: rows do not affect each other."""
         other = self.copy()
         if self._spec.rows_independent:
             return other.predict(X)
@@ -168,7 +168,7 @@ class Model:
         return out
 
     def copy(self) -> Model:
-        """Another model with the same memory."""
+        """A new model with a copy of the memory."""
         other = Model(self._spec)
         other._memory[:] = self._memory
         other.stopped = self.stopped
@@ -190,7 +190,7 @@ class Model:
         code = self._functions[name](self._address, rows.ctypes.data, labels.ctypes.data, len(rows))
         if code == Code.BAD_LABEL:
             wanted = "0 and 1" if self.metric == "accuracy" else f"class numbers 0 to {self.classes - 1}"
-            raise ValueError(f"y must hold {wanted}")
+            raise ValueError(f"y must contain only {wanted}")
         self.stopped = code == Code.STOPPED
 
     def _warned(self) -> Model:
@@ -227,7 +227,7 @@ def _restore(text: str, facts: tuple[Any, ...], state: bytes, stopped: bool) -> 
 
     model = Model(make_spec(syntax.parse(text), *facts))
     if len(state) != model._spec.state_bytes:
-        raise ValueError("the pickled memory does not belong to the program")
+        raise ValueError("the pickled memory belongs to another program")
     model._memory[: len(state)] = np.frombuffer(state, np.uint8)
     model.stopped = stopped
     return model

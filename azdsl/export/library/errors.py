@@ -1,4 +1,4 @@
-"""What can be wrong with an export."""
+"""The error of exports."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from azdsl.errors import AzdslError
 
 
 class ExportError(AzdslError, ValueError):
-    """An export that cannot be made; the message says why and what to do."""
+    """An export that is not possible as requested."""

@@ -1,4 +1,4 @@
-"""Linking object code into a shared library with the system's compiler or the ziglang wheel's."""
+"""Links object code to a shared library, with the system's C compiler or the package ziglang."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from pathlib import Path
 from azdsl.export.library.errors import ExportError
 
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
-"""How this platform's shared libraries end."""
+"""The file name ending of shared libraries on this platform."""
 
 ZIG = (sys.executable, "-m", "ziglang", "cc")
-"""The ziglang wheel's compiler. The first time it makes what it links with, which may take a minute."""
+"""The C compiler of the package ziglang. Its first use builds its libraries, which may take a minute."""
 
 _SHOWN = 400
-"""Characters of a linker's complaint that are passed on."""
+"""The number of characters of a linker's error output that are shown."""
 
 
 def linker() -> list[str]:
-    """The command that links: ``$CC``, the system's C compiler, or zig. Raises ``ExportError``."""
+    """The linker command: ``$CC``, the system's C compiler, or zig. Raises ``ExportError`` if there is none."""
     chosen = os.environ.get("CC", "").strip()
     if chosen:
         try:
             command = shlex.split(chosen)
         except ValueError as error:
-            raise ExportError(f"CC={chosen!r} is no command: {error}") from None
+            raise ExportError(f"CC={chosen!r} is not a command: {error}") from None
         if not shutil.which(command[0]):
             raise ExportError(f"CC={chosen!r}: no such program; set CC to a C compiler or unset it")
         return command
@@ -39,19 +39,19 @@ def linker() -> list[str]:
     if find_spec("ziglang"):
         return list(ZIG)
     raise ExportError(
-        "linking a shared library needs a C compiler: install one (cc), or pip install 'azdsl[zig]'; "
-        "--emit object,header needs none"
+        "a shared library needs a C compiler for linking: install cc, or pip install 'azdsl[zig]'; "
+        "--emit object,header works without"
     )
 
 
 def link(object_file: Path, library: Path) -> None:
-    """Make ``library`` of ``object_file``. Raises ``ExportError``."""
+    """Link ``object_file`` to the shared library ``library``. Raises ``ExportError``."""
     strip = ["-Wl,-s"] if sys.platform.startswith("linux") else []
     command = [*linker(), "-shared", *strip, "-o", str(library.resolve()), str(object_file.resolve()), "-lm"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
-        raise ExportError(f"{command[0]} cannot be run: {error.strerror}") from None
+        raise ExportError(f"cannot run {command[0]}: {error.strerror}") from None
     if done.returncode:
         complaint = (done.stderr or done.stdout).strip()[:_SHOWN]
         raise ExportError(f"{command[0]} could not link the library (exit status {done.returncode}): {complaint}")

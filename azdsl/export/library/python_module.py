@@ -1,4 +1,4 @@
-"""The Python module that goes beside a shared library: standard library only."""
+"""The Python module of a shared library. It needs only the standard library of Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _END = "# --- end of facts\n"
 
 
 def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
-    """The module's text. ``library`` is the shared library's file name, beside which it will stand."""
+    """The text of the module. ``library`` is the file name of the shared library in the same directory."""
     template = (files("azdsl.export.library") / "python_module.py.in").read_text(encoding="utf-8")
     before, _, rest = template.partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -25,7 +25,7 @@ def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
 
 
 def _facts(spec: Spec) -> dict[str, object]:
-    """What the module must know of a model; registers as (byte offset, numbers per row, rows)."""
+    """The description of a model in the module; registers as (byte offset, shape)."""
     rank = "svm".index
     shapes = {str(address): (at, [spec.features] * rank(address.kind.value)) for address, at in spec.places.items()}
     return {

@@ -1,1 +1,1 @@
-"""Programs as a person reads them: named, NumPy, LaTeX, graphs and explanations."""
+"""Programs for human readers: named values, NumPy, LaTeX, data-flow graphs and explanations."""
