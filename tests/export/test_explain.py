@@ -45,7 +45,7 @@ def test_the_networks_are_explained(name):
     for phrase in (
         "ReLU of pre_activation",
         "derivative of ReLU",
-        "Scales what is learned from the error",
+        "Scales the update from the error",
         "Updates output_weights",
     ):
         assert phrase in words

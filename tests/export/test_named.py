@@ -250,7 +250,7 @@ def test_an_error_of_weights_that_were_just_updated_is_named():
     predict = "def Predict():\n  s1 = dot(v1, v0)\n"
     learn = "def Learn():\n  v1 = v1 + v2\n  s4 = dot(v1, v0)\n  s3 = s0 - s4\n  s3 = s3 * s2\n  v2 = s3 * v0\n"
     text = named(parse("def Setup():\n  s2 = 0.4\n" + predict + learn))
-    assert "  error = label - dot(weights, features)  # label minus what is predicted after this step's updates" in text
+    assert "  error = label - dot(weights, features)  # label minus the prediction after this step's updates" in text
 
 
 def test_sums_of_sums_are_named_at_once():

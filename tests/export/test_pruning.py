@@ -37,7 +37,7 @@ def test_show_leaves_at_most_eight_instructions_that_score_the_same(path, tmp_pa
     assert fitness[0] > 0.9999
     pruned = live(simplify(before.program)) - live(simplify(after.program))
     words = "1 instruction" if pruned == 1 else f"{pruned} instructions"
-    comment = f"# {words} without effect on the fitness pruned; --exact shows all\n"
+    comment = f"# pruned {words} without effect on the fitness; --exact shows all\n"
     assert shown.read_text().startswith(comment) == bool(pruned)
 
 

@@ -1,4 +1,4 @@
-"""What each line of a program does, in words, and what the program is without it."""
+"""Explanations of programs: what each line does, and the fitness without it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Evaluate = Callable[[Sequence[Program]], Scores]
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A line: its function, text, role and its reason (None where there is none), what it does, and its worth.
+    """A line: its function and text, the role of its value with the reason (or None), and what it does.
 
-    ``cost`` is how much fitness is lost without it, on average; ``error`` the standard error of that.
+    ``cost`` is the mean fitness lost without the line; ``error`` is the standard error of ``cost``.
     """
 
     function: str
@@ -34,7 +34,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A program's lines, and its fitness with all of them."""
+    """The lines of a program, and its mean fitness."""
 
     lines: tuple[Explained, ...]
     fitness: float
@@ -43,8 +43,8 @@ class Explanation:
 def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Explanation:
     """Explain the simplest form of ``program``, line by line. Raises ``TooManyRegisters``.
 
-    Without a line its variable keeps what it held: zero, or for what is carried over, the value before.
-    A line that draws takes its draw along, so those after it draw other numbers.
+    Without a line, its variable keeps its old value: zero, or the value of the last example for a state.
+    Without a line that draws random numbers, later lines draw other numbers.
     """
     form = readable(program, metric)
     lines = lines_of(form)
@@ -61,7 +61,7 @@ def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Expl
 
 
 def without(program: Program, at: int) -> Program:
-    """The program without instruction ``at``, counted over all functions."""
+    """The program without instruction number ``at``, counted over all functions."""
     blocks = []
     for block in program.functions:
         blocks.append((*block[:at], *block[at + 1 :]) if 0 <= at < len(block) else block)
@@ -70,7 +70,7 @@ def without(program: Program, at: int) -> Program:
 
 
 def _difference(full: Sequence[float], reduced: Sequence[float]) -> tuple[float, float]:
-    """Mean of what is lost over tasks, and its standard error."""
+    """Mean and standard error of the loss of fitness over tasks."""
     lost = [a - b for a, b in zip(full, reduced, strict=True)]
     mean = sum(lost) / len(lost)
     spread = math.sqrt(sum((x - mean) ** 2 for x in lost) / max(len(lost) - 1, 1))
@@ -78,7 +78,7 @@ def _difference(full: Sequence[float], reduced: Sequence[float]) -> tuple[float,
 
 
 def describe(statement: Statement, form: Readable) -> str:
-    """What a line does: the value's meaning where it is known, else the op's, and what becomes of it."""
+    """What a line does: the meaning of its value if there is one, else the documentation of its op."""
     name, expression = form.names[statement.target], statement.expression
     role = form.roles.get(statement.target)
     carried = statement.target.sort is Sort.STATE
@@ -98,5 +98,5 @@ def describe(statement: Statement, form: Readable) -> str:
 
 
 def _sentence(expression: Expression) -> str:
-    """The outermost op's documentation."""
+    """The documentation of the outermost op."""
     return expression.op.doc.splitlines()[0] if isinstance(expression, Apply) else "A constant."

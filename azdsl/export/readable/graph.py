@@ -1,4 +1,4 @@
-"""A program's data flow as a picture: SVG, readable on light and dark pages."""
+"""Pictures of the data flow of programs: SVG for light and dark pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ svg { color-scheme: light dark; }
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box: its name, what it does, its class of style and the function it stands in."""
+    """A box: the name of a value, its expression, its style class, and the number of its function."""
 
     name: str
     does: str
@@ -45,13 +45,13 @@ class Node:
 
     @property
     def width(self) -> float:
-        """The room its longer line takes."""
+        """Width in pixels, from the longer of its two lines of text."""
         return max(len(self.name) * 1.08, len(self.does)) * LETTER + 22
 
 
 @dataclass(frozen=True)
 class Flowchart:
-    """Nodes and edges between them; ``loops`` are what is carried over to the next example."""
+    """Nodes and edges, by node number; ``loops`` connect the last value of a state to its value in the next example."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[int, int], ...]
@@ -64,7 +64,7 @@ def graph_svg(program: Program, metric: Metric = RMSE) -> str:
 
 
 def flowchart(form: Readable) -> Flowchart:
-    """Nodes are statements, what is given, and what is carried from one example to the next."""
+    """The flowchart of a program. Its nodes are statements, given registers, and states from the last example."""
     nodes: list[Node] = []
     edges: list[tuple[int, int]] = []
     at: dict[Variable, int] = {}
@@ -101,12 +101,12 @@ def flowchart(form: Readable) -> Flowchart:
 
 
 def _reads(statement: Statement) -> Iterable[Variable]:
-    """What a statement needs: an op that sets an entry needs the others."""
+    """The variables that a statement reads: an op that sets one entry reads the others."""
     return [*variables(statement.expression), *([statement.target] if statement.op.updates else [])]
 
 
 def _carried(form: Readable) -> list[Variable]:
-    """States that Predict or Learn read before writing them, in the order in which they are read."""
+    """States that Predict or Learn reads before a write, in order of their first read."""
     written: set[Variable] = set()
     found: dict[Variable, None] = {}
     for statement in (*form.functions[1], *form.functions[2]):
@@ -172,7 +172,7 @@ def draw(chart: Flowchart) -> str:
 
 
 def _layers(chart: Flowchart) -> list[int]:
-    """Each node below what it is made of, and each function below the one before."""
+    """The layer of each node: below its sources, and below all nodes of earlier functions."""
     layers = [0] * len(chart.nodes)
     first = 0
     for function in range(3):
@@ -189,7 +189,7 @@ def _n(number: float) -> str:
 
 
 def _edge(svg: ElementTree.Element, points: list[Point], style: str, tip: str) -> None:
-    """A smooth line from the bottom of the first point's box to the top of the last one's."""
+    """Draw a smooth line from the bottom of the first box, through the points between, to the top of the last box."""
     (x, y), *rest = points
     y += NODE_HEIGHT / 2
     path = f"M{_n(x)} {_n(y)}"
@@ -208,7 +208,7 @@ def _edge(svg: ElementTree.Element, points: list[Point], style: str, tip: str) -
 def _loop(
     svg: ElementTree.Element, layout: Layout, widths: list[float], loop: tuple[int, int], shift: float, lane: int
 ) -> None:
-    """A dashed line from a box back up to another, along the right margin, in a lane of its own."""
+    """Draw a dashed line from a box back up to another, in its own lane at the right margin."""
     right, aside = layout.width + shift + MARGIN / 2 + 16.0 * (lane + 1), 6.0 + 3.5 * (lane % 5)
     (x0, y0), (x1, y1) = (layout.centres[n] for n in loop)
     x0, x1 = x0 + shift + widths[loop[0]] / 2, x1 + shift + widths[loop[1]] / 2

@@ -1,6 +1,6 @@
-"""Placing the nodes of a directed graph in layers, with few crossings (Sugiyama's method).
+"""Layout of directed graphs in layers with few crossings (Sugiyama, Tagawa and Toda 1981), in pure Python.
 
-Long edges are led through a point in every layer that they cross. Pure Python: programs are small.
+A long edge gets a bend point in every layer that it crosses.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from itertools import pairwise
 
 SWEEPS = 24
 GAP = 26.0
-"""Room between two neighbours in a layer."""
+"""Space between two neighbours in a layer, in pixels."""
 
 BEND_WIDTH = 14.0
-"""The width of a point on a long edge."""
+"""Width reserved for a bend point, in pixels."""
 
 Point = tuple[float, float]
 Edge = tuple[int, int]
@@ -23,7 +23,7 @@ Edge = tuple[int, int]
 
 @dataclass(frozen=True)
 class Layout:
-    """``centres`` of nodes; ``routes`` of edges from node to node: points to pass; the whole ``width``."""
+    """Centres of nodes, routes of edges (points from source to target), and the total width; in pixels."""
 
     centres: Mapping[int, Point]
     routes: Mapping[Edge, tuple[Point, ...]]
@@ -31,7 +31,7 @@ class Layout:
 
 
 def place(widths: Sequence[float], layers: Sequence[int], edges: Sequence[Edge], heights: Sequence[float]) -> Layout:
-    """Place nodes of ``widths`` in ``layers``; ``heights`` gives each layer's y. Edges run to higher layers."""
+    """Place the nodes. ``layers`` has the layer of each node, ``heights`` the y of each layer; edges go to higher layers."""
     sizes = list(widths)
     levels = list(layers)
     chains: dict[Edge, list[int]] = {}
@@ -64,7 +64,7 @@ Neighbours = Mapping[int, list[int]]
 
 
 def _order(rows: list[list[int]], above: Neighbours, below: Neighbours) -> None:
-    """Order each row by the mean place of its neighbours, down and up, keeping the order with fewest crossings."""
+    """Sort each row by the mean position of its neighbours, alternately down and up; keep the order with the fewest crossings."""
     best = [list(row) for row in rows]
     least = _crossings(rows, below)
     for sweep in range(SWEEPS):
@@ -85,7 +85,7 @@ def _order(rows: list[list[int]], above: Neighbours, below: Neighbours) -> None:
 
 
 def _crossings(rows: Sequence[Sequence[int]], below: Neighbours) -> int:
-    """How many pairs of edges between neighbouring rows cross."""
+    """Number of crossings of edges between neighbouring rows."""
     total = 0
     for row, following in pairwise(rows):
         at = {node: place for place, node in enumerate(following)}
@@ -98,7 +98,7 @@ def _crossings(rows: Sequence[Sequence[int]], below: Neighbours) -> int:
 def _positions(
     rows: Sequence[Sequence[int]], sizes: Sequence[float], above: Neighbours, below: Neighbours
 ) -> dict[int, float]:
-    """Where every node stands in its row: drawn to its neighbours, kept in order and apart."""
+    """The x of every node: close to its neighbours in other rows, with the order and the distances in its row kept."""
     x: dict[int, float] = {}
     for row in rows:
         at = 0.0
@@ -114,7 +114,7 @@ def _positions(
 
 
 def _apart(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Places as near as possible to those wanted, in order and without overlap: blocks that collide move as one."""
+    """Positions as close as possible to ``wanted``, in order and without overlap (pool adjacent violators)."""
     offsets = [0.0]
     for first, second in pairwise(sizes):
         offsets.append(offsets[-1] + (first + second) / 2 + GAP)

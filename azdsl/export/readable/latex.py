@@ -1,4 +1,4 @@
-"""A program as equations in LaTeX."""
+"""Programs as equations in LaTeX."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SYMBOLS = {
     "decay": r"\lambda",
     "momentum": "m",
 }
-"""Signs for names, before they are set in the type of their kind; other names are spelled out."""
+"""Symbols of names, before the typeface of the kind is applied; other names are spelled out."""
 
 TEXT: dict[str, str] = {op.name: latex_text(op) for op in OPS if op.output}
 """The LaTeX text of every op."""
@@ -69,7 +69,7 @@ _DOCUMENT = r"""\documentclass{article}
 
 
 def equation(statement: Statement, form: Readable) -> str:
-    """One statement: ``target &= value``, with an arrow where the target is read."""
+    """One statement as ``target &= value``; with an arrow if the target is also read, and with ~ for a random draw."""
     target, expression = statement.target, statement.expression
     left = symbol(form.names[target], target)
     if isinstance(expression, Apply) and expression.op.updates:
@@ -81,7 +81,7 @@ def equation(statement: Statement, form: Readable) -> str:
 
 
 def symbol(name: str, variable: Variable) -> str:
-    """A variable's sign: vectors bold, matrices capital; ``error_2`` is the error's with a 2 below."""
+    """The symbol of a variable: bold for vectors, capital for matrices, with the number of ``error_2`` as an index."""
     base, _, number = name.rpartition("_")
     base, index = (base, f"_{{{number}}}") if number.isdigit() else (name, "")
     sign = SYMBOLS.get(base)
@@ -107,7 +107,7 @@ def _number(value: float) -> str:
 
 
 def _write(expression: Expression, form: Readable) -> tuple[str, int]:
-    """The LaTeX, and how strongly it binds."""
+    """The LaTeX text, and how strongly it binds."""
     match expression:
         case Ref(variable=variable):
             text = symbol(form.names[variable], variable)
@@ -131,7 +131,7 @@ def _write(expression: Expression, form: Readable) -> tuple[str, int]:
                 text, inner = parts[free or loose or tight]
                 need = 0 if free else level if loose else PRODUCT if level == SUM else ATOM
                 closed = rf"\left( {text} \right)"
-                # An index above would join one that is there already.
+                # LaTeX refuses a second superscript
                 raised = template[match.end() :].startswith("^") and "^" in text
                 return closed if inner < need or raised else text
 
@@ -140,5 +140,5 @@ def _write(expression: Expression, form: Readable) -> tuple[str, int]:
 
 
 def _bare(template: str) -> str:
-    """The template without LaTeX's own brackets."""
+    """The template without the brackets of LaTeX itself."""
     return template.replace(r"\left[", "")

@@ -1,4 +1,4 @@
-"""Programs with names and nested expressions: .az text that a colleague can read and that scores the same."""
+"""Programs as .az text with names and nested expressions, with the same fitness bit for bit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from azdsl.ops import Kind
 def named(program: Program, metric: Metric = RMSE) -> str:
     """The three functions with names. They parse back to a program with the same fitness, bit for bit.
 
-    Each name's reason is a comment where the variable is first written. Raises ``TooManyRegisters``.
+    A comment at the first write of a variable has the reason for its name. Raises ``TooManyRegisters``.
     """
     return text_of(readable(program, metric))
 
 
 def text_of(form: Readable) -> str:
-    """The .az text of a program's statements."""
+    """The .az text of statements."""
     known = {v: v.kind for v in form.names if v.address}
     explained: set[Variable] = set()
     lines: list[str] = []
@@ -39,7 +39,7 @@ def text_of(form: Readable) -> str:
 
 
 def _comment(target: Variable, form: Readable, explained: set[Variable]) -> str:
-    """Why the variable has its name, the first time."""
+    """A comment with the reason for the name of ``target``, at its first write."""
     if target in explained or target not in form.roles:
         return ""
     explained.add(target)
@@ -47,7 +47,7 @@ def _comment(target: Variable, form: Readable, explained: set[Variable]) -> str:
 
 
 def statement_text(statement: Statement, form: Readable, known: dict[Variable, Kind] | None = None) -> str:
-    """``name = expression``, with the type where it would not be clear from ``known`` (which grows)."""
+    """``name = expression``, with a type annotation if ``known`` does not imply the type. Adds the target to ``known``."""
     name, target = form.names[statement.target], statement.target
     expression = statement.expression
     if isinstance(expression, Apply) and expression.op.updates:
@@ -64,7 +64,7 @@ def statement_text(statement: Statement, form: Readable, known: dict[Variable, K
 
 
 def _evident(expression: Expression, known: Mapping[Variable, Kind]) -> Kind | None:
-    """The expression's kind, if its operands say it."""
+    """The kind of an expression, if its operands imply it."""
     match expression:
         case Ref(variable=variable):
             return known.get(variable)
@@ -80,7 +80,7 @@ def _evident(expression: Expression, known: Mapping[Variable, Kind]) -> Kind | N
 
 
 def expression_text(expression: Expression, names: Mapping[Variable, str]) -> str:
-    """An expression in the language."""
+    """An expression as .az text."""
     return _write(expression, names)[0]
 
 
@@ -102,5 +102,5 @@ def _write(expression: Expression, names: Mapping[Variable, str]) -> tuple[str, 
 
 
 def lines_of(form: Readable) -> list[tuple[int, Statement, str]]:
-    """Each statement with its function's number and its text, without types."""
+    """(number of the function, statement, text without types) of each statement."""
     return [(n, s, statement_text(s, form)) for n, statements in enumerate(form.functions) for s in statements]

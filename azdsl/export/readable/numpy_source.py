@@ -1,4 +1,4 @@
-"""A program as one readable Python file on NumPy alone: ``Model().fit(X, y).predict(X)``."""
+"""Programs as readable Python modules that need only NumPy: ``Model().fit(X, y).predict(X)``."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ TEXT: dict[str, str] = {op.name: numpy_text(op) for op in OPS if op.output}
 def numpy_source(program: Program, metric: MetricName = "rmse", seed: int = 0, max_abs_error: float = 100.0) -> str:
     """The text of a Python module with the class ``Model``.
 
-    Training takes the examples once, in order, as an evaluation does, and draws what task 0 of it draws.
-    Predictions equal the interpreter's bit for bit where a program neither sums (products of vectors and
-    matrices, norms, means, deviations, for which NumPy has its own order) nor calls a transcendental
-    function or draws normal numbers (whose last bits are NumPy's own); else each such step has a relative error
-    of F · 2⁻⁵² at most in proportion to its terms, and what training makes of it. Raises ``TooManyRegisters``.
+    Training learns the examples once, in order, and draws the random numbers of task 0 of an evaluation.
+    Predictions equal those of the interpreter bit for bit, unless the program sums (products of vectors and matrices,
+    norms, means, standard deviations), calls a transcendental function or draws normal numbers: NumPy has its own order
+    of sums and its own functions. Each such step has a relative error of at most F · 2⁻⁵² in proportion to its terms,
+    which training may amplify. Raises ``TooManyRegisters``.
     """
     form = readable(program, METRICS[metric])
     writer = _Writer(form)
@@ -41,9 +41,9 @@ def numpy_source(program: Program, metric: MetricName = "rmse", seed: int = 0, m
     parts = [_HEAD, *helpers, *([DRAWS] if random else []), _CLASS.format(limit=limit, seed=drawn)]
     parts[-1] += "        self.draws = Draws(seed)\n" if random else ""
     methods = [
-        ("setup(self, n)", "Before the first example; n is the number of features.", writer.start() + setup, setup),
-        ("predict_one(self, features)", "What the features of one example say.", predict, predict),
-        (f"learn_one(self, features, {writer.label})", "Learn from one example, after predicting it.", learn, learn),
+        ("setup(self, n)", "Run Setup for n features, before the first example.", writer.start() + setup, setup),
+        ("predict_one(self, features)", "Run Predict for one example.", predict, predict),
+        (f"learn_one(self, features, {writer.label})", "Run Learn for one example, after predict_one.", learn, learn),
     ]
     for signature, doc, lines, _ in methods:
         sized = ["n = len(features)"] if not signature.startswith("setup") and "n" in _used(lines) else []
@@ -63,15 +63,15 @@ def numpy_source(program: Program, metric: MetricName = "rmse", seed: int = 0, m
 
 _HEAD = '''"""A learning algorithm, written by azdsl. Usage: Model().fit(X, y).predict(X).
 
-It equals the program bit for bit but for sums (which NumPy adds in its own order) and the functions sin to
-log (whose last bits are NumPy's own).
+It equals the program bit for bit, except for sums, which NumPy adds in its own order, and for sin, cos, tan,
+arcsin, arccos, arctan, exp, log and normal draws, which differ from those of NumPy in the last bits.
 """
 
 import numpy as np
 '''
 
 _CLASS = '''class Model:
-    """Learns from examples one by one; X is [N, F], y is [N]."""
+    """Learns examples one by one; X is [N, F], y is [N]."""
 
     def __init__(self, max_abs_error={limit}{seed}):
         self.max_abs_error = max_abs_error
@@ -92,7 +92,7 @@ class _Writer:
         self.draw = 0
 
     def start(self) -> list[str]:
-        """Lines that set to zero what is read before it is written."""
+        """Lines that set variables to zero that may be read before they are written."""
         before = [v for v in self.form.lasting if v.sort in (Sort.STATE, Sort.ZERO)]
         known = {s.target for s in self.form.functions[0] if not s.op.updates}
         first = [f"{self.prediction} = {'np.zeros(n)' if self.form.metric.vector else 'np.float64(0.0)'}"]
@@ -106,7 +106,7 @@ class _Writer:
         return first + [f"{self.name(v)} = {zero[v.kind]}" for v in rest]
 
     def function(self, number: int) -> Iterator[str]:
-        """The lines of one function, each with the reason for its name the first time."""
+        """The lines of one function, with the reason for a name as a comment at its first write."""
         told: set[Variable] = {s.target for earlier in self.form.functions[:number] for s in earlier}
         for statement in self.form.functions[number]:
             reason = self.form.roles.get(statement.target)
@@ -115,7 +115,7 @@ class _Writer:
             yield f"{self.name(statement.target)} = {self._right(statement)}{comment}"
 
     def name(self, variable: Variable) -> str:
-        """A variable as Python writes it: what outlives a function is an attribute."""
+        """A variable in Python: an attribute of the model if it outlives a function."""
         name = self.form.names[variable]
         return name if variable.sort in (Sort.LOCAL, Sort.GIVEN) else f"self.{name}"
 

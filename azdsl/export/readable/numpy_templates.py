@@ -1,4 +1,4 @@
-"""The parts of an exported NumPy file that do not depend on the program."""
+"""The parts of a NumPy module that do not depend on the program."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from dataclasses import dataclass
 
 HELPERS = {
     "minimum": '''def minimum(a, b):
-    """b where b < a, else a: a NaN on either side gives a."""
+    """b where b < a, else a; a where either is NaN."""
     return np.where(b < a, b, a)[()]
 ''',
     "maximum": '''def maximum(a, b):
-    """b where a < b, else a: a NaN on either side gives a."""
+    """b where a < b, else a; a where either is NaN."""
     return np.where(a < b, b, a)[()]
 ''',
     "matrix_minimum": '''def matrix_minimum(a, b):
-    """a where a < b, else b."""
+    """a where a < b, else b; b where either is NaN."""
     return np.where(a < b, a, b)
 ''',
     "matrix_maximum": '''def matrix_maximum(a, b):
-    """a where a > b, else b."""
+    """a where a > b, else b; b where either is NaN."""
     return np.where(a > b, a, b)
 ''',
     "norm": '''def norm(x, axis=None):
-    """Euclidean length."""
+    """Euclidean norm."""
     return np.sqrt(np.sum(x * x, axis=axis))
 ''',
     "std": '''def std(x, axis=None):
-    """Standard deviation; NaN where rounding makes the variance negative."""
+    """Standard deviation; NaN if rounding makes the variance negative."""
     centre = np.mean(x, axis=axis)
     return np.sqrt(np.mean(x * x, axis=axis) - centre * centre)
 ''',
     "with_entry": '''def with_entry(old, value, *index):
-    """A copy of old with one entry set; an index is a fraction of the entries."""
+    """A copy of old with one entry set to value; an index is a fraction of the number of entries."""
     new, n = old.copy(), len(old)
     new[tuple(min(int(np.float32(n) * np.float32(i)), n - 1) for i in index)] = value
     return new
 ''',
 }
-"""Functions that a program may need, by name."""
+"""Functions that the text of an op may call, by name."""
 
 DRAWS = '''class Draws:
-    """Random numbers that depend only on the seed and on where they are drawn: Philox 4x32-10."""
+    """Random numbers that depend only on the seed and the place of the draw: Philox 4x32-10 (Salmon et al. 2011)."""
 
     def __init__(self, seed):
         self.key = np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)
@@ -51,7 +51,7 @@ DRAWS = '''class Draws:
         return low + (high - low) * self._unit(draw, visit, shape)[0]
 
     def gaussian(self, draw, visit, mean, std, shape):
-        """Normal, by Box and Muller."""
+        """Normal, by the Box-Muller transform."""
         u, v = self._unit(draw, visit, shape)
         return mean + std * (np.sqrt(-2.0 * np.log(1.0 - u)) * np.cos(2.0 * np.pi * v))
 
@@ -67,12 +67,12 @@ DRAWS = '''class Draws:
         unit = [((b << up | a) >> np.uint64(11)) * 2.0**-53 for a, b in ((x0, x1), (x2, x3))]
         return [u.reshape(shape)[()] for u in unit]
 '''
-"""The language's random draws."""
+"""The random draws of the language."""
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What a metric changes in ``fit`` and ``predict``."""
+    """The parts of ``fit`` and ``predict`` that depend on the metric."""
 
     helper: str
     squash: str
@@ -97,7 +97,7 @@ SQUASH = {
     ),
     "multiclass": Scoring(
         '''def squash(scores, classes):
-    """Probabilities of the classes; the entries behind them stay."""
+    """Probabilities of the classes; later entries stay unchanged."""
     powers = np.exp(scores[:classes] - np.max(scores[:classes]))
     return np.concatenate([powers / np.sum(powers), scores[classes:]])
 ''',
@@ -113,7 +113,7 @@ SQUASH = {
 
 FIT = '''
     def fit(self, X, y):
-        """Learn from the examples in order, afresh; stops where an error is no number or too large."""
+        """Reset, then learn the examples in order; stop at an error that is NaN or too large."""
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
 {classes}        self.visit = 0
         with np.errstate(all="ignore"):
@@ -127,13 +127,13 @@ FIT = '''
         return self
 
     def predict(self, X):
-        """Predictions for the rows of X, one after the other."""
+        """Predictions for the rows of X, in order."""
         scores = self.scores(X)
         with np.errstate(all="ignore"):
             return {answer}
 
     def scores(self, X):
-        """What the program predicts for the rows of X, before anything is made of it."""
+        """The prediction register for the rows of X, before it becomes a class."""
         scores = []
         with np.errstate(all="ignore"):
             for features in np.asarray(X, dtype=np.float64):

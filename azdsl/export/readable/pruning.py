@@ -1,4 +1,4 @@
-"""A program without the instructions that its fitness does not need."""
+"""Pruning: removes instructions that do not change the fitness."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from azdsl.ir.linearize import COPY
 from azdsl.ir.simplify import simplify
 
 _BATCH = 32
-"""Candidates that are evaluated together."""
+"""Number of candidates that are evaluated together."""
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """A program with fewer instructions, how many went, its fitness and that of the original."""
+    """A pruned program, the number of removed instructions, its fitness, and the fitness of the original."""
 
     program: Program
     removed: int
@@ -25,17 +25,17 @@ class Pruned:
 
     @property
     def words(self) -> str:
-        """What was done, to be said where the program is shown; empty for nothing."""
+        """A note for the reader of the program; empty if nothing was removed."""
         what = "1 instruction" if self.removed == 1 else f"{self.removed} instructions"
-        return f"{what} without effect on the fitness pruned" if self.removed else ""
+        return f"pruned {what} without effect on the fitness" if self.removed else ""
 
 
 def prune(program: Program, evaluate: Evaluate, metric: Metric = RMSE, tolerance: float = TOLERANCE) -> Pruned:
     """Remove what changes the fitness by at most ``tolerance``, the most instructions at once first.
 
-    An instruction goes, gives way to one of its operands, or reads another register instead: so what is
-    carried from example to example gives way to the fresh value. A program with fitness 0 on these tasks,
-    which nothing could make worse, only is simplified.
+    A step removes an instruction, replaces it by a copy of an input, or lets it read another register; the last can replace
+    a state by a value of the current example. A program with fitness 0 is only simplified, because no change could
+    make its fitness worse.
     """
     program = simplify(program, metric)
     before = len(program)

@@ -1,4 +1,4 @@
-"""Constants with as few digits as a program's fitness allows."""
+"""Rounding: constants with as few digits as the fitness allows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from azdsl.ir import Instruction, Program
 from azdsl.ops import Role
 
 TOLERANCE = 5e-7
-"""How much a fitness may change: it stays the same to six decimals."""
+"""The largest change of a fitness: it stays the same to six decimals."""
 
 MOST_DIGITS = 17
 
 Evaluate = Callable[[Sequence[Program]], Sequence[float]]
-"""Fitness of each of several programs on the same tasks."""
+"""Computes the fitness of programs on the same tasks."""
 
 
 def round_constants(program: Program, *evaluates: Evaluate, tolerance: float = TOLERANCE) -> Program:
     """Round each constant in turn to the fewest digits with which no fitness of ``evaluates`` changes by more than ``tolerance``.
 
-    Entries' places stay as they are: they are fractions that name an entry, not sizes. So does a program
-    with fitness 0 on any of these tasks, which would stay 0 with any constants.
+    Indexes are not rounded: they are fractions that select an entry. A program with fitness 0 is returned
+    unchanged, because its fitness would stay 0 with any constants.
     """
     originals = [evaluate([program])[0] for evaluate in evaluates]
     if 0.0 in originals:
@@ -41,7 +41,7 @@ def round_constants(program: Program, *evaluates: Evaluate, tolerance: float = T
 
 
 def _shorter(program: Program, at: int, instruction: Instruction, slot: int) -> list[Program]:
-    """The program with fewer digits in one constant, the shortest first."""
+    """Programs with fewer digits in one constant, the fewest first."""
     value = instruction.constants[slot]
     found: dict[float, Program] = {}
     for digits in range(1, MOST_DIGITS):
@@ -54,7 +54,7 @@ def _shorter(program: Program, at: int, instruction: Instruction, slot: int) -> 
 
 
 def _with(program: Program, at: int, instruction: Instruction) -> Program:
-    """The program with another instruction in place ``at``, counted over all functions."""
+    """The program with another instruction number ``at``, counted over all functions."""
     blocks = []
     for block in program.functions:
         blocks.append((*block[:at], instruction, *block[at + 1 :]) if 0 <= at < len(block) else block)

@@ -1,4 +1,4 @@
-"""A listing as statements with nested expressions and names: what every readable style is written from."""
+"""Programs as named statements with nested expressions, from which all readable styles are written."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ _PLAIN = {
     "gaussian": "noise",
     "abs": "size",
 }
-"""Names after the op, for values without a role."""
+"""Names from the op family, for values without a role."""
 
 
 class TooManyRegisters(AzdslError, ValueError):
-    """A program whose values need more registers than there are: it cannot be shown with names."""
+    """A program whose values need more registers than a program can have, so that it cannot be shown with names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A variable that is read."""
+    """A read of a variable."""
 
     variable: Variable
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number in place of a register."""
+    """A number in an expression."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An op on expressions."""
+    """An op applied to expressions."""
 
     op: Op
     operands: tuple[Expression, ...]
@@ -76,7 +76,7 @@ Expression = Ref | Literal | Apply
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """``target = expression``; ``line`` is the number of the listing's line that writes the target."""
+    """``target = expression``; ``line`` is the number of the line in the listing that writes the target."""
 
     target: Variable
     expression: Expression
@@ -89,7 +89,7 @@ Statements = tuple[tuple[Statement, ...], tuple[Statement, ...], tuple[Statement
 
 @dataclass(frozen=True)
 class Readable:
-    """A program as statements, the name of every variable in them and the reasons for the names."""
+    """A program as statements, with the names of their variables and the roles behind the names."""
 
     functions: Statements
     names: Mapping[Variable, str]
@@ -99,13 +99,13 @@ class Readable:
 
     @property
     def lasting(self) -> list[Variable]:
-        """Variables that outlive a function, in order of appearance; zeros too."""
+        """Variables that outlive a function, and zeros, in order of appearance."""
         sorts = (Sort.STATE, Sort.INVARIANT, Sort.SHARED)
         return [v for v in self.names if v.sort in sorts or (v.sort is Sort.ZERO and v in self.zeros)]
 
     @property
     def zeros(self) -> frozenset[Variable]:
-        """Zero registers that are read where a literal cannot stand."""
+        """Zero registers that are read where the language allows no literal."""
         return frozenset(v for s in sum(self.functions, ()) for v in variables(s.expression) if v.sort is Sort.ZERO)
 
 
@@ -123,7 +123,7 @@ def readable(program: Program, metric: Metric = RMSE) -> Readable:
     """The simplest form of ``program`` as named statements. Raises ``TooManyRegisters``."""
     form = simplified(program, metric)
     if form is None:
-        raise TooManyRegisters("this program keeps more values than there are registers: use --style canonical")
+        raise TooManyRegisters("the program needs more registers than a program can have: use --style canonical")
     roles = _roles(form)
     kept = frozenset(v for v, role in roles.items() if role.kept)
     named = frozenset(v for v, role in roles.items())
@@ -179,7 +179,7 @@ def _name(variable: Variable, line: Line, roles: Mapping[Variable, Role], taken:
 
 
 def _inlined(listing: Listing, named: frozenset[Variable]) -> dict[Variable, float]:
-    """Constants that are written where they are used: nameless, used once, beside an operand that is none."""
+    """Constants that become literals: without a role, used once, in an op with another operand that is not a constant."""
     constants = {
         line.output: line.constants[0]
         for place, line in listing.lines
@@ -204,14 +204,14 @@ def _inlined(listing: Listing, named: frozenset[Variable]) -> dict[Variable, flo
 
 
 def _sources(line: Line) -> tuple[Variable, ...]:
-    """What a line reads; a copy reads one thing once."""
+    """The variables that a line reads; a copy has its input twice but reads it once."""
     return line.inputs[:1] if line.is_copy else line.inputs
 
 
 def _statements(
     lines: Lines, start: int, kept: frozenset[Variable], constants: Mapping[Variable, float]
 ) -> tuple[Statement, ...]:
-    """One function's statements, what is used once put where it is used."""
+    """The statements of one function, with values that are used once nested where they are used."""
     uses = Counter(v for line in lines for v in _sources(line))
     writes = Counter(line.output for line in lines)
     waiting: dict[Variable, Apply] = {}
@@ -238,15 +238,15 @@ def _statements(
 
 
 def _undisturbed(lines: Lines, at: int, read: set[Variable]) -> bool:
-    """Whether nothing that the expression in line ``at`` reads changes until its result is used for good.
+    """Whether no variable that the expression in line ``at`` reads is written before the statement that contains it.
 
-    It may be nested again, so all that follows up to a line that is kept must leave them alone.
+    The expression may be nested several times, so this checks all lines up to the line that becomes that statement.
     """
     return not any(line.output in read for line in lines[at + 1 : _last_use(lines, at)])
 
 
 def _last_use(lines: Lines, at: int) -> int:
-    """The line in which what line ``at`` computes ends up, were everything nested that is used once."""
+    """The line whose statement contains the value of line ``at``, if all values that are used once are nested."""
     target = lines[at].output
     while target.sort is Sort.LOCAL:
         users = [n for n in range(at + 1, len(lines)) if target in lines[n].inputs]
