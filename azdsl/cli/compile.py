@@ -44,7 +44,9 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
     help="Number of features; with several, the library contains a model for each (default: from FILE).",
 )
 @click.option(
-    "--metric", type=click.Choice(list(METRICS)), help="What predictions mean (default: what the file says, else rmse)."
+    "--metric",
+    type=click.Choice(list(METRICS)),
+    help="Metric, which defines what a prediction is (default: from FILE, else rmse).",
 )
 @click.option(
     "--classes",
@@ -154,7 +156,7 @@ def command(
 def _shape(
     experiment: Experiment, directory: Path, data: str | None, options: dict[str, Any]
 ) -> tuple[MetricName, list[int | None], int | None]:
-    """Metric, sizes and classes, from options or else from the file's task."""
+    """Metric, numbers of features and number of classes, from options or else from the task in the file."""
     task = experiment.task
     metric: MetricName = options["metric"] or (task.metric if task else "rmse")
     sizes = _sizes(options["features"])
@@ -171,9 +173,9 @@ def _shape(
     if not sizes and data is not None:
         sizes = [_training_rows(data, experiment, options)[0].shape[1]]
     if not sizes:
-        raise click.UsageError("the file names no task, so the number of features is not known: give --features")
+        raise click.UsageError("the file has no task statement, so the number of features is unknown: set --features")
     if METRICS[metric].vector and classes is None:
-        raise click.UsageError("the number of classes is not known: give --classes")
+        raise click.UsageError("the number of classes is unknown: set --classes")
     return metric, list(sizes), classes
 
 

@@ -71,7 +71,7 @@ def command(
 def _text(
     experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path
 ) -> str:
-    """The program in ``style``, with the task statement that it has of its ``own``."""
+    """The program in ``style``; ``own`` is the task statement in the file, if it has one."""
     metric = METRICS[experiment.task.metric] if experiment.task else RMSE
     if style == "canonical":
         return str(experiment if raw else _cleaned(experiment, metric))
@@ -102,7 +102,7 @@ def _cleaned(experiment: Experiment, metric: Metric) -> Experiment:
 
 
 def _rounded(experiment: Experiment, metric: Metric, directory: Path) -> Experiment:
-    """The simplest form of the program, its constants rounded where the fitness on the search's and the selection tasks stays."""
+    """The simplest form of the program, with constants rounded as far as the fitness on search and selection tasks allows."""
     from azdsl.export.readable.rounding import round_constants
     from azdsl.ir.simplify import simplify
 
@@ -116,7 +116,7 @@ def _rounded(experiment: Experiment, metric: Metric, directory: Path) -> Experim
 
 
 def _pruned(experiment: Experiment, metric: Metric, directory: Path) -> tuple[Experiment, str]:
-    """The program without what its fitness on the selection tasks does not need, and words that say so."""
+    """The program without instructions that its fitness on the selection tasks does not need, and a note about them."""
     from azdsl.export.readable.pruning import prune
     from azdsl.ir.simplify import simplify
 
@@ -140,7 +140,7 @@ def _fitness(experiment: Experiment, role: Split, directory: Path) -> Callable[[
 
 
 def _named(experiment: Experiment, metric: Metric) -> str:
-    """The file with names; its banks are widened where names and temporaries need it."""
+    """The experiment in style named; its registers statement has room for all names and temporaries."""
     from azdsl.export.readable.named import named
     from azdsl.syntax import parse_experiment
 

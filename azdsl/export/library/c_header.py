@@ -42,8 +42,8 @@ int {p}finite(const double *values, size_t count); /* 1 if all values are finite
 int {p}features(void);
 int {p}outputs(void);
 int {p}metric(void);                  /* {metrics} */
-int {p}precision(void);               /* 64 or 32: bits of the numbers that the program computes with */
-int {p}trained(void);                 /* 1 if new models know what was learned at compile time */
+int {p}precision(void);               /* 64 or 32: bits of the floating-point numbers in the program */
+int {p}trained(void);                 /* 1 if new models start trained (--train) */
 const char *{p}version(void);
 """
 
@@ -93,5 +93,5 @@ def _functions(spec: Spec) -> str:
         precision=spec.precision,
         trained=", trained" if spec.image else "",
         labels=spec.metric.labels + (f" to {spec.classes - 1}" if spec.metric.vector else ""),
-        initial="knows what was learned when this was compiled" if spec.image else f"after Setup with seed {spec.seed}",
+        initial="trained at compile time" if spec.image else f"after Setup with seed {spec.seed}",
     )

@@ -51,7 +51,7 @@ def make_spec(
     if not definition.vector:
         return Spec(program, prefix, features, definition, 0, precision, max_abs_error, seed, image)
     if classes is None:
-        raise ValueError("the number of classes is not known: give classes=…")
+        raise ValueError("the number of classes is unknown: set classes=…")
     if impossible := definition.classes_error(classes, features):
         raise ValueError(impossible)
     return Spec(program, prefix, features, definition, classes, precision, max_abs_error, seed, image)
@@ -106,7 +106,7 @@ class Model:
 
     @property
     def metric(self) -> MetricName:
-        """How predictions are meant."""
+        """The metric, which defines what a prediction is."""
         return self._spec.metric.name
 
     @property

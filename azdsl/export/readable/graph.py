@@ -59,7 +59,7 @@ class Flowchart:
 
 
 def graph_svg(program: Program, metric: Metric = RMSE) -> str:
-    """The data flow of the three functions as an SVG file's text. Raises ``TooManyRegisters``."""
+    """The data flow of the three functions as the text of an SVG file. Raises ``TooManyRegisters``."""
     return draw(flowchart(readable(program, metric)))
 
 

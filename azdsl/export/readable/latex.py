@@ -44,7 +44,7 @@ _SLOT = re.compile(r"\{(a|b|c0|c1|c2)\}|\((a|b)\)|\[(a|b)\]")
 
 
 def latex(program: Program, metric: Metric = RMSE, standalone: bool = False) -> str:
-    """The program's equations in an ``aligned`` environment; a whole document with ``standalone``.
+    """The equations of the program in an ``aligned`` environment; with ``standalone`` a complete document.
 
     Raises ``TooManyRegisters``.
     """

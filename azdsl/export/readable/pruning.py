@@ -51,7 +51,7 @@ def prune(program: Program, evaluate: Evaluate, metric: Metric = RMSE, tolerance
 def _better(
     program: Program, evaluate: Evaluate, metric: Metric, original: float, tolerance: float
 ) -> tuple[Program, float] | None:
-    """The shortest program one step away that is as good, and its fitness."""
+    """The shortest program one step away with an equal fitness, and this fitness; None if there is none."""
     simplest = dict.fromkeys(simplify(other, metric) for other in _neighbours(program))
     candidates = sorted((smaller for smaller in simplest if len(smaller) < len(program)), key=len)
     for start in range(0, len(candidates), _BATCH):
@@ -63,7 +63,7 @@ def _better(
 
 
 def _neighbours(program: Program) -> Iterator[Program]:
-    """The program without one instruction, with a copy in its place, or with another input."""
+    """Programs without one instruction, with a copy in its place, or with another input register."""
     for function, block in enumerate(program.functions):
         for at, instruction in enumerate(block):
             others: list[tuple[Instruction, ...]] = [()]

@@ -155,7 +155,7 @@ def _roles(form: Simplified) -> dict[Variable, Role]:
 
 
 def _names(listing: Listing, roles: Mapping[Variable, Role]) -> dict[Variable, str]:
-    """A name for every variable, all different."""
+    """A unique name for every variable."""
     names: dict[Variable, str] = {}
     taken: Counter[str] = Counter(GIVEN.values())
     for _, line in listing.lines:
