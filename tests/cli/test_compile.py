@@ -112,9 +112,7 @@ TEXT_COLUMN = (
     "error: d.csv: column 'a' holds text ('red' in row 1); leave it out with columns=… or turn it into numbers"
 )
 STOPPED = "error: d.csv: training stopped: an error was NaN or larger than 100; scale the data or raise --max-abs-error"
-FEW_FEATURES = (
-    "error: 5 classes with 3 features: needs at least 2 classes and as many features; pad the features with zeros"
-)
+FEW_FEATURES = "error: 5 classes with 3 features: needs 2 to F classes; pad the features with zeros"
 ONE_SIZE = "error: --train works for one number of features: set --features to a single number"
 BAD: list[tuple[list[str], str, str, str]] = [
     ([], BARE, "", "error: the file has no task statement, so the number of features is unknown: set --features"),

@@ -27,7 +27,7 @@ def test_bad_input_in_memory() -> None:
         ),
         (
             lambda: azdsl.compile(program, 2, "multiclass", classes=3),
-            "3 classes with 2 features: needs at least 2 classes and as many features; pad the features with zeros",
+            "3 classes with 2 features: needs 2 to F classes; pad the features with zeros",
         ),
         (lambda: azdsl.compile(program, 2, max_abs_error=float("nan")), "max_abs_error must be 0 or more, not nan"),
         (lambda: azdsl.compile(program, 2).predict([[1, 2, 3]]), "X must have the shape [n, 2], not [1, 3]"),
