@@ -1,4 +1,4 @@
-"""The intermediate representation: frozen programs, their rules, passes over them and packed arrays."""
+"""The intermediate representation: immutable programs, metrics, passes over programs, programs as arrays."""
 
 from azdsl.ir.metric import METRICS, RMSE, Metric, MetricName, metric_error
 from azdsl.ir.packing import Packed, pack, pack_live, unpack

@@ -1,7 +1,6 @@
-"""A graph of values as three lists of lines on variables, and those as a program.
+"""Linearization: the lines of Setup, Predict and Learn that compute a graph of values, and their register allocation.
 
-A state's variable is written in place where nothing needs its old value any more; elsewhere at the end of
-the function, as a copy.
+A state is updated in place where its old value is no longer needed, else by a copy at the end of the function.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from azdsl.ops import BY_NAME, Kind, Op
 
 FUNCTION_NUMBERS = (SETUP, PREDICT, LEARN)
 COPY = {kind: BY_NAME[f"{kind.word}_maximum"] for kind in Kind}
-"""maximum(x, x) is x, bit for bit: the op that copies."""
+"""The op that copies a register: maximum(x, x) equals x bit for bit."""
 
 
 class Sort(enum.Enum):
-    """What a variable is for."""
+    """The purpose and lifetime of a variable."""
 
     GIVEN = "written by the evaluation before each function"
     PREDICTION = "the prediction"
@@ -36,7 +35,7 @@ class Sort(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable: ``key`` tells those of one kind and sort apart. ``address`` is its register, where that is fixed."""
+    """A variable. ``key`` distinguishes variables of one kind and sort. ``address`` is its register if that is fixed, else None."""
 
     kind: Kind
     sort: Sort
@@ -46,7 +45,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An op on variables. ``value`` is what it computes; None for a copy."""
+    """An op on variables. ``value`` is the value that it computes, None for a copy."""
 
     op: Op
     inputs: tuple[Variable, ...]
@@ -56,7 +55,7 @@ class Line:
 
     @property
     def is_copy(self) -> bool:
-        """Whether the line only copies."""
+        """Whether the line is a copy."""
         return self.value is None
 
 
@@ -65,21 +64,21 @@ Lines = tuple[Line, ...]
 
 @dataclass(frozen=True)
 class Listing:
-    """Setup, Predict and Learn as lines; each variable but states and the prediction is written once."""
+    """Setup, Predict and Learn as lines. Every variable except states and the prediction is written once."""
 
     functions: tuple[Lines, Lines, Lines]
     metric: Metric
 
     @property
     def lines(self) -> Iterator[tuple[int, Line]]:
-        """All lines with their function's number."""
+        """All lines, each with the number of its function."""
         return ((number, line) for number, lines in enumerate(self.functions) for line in lines)
 
     def __len__(self) -> int:
         return sum(map(len, self.functions))
 
 
-def unroll(graph: Graph) -> Listing:
+def linearize(graph: Graph) -> Listing:
     """The lines that compute ``graph``."""
     scheduler = _Scheduler(graph)
     setup, predict, learn = (scheduler.function(place) for place in FUNCTION_NUMBERS)
@@ -91,9 +90,9 @@ class _Scheduler:
     graph: Graph
     live: list[Value] = field(init=False)
     homes: dict[int, Address] = field(default_factory=dict)
-    """Values that are computed straight into a state's register, by number."""
+    """The register of each value, by number, that is computed directly into a state or the prediction."""
     saved: set[Address] = field(default_factory=set)
-    """States whose value before Predict is kept for Learn."""
+    """States whose value before Predict is saved for Learn."""
 
     def __post_init__(self) -> None:
         self.live = self.graph.live()
@@ -108,7 +107,7 @@ class _Scheduler:
         self.stored_by_predict = {address for address, _ in self.stores[PREDICT]}
 
     def _stores(self, place: int) -> list[tuple[Address, Value]]:
-        """The registers that ``place`` has to leave a new value in, and the values."""
+        """The registers that have a new value at the end of the function ``place``, with the values."""
         found = []
         graph = self.graph
         for address in sorted(self.states.keys() | {graph.metric.prediction}, key=str):
@@ -129,7 +128,7 @@ class _Scheduler:
         return found
 
     def _reads(self, place: int) -> set[int]:
-        """The numbers of the values that ``place`` reads."""
+        """The numbers of the values that the function ``place`` reads."""
         return {v.number for node in self.nodes[place] for v in node.inputs} | {v.number for _, v in self.stores[place]}
 
     def function(self, place: int) -> Lines:
@@ -155,7 +154,7 @@ class _Scheduler:
         return tuple(lines + _in_sequence(copies))
 
     def _lines(self, node: Value, place: int) -> list[Line]:
-        """A value's line; before it a copy, where an op that updates has its old value elsewhere."""
+        """The line of a value, preceded by a copy if its op updates a value that is in another variable."""
         assert node.op is not None
         output = self._at(node, place)
         if not node.op.updates:
@@ -167,13 +166,13 @@ class _Scheduler:
         return [line] if fresh or source == output else [_copy(output, source), line]
 
     def _fits(self, place: int, address: Address, value: Value) -> bool:
-        """Whether ``value`` can be computed straight into ``address``: nothing reads what stood there afterwards."""
+        """Whether ``value`` can be computed directly into ``address``: no later line reads the old content."""
         if value.place != place or value.op is None or value.is_zero or value.number in self.homes:
             return False
         if place == SETUP:
             return not any(value.number in self.reads[later] for later in (PREDICT, LEARN))
         if place == PREDICT and address == self.graph.metric.prediction and value.number in self.reads[LEARN]:
-            return False  # Learn would find it squashed
+            return False  # Learn would read the squashed prediction
         held = self._held(place, address)
         if held is None:
             return True
@@ -185,7 +184,7 @@ class _Scheduler:
         return not (later or copied or kept)
 
     def _held(self, place: int, address: Address) -> Value | None:
-        """The value that stands in a state's register when ``place`` starts, if there is one to lose."""
+        """The value in a register when the function ``place`` starts; None if the register has no value to preserve."""
         if place == PREDICT:
             return self.states.get(address)
         if address == self.graph.metric.prediction:
@@ -193,7 +192,7 @@ class _Scheduler:
         return self.graph.exits[PREDICT][address] if address in self.stored_by_predict else self.states[address]
 
     def _at(self, value: Value, place: int) -> Variable:
-        """The variable that holds ``value`` in the function ``place``."""
+        """The variable of ``value`` in the function ``place``."""
         if value.is_zero:
             return Variable(value.kind, Sort.ZERO)
         if value.number in self.homes:
@@ -219,19 +218,19 @@ class _Scheduler:
 
 
 def _changed_in(graph: Graph, place: int) -> set[Address]:
-    """The states that hold another value after ``place`` than before Predict."""
+    """The states whose value after the function ``place`` differs from the value before Predict."""
     return {address for address, state in graph.states.items() if graph.exits[place][address] is not state}
 
 
 def _copy(target: Variable, source: Variable) -> Line:
-    """A line that copies; a scalar zero is written as a constant."""
+    """A copy; a scalar zero is set as a constant."""
     if source.sort is Sort.ZERO and source.kind is Kind.SCALAR:
         return Line(CONST, (), target, (0.0,))
     return Line(COPY[target.kind], (source, source), target)
 
 
 def _in_sequence(copies: Mapping[Variable, Variable]) -> list[Line]:
-    """Copies that are meant at once, one after the other; a ring is broken by keeping one value aside."""
+    """Parallel copies as a sequence; a cycle is broken with a temporary variable."""
     pending = dict(copies)
     lines = []
     for number in count(1):
@@ -249,9 +248,9 @@ def _in_sequence(copies: Mapping[Variable, Variable]) -> list[Line]:
 
 
 def to_program(listing: Listing, share: bool = True) -> Program | None:
-    """The listing on registers; None when they do not suffice.
+    """The program of ``listing`` after register allocation; None when it needs more than ``MAX_REGISTERS`` of a kind.
 
-    Registers are numbered in order of appearance. With ``share`` unset no two variables have the same one.
+    Registers are numbered in order of appearance. Unless ``share`` is set, no two variables have the same register.
     """
     fixed = listing.metric.fixed
     lasting: dict[Variable, Address] = {}
@@ -268,11 +267,11 @@ def to_program(listing: Listing, share: bool = True) -> Program | None:
 
 
 Draft = tuple[Line, tuple[Address, ...]]
-"""A line, with the registers of its output and inputs."""
+"""A line with the registers of its output and its inputs."""
 
 
 def _taker(taken: Iterable[Address], registers: dict[Variable, Address]) -> Callable[[Variable], None]:
-    """A function that gives a variable the next free register, once."""
+    """A function that assigns the next free register to a variable that has none."""
     used = set(taken)
 
     def take(variable: Variable) -> None:
@@ -288,7 +287,7 @@ def _free(kind: Kind, taken: set[Address] | frozenset[Address]) -> Address:
 
 
 def _block(lines: Lines, lasting: Mapping[Variable, Address], taken: frozenset[Address]) -> list[Draft]:
-    """One function's registers: those that last, and for locals one that is free while they are needed."""
+    """Register allocation in one function: a local variable gets a register that is free from its definition to its last use."""
     last = {variable: at for at, line in enumerate(lines) for variable in (line.output, *line.inputs)}
     local: dict[Variable, Address] = {}
     block = []

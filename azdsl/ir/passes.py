@@ -1,4 +1,4 @@
-"""Pure passes Program -> Program that keep what a program computes, bit for bit."""
+"""Passes over programs: liveness, dead code elimination, renumbering, cost. They preserve predictions bit for bit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from azdsl.ops import Kind
 
 
 def _before(block: Block, after: frozenset[Address]) -> tuple[list[bool], frozenset[Address]]:
-    """Which instructions of ``block`` matter when ``after`` is read later, and what is read before it."""
+    """Which instructions of ``block`` are live when ``after`` is read later, and the registers that are live before it."""
     live = set(after)
     keep = [False] * len(block)
     for at in reversed(range(len(block))):
@@ -27,13 +27,13 @@ def _before(block: Block, after: frozenset[Address]) -> tuple[list[bool], frozen
 def live_exits(
     program: Program, metric: Metric = RMSE, observed: frozenset[Address] = frozenset()
 ) -> tuple[frozenset[Address], ...]:
-    """What is read after Setup, after Predict and after Learn, by live instructions or as the prediction.
+    """The registers that are live after Setup, after Predict and after Learn.
 
-    ``observed`` are registers that are read after Predict beside the prediction.
+    ``observed`` are registers that are read after Predict in addition to the prediction.
 
-    After Predict comes the reading of the prediction, then Learn or the next Predict; after Learn and Setup
-    comes Predict. The least fixed point of that: a register that only feeds itself is dead. Labels and
-    features are written before each function, so nothing carries them over.
+    Predict is followed by a read of the prediction, then by Learn or the next Predict; Setup and Learn are followed by
+    Predict. Liveness is the least fixed point of these flows, so a register that only depends on itself is dead.
+    Labels and features are written before each function and are never live after one.
     """
     entry: frozenset[Address] = frozenset()
     while True:
@@ -46,13 +46,13 @@ def live_exits(
 
 
 def liveness(program: Program, metric: Metric = RMSE) -> tuple[list[bool], ...]:
-    """For each function, which instructions can reach a prediction."""
+    """For each function, one flag per instruction: whether it can reach a prediction."""
     exits = live_exits(program, metric)
     return tuple(_before(block, after)[0] for block, after in zip(program.functions, exits, strict=True))
 
 
 def remove_dead_code(program: Program, metric: Metric = RMSE) -> Program:
-    """Keep only the instructions that can reach a prediction."""
+    """The program with only the instructions that can reach a prediction."""
     kept = [
         tuple(instruction for instruction, live in zip(block, flags, strict=True) if live)
         for block, flags in zip(program.functions, liveness(program, metric), strict=True)
@@ -61,7 +61,7 @@ def remove_dead_code(program: Program, metric: Metric = RMSE) -> Program:
 
 
 def renumber(program: Program, metric: Metric = RMSE) -> Program:
-    """Rename registers in order of first appearance, leaving those with a fixed meaning."""
+    """The program with registers renamed in order of first appearance, except those with a fixed meaning."""
     names: dict[Address, Address] = {address: address for address in metric.fixed}
     free = {kind: _unfixed(kind, metric.fixed) for kind in Kind}
 
@@ -83,11 +83,11 @@ def renumber(program: Program, metric: Metric = RMSE) -> Program:
 
 
 def _unfixed(kind: Kind, fixed: frozenset[Address]) -> Iterator[Address]:
-    """The registers of ``kind`` in order, without the fixed ones."""
+    """The registers of ``kind`` in ascending order, without the fixed ones."""
     return (address for address in (Address(kind, i) for i in count()) if address not in fixed)
 
 
 def cost(program: Program, features: int, train_examples: int, valid_examples: int) -> float:
-    """Work of one evaluation on one task, in scalar additions (the sum of the op table's costs)."""
+    """The cost of one evaluation on one task with F features, in scalar additions: the sum of the costs in the op table."""
     setup, predict, learn = (sum(i.op.cost(features) for i in block) for block in program.functions)
     return setup + train_examples * (predict + learn) + valid_examples * predict

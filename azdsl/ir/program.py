@@ -1,4 +1,4 @@
-"""Programs: frozen values made of instructions made of addresses. ``str`` gives the canonical text."""
+"""Programs, instructions and addresses, all immutable. ``str`` gives the canonical text."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from azdsl.limits import MAX_INSTRUCTIONS, MAX_REGISTERS
 from azdsl.ops import Kind, Op, Role
 
 FUNCTIONS = ("Setup", "Predict", "Learn")
-"""The component functions, in the order in which they are written."""
+"""The component functions in canonical order."""
 
 
 class InvalidProgram(AzdslError, ValueError):
-    """A program breaks a rule of the language; the message says which."""
+    """A program violates a rule of the language; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,11 +41,11 @@ PREDICTIONS = Address(Kind.VECTOR, 2)
 """The prediction of multi-class tasks."""
 
 READ_ONLY = {LABEL: "s0 is the label and cannot be written", FEATURES: "v0 is the features and cannot be written"}
-"""Registers that the evaluation writes and programs only read, with the reason."""
+"""Registers that programs must not write, with the message."""
 
 
 def constant_error(role: Role, value: float) -> str | None:
-    """What is wrong with a constant, or None."""
+    """Why a constant is invalid, or None."""
     if not math.isfinite(value):
         return f"a constant must be a finite number, not {value}"
     if role is Role.INDEX and not 0 <= value < 1:
@@ -54,12 +54,12 @@ def constant_error(role: Role, value: float) -> str | None:
 
 
 def output_error(address: Address) -> str | None:
-    """Why an instruction may not write ``address``, or None."""
+    """Why an instruction must not write ``address``, or None."""
     return READ_ONLY.get(address) or register_error(address)
 
 
 def register_error(address: Address) -> str | None:
-    """Why ``address`` is no register, or None."""
+    """Why ``address`` is not a register, or None."""
     if not 0 <= address.index < MAX_REGISTERS:
         last = Address(address.kind, MAX_REGISTERS - 1)
         return f"{address} is out of range: {address.kind.word}s run from {address.kind.value}0 to {last}"
@@ -68,9 +68,9 @@ def register_error(address: Address) -> str | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instruction:
-    """An op with its registers and constants. Equal when all of them are, constants bit for bit.
+    """An op with its registers and constants. Instructions are equal if these are equal, constants bit for bit.
 
-    Raises ``InvalidProgram`` when they do not fit the op.
+    Raises ``InvalidProgram`` when the registers or constants do not fit the op.
     """
 
     op: Op
@@ -93,7 +93,7 @@ class Instruction:
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The registers whose values the instruction uses; its output too when it keeps part of it."""
+        """The registers that the instruction reads, including the output of an op that updates it."""
         return (*self.inputs, self.output) if self.op.updates and self.output else self.inputs
 
     @property
@@ -113,7 +113,7 @@ class Instruction:
 
 
 def format_constant(value: float) -> str:
-    """The shortest decimal text that reads back as the same float64."""
+    """The shortest decimal text that parses to the same float64."""
     text = repr(float(value))
     return text[:-2] if text.endswith(".0") and text != "-0.0" else text
 
@@ -123,7 +123,10 @@ Block = tuple[Instruction, ...]
 
 @dataclass(frozen=True)
 class Program:
-    """Three straight lines of instructions. ``parse(str(program)) == program``."""
+    """Setup, Predict and Learn as sequences of instructions. ``parse(str(program)) == program``.
+
+    Raises ``InvalidProgram`` when a function has more than ``MAX_INSTRUCTIONS`` instructions.
+    """
 
     setup: Block = ()
     predict: Block = ()
@@ -141,14 +144,14 @@ class Program:
 
     @property
     def instructions(self) -> Iterator[Instruction]:
-        """All instructions, function after function."""
+        """All instructions of Setup, Predict and Learn, in this order."""
         return (instruction for block in self.functions for instruction in block)
 
     def __len__(self) -> int:
         return sum(map(len, self.functions))
 
     def __repr__(self) -> str:
-        """Short enough to stand in an estimator's, which the ops' own fields are not."""
+        """The canonical text, short enough for the ``repr`` of an estimator."""
         return f"azdsl.parse({str(self)!r})"
 
     @cached_property
@@ -159,7 +162,7 @@ class Program:
 
     @cached_property
     def derived(self) -> dict[object, Any]:
-        """Results that are computed from the program once and freed with it, by a key of whoever computes them."""
+        """A cache of results that are computed from the program, freed with it. A module includes its function in its keys."""
         return {}
 
     def __getstate__(self) -> dict[str, Block]:

@@ -1,8 +1,7 @@
-"""Rewriting rules of values: each gives the same bits as what it replaces (any NaN equals any NaN).
+"""Rewrite rules of values. A rule replaces an op by a value with the same bits (any NaN equals any NaN).
 
-What looks like algebra and is not exact has no place here: ``x + 0`` turns -0.0 into 0.0, ``x - x`` is NaN
-for an infinity, products and sums do not associate. No rule lets go of an operand that can vary, so draws
-stay alive and keep their numbers.
+Algebraic identities that are not exact are excluded: ``x + 0`` turns -0.0 into 0.0, ``x - x`` is NaN for an infinity,
+products and sums do not associate. No rule drops an operand that can vary, so live draws keep their numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _WORDS = {kind.word for kind in Kind}
 
 
 def family(op: Op | None) -> str:
-    """The op's name without its kind: ``add`` for ``vector_add``; empty for no op."""
+    """The op's name without its kind, ``add`` for ``vector_add``; the empty string for None."""
     if op is None:
         return ""
     head, _, tail = op.name.partition("_")
@@ -40,14 +39,14 @@ EACH_ENTRY = frozenset(
 )
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log"})
 _ANY_FILL = EACH_ENTRY | _FUNCTIONS | {"scale", "outer", "transpose"}
-"""Families whose result on equal entries has equal entries, whatever F is."""
+"""Families whose result has equal entries, independent of F, if each input has equal entries."""
 
 _TESTED_SIZES = (1, 2, 3)
-"""Feature counts on which a result must be the same number in every entry."""
+"""Values of F for which a folded result is required to be the same number in every entry."""
 
 
 def folding(precision: int) -> Rule:
-    """The rule that computes ops on numbers written in the program, in the arithmetic of ``precision`` bits."""
+    """Constant folding in the arithmetic of ``precision`` bits (64 or 32)."""
     number: Callable[[float], Any] = float if precision == 64 else np.float32
 
     def fold(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
@@ -56,9 +55,9 @@ def folding(precision: int) -> Rule:
         if not inputs or len(known) < len(fills) or op in (VECTOR_FILL, MATRIX_FILL) or op.context:
             return None
         if family(op) not in _ANY_FILL and op.name != "row_broadcast" and any(fill != 0.0 for fill in known):
-            return None  # sums of equal numbers are rounded, and so depend on F; sums of equal zeros do not
+            return None  # The rounding of a sum of equal numbers depends on F, unless they are zeros.
         results: set[str] = set()
-        with np.errstate(all="ignore"):  # a constant beyond float32 is infinity there
+        with np.errstate(all="ignore"):  # a constant above the range of float32 becomes infinity
             for size in _TESTED_SIZES:
                 tensors = [_tensor(value.kind, number(fill), size) for value, fill in zip(inputs, known, strict=True)]
                 results |= {repr(float(entry)) for entry in _entries(op.semantics(*tensors))}
@@ -109,7 +108,7 @@ def plus_nothing(builder: Builder, op: Op, inputs: Inputs, constants: Constants)
 
 
 def same_again(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
-    """What changes nothing the second time: abs of what is not negative, 0/1 steps of steps, f(f(x, y), y)."""
+    """Idempotence: abs of a non-negative value, heaviside of heaviside, minimum and maximum repeated with one operand."""
     if family(op) == "abs" and _not_negative(inputs[0]):
         return inputs[0]
     if op.name in ("vector_heaviside", "matrix_heaviside") and inputs[0].op is op:
@@ -126,14 +125,14 @@ def same_again(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -
 
 
 def _not_negative(value: Value) -> bool:
-    """Whether no entry can be below zero or -0.0."""
+    """Whether no entry can be negative or -0.0."""
     name = family(value.op)
     square = name == "multiply" and value.inputs[0] is value.inputs[1]
     return square or name in ("abs", "heaviside", "norm", "column_norm", "row_norm", "exp")
 
 
 def transposed(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
-    """Transposes of transposes, of broadcasts and of outer products."""
+    """The transpose of a transpose, of a broadcast or of an outer product."""
     if op.name != "transpose":
         return None
     inner = inputs[0]
@@ -150,14 +149,14 @@ def transposed(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -
 
 
 def reciprocal(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
-    """1 / x as one op."""
+    """1 / x as the op reciprocal."""
     if family(op) == "divide" and inputs[0].fill == 1.0:
         return builder.make(sibling("reciprocal", inputs[0].kind), inputs[1:])
     return None
 
 
 def scaling(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
-    """A product with a vector of equal entries as a product with a number."""
+    """A product with a tensor of equal entries as a product with a scalar."""
     if family(op) != "multiply" or op.output is Kind.SCALAR:
         return None
     for factor, other in (inputs, inputs[::-1]):
@@ -168,7 +167,7 @@ def scaling(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> V
 
 
 def _entry(value: Value) -> Value | None:
-    """The scalar that all entries of a tensor are."""
+    """The scalar that every entry of a tensor equals, or None."""
     if value.op is VECTOR_FILL:
         return value.inputs[0]
     if value.op in (MATRIX_FILL, BY_NAME["row_broadcast"]):
@@ -197,7 +196,7 @@ def signs(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Val
 
 
 def _negated(value: Value) -> Value | None:
-    """x, if ``value`` is -1 * x."""
+    """X if ``value`` is -1 * x, else None."""
     if family(value.op) not in ("multiply", "scale"):
         return None
     for factor, other in (value.inputs, value.inputs[::-1]):
@@ -207,7 +206,7 @@ def _negated(value: Value) -> Value | None:
 
 
 def set_again(builder: Builder, op: Op, inputs: Inputs, constants: Constants) -> Value | None:
-    """An entry set twice, or set to what it is."""
+    """An entry set twice, or set to the value that it has."""
     if not op.updates:
         return None
     old = inputs[-1]
@@ -232,5 +231,5 @@ IDENTITIES: tuple[Rule, ...] = (
 
 
 def exact_rules(precision: int = 64) -> tuple[Rule, ...]:
-    """All rules that keep every bit of a computation in ``precision`` bits."""
+    """All rules that are exact in the arithmetic of ``precision`` bits (64 or 32)."""
     return (folding(precision), *IDENTITIES)

@@ -1,7 +1,7 @@
-"""The smallest form of a program that this package knows, with the same results bit for bit.
+"""Simplification: the shortest program that the rewrite rules find with the same results bit for bit.
 
-Dead code goes, equal values are computed once, constants are folded, what Predict and Learn compute from
-Setup's values alone moves to Setup, and registers that nothing writes are zeros. ``rules`` says what else.
+It removes dead code, merges equal values, folds constants, hoists what depends only on values of Setup into Setup,
+replaces registers that are never written by zeros, and applies the rules of ``rewrite_rules``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from azdsl.ir.linearize import Listing, to_program, unroll
+from azdsl.ir.linearize import Listing, linearize, to_program
 from azdsl.ir.metric import RMSE, Metric
 from azdsl.ir.passes import remove_dead_code, renumber
 from azdsl.ir.program import Program
@@ -19,7 +19,7 @@ from azdsl.ir.value_graph import Graph, build
 
 @dataclass(frozen=True)
 class Simplified:
-    """A program's simplest form: its values, its lines and its text; ``fired`` counts what changed it."""
+    """A simplified program, its values and its lines. ``fired`` counts the applications of each rule."""
 
     graph: Graph
     listing: Listing
@@ -28,12 +28,12 @@ class Simplified:
 
 
 def simplified(program: Program, metric: Metric = RMSE, precision: int = 64) -> Simplified | None:
-    """The simplest form in all its forms; None when it needs more registers than there are."""
+    """The simplified program with its graph and lines; None when it needs more than ``MAX_REGISTERS`` registers of a kind."""
     rules = exact_rules(precision)
     best: Simplified | None = None
     while True:
         graph = build(program, metric, rules)
-        listing = unroll(graph)
+        listing = linearize(graph)
         smaller = to_program(listing)
         if smaller is None or (best and len(smaller) >= len(best.program)):
             return best
@@ -42,10 +42,10 @@ def simplified(program: Program, metric: Metric = RMSE, precision: int = 64) -> 
 
 
 def simplify(program: Program, metric: Metric = RMSE, precision: int = 64) -> Program:
-    """The program with the same fitness, bit for bit in the arithmetic of ``precision`` bits, in fewer instructions.
+    """A program of at most as many live instructions with the same fitness bit for bit, in ``precision`` bits (64 or 32).
 
-    Live draws keep their number and order. A program without dead code that is as short already, or that
-    would need more registers than the language has, comes back renumbered.
+    Live draws keep their number and order. A program that cannot be shortened, or would need more than
+    ``MAX_REGISTERS`` registers of a kind, is returned without dead code and with its registers renumbered.
     """
     cleaned = renumber(remove_dead_code(program, metric), metric)
     form = simplified(program, metric, precision)

@@ -1,8 +1,8 @@
-"""A program as a graph of values: what is computed from what, without registers.
+"""Value numbering: a program as a graph of values in SSA form, without registers.
 
-The three functions are read as one line of single assignments. Training runs Predict and Learn on one
-example, so Learn sees the values of Predict; what a register carries from one example to the next is a
-``state`` value, and a register that keeps what Setup gave it is that value itself. Equal values are one.
+Setup, Predict and Learn are read in this order as one sequence of single assignments. Learn reads the values of Predict,
+because training runs both on the same example. A register that changes from example to example has a ``state`` value
+before Predict. A register that never changes after Setup is replaced by the value of Setup. Equal values are merged.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ CONST, VECTOR_FILL, MATRIX_FILL = (BY_NAME[name] for name in ("const", "vector_b
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """A value: an op on values, or (``op`` None) what stands in register ``given`` before a function runs.
+    """The result of an op on values or, with ``op`` None, the content of register ``given`` before a function runs.
 
-    ``place`` is the function that computes it. An op that updates takes the old value as its last input.
+    ``place`` is the number of the function that computes it. An op that updates has the old value as its last input.
     """
 
     number: int
@@ -38,24 +38,24 @@ class Value:
 
     @property
     def fill(self) -> float | None:
-        """The number that all entries are, if the program says which."""
+        """The constant that every entry equals; None if the entries are not all one constant."""
         if self.op is CONST:
             return self.constants[0]
         return self.inputs[0].fill if self.op in (VECTOR_FILL, MATRIX_FILL) else None
 
     @property
     def is_zero(self) -> bool:
-        """Whether every entry is 0.0 (not -0.0): what a register holds that nothing wrote."""
+        """Whether every entry is 0.0 (not -0.0), as in a register that was never written."""
         return str(self.fill) == "0.0"
 
 
 Rule = Callable[["Builder", Op, tuple[Value, ...], tuple[float, ...]], Value | None]
-"""Another value that is the op's result bit for bit, or None."""
+"""A rewrite rule: another value with the same bits as the op's result, or None if the rule does not apply."""
 
 
 @dataclass
 class Builder:
-    """Makes values, each once. ``fired`` counts how often each rule, or the merging of equals, has changed something."""
+    """Creates values and merges equal ones. ``fired`` counts the applications of each rule, of merging and of hoisting."""
 
     rules: tuple[Rule, ...] = ()
     fired: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ class Builder:
     _count: int = 0
 
     def make(self, op: Op, inputs: tuple[Value, ...] = (), constants: tuple[float, ...] = ()) -> Value:
-        """The value of ``op``, by a rule if one applies, else as it is."""
+        """The value of ``op``: the result of the first rule that applies, else the op itself."""
         for rule in self.rules:
             value = rule(self, op, inputs, constants)
             if value is not None:
@@ -79,7 +79,7 @@ class Builder:
         return value
 
     def _plain(self, op: Op, inputs: tuple[Value, ...], constants: tuple[float, ...]) -> Value:
-        """The value as an op, merged with an equal one."""
+        """The value of ``op`` without rules, merged with an equal value if there is one."""
         numbers = [value.number for value in inputs]
         if op.commutative:
             numbers.sort()
@@ -93,11 +93,11 @@ class Builder:
         return value
 
     def given(self, address: Address, place: int) -> Value:
-        """What stands in ``address`` before the function ``place``; made anew on every call."""
+        """A new value for the content of ``address`` before the function ``place``."""
         return Value(self._next(), address.kind, place, given=address)
 
     def fill(self, kind: Kind, number: float) -> Value:
-        """The value whose entries all are ``number``."""
+        """The value with every entry equal to ``number``."""
         scalar = self._plain(CONST, (), (number,))
         if kind is Kind.SCALAR:
             return scalar
@@ -113,9 +113,9 @@ class Builder:
 class Graph:
     """A program's values.
 
-    ``states`` maps each register that carries something from example to example to its value before
-    Predict; ``exits`` holds what registers hold after Setup, Predict and Learn. ``after`` is the value of
-    the prediction that Learn sees (squashed, where the task says so).
+    ``states`` maps each register that changes from example to example to its value before Predict. ``exits`` maps
+    registers to their values after Setup, after Predict and after Learn. ``after`` is the prediction that Learn reads,
+    which the metric has squashed.
     """
 
     metric: Metric
@@ -130,7 +130,7 @@ class Graph:
         return self.exits[PREDICT][self.metric.prediction]
 
     def live(self) -> list[Value]:
-        """The values that can reach a prediction, in an order in which they can be computed."""
+        """The values that can reach a prediction, in topological order."""
         registers = {state.number: address for address, state in self.states.items()}
         found: dict[int, Value] = {}
         todo = [self.root]
@@ -146,7 +146,7 @@ class Graph:
 
 
 class _Environment:
-    """What registers hold while a function is read."""
+    """The values of the registers at a point of a function."""
 
     def __init__(self, builder: Builder, held: Mapping[Address, Value]) -> None:
         self._builder = builder
@@ -167,8 +167,8 @@ class _Environment:
 def build(program: Program, metric: Metric = RMSE, rules: tuple[Rule, ...] = ()) -> Graph:
     """The graph of ``program``.
 
-    First every register is taken to keep what Setup gave it; those that do not are states, and so on until
-    the assumption holds for the others.
+    An optimistic fixed point: at first every register is assumed to keep its value of Setup. Registers that violate the
+    assumption become states, and the graph is built again until no register does.
     """
     varying: frozenset[Address] = frozenset()
     while True:
@@ -180,7 +180,7 @@ def build(program: Program, metric: Metric = RMSE, rules: tuple[Rule, ...] = ())
 
 
 def _changed(graph: Graph, varying: frozenset[Address]) -> Iterator[Address]:
-    """Registers taken to be constant that are not."""
+    """Registers that were assumed to keep their value of Setup but change."""
     setup, predict, learn = graph.exits
     for address in setup:
         if address not in varying and not setup[address] is predict[address] is learn[address]:

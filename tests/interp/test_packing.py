@@ -26,7 +26,9 @@ def test_fields_of_a_word():
     assert word == 65 | 1 << 16 | 0xFFFF << 32 | 63 << 48
     assert tuple(getattr(packing, name)(word) for name in FIELDS) == values
     both = np.array([word, packing.make_word(1, 2, 3, 4)])
-    assert [getattr(packing, name)(both).tolist() for name in FIELDS] == [[a, b] for a, b in zip(values, (1, 2, 3, 4), strict=True)]
+    assert [getattr(packing, name)(both).tolist() for name in FIELDS] == [
+        [a, b] for a, b in zip(values, (1, 2, 3, 4), strict=True)
+    ]
     for shift, expected in (
         (packing.A_SHIFT, (65, 9, 0xFFFF, 63)),
         (packing.B_SHIFT, (65, 1, 9, 63)),
