@@ -1,6 +1,6 @@
 """azdsl: write, evolve and run machine-learning algorithms made of basic mathematical operations.
 
-Nothing heavy is imported until a name below is used.
+A public name is imported when it is used first.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _HOMES = {
     "Tuned": "azdsl.tuning.run",
     "tune": "azdsl.tuning.run",
 }
-"""Where a public name is defined, if not in ``azdsl.api``."""
+"""The modules of public names that are not defined in ``azdsl.api``."""
 
 
 def __getattr__(name: str) -> Any:

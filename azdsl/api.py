@@ -1,6 +1,6 @@
 """The public functions of azdsl: ``parse``, ``load``, ``evaluate``, ``evolve``, ``compare`` and ``compile``.
 
-What each needs is imported when it is called: parsing does not load the engine.
+Each function imports what it needs when it is called, so that parsing does not load the engine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from azdsl.search.islands.executor import Placement
 
 BACKENDS = ("reference", "vm", "jit", "auto")
-"""The ways to run a program; all give the same bits."""
+"""The backends. All give the same bits."""
 
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
@@ -35,10 +35,11 @@ SEED_LIMIT = 2**64
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How programs did on a task set.
+    """The fitness of one program, or of P programs, on a set of T tasks.
 
-    For one program ``fitness`` is a float and ``task_fitness`` float64[T]; for a list of P programs they are
-    float64[P] and float64[P, T].
+    ``fitness`` is the fitness over all tasks: a float for one program, float64[P] for a list of programs.
+    ``task_fitness`` is the fitness on each task: float64[T] for one program, float64[P, T] for a list. All values are
+    from 0 to 1.
     """
 
     fitness: Any
@@ -46,14 +47,24 @@ class Evaluation:
 
 
 def parse(text: str) -> Program:
-    """The program that ``text`` writes. Raises ``azdsl.SyntaxError``."""
+    r"""The program in ``text``, the content of a ``.az`` file.
+
+    Raises ``azdsl.SyntaxError``, which has every error of the text.
+
+    >>> program = parse("def Predict():\n  s1 = dot(v0, v1)\n")
+    >>> print(program.predict[0])
+    s1 = dot(v0, v1)
+    """
     from azdsl import syntax
 
     return syntax.parse(text)
 
 
 def load(path: str | Path) -> Program:
-    """The program in a ``.az`` file. Raises ``azdsl.SyntaxError`` or ``OSError``."""
+    """The program in the ``.az`` file at ``path``.
+
+    Raises ``azdsl.SyntaxError``, which has every error of the file, and ``OSError`` if the file cannot be read.
+    """
     from azdsl import syntax
 
     return syntax.load(path)
@@ -70,12 +81,27 @@ def evaluate(
     *,
     announce: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Train and validate a program, or each of a list of programs, on every task.
+    r"""Train and validate a program, or each program of a list, on every task. The result depends on the arguments only.
 
-    ``backend`` is ``"reference"`` (pure Python), ``"vm"`` (many short evaluations), ``"jit"`` (few long
-    ones) or ``"auto"`` (the faster of the two for each program, by a cost model measured on first use).
-    ``seed`` drives the program's own random draws. ``combine`` makes one fitness of those of the
-    tasks: ``"mean"`` or ``"median"`` (the upper one). ``announce`` is called before ``"auto"`` measures this machine.
+    ``backend`` is ``"reference"`` (pure Python), ``"vm"`` (for many short evaluations), ``"jit"`` (for few long
+    evaluations) or ``"auto"`` (the faster of vm and jit for each program, by a cost model of this machine that is
+    measured on first use). ``seed``, from 0 to 2**64 - 1, is the random seed of the program's draws. Training stops at an
+    error that is NaN or greater than ``max_abs_error``, which is at least 0. ``precision`` is 64 or 32: the bits of the
+    numbers that the program computes with. ``combine`` is ``"mean"`` or ``"median"`` (the upper median): how the fitness
+    over all tasks follows from the fitness on each task. ``announce`` is called before ``"auto"`` measures this machine.
+
+    Raises ``TypeError`` for what is not a program or not a task set, and ``ValueError`` for an empty list and for
+    arguments outside these ranges.
+
+    >>> import numpy as np
+    >>> from azdsl import TaskSet
+    >>> X = np.random.default_rng(0).normal(size=(10, 100, 4))  # tasks, examples, features
+    >>> tasks = TaskSet.from_arrays(X, X.sum(axis=2), X, X.sum(axis=2))
+    >>> program = parse("def Predict():\n  s1 = dot(v0, v1)\n")
+    >>> evaluate(program, tasks).task_fitness.shape
+    (10,)
+    >>> evaluate([program, program], tasks).fitness.shape
+    (2,)
     """
     single = isinstance(program, Program)
     programs = [program] if isinstance(program, Program) else list(program)
@@ -95,12 +121,21 @@ def evaluate(
 
 
 def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = None, **settings: Any) -> RunResult:
-    """Search for a better program.
+    r"""Search for a better program, as ``azdsl evolve`` does.
 
-    ``seed`` is a program, an experiment or the path of a ``.az`` file; ``tasks`` replaces the task set that
-    the search sees. Settings are the options of ``azdsl evolve``, with underscores: ``max_evals=100_000``,
-    ``population=500``, ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a
-    ``distributed.Client``.
+    ``seed`` is the seed program, an experiment or the path of a ``.az`` file. ``tasks`` replaces the search's task set.
+    Settings are the options of ``azdsl evolve`` with underscores: ``max_evals=100_000``, ``population=500``,
+    ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a ``distributed.Client``.
+
+    Raises ``SettingsError`` for an unknown or invalid setting, ``azdsl.SyntaxError`` for an invalid file, ``TaskError`` for
+    invalid data, ``OSError`` for a file that cannot be read or written, and ``ExecutorError`` when a cluster fails.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> program = parse("def Predict():\n  s1 = dot(v0, v1)\n")
+    >>> with TemporaryDirectory() as directory:
+    ...     result = evolve(program, max_evals=200, select_tasks=2, test_tasks=2, out=f"{directory}/run", quiet=True)
+    >>> result.evaluations
+    200
     """
     from azdsl.report.run_result import RunResult
     from azdsl.search.evolve import run
@@ -111,12 +146,12 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
 
 
 def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:
-    """Compare search algorithms, or settings, on an experiment: the same budget and the same seeds for all.
+    """Compare search algorithms or settings on an experiment, with the same budget and the same random seeds for each.
 
-    ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare``, with underscores; ``algorithms`` is a
-    list of names, ``seeds`` of numbers: ``compare("seed.az", seeds=range(20), max_evals=100_000, out="runs/a")``.
-    With ``variants``, a list of settings, these are compared: ``variants=[{"migrants": 0.0}, {"migrants": 0.05}]``.
-    Without ``out`` nothing is written.
+    ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare`` with underscores. ``algorithms`` is a list
+    of names, ``seeds`` a list of random seeds: ``compare("seed.az", seeds=range(20), max_evals=100_000, out="runs/a")``.
+    ``variants``, a list of settings, compares these instead: ``variants=[{"migrants": 0.0}, {"migrants": 0.05}]``.
+    Without ``out`` nothing is written. Raises what ``evolve`` raises.
     """
     from azdsl.comparison.compare import compare as run
 
@@ -127,7 +162,7 @@ def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comp
 def _experiment(
     seed: Program | Experiment | str | Path, settings: Mapping[str, Any]
 ) -> tuple[Experiment, Path, dict[str, Any]]:
-    """The experiment of ``seed`` with those settings that it has, where its paths count from, and the other settings."""
+    """The experiment of ``seed`` with the settings that it has, the directory its paths are relative to, the other settings."""
     from azdsl.setting_overrides import known_settings, override
 
     base_dir = Path()
@@ -145,7 +180,7 @@ def _experiment(
 
 
 def connected(cluster: Any) -> AbstractContextManager[Placement | None]:
-    """The cluster that a user named, while it is needed; None for this process."""
+    """A context with the connection to ``cluster``; with None for this process if ``cluster`` is None."""
     if cluster is None:
         return nullcontext()
     from azdsl.cluster.connect import connect
@@ -162,9 +197,18 @@ def compile(
     classes: int | None = None,
     max_abs_error: float = 100.0,
 ) -> Model:
-    """A program as an object with ``fit``, ``partial_fit``, ``predict`` and ``memory``, in machine code.
+    r"""A program as machine code: an object with ``fit(X, y)``, ``partial_fit(X, y)``, ``predict(X)`` and ``memory``.
 
-    ``features`` is F, ``classes`` the number of classes of a multi-class model. Raises ``ValueError``.
+    X is float64[n, F], y is float64[n]. ``predict`` gives float64[n], or float64[n, C] class probabilities for the metric
+    ``"multiclass"``. ``features`` is F and is required; ``classes`` is C, from 2 to F, and is required for
+    ``"multiclass"``. ``precision`` is 64 or 32: the bits of the numbers that the program computes with. ``seed`` is the
+    random seed of the program's draws. Training stops at an error that is NaN or greater than ``max_abs_error``.
+
+    Raises ``TypeError`` for what is not a program, and ``ValueError`` for arguments outside these ranges.
+
+    >>> model = compile(parse("def Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n  v1 = s0 * v0\n"), features=2)
+    >>> model.fit([[1.0, 2.0]], [3.0]).predict([[1.0, 0.0], [0.0, 1.0]])
+    array([3., 6.])
     """
     if not isinstance(program, Program):
         raise TypeError(f"not a program: {program!r}; text becomes one with azdsl.parse, a file with azdsl.load")

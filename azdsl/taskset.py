@@ -1,4 +1,4 @@
-"""Task sets: the examples that programs are evaluated on."""
+"""Task sets: the training and validation examples that programs are evaluated on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from azdsl.limits import MAX_FEATURES
 
 
 class TaskError(AzdslError, ValueError):
-    """Data that cannot be evaluated on; the message says what is wrong and what to do."""
+    """Data are invalid for an evaluation; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class TaskSet:
     """T tasks of N training and M validation examples with F features, all float64 and finite.
 
-    ``train_X`` [T, N, F], ``train_y`` [T, N], ``valid_X`` [T, M, F], ``valid_y`` [T, M]. Accuracy takes
-    labels 0 and 1; multi-class takes class numbers 0 … C-1, C at most F. After every ``epoch_length``
-    training examples comes a validation; the examples are gone through ``epochs`` times.
-    ``target_scale`` float64[T] is what each task's regression labels were divided by, None if they were not.
-    ``mapping`` is the file that the arrays are read-only views of, None if they are no file's.
+    ``train_X`` [T, N, F], ``train_y`` [T, N], ``valid_X`` [T, M, F], ``valid_y`` [T, M]. Labels are 0 and 1 for the
+    metric accuracy, class numbers from 0 to C - 1 with C from 2 to F for multiclass. Training passes through the examples
+    ``epochs`` times, with a validation after every ``epoch_length`` examples. ``target_scale`` float64[T] is the divisor of
+    each task's regression labels, None for labels that were not scaled. ``mapping`` is the file of which the arrays are
+    read-only views, None for arrays in memory.
     """
 
     train_X: NDArray[np.float64]
@@ -54,9 +54,11 @@ class TaskSet:
         epochs: int = 1,
         classes: int | None = None,
     ) -> TaskSet:
-        """Check arrays and take them as a task set.
+        """A task set of these arrays, converted to float64 and validated.
 
-        ``classes`` (multi-class) defaults to the largest label plus one. Raises ``TaskError``.
+        The shapes are [T, N, F], [T, N], [T, M, F] and [T, M]. ``epoch_length`` defaults to N and must divide the
+        N · ``epochs`` training steps. ``classes`` is C for the metric multiclass; it defaults to the largest label plus 1.
+        Raises ``TaskError``.
         """
         if unknown := metric_error(metric):
             raise TaskError(unknown)
@@ -93,7 +95,7 @@ class TaskSet:
 
     @property
     def steps(self) -> int:
-        """Training steps of one evaluation."""
+        """Training steps of one evaluation on one task: N · ``epochs``."""
         return int(self.train_X.shape[1]) * self.epochs
 
     @property
@@ -102,12 +104,12 @@ class TaskSet:
         return METRICS[self.metric]
 
     def rmse(self, fitness: Sequence[float]) -> list[float]:
-        """RMSE of each task from its fitness, in the target's own units; infinite where the fitness is 0."""
+        """The RMSE of each of the T tasks from its fitness, in the units of the target; infinite where the fitness is 0."""
         errors = [math.tan((1.0 - value) * math.pi / 2.0) if value > 0.0 else math.inf for value in fitness]
         return [error * scale for error, scale in zip(errors, self._scales(), strict=True)]
 
     def mean_rmse(self) -> list[float]:
-        """RMSE, in the target's own units, of predicting each task's mean training label: what to beat."""
+        """The baseline: the RMSE of predicting each task's mean training label, T numbers in the units of the target."""
         errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
         return [float(np.sqrt(np.mean(row * row))) * scale for row, scale in zip(errors, self._scales(), strict=True)]
 
@@ -115,34 +117,34 @@ class TaskSet:
         return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]
 
     def part(self, first: int, count: int) -> TaskSet:
-        """``count`` of the tasks, from number ``first`` on."""
+        """The tasks from index ``first`` to ``first + count - 1``."""
         chosen = slice(first, first + count)
         scale = None if self.target_scale is None else self.target_scale[chosen]
         X, y, VX, Vy = self.train_X[chosen], self.train_y[chosen], self.valid_X[chosen], self.valid_y[chosen]
         return TaskSet(X, y, VX, Vy, self.metric, self.epoch_length, self.epochs, self.classes, scale, self.mapping)
 
     def first(self, train: int, valid: int) -> TaskSet:
-        """The same tasks with only their first examples, once through: what FEC looks at.
+        """The same tasks with only their first ``train`` and ``valid`` examples, for one epoch: the examples of FEC.
 
-        No more training examples than come before the first validation, so that training which stops here
-        has fitness 0 on the whole tasks too.
+        The training examples end at the first validation, so that a program whose training stops here has fitness 0 on
+        the complete tasks too.
         """
         return self.beginning(self.tasks, min(train, self.epoch_length), valid)
 
     def beginning(self, tasks: int, train: int, valid: int) -> TaskSet:
-        """The first tasks with only their first examples, once through: views of the same memory."""
+        """The first tasks with only their first examples, for one epoch: views of the same memory."""
         X, y = self.train_X[:tasks, :train], self.train_y[:tasks, :train]
         VX, Vy = self.valid_X[:tasks, :valid], self.valid_y[:tasks, :valid]
         return TaskSet(X, y, VX, Vy, self.metric, X.shape[1], 1, self.classes, mapping=self.mapping)
 
     def rest(self) -> None:
-        """Hold no memory for examples that are mapped: the system reads them from the file when they are used again."""
+        """Release the memory of examples that are mapped from a file. The system reads the file again on the next access."""
         if self.mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, features: int) -> int:
-    """How many classes multi-class labels name (0 for other metrics). Raises ``TaskError`` for labels that do not fit."""
+    """C for a metric whose prediction is a vector, else 0. Raises ``TaskError`` for labels that the metric rejects."""
     if invalid := metric.label_error(labels):
         raise TaskError(invalid)
     if not metric.vector:
@@ -160,7 +162,7 @@ def _array(name: str, values: Any) -> NDArray[np.float64]:
         array = np.ascontiguousarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TaskError(f"{name} is not an array of numbers: {error}") from None
-    # least and greatest, and not every element's finiteness, which would take an eighth of the array's memory
+    # Minimum and maximum: testing every element would need a mask of an eighth of the array's memory.
     if array.size and not np.isfinite((array.min(), array.max())).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise TaskError(f"{name}{list(bad)} is {array[bad]}: values must be finite; remove or fill them first")

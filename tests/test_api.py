@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import math
 import pickle
 
@@ -96,3 +97,8 @@ def test_programs_are_pickled_and_copied():
     program = azdsl.parse("def Predict():\n  s1 = dot(v0, v1)\n")
     assert pickle.loads(pickle.dumps(program)) == program == copy.deepcopy(program)
     assert copy.deepcopy(program).predict[0].op is program.predict[0].op
+
+
+def test_examples_in_docstrings_run():
+    found = doctest.testmod(azdsl.api)
+    assert found.attempted >= 12 and not found.failed

@@ -1,4 +1,4 @@
-"""The reference interpreter: what programs mean and how they are scored, in pure Python."""
+"""The reference interpreter: the semantics of programs and of their evaluation, in pure Python."""
 
 from azdsl.interp.evaluate import evaluate
 from azdsl.interp.machine import Machine

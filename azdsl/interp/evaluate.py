@@ -1,7 +1,7 @@
-"""The evaluation protocol: train on a task's examples, validate after every epoch, keep the best.
+"""The evaluation: train on the examples of a task, validate after every epoch, keep the best validation.
 
-Everything a program computes has the machine's number type; so have the squared error, its mean and
-its root. Only the step from there to a fitness is always float64.
+Programs, errors and the RMSE are computed in the number type of the precision. The step from RMSE or accuracy to fitness
+is always computed in float64.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Example = tuple[list[float], float]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides an evaluation beside program and examples; ``limit`` is max_abs_error as a number."""
+    """Parameters of an evaluation. ``classes`` is C; ``limit`` is ``max_abs_error`` in the machine's number type."""
 
     metric: Metric
     classes: int
@@ -37,10 +37,10 @@ def evaluate(
     max_abs_error: float = 100.0,
     precision: int = 64,
 ) -> list[float]:
-    """The fitness of ``program`` on each of the T tasks: T numbers from 0 to 1.
+    """The fitness of ``program`` on each of the T tasks: T floats from 0 to 1. A pure function of its arguments.
 
-    Training stops where a prediction is NaN or off by more than ``max_abs_error`` (rounded to the
-    number type). ``precision`` is 64 or 32. A pure function of its arguments.
+    Training stops when an error is NaN or greater than ``max_abs_error``, rounded to the number type. ``precision`` is 64
+    or 32.
     """
     with np.errstate(all="ignore"):
         rules = Rules(tasks.metric_definition, tasks.classes, PRECISIONS[precision](max_abs_error))
@@ -56,7 +56,7 @@ def evaluate(
 
 
 def _task_fitness(machine: Machine, tasks: TaskSet, task: int, rules: Rules) -> float:
-    """Run the whole schedule on one task: its best validation, 0 if training stopped before the first."""
+    """The best validation of one task; 0 if training stopped before the first validation."""
     train = _examples(tasks.train_X[task], tasks.train_y[task])
     valid = _examples(tasks.valid_X[task], tasks.valid_y[task])
     machine.run_setup()
@@ -72,7 +72,7 @@ def _task_fitness(machine: Machine, tasks: TaskSet, task: int, rules: Rules) -> 
 
 
 def _examples(X: NDArray[np.float64], y: NDArray[np.float64]) -> list[Example]:
-    """Features [N, F] and labels [N] as pairs of Python numbers."""
+    """Features [N, F] and labels [N] as N pairs of Python floats."""
     return list(zip(X.tolist(), y.tolist(), strict=True))
 
 
@@ -89,9 +89,9 @@ def _train(machine: Machine, example: Example, visit: int, rules: Rules) -> bool
 
 
 def _validate(machine: Machine, examples: list[Example], visit: int, rules: Rules) -> float:
-    """Predict all validation examples, the first of them in visit ``visit``; the fitness of that.
+    """The fitness of one validation, whose first example has visit number ``visit``.
 
-    Every example is visited, also after one that already decides the fitness: Predict may keep state.
+    Predict runs on every example, even when the fitness is already known to be 0, because it may change memory.
     """
     predictions = [machine.predict(x, visit + at) for at, (x, _) in enumerate(examples)]
     labels = [machine.number(y) for _, y in examples]

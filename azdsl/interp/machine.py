@@ -1,7 +1,7 @@
-"""A program's memory and the execution of its functions, in pure Python on floats and lists.
+"""The memory of a program and the execution of its functions, in pure Python on floats and lists.
 
-This is what a program means; compiled backends are tested against it. Values are never changed in
-place: an instruction replaces its output register, so registers may share lists.
+This is the definition of a program's semantics; compiled backends are tested against it. Values are immutable: an
+instruction replaces the value of its output register, so registers may share lists.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ _FIXED = frozenset[Address]().union(*(metric.fixed for metric in METRICS.values(
 
 
 class Machine:
-    """One task's memory, all zero at first, and a program's functions that run on it.
+    """The memory of one task, initially zero, and the functions of a program that run on it.
 
-    ``features`` is F. ``seed`` and ``task`` choose the random draws; ``visit`` in the methods says
-    which example of the schedule it is for. ``metric`` decides where labels and predictions stand,
-    and so which instructions are live: dead random ones are neither counted as draws nor run. With
-    ``precision=32`` call the methods inside ``numpy.errstate(all="ignore")``: NumPy warns of what IEEE
-    arithmetic means to do.
+    ``features`` is F. The random draws depend on ``seed``, ``task`` and the argument ``visit`` of the methods, the number
+    of the example in the evaluation. ``metric`` gives the registers of label and prediction, on which liveness depends:
+    a dead random instruction has no draw number. With ``precision=32`` the methods must be called inside
+    ``numpy.errstate(all="ignore")``, because NumPy warns of overflow and of invalid operations.
     """
 
     def __init__(
@@ -55,12 +54,12 @@ class Machine:
         )
 
     def __getitem__(self, address: Address) -> Any:
-        """A register's value: a number, F numbers, or F rows of F numbers."""
+        """The value of a register: a number, a list of F numbers or a list of F rows of F numbers."""
         return self._memory[address]
 
     @property
     def prediction(self) -> Any:
-        """What Predict left: s1, or v2 [F] of a multi-class task."""
+        """The value of the prediction register: a number, or F numbers for a metric with a vector prediction."""
         return self._memory[self.metric.prediction]
 
     @prediction.setter
@@ -68,11 +67,11 @@ class Machine:
         self._memory[self.metric.prediction] = value
 
     def run_setup(self) -> None:
-        """Run Setup, once, before any example."""
+        """Run Setup. It must run once, before any example."""
         self._run(self._setup, 0)
 
     def predict(self, x: Sequence[float], visit: int = 1) -> Any:
-        """Run Predict on the features ``x`` [F], the label out of sight. Returns the prediction as it is, not squashed."""
+        """Run Predict on the features ``x`` [F] with a zero label. Returns the prediction, not squashed."""
         self._memory[LABEL] = self._zero(Kind.SCALAR)
         self._memory[self.metric.label] = self._zero(self.metric.label.kind)
         self._memory[FEATURES] = [self.number(value) for value in x]
@@ -80,7 +79,7 @@ class Machine:
         return self.prediction
 
     def learn(self, x: Sequence[float], y: float, visit: int = 1) -> None:
-        """Run Learn on an example: its features ``x`` [F] and its label (multi-class: the class number)."""
+        """Run Learn on an example: the features ``x`` [F] and the label, for multiclass the class number."""
         self._memory[self.metric.label] = self.label(y)
         self._memory[FEATURES] = [self.number(value) for value in x]
         self._run(self._learn, visit)
@@ -92,7 +91,7 @@ class Machine:
         return [self.number(1.0 if at == y else 0.0) for at in range(self.features)]
 
     def _zero(self, kind: Kind) -> Any:
-        """The value of a register of ``kind`` when a task starts."""
+        """The initial value of a register of ``kind``."""
         zero = self.number(0.0)
         if kind is Kind.SCALAR:
             return zero
@@ -104,9 +103,9 @@ class Machine:
             step()
 
     def _step(self, instruction: Instruction, draw: int) -> Step:
-        """An instruction, bound to this memory. ``draw`` is its number among the live random ones."""
+        """An instruction, bound to this memory. ``draw`` is its index among the live random instructions."""
         op, output = instruction.op, instruction.output
-        # An index is compared with float32(F)·float32(c) whatever the precision, so it is not rounded here.
+        # The entry of an index is floor(float32(F)·float32(c)) in every precision, so an index is not rounded here.
         constants = [
             c if role is Role.INDEX else self.number(c)
             for role, c in zip(op.constants, instruction.constants, strict=True)
@@ -125,7 +124,7 @@ class Machine:
         return in_context if op.context else plain
 
     def _context(self, name: str, output: Address, draw: int) -> Any:
-        """What an op asks for beside its inputs and constants."""
+        """The value of one of an op's keyword arguments, ``Op.context``."""
         if name == "features":
             return self.features
         if name == "old":
@@ -134,7 +133,7 @@ class Machine:
 
 
 def _numbered(program: Program, metric: Metric) -> Iterator[list[tuple[Instruction, int]]]:
-    """Each function's instructions with their draw numbers (0 for those that draw nothing)."""
+    """The instructions of each function with their draw numbers, 0 for instructions without a live draw."""
     count = 0
     for block, flags in zip(program.functions, liveness(program, metric), strict=True):
         numbered = []

@@ -1,7 +1,7 @@
-"""Random draws: Philox 4x32-10 (Salmon et al. 2011) and the numbers that programs draw from it.
+"""Random draws: the generator Philox 4x32-10 (Salmon et al. 2011) and the distributions that programs draw from.
 
-A counter-based generator is a pure function of counter and key, so a draw depends on where it stands
-in an evaluation and on nothing that came before it.
+A counter-based generator is a pure function of counter and key, so a draw depends only on its position in an evaluation
+and not on earlier draws.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Words = tuple[int, int, int, int]
 
 
 def philox(counter: Words, key: tuple[int, int]) -> Words:
-    """Four random 32-bit words from a counter of four words and a key of two."""
+    """Four random 32-bit words from a counter of four words and a key of two words."""
     x0, x1, x2, x3 = counter
     k0, k1 = key
     for _ in range(ROUNDS):
@@ -33,7 +33,7 @@ def philox(counter: Words, key: tuple[int, int]) -> Words:
 
 
 def seed_key(seed: int) -> tuple[int, int]:
-    """The key of a seed: its low and its high 32 bits."""
+    """The key of a random seed: its low 32 bits and its high 32 bits."""
     return seed & _WORD, seed >> 32 & _WORD
 
 
@@ -48,7 +48,7 @@ def standard_uniform(words: Words) -> float:
 
 
 def standard_normal(words: Words) -> float:
-    """Standard normal by Box and Muller, float64."""
+    """Standard normal by the Box-Muller transform, float64."""
     u1, u2 = unit_interval(words[0], words[1]), unit_interval(words[2], words[3])
     return math.sqrt(-2.0 * math.log(1.0 - u1)) * math.cos(2.0 * math.pi * u2)
 
@@ -57,8 +57,8 @@ def standard_normal(words: Words) -> float:
 class Draws:
     """The random source of one instruction in one visit of one task.
 
-    ``number`` is the number type: ``float`` or ``numpy.float32``. The standard draw is made in float64
-    and rounded to it; scaling and shifting happen in it.
+    ``number`` is the number type, ``float`` or ``numpy.float32``. The standard draw is computed in float64 and rounded to
+    ``number``; scaling and shifting are computed in ``number``.
     """
 
     key: tuple[int, int]
@@ -69,13 +69,13 @@ class Draws:
     number: Callable[[float], Any]
 
     def uniform(self, low: Any, high: Any, kind: Kind) -> Any:
-        """A number, list or list of rows drawn uniformly between ``low`` and ``high``, in either order."""
+        """A number, list or list of rows of uniform draws between ``low`` and ``high``, which may be in either order."""
         least, most = (high, low) if low > high else (low, high)
         width = most - least
         return self._fill(kind, lambda words: least + width * self.number(standard_uniform(words)))
 
     def gaussian(self, mean: Any, std: Any, kind: Kind) -> Any:
-        """A number, list or list of rows drawn normally."""
+        """A number, list or list of rows of normal draws."""
         return self._fill(kind, lambda words: mean + std * self.number(standard_normal(words)))
 
     def _fill(self, kind: Kind, entry: Callable[[Words], Any]) -> Any:

@@ -1,7 +1,7 @@
 """The op table: all operations of the search space, each defined once.
 
-``OPS`` holds the ops by code; ``BY_NAME`` by name. Look at ``definition`` for what an op is, at
-``elementwise``, ``algebra`` and ``constants`` for the ops themselves.
+``OPS`` has the ops in order of their codes, ``BY_NAME`` by their names. ``definition`` defines the record of an op;
+``elementwise``, ``algebra`` and ``constants`` define the ops.
 """
 
 from azdsl.ops import algebra, constants, elementwise  # noqa: F401 - importing them defines the ops

@@ -1,8 +1,7 @@
-"""What an op is: one frozen record per op, made by the ``@op`` decorator from a small function.
+"""The record of an op, which the decorator ``@op`` creates from a function.
 
-The function's name is the op's name, its docstring the documentation and its body the reference
-semantics. Everything else about an op (type checks, printing, dispatch, mutation, cost, documents)
-is derived from the record.
+The function's name is the op's name, its docstring the documentation and its body the reference semantics. Type checks,
+printing, dispatch, mutation, cost and documents are derived from the record.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ class Kind(enum.Enum):
     VECTOR = "v"
     MATRIX = "m"
 
-    # Enum's own hashes the name in Python, and registers are looked up everywhere.
+    # The hash of Enum is computed in Python, which would slow down every lookup of a register.
     __hash__ = object.__hash__
 
     @property
     def word(self) -> str:
-        """The kind as a person says it: ``scalar``, ``vector`` or ``matrix``."""
+        """The kind as a word: ``scalar``, ``vector`` or ``matrix``."""
         return self.name.lower()
 
     def size(self, features: int) -> int:
-        """How many numbers a register of this kind holds when a task has ``features`` features."""
+        """How many numbers a register of this kind has with F = ``features``."""
         return features ** _RANK[self]
 
 
@@ -39,7 +38,7 @@ _RANK = {Kind.SCALAR: 0, Kind.VECTOR: 1, Kind.MATRIX: 2}
 
 
 class Role(enum.Enum):
-    """What a constant of an instruction stands for: decides its range, its draw and its mutation."""
+    """The role of a constant in an instruction, which decides its range, its initial draw and its mutation."""
 
     VALUE = "value"
     INDEX = "index"
@@ -90,11 +89,11 @@ class Op:
 
     @property
     def updates(self) -> bool:
-        """Whether the op keeps part of its output's old value, and so reads it."""
+        """Whether the op keeps part of the old value of its output, and therefore reads it."""
         return "old" in self.context
 
     def cost(self, features: int) -> float:
-        """Work of one execution at F features, in scalar additions."""
+        """The cost of one execution with F = ``features``, in scalar additions."""
         return self.weight * float(features**self.rank)
 
     @property
@@ -106,7 +105,7 @@ class Op:
 
     @property
     def expression(self) -> str:
-        """The right-hand side of ``shape`` (``s * v``); all of it for an op that sets an entry."""
+        """The right-hand side of ``shape`` (``s * v``); the complete shape for an op that sets an entry."""
         head, _, tail = self.shape.partition(" = ")
         return self.shape if "[" in head or not tail else tail
 
@@ -120,7 +119,7 @@ class Op:
         return self.name
 
     def __reduce__(self) -> tuple[Callable[[int], Op], tuple[int]]:
-        """Pickled by number: an op is the one of the table, wherever it is read."""
+        """Pickle the code only, so that unpickling gives the op of the table."""
         return by_code, (self.code,)
 
 
@@ -188,7 +187,7 @@ def op(
 
 
 def by_code(code: int) -> Op:
-    """The op with a number. Raises ``KeyError``."""
+    """The op with this code. Raises ``KeyError``."""
     return _DEFINED[code]
 
 

@@ -1,9 +1,9 @@
 """Arithmetic on one number, as the language defines it.
 
-A number is a Python float (binary64) or a ``numpy.float32``; every function returns its argument's
-type, so one body serves both precisions. Additions, subtractions and multiplications are Python's own
-operators: both types round them as IEEE 754 says. What Python would raise for (1/0, log 0, sin inf,
-exp 1000) has its IEEE value here. In float32 a transcendental function is the float64 one, rounded.
+A number is a Python float (binary64) or a ``numpy.float32``. Every function returns the type of its argument, so one
+definition covers both precisions. Additions, subtractions and multiplications are Python's operators, which both types
+round as IEEE 754 requires. Where Python raises an exception (1/0, log 0, sin inf, exp 1000) the result is the IEEE value.
+In float32 a transcendental function is the float64 function, rounded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sqrt(a: Number) -> Number:
 
 
 def _library(function: Callable[[float], float], at_infinity: float = math.nan) -> Unary[Any]:
-    """The C library's ``function``: NaN where it raises a domain error, ``at_infinity`` on overflow."""
+    """A function of the C library: NaN on a domain error, ``at_infinity`` on overflow."""
 
     def apply(a: Number) -> Number:
         try:
@@ -81,7 +81,7 @@ def first_if_greater(a: Number, b: Number) -> Number:
 
 
 def total(terms: Sequence[Number]) -> Number:
-    """The one reduction order: left to right from the first term (not from 0: -0.0 stays -0.0)."""
+    """The sum, from left to right, starting with the first term and not with 0: a sum of -0.0 is -0.0."""
     result = terms[0]
     for term in terms[1:]:
         result = result + term
