@@ -28,7 +28,7 @@ class TaskSet:
     metric accuracy, class numbers from 0 to C - 1 with C from 2 to F for multiclass. Training passes through the examples
     ``epochs`` times, with a validation after every ``epoch_length`` examples. ``target_scale`` float64[T] is the divisor of
     each task's regression labels, None for labels that were not scaled. ``mapping`` is the file of which the arrays are
-    read-only views, None for arrays in memory.
+    views, None for arrays in memory. The arrays are read-only: compiled backends keep the layout of a task set in memory.
     """
 
     train_X: NDArray[np.float64]
@@ -54,7 +54,7 @@ class TaskSet:
         epochs: int = 1,
         classes: int | None = None,
     ) -> TaskSet:
-        """A task set of these arrays, converted to float64 and validated.
+        """A task set of these arrays, converted to float64 and validated. Arrays that the caller could write to are copied.
 
         The shapes are [T, N, F], [T, N], [T, M, F] and [T, M]. ``epoch_length`` defaults to N and must divide the
         N · ``epochs`` training steps. ``classes`` is C for the metric multiclass; it defaults to the largest label plus 1.
@@ -118,6 +118,8 @@ class TaskSet:
 
     def part(self, first: int, count: int) -> TaskSet:
         """The tasks from index ``first`` to ``first + count - 1``."""
+        if first == 0 and count >= self.tasks:
+            return self
         chosen = slice(first, first + count)
         scale = None if self.target_scale is None else self.target_scale[chosen]
         X, y, VX, Vy = self.train_X[chosen], self.train_y[chosen], self.valid_X[chosen], self.valid_y[chosen]
@@ -160,10 +162,21 @@ def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, f
 def _array(name: str, values: Any) -> NDArray[np.float64]:
     try:
         array = np.ascontiguousarray(values, dtype=np.float64)
+        if _shared(array, values):
+            array = array.copy()
     except (TypeError, ValueError) as error:
         raise TaskError(f"{name} is not an array of numbers: {error}") from None
     # Minimum and maximum: testing every element would need a mask of an eighth of the array's memory.
     if array.size and not np.isfinite((array.min(), array.max())).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise TaskError(f"{name}{list(bad)} is {array[bad]}: values must be finite; remove or fill them first")
+    array.flags.writeable = False
     return array
+
+
+def _shared(array: NDArray[np.float64], values: Any) -> bool:
+    """Whether the caller, who gave ``values``, could change ``array``, which was made of them."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return owner.flags.writeable and (array is values or not array.flags.owndata)

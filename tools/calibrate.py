@@ -18,8 +18,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
 from azdsl.api import load
-from azdsl.codegen.autoselect.choice import Costs, choose, predict, stored_costs
-from azdsl.codegen.backends import compiled_program, evaluate_jit, evaluate_vm, vm_trial
+from azdsl.codegen.autoselect.choice import choose
+from azdsl.codegen.autoselect.cost_model import Costs, predict
+from azdsl.codegen.autoselect.cost_store import stored_costs
+from azdsl.codegen.backends import evaluate_jit, evaluate_vm, vm_probe
+from azdsl.codegen.compiled_program import compiled_program
+from azdsl.codegen.protocol import EvaluationSettings
 from azdsl.ir import Program, remove_dead_code
 from azdsl.taskset import TaskSet
 
@@ -27,6 +31,7 @@ LENGTHS = ((5, 10), (11, 25), (26, 50), (51, 100))
 FEATURES = (2, 4, 8, 16, 32, 64)
 EXAMPLES = (100, 1000, 10_000, 100_000)
 ALLOWED = 0.2
+NEVER_STOPS = EvaluationSettings(max_abs_error=1e300)
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
 WRITTEN, WRITTEN_SHARE = ("linear.az", "network.az"), 0.5
 LONGEST_SECONDS = 5.0
@@ -62,7 +67,7 @@ def measured(run: Any, program: Program, tasks: TaskSet, repeats: int) -> float:
     for _ in range(repeats):
         compiled_program.cache_clear()  # the JIT's time is that of a program which it meets for the first time
         started = thread_time()
-        run([program], tasks, max_abs_error=1e300)
+        run([program], tasks, NEVER_STOPS)
         times.append(thread_time() - started)
     return min(times)
 
@@ -80,7 +85,7 @@ def case(rng: np.random.Generator, costs: Costs, repeats: int) -> dict[str, Any]
     program = load(EXAMPLES_FOLDER / str(rng.choice(WRITTEN))) if written else random_program(rng, least, most)
     program = remove_dead_code(program)
     prediction = predict(program, tasks, costs)
-    trial = vm_trial(max_abs_error=1e300)
+    trial = vm_probe(NEVER_STOPS)
     # most programs that stop at once are left out too: for them the choice is easy
     if prediction.vm > LONGEST_SECONDS or (trial(program, tasks.first(32, 32))[1] and rng.random() < 0.9):
         return None

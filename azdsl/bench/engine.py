@@ -15,12 +15,12 @@ from azdsl.bench.figures import Figure, Sample, Scale
 from azdsl.bench.workloads import NETWORK_EXAMPLES, TASKS, demo_tasks, network, random_programs, random_tasks
 from azdsl.bench.yardstick import SIZES
 from azdsl.codegen import jit
-from azdsl.codegen.backends import compile_program
 from azdsl.codegen.blocks import make_blocks
-from azdsl.codegen.engine import build_engine
+from azdsl.codegen.compiled_program import compile_program
+from azdsl.codegen.engine import Capacity, build_engine
 from azdsl.codegen.execute import evaluate_many
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import Field, Scheme
+from azdsl.codegen.protocol import DEFAULTS, Field, Specialization
 from azdsl.codegen.target import host
 from azdsl.ir import Program, pack_live, remove_dead_code
 from azdsl.taskset import TaskSet
@@ -37,7 +37,7 @@ TRAININGS = 20
 def vm_runner(program: Program, tasks: TaskSet) -> Runner:
     """A function that evaluates a program on the VM, everything else done before."""
     packed = pack_live(program, tasks.metric_definition)
-    handle = build_engine(tasks, max_instructions=max(1, int(packed.lengths.sum())))
+    handle = build_engine(tasks, capacity=Capacity(max(1, int(packed.lengths.sum()))))
     starts, lengths, fitness = np.zeros(1, np.int64), packed.lengths[np.newaxis], np.zeros((1, tasks.tasks))
 
     def run() -> None:
@@ -63,11 +63,11 @@ def jit_runner(program: Program, tasks: TaskSet) -> Runner:
     """A function that runs a program's own machine code, compiled before."""
     live = remove_dead_code(program, tasks.metric_definition)
     widest = host().vector_bytes // 8
-    blocks = make_blocks(tasks, widest, seed=0, max_abs_error=100.0)
+    blocks = make_blocks(tasks, widest, DEFAULTS)
     size = sum(a.kind.size(tasks.features) for a in jit.registers(live, tasks.metric_definition))
     memory, results = aligned(size * widest, np.float64), np.zeros((len(blocks), widest))
     code = {
-        lanes: compile_program(live, Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes))
+        lanes: compile_program(live, Specialization(tasks.features, lanes, tasks.metric_definition, tasks.classes))
         for lanes in {block.lanes for block in blocks}
     }
     calls: list[tuple[Callable[[int], None], int]] = []

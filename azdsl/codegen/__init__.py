@@ -1,6 +1,6 @@
-"""Compiled backends: the virtual machine that the search runs on, and whole-program compilation.
+"""Compiled backends: the virtual machine (``vm``), on which the search runs, and the compiler of single programs (``jit``).
 
-One lowering per op (``lowering``) and one evaluation (``protocol``) serve both.
+Both use one lowering for each op (``lowering``) and one evaluation (``protocol``).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def evaluate(
 ) -> NDArray[np.float64]:
     """Fitness of each program on each task, float64[P, T], by a compiled backend.
 
-    ``auto`` takes for each program the one that is thought to be the faster; ``announce`` is called before
-    the first such choice on this machine, which takes measurements.
+    ``auto`` takes for each program the backend that is predicted to be the faster. The first such choice on a machine takes
+    measurements of a few seconds; ``announce`` is called before them.
     """
     from azdsl.codegen import backends
+    from azdsl.codegen.protocol import EvaluationSettings
 
+    settings = EvaluationSettings(seed, max_abs_error, precision)
     if backend == "auto":
-        return backends.evaluate_auto(
-            programs, tasks, seed=seed, max_abs_error=max_abs_error, precision=precision, announce=announce
-        )
+        return backends.evaluate_auto(programs, tasks, settings, announce)
     run = backends.evaluate_vm if backend == "vm" else backends.evaluate_jit
-    return run(programs, tasks, seed=seed, max_abs_error=max_abs_error, precision=precision)
+    return run(programs, tasks, settings)

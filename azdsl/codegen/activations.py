@@ -1,4 +1,4 @@
-"""Predictions squashed into probabilities, and the test that ends training, on lane values."""
+"""Activations on lane values: sigmoid, softmax, and the test of the error that stops training."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def softmax(e: Emitter, scores: Sequence[Value]) -> list[Value]:
 
 
 def too_far(e: Emitter, error: Value, limit: Value) -> Value:
-    """Where an error is NaN or beyond the limit."""
+    """The lanes in which the error is NaN or greater than the limit."""
     return e.builder.fcmp_unordered(">", e.intrinsic("fabs", error), limit)

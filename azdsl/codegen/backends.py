@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from time import thread_time
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numpy.typing import NDArray
 
-from azdsl.codegen import jit
-from azdsl.codegen.autoselect.choice import Probe, choose, costs_for, jit_lanes
-from azdsl.codegen.blocks import Block, lay_out
-from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import Field, Scheme
-from azdsl.codegen.target import Loaded, compile_object, load_object
-from azdsl.ir import Packed, Program, pack_live, remove_dead_code
+from azdsl.codegen.autoselect.choice import Probe, choose
+from azdsl.codegen.autoselect.cost_store import costs_for
+from azdsl.codegen.blocks import lay_out
+from azdsl.codegen.compiled_program import KEPT, compiled_program, jit_lanes
+from azdsl.codegen.protocol import DEFAULTS, EvaluationSettings, Field, Specialization
+from azdsl.ir import Packed, Program, pack_live
 from azdsl.ir.packing import CONSTANTS
 from azdsl.taskset import TaskSet
 
-_LEVEL = 2
-"""LLVM's optimisation level: 3 costs more time and gains nothing measurable here."""
-
-_TRIES = 4
-"""Runs of a program's first examples before the choice of a backend; the shortest counts."""
+_PROBE_RUNS = 4
+"""Runs of a program on its first examples before the choice of a backend; the shortest one counts."""
 
 
 def evaluate_vm(
-    programs: Sequence[Program], tasks: TaskSet, *, seed: int = 0, max_abs_error: float = 100.0, precision: int = 64
+    programs: Sequence[Program], tasks: TaskSet, settings: EvaluationSettings = DEFAULTS
 ) -> NDArray[np.float64]:
     """Fitness float64[P, T] by the virtual machine."""
-    from azdsl.codegen.engine import build_engine
+    from azdsl.codegen.engine import Capacity, build_engine
     from azdsl.codegen.execute import evaluate_many
 
     packed = [pack_live(program, tasks.metric_definition) for program in programs]
     starts, lengths, code, constants = concatenate(packed)
-    handle = build_engine(
-        tasks,
-        max_instructions=int(lengths.sum(axis=1).max()),
-        seed=seed,
-        max_abs_error=max_abs_error,
-        precision=precision,
-    )
+    handle = build_engine(tasks, capacity=Capacity(int(lengths.sum(axis=1).max())), settings=settings)
     fitness = np.zeros((len(programs), tasks.tasks))
     evaluate_many(handle.engine, starts, lengths, code, constants, fitness)
     return fitness
@@ -55,7 +40,7 @@ def evaluate_vm(
 def concatenate(
     packed: Sequence[Packed],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64]]:
-    """Packed programs one after the other: starts [P], lengths [P, 3], code [L], constants [L, 3]."""
+    """P packed programs of L instructions in all: starts [P], lengths [P, 3], code [L], constants [L, 3]."""
     counts, code, constants = (b"".join(parts) for parts in zip(*[p.raw for p in packed], strict=True))
     lengths = np.frombuffer(counts, np.int64).reshape(-1, 3)
     ends = np.cumsum(lengths.sum(axis=1))
@@ -63,98 +48,59 @@ def concatenate(
     return starts, lengths, np.frombuffer(code, np.uint64), np.frombuffer(constants, np.float64).reshape(-1, CONSTANTS)
 
 
-def compile_program(program: Program, scheme: Scheme) -> Loaded:
-    """A live program's evaluation as machine code, ``void evaluate(arguments*)``."""
-    module = ir.Module("program")
-    jit.emit(module, "evaluate", scheme, program)
-    return load_object(compile_object(module, _LEVEL))
-
-
-@dataclass(frozen=True, eq=False)
-class CompiledProgram:
-    """A program's machine code, its function, and how many lane values its registers take."""
-
-    code: Loaded
-    function: Callable[[int], None]
-    values: int
-
-
-_TOGETHER = 32
-"""Programs whose code is in memory at the same time."""
-
-
-@lru_cache(maxsize=_TOGETHER)
-def compiled_program(program: Program, scheme: Scheme) -> CompiledProgram:
-    """A program compiled for a scheme. Code has no state: evaluations of the same program share it."""
-    live = remove_dead_code(program, scheme.metric)
-    code = compile_program(live, scheme)
-    values = sum(a.kind.size(scheme.features) for a in jit.registers(live, scheme.metric))
-    return CompiledProgram(code, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate")), values)
-
-
 def evaluate_jit(
-    programs: Sequence[Program], tasks: TaskSet, *, seed: int = 0, max_abs_error: float = 100.0, precision: int = 64
+    programs: Sequence[Program], tasks: TaskSet, settings: EvaluationSettings = DEFAULTS
 ) -> NDArray[np.float64]:
     """Fitness float64[P, T] by compiling each program.
 
-    One block of tasks is in memory at a time; every block has the same width, so that one is compiled.
+    All blocks have the same number of lanes, so that one compilation serves them all; see ``CompiledProgram.for_tasks``
+    for the last one.
     """
-    lanes = jit_lanes(tasks.tasks, precision)
-    settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision}
-    scheme = Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes, precision)
+    lanes = jit_lanes(tasks.tasks, settings.precision)
+    specialization = Specialization(tasks.features, lanes, tasks.metric_definition, tasks.classes, settings.precision)
     fitness = np.zeros((len(programs), tasks.tasks))
-    for start in range(0, len(programs), _TOGETHER):
-        group = [compiled_program(program, scheme) for program in programs[start : start + _TOGETHER]]
-        memory = aligned(max(compiled.values for compiled in group) * lanes * precision // 8, np.uint8)
+    for start in range(0, len(programs), KEPT):
+        group = [compiled_program(program, specialization) for program in programs[start : start + KEPT]]
         for first in range(0, tasks.tasks, lanes):
-            found = fitness[start : start + _TOGETHER, first : first + lanes]
-            _evaluate_block(group, lay_out(tasks, first, lanes, **settings), memory, found)
+            chosen = [code.for_tasks(min(lanes, tasks.tasks - first)) for code in group]
+            blocks = {
+                width: lay_out(tasks, first, width, settings)
+                for width in {code.specialization.lanes for code in chosen}
+            }
+            for row, code in zip(fitness[start : start + KEPT], chosen, strict=True):
+                block = blocks[code.specialization.lanes]
+                row[first : first + block.count] = code.run(block, code.memory())
     return fitness
-
-
-def _evaluate_block(
-    programs: Sequence[CompiledProgram], block: Block, memory: NDArray[np.generic], fitness: NDArray[np.float64]
-) -> None:
-    """Write the fitness of compiled programs on a block, float64[P, its tasks]."""
-    results = np.zeros(block.lanes)
-    block.arguments[Field.FITNESS], block.arguments[Field.MEMORY] = results.ctypes.data, memory.ctypes.data
-    for row, program in zip(fitness, programs, strict=True):
-        program.function(block.arguments.ctypes.data)
-        row[:] = results[: block.count]
 
 
 def evaluate_auto(
     programs: Sequence[Program],
     tasks: TaskSet,
-    *,
-    seed: int = 0,
-    max_abs_error: float = 100.0,
-    precision: int = 64,
+    settings: EvaluationSettings = DEFAULTS,
     announce: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """Fitness float64[P, T], each program by the backend that is thought to be the faster for it."""
-    settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error, "precision": precision}
-
-    compiled = choose(programs, tasks, costs_for(programs, tasks, precision, announce), precision, vm_trial(**settings))
+    """Fitness float64[P, T], each program by the backend that is predicted to be the faster for it."""
+    costs = costs_for(programs, tasks, settings.precision, announce)
+    compiled = choose(programs, tasks, costs, settings.precision, vm_probe(settings))
     fitness = np.zeros((len(programs), tasks.tasks))
     for chosen, run in ((compiled, evaluate_jit), (~compiled, evaluate_vm)):
         if chosen.any():
-            fitness[chosen] = run([p for p, own in zip(programs, chosen, strict=True) if own], tasks, **settings)
+            fitness[chosen] = run([p for p, own in zip(programs, chosen, strict=True) if own], tasks, settings)
     return fitness
 
 
-def vm_trial(**settings: Any) -> Probe:
-    """What times the VM on a program and tells whether it stops, with these settings of the evaluation."""
+def vm_probe(settings: EvaluationSettings) -> Probe:
+    """A probe that runs the VM with these settings."""
 
     def probe(program: Program, tasks: TaskSet) -> tuple[float, bool]:
-        from azdsl.codegen.engine import build_engine
+        from azdsl.codegen.engine import Capacity, build_engine
         from azdsl.codegen.execute import evaluate_many
 
         starts, lengths, code, constants = concatenate([pack_live(program, tasks.metric_definition)])
-        handle = build_engine(tasks, max_instructions=int(lengths.sum()), **settings)
+        handle = build_engine(tasks, capacity=Capacity(int(lengths.sum())), settings=settings)
         fitness = np.zeros((1, tasks.tasks))
         seconds = math.inf
-        for _ in range(_TRIES):
+        for _ in range(_PROBE_RUNS):
             started = thread_time()
             evaluate_many(handle.engine, starts, lengths, code, constants, fitness)
             seconds = min(seconds, thread_time() - started)

@@ -1,8 +1,8 @@
 """Emitting LLVM IR for lanes of numbers: values, loops, memory, calls into the C library.
 
-A lane value holds one number for each of ``lanes`` tasks: ``<W x double>``, or a plain ``double`` when
-W is 1, so that LLVM may vectorise over elements instead. No fast-math flag is ever set and functions of
-the C library are called under names of ours, so that LLVM neither reassociates nor folds them.
+A lane value holds one number for each of W tasks: ``<W x double>``, or ``double`` when W is 1, so that LLVM may vectorise over
+elements instead. No fast-math flag is set, so that LLVM reassociates nothing. Functions of the C library are called by names
+that LLVM does not know, so that it folds none of them.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Any
 from llvmlite import ir
 
 Value = Any
-"""An LLVM value; llvmlite has no types to check against."""
+"""An LLVM value; llvmlite has no type annotations."""
 
 Index = Any
-"""An element's place: a Python int where a loop is unrolled, else an LLVM i64."""
+"""The index of an element: a Python int in an unrolled loop, else an LLVM i64."""
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
 POINTER = ir.PointerType()
 
 LIBRARY = ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log")
-"""C library functions that programs may reach."""
+"""The functions of the C library that programs call."""
 
 UNROLL = 8
-"""Loops of at most this many iterations are written out."""
+"""Loops of at most this many iterations are unrolled."""
 
 
 def library_symbol(name: str) -> str:
-    """The name under which code calls a C library function, so that LLVM does not know it."""
+    """The name by which code calls a function of the C library, unknown to LLVM."""
     return f"az_{name}"
 
 
 class Emitter:
-    """An IRBuilder that knows the lane type, F and the number type."""
+    """An IRBuilder with the lane type, F and the type of numbers."""
 
     def __init__(self, builder: ir.IRBuilder, features: int, lanes: int, precision: int = 64) -> None:
         self.builder = builder
@@ -58,7 +58,7 @@ class Emitter:
     # Values
 
     def constant(self, value: float, element: Any = None) -> Value:
-        """The same number (or integer) in every lane."""
+        """The same number or integer in every lane."""
         element = element or self.element
         one = ir.Constant(element, value)
         return one if self.lanes == 1 else ir.Constant(self.wide(element), [one] * self.lanes)
@@ -110,14 +110,14 @@ class Emitter:
         return self.builder.call(function, [value])
 
     def library_call(self, name: str, value: Value) -> Value:
-        """A C library function of one float64."""
+        """A function of the C library, of one float64."""
         function = self.declare(library_symbol(name), F64, [F64])
         function.attributes.add("nounwind")
         function.attributes.add("readnone")
         return self.builder.call(function, [value])
 
     def library(self, name: str, value: Value) -> Value:
-        """A C library function of each lane, always computed in float64 and rounded to the value's type."""
+        """A function of the C library for each lane, computed in float64 and rounded to the type of ``value``."""
 
         def call(x: Value) -> Value:
             if x.type == F64:
@@ -156,11 +156,11 @@ class Emitter:
     # Integers and loops
 
     def index(self, index: Index) -> Value:
-        """An element's place as an i64."""
+        """An index as an i64."""
         return ir.Constant(I64, index) if isinstance(index, int) else index
 
     def flat(self, *place: Index) -> Index:
-        """An element's place in its register's array: a scalar has one, a matrix is kept row after row."""
+        """An element's index in its register's array: 0 for a scalar; matrices are stored row by row."""
         if len(place) < 2:
             return place[0] if place else 0
         row, column = place
@@ -177,7 +177,7 @@ class Emitter:
         first: int = 0,
         unroll: int = UNROLL,
     ) -> list[Value]:
-        """Carry values through ``step`` for index ``first`` … ``count`` - 1; written out when short."""
+        """Carry values through ``step`` for index ``first`` … ``count`` - 1; unrolled for at most ``unroll`` iterations."""
         values = list(start)
         if count <= unroll:
             for at in range(first, count):
@@ -202,7 +202,7 @@ class Emitter:
         return results
 
     def each(self, count: int, body: Callable[[Index], None], unroll: int = UNROLL) -> None:
-        """Run ``body`` for index 0 … ``count`` - 1; written out when short."""
+        """Run ``body`` for index 0 … ``count`` - 1; unrolled for at most ``unroll`` iterations."""
 
         def step(index: Index, _: Sequence[Value]) -> Sequence[Value]:
             body(index)
@@ -221,7 +221,7 @@ class Emitter:
     # Variables and control flow
 
     def variable(self, type_: Any, value: Value | None = None) -> Value:
-        """A stack slot made in the entry block; LLVM turns it into registers where it can."""
+        """A stack slot, allocated in the entry block."""
         with self.builder.goto_entry_block():
             slot = self.builder.alloca(type_)
         if value is not None:
@@ -229,7 +229,7 @@ class Emitter:
         return slot
 
     def array(self, count: int) -> Value:
-        """A stack array of lane values, made in the entry block."""
+        """A stack array of lane values, allocated in the entry block."""
         with self.builder.goto_entry_block():
             slot = self.builder.alloca(ir.ArrayType(self.type, count))
             slot.align = 64
@@ -238,10 +238,10 @@ class Emitter:
 
     @contextmanager
     def repeat(self, count: Callable[[], Value]) -> Iterator[tuple[Callable[[], Value], Value]]:
-        """A loop with a count known only at run time, at least 1: ``with e.repeat(n) as (index, leave)``.
+        """A loop whose count, at least 1, is known at run time: ``with e.repeat(n) as (index, leave)``.
 
-        The body may run through other blocks, so index and count are read anew wherever they are needed;
-        ``leave`` is the block to branch to in order to stop.
+        The body may consist of several basic blocks, so ``index`` and ``count`` emit a load wherever they are called. A branch
+        to the block ``leave`` ends the loop.
         """
         builder = self.builder
         slot = self.variable(I64, ir.Constant(I64, 0))

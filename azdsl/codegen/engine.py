@@ -1,17 +1,17 @@
-"""The VM behind functions that numba code can call: link a packed program, evaluate it on all tasks.
+"""Engines: a VM, tasks in blocks and working memory, in a form that numba code reads (``execute``).
 
-Everything a call needs is in an ``Engine``, a named tuple of arrays and numbers, so that the search's
-compiled loop passes it along. An engine is used by one thread at a time.
+An ``Engine`` is a named tuple of arrays and numbers, so that the search's compiled loop can pass it along. One thread at a time
+uses an engine.
 """
 
 from __future__ import annotations
 
 import ctypes
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from azdsl.codegen import vm
 from azdsl.codegen.blocks import Block, make_blocks
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import FIELDS, Field, Scheme
+from azdsl.codegen.protocol import DEFAULTS, FIELDS, EvaluationSettings, Field, Specialization
 from azdsl.codegen.target import Loaded, cached_object, host, load_object
 from azdsl.ir.packing import CONSTANTS
 from azdsl.limits import MAX_REGISTERS
@@ -30,36 +30,44 @@ from azdsl.taskset import TaskSet
 _KINDS = tuple(Kind)
 NO_KIND = len(_KINDS)
 
-WORKING_SET = 24 * 1024
-"""Bytes of registers that a block may have for its lanes to be worth widening."""
+WORKING_SET_BYTES = 24 * 1024
+"""A block is widened while a program's usual registers take at most this many bytes of a first-level cache."""
 
 
 class Column(enum.IntEnum):
-    """What the linker needs to know of an op: the columns of ``Engine.table``. Kinds are 0, 1, 2; 3 is none."""
+    """The columns of ``Engine.table``: an op's row. Kinds are 0, 1, 2; ``NO_KIND`` is none."""
 
     A = 0
     B = 1
     OUT = 2
     CONSTANTS = 3  # how many
-    INDEX = 4  # whether a constant is an index: this and the next two
+    INDEX = 4  # whether a constant is an index: this column and the next two
     RANDOM = 7
     CONSUMER = 8  # the op that it may be fused with, or -1
-    FUSED = 9  # the first handler of the two
-    HANDLER = 10  # the op's first handler
+    FUSED = 9  # the first handler of the pair
+    HANDLER = 10  # the first handler of the op
+
+
+class Linked(enum.IntEnum):
+    """The entries of ``Engine.linked``: what the records were written for."""
+
+    LANE_BYTES = 0  # 0 when the records are those of another program
+    USED = 1  # lane values that registers take
+    STARTS = 2  # address of the records of Setup; the next two entries are those of Predict and Learn
 
 
 class Engine(NamedTuple):
-    """A VM, tasks in blocks, and room to work in.
+    """A VM, tasks in B blocks of at most W lanes, and working memory.
 
     ``table`` int64[ops, …] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
-    ``arguments`` int64[B, FIELDS] are the blocks' tables, ``functions`` int64[B] the VM for each block's
-    width, ``handlers`` int64[B, …] the addresses of its handlers;
-    ``lane_bytes``, ``first``, ``tasks`` int64[B]. The VM writes ``fitness`` float64[B, W] and,
-    when the engine traces, ``trace`` uint64[B, W]. ``records`` and ``record_constants`` are the same
-    memory; ``places`` int64[4, 64] is the linker's map of registers to memory, in its last row how often
-    it was used; ``linked`` int64[5] says what the records
-    were made for: the lane bytes, the lane values in use, where the functions start; ``memory`` is the address of
-    the registers.
+    ``arguments`` int64[B, FIELDS] are the blocks' argument tables, ``functions`` int64[B] the addresses of the VM for each
+    block's lanes, ``handlers`` int64[B, …] those of its handlers. ``lane_bytes``, ``first`` and ``tasks`` int64[B] are the bytes
+    of a lane value, the first task and the number of tasks. The VM writes ``fitness`` float64[B, W] and, in a tracing
+    engine, ``trace`` uint64[B, W].
+
+    The linker writes the others. ``records`` int64[…] and ``record_constants`` float64[…] are the same memory. ``places``
+    int64[4, MAX_REGISTERS] maps registers to memory; the first entry of its last row is the number of linkings. ``linked``
+    int64[5] has the entries of ``Linked``. ``memory`` is the address of the registers.
     """
 
     table: NDArray[np.int64]
@@ -81,19 +89,37 @@ class Engine(NamedTuple):
     memory: int
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """The largest live program of an engine: instructions of the three functions, and different registers in all."""
+
+    instructions: int
+    registers: int = 3 * MAX_REGISTERS
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Memory in which programs are linked and run. Engines of one thread on tasks of the same kind may share it."""
+
+    memory: NDArray[np.uint8]
+    records: NDArray[np.int64]
+    places: NDArray[np.int64]
+    linked: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class EngineHandle:
-    """An engine with what its addresses point to."""
+    """An engine and the owners of what its addresses point to."""
 
     engine: Engine
     blocks: tuple[Block, ...]
     code: tuple[Loaded, ...]
-    memory: NDArray[np.generic]
+    workspace: Workspace
 
 
 @lru_cache(maxsize=32)
 def op_table(ops: tuple[Op, ...]) -> NDArray[np.int64]:
-    """The op table as an array of ``Column``s, for a VM that has ``ops``. Engines share it: it is only read."""
+    """The rows of ``Column``s for a VM with these ops. Engines share the array, which nothing writes."""
 
     def number(kind: Kind | None) -> int:
         return NO_KIND if kind is None else _KINDS.index(kind)
@@ -113,27 +139,27 @@ def op_table(ops: tuple[Op, ...]) -> NDArray[np.int64]:
 
 
 def widest_block(features: int, precision: int, matrices: bool) -> int:
-    """Lanes of a full block: up to four vectors, as long as a program's usual registers stay in the first cache.
+    """Lanes of a full block: one, two or four vectors, as many as ``WORKING_SET_BYTES`` allows.
 
-    Wider blocks share the cost of dispatch among more tasks. ``WORKING_SET`` was found by measurement at F = 4,
-    8 and 16, with and without matrices, for 10 and 32 tasks.
+    Wider blocks share the cost of dispatch among more tasks. The limit was found by measurement at F = 4, 8 and 16, with and
+    without matrices, for 10 and 32 tasks.
     """
     vector = host().vector_bytes * 8 // precision
     numbers = 8 * features + (2 * features**2 if matrices else 0)
-    fitting = [vector * n for n in (1, 2, 4) if vector * n * numbers * precision // 8 <= WORKING_SET]
+    fitting = [vector * n for n in (1, 2, 4) if vector * n * numbers * precision // 8 <= WORKING_SET_BYTES]
     return max(fitting, default=vector)
 
 
 @lru_cache(maxsize=32)
-def load_vm(scheme: Scheme, ops: tuple[Op, ...]) -> Loaded:
-    """The VM for a scheme and ops in the order of their codes: from this process, from the disk, or compiled now."""
-    key = f"vm {scheme} {[op.code for op in ops]}"
+def load_vm(specialization: Specialization, ops: tuple[Op, ...]) -> Loaded:
+    """The VM for a specialization and ops, in the order of their codes: from the cache on disk, or compiled now."""
+    key = f"vm {specialization} {[op.code for op in ops]}"
 
     def make() -> bytes:
         from azdsl.codegen.target import compile_object
 
         module = ir.Module("vm")
-        vm.emit(module, "evaluate", scheme, ops)
+        vm.emit(module, "evaluate", specialization, ops)
         return compile_object(module, 2)
 
     return load_object(cached_object(key, make))
@@ -141,7 +167,7 @@ def load_vm(scheme: Scheme, ops: tuple[Op, ...]) -> Loaded:
 
 @lru_cache(maxsize=32)
 def handler_addresses(code: Loaded, ops: tuple[Op, ...]) -> NDArray[np.int64]:
-    """The table of handlers of a loaded VM."""
+    """The addresses of the handlers of a loaded VM, int64[handlers]."""
     chain, first = list(vm.handlers(ops).items())[-1]
     count = first + len(vm.accumulations(chain[0]))
     table = (ctypes.c_int64 * count).from_address(code.data_address("evaluate_handlers"))
@@ -152,64 +178,36 @@ def build_engine(
     tasks: TaskSet,
     ops: Iterable[Op] = OPS,
     *,
-    max_instructions: int,
-    max_registers: int = 3 * MAX_REGISTERS,
-    seed: int = 0,
-    max_abs_error: float = 100.0,
-    precision: int = 64,
-    first_task: int = 0,
+    capacity: Capacity,
+    settings: EvaluationSettings = DEFAULTS,
     trace: bool = False,
-    beside: EngineHandle | None = None,
-    prefix_of: EngineHandle | None = None,
-    like: EngineHandle | None = None,
+    blocks: tuple[Block, ...] = (),
+    prefix_of: tuple[Block, ...] = (),
+    workspace: Workspace | None = None,
 ) -> EngineHandle:
-    """Prepare to evaluate packed programs that use ``ops`` on ``tasks``, the first of which draws as number ``first_task``.
+    """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
 
-    ``max_instructions`` is the most a live program may have in all, ``max_registers`` how many matrices,
-    vectors and scalars together it may name. With ``beside``, an engine for the same programs on tasks of the
-    same kind, both link into the same memory, so that a program linked for one need not be for the other.
-    ``prefix_of`` is an engine on tasks that begin with these tasks and their examples: they are not laid out again.
-    ``like`` is an engine of another thread, made from the same arguments: its examples are used, not laid out again.
+    ``blocks`` are those of an engine of another thread with the same arguments. ``prefix_of`` are those of an engine on tasks
+    that begin with these tasks and their examples. Either way layouts in memory are shared. ``workspace`` is that of another
+    engine of this thread, for the same programs on tasks of the same kind: then a program linked for one engine is linked
+    for the other.
     """
     ops = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
-    features = tasks.features
-    matrices = any(_uses_matrix(op) for op in ops)
-    widest = widest_block(features, precision, matrices)
-    layout: dict[str, Any] = {
-        "seed": seed,
-        "max_abs_error": max_abs_error,
-        "precision": precision,
-        "first_task": first_task,
-    }
-    known = prefix_of.blocks if prefix_of else ()
-    blocks = like.blocks if like else make_blocks(tasks, widest, prefix_of=known, **layout)
-    widths = sorted({block.lanes for block in blocks})
-    code = {w: load_vm(Scheme(features, w, tasks.metric_definition, tasks.classes, precision), ops) for w in widths}
-    most = min(max_instructions * 3, max_registers, MAX_REGISTERS) if matrices else 0
-    lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (most + 1) * features**2
-    lane_bytes = [block.lanes * precision // 8 for block in blocks]
-    if beside:
-        memory, work = beside.memory, beside.engine
-        records, places, linked = work.records, work.places, work.linked
-    else:
-        memory = aligned(lane_values * max(lane_bytes), np.uint8)
-        records = aligned(3 + max_instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64)
-        places = aligned((len(_KINDS) + 1, MAX_REGISTERS), np.int64)
-        linked = aligned(5, np.int64)
-    arguments = aligned((len(blocks), FIELDS), np.int64)
-    arguments[:] = [block.arguments for block in blocks]
-    fitness = aligned((len(blocks), widths[-1]), np.float64)
-    traces = aligned((len(blocks), widths[-1]), np.uint64)
-    for row in range(len(blocks)):
-        arguments[row, Field.FITNESS] = fitness[row].ctypes.data
-        arguments[row, Field.TRACE] = traces[row].ctypes.data if trace else 0
-    arguments[:, Field.MEMORY] = memory.ctypes.data
+    matrices = any(Kind.MATRIX in (*op.inputs, op.output) for op in ops)
+    if not blocks:
+        widest = widest_block(tasks.features, settings.precision, matrices)
+        blocks = make_blocks(tasks, widest, settings, prefix_of)
+    code = _load_vms(tasks, ops, {block.lanes for block in blocks}, settings.precision)
+    lane_bytes = [block.lanes * settings.precision // 8 for block in blocks]
+    if workspace is None:
+        workspace = _make_workspace(capacity, tasks.features, matrices, max(lane_bytes))
+    fitness, traces = (aligned((len(blocks), max(code)), dtype) for dtype in (np.float64, np.uint64))
     engine = Engine(
         table=op_table(ops),
-        sizes=np.array([kind.size(features) for kind in _KINDS], np.int64),
-        features=features,
+        sizes=np.array([kind.size(tasks.features) for kind in _KINDS], np.int64),
+        features=tasks.features,
         multiclass=int(tasks.metric_definition.vector),
-        arguments=arguments,
+        arguments=_arguments(blocks, fitness, traces if trace else None, workspace),
         functions=np.array([code[block.lanes].address("evaluate") for block in blocks], np.int64),
         handlers=np.stack([handler_addresses(code[block.lanes], ops) for block in blocks]),
         lane_bytes=np.array(lane_bytes, np.int64),
@@ -217,14 +215,41 @@ def build_engine(
         tasks=np.array([block.count for block in blocks], np.int64),
         fitness=fitness,
         trace=traces,
-        records=records,
-        record_constants=records.view(np.float64),
-        places=places,
-        linked=linked,
-        memory=memory.ctypes.data,
+        records=workspace.records,
+        record_constants=workspace.records.view(np.float64),
+        places=workspace.places,
+        linked=workspace.linked,
+        memory=workspace.memory.ctypes.data,
     )
-    return EngineHandle(engine, tuple(blocks), tuple(code.values()), memory)
+    return EngineHandle(engine, blocks, tuple(code.values()), workspace)
 
 
-def _uses_matrix(op: Op) -> bool:
-    return Kind.MATRIX in (*op.inputs, op.output)
+def _load_vms(tasks: TaskSet, ops: tuple[Op, ...], widths: set[int], precision: int) -> dict[int, Loaded]:
+    """The VM for each number of lanes."""
+    one = Specialization(tasks.features, 1, tasks.metric_definition, tasks.classes, precision)
+    return {lanes: load_vm(one.with_lanes(lanes), ops) for lanes in sorted(widths)}
+
+
+def _make_workspace(capacity: Capacity, features: int, matrices: bool, lane_bytes: int) -> Workspace:
+    """Working memory for programs of a capacity; ``matrices`` says whether their ops use any."""
+    most = min(capacity.instructions * 3, capacity.registers, MAX_REGISTERS) if matrices else 0
+    lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (most + 1) * features**2
+    return Workspace(
+        memory=aligned(lane_values * lane_bytes, np.uint8),
+        records=aligned(3 + capacity.instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64),
+        places=aligned((len(_KINDS) + 1, MAX_REGISTERS), np.int64),
+        linked=aligned(Linked.STARTS + 3, np.int64),
+    )
+
+
+def _arguments(
+    blocks: Sequence[Block], fitness: NDArray[np.float64], traces: NDArray[np.uint64] | None, workspace: Workspace
+) -> NDArray[np.int64]:
+    """The argument tables of an engine's blocks, int64[B, FIELDS], without programs."""
+    arguments: NDArray[np.int64] = aligned((len(blocks), FIELDS), np.int64)
+    arguments[:] = [block.arguments for block in blocks]
+    for row, table in enumerate(arguments):
+        table[Field.FITNESS] = fitness[row].ctypes.data
+        table[Field.TRACE] = 0 if traces is None else traces[row].ctypes.data
+    arguments[:, Field.MEMORY] = workspace.memory.ctypes.data
+    return arguments

@@ -1,8 +1,8 @@
-"""One program compiled whole: its instructions chained through the same lowerings as the VM's.
+"""The jit backend: one program compiled to straight-line code, with the same lowerings as the VM.
 
-Registers are stack arrays that LLVM promotes where it can. A cheap result with a single reader that reads
-each element once is not stored at all: the reader computes it (outer product into matrix sum, step into
-product), which is where most of a network's memory traffic goes.
+Registers are stack arrays, which LLVM promotes to processor registers where it can. A cheap result with a single reader that reads
+each element once is deferred: the reader computes it, and nothing is stored. An outer product added to a matrix, for example, is most
+of a network's memory traffic.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from azdsl.codegen.emitter import I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Operands, Tensor
-from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
+from azdsl.codegen.protocol import Evaluation, Field, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import (
     FEATURES,
@@ -31,16 +31,16 @@ from azdsl.ops import Kind, Role
 from azdsl.ops.constants import entry
 
 DEEPEST = 16
-"""Deferred results that one may be made of: deeper ones gain nothing, and Python's stack is finite."""
+"""The greatest depth of a deferred result: deeper ones are not faster, and emitting one recurses that deep."""
 
 STACK_BYTES = 1 << 18
-"""Registers of more bytes than this in all live in the memory that the caller gives, not on the stack."""
+"""Registers of more bytes than this in all are in memory of the caller, not on the stack."""
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A result not yet computed, the registers in memory that it reads (True: entry by entry only), and how
-    many deferred results it is made of.
+    """A deferred result: ``sources`` are the registers in memory that it reads (True: entry by entry only), ``depth`` is the number
+    of deferred results that it is made of.
     """
 
     tensor: Tensor
@@ -49,13 +49,20 @@ class Pending:
 
 
 def registers(program: Program, metric: Metric) -> list[Address]:
-    """The registers that need room: those a program names and those that the evaluation writes."""
+    """The registers that need memory: those of the program and those of the evaluation, sorted."""
     order = list(Kind)
     return sorted({*program.registers, *metric.fixed}, key=lambda a: (order.index(a.kind), a.index))
 
 
+def memory_bytes(program: Program, specialization: Specialization) -> int:
+    """Bytes of memory that a caller provides for a program's registers: 0 when they are on the stack."""
+    values = sum(a.kind.size(specialization.features) for a in registers(program, specialization.metric))
+    needed = values * specialization.lanes * specialization.precision // 8
+    return needed if needed > STACK_BYTES else 0
+
+
 class Inline:
-    """A program as a backend of ``protocol.Evaluation``: each ``run`` emits a function's code in place."""
+    """A program as a backend of ``protocol.Evaluation``: each ``run`` emits the function's code inline."""
 
     def __init__(self, program: Program, metric: Metric) -> None:
         self.program = program
@@ -64,7 +71,7 @@ class Inline:
         self.ordinals = draw_ordinals(program)
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
-        """Make zeroed registers, on the stack unless they are large."""
+        """Make registers with value 0, on the stack unless they exceed ``STACK_BYTES``."""
         self.e, self.visit = e, visit
         b = e.builder
         named = registers(self.program, self.metric)
@@ -86,23 +93,23 @@ class Inline:
         self.zero = self.slots[LABEL]
 
     def prediction(self) -> Value:
-        """Where s1 is."""
+        """The address of s1."""
         return self.slots[PREDICTION]
 
     def vector(self, index: int) -> Value:
-        """Where v1 or v2 is."""
+        """The address of v1 or v2."""
         return self.slots[Address(Kind.VECTOR, index)]
 
     def entering(self) -> None:
-        """Nothing: the code that follows Predict stands where it is emitted."""
+        """Do nothing: Predict is emitted inline."""
 
     def predicting(self, x: Value) -> None:
-        """Let Predict read v0 at ``x``."""
-        # programs only read v0 and s0, so the data themselves serve; the zeroed slots are what Setup reads
+        """Make v0 the features at ``x``."""
+        # programs only read v0 and s0, so they read the examples in place; Setup reads the zeroed slots
         self.slots |= {FEATURES: x, LABEL: self.zero}
 
     def learning(self, x: Value, y: Value) -> None:
-        """Let Learn read v0 at ``x`` and s0 at ``y``."""
+        """Make v0 the features at ``x`` and s0 the label at ``y``."""
         self.slots |= {FEATURES: x, LABEL: y}
 
     def run(self, function: int) -> None:
@@ -156,8 +163,9 @@ class Inline:
             store_tensor(e, memory_tensor(e, out.kind, beside), self.slots[out])
 
     def _settle(self, out: Address, exempt: Sequence[Address], pending: dict[Address, Pending]) -> None:
-        """Before ``out`` is written: compute the deferred results that still need its old value, but for
-        the inputs of the instruction that writes it, which reads them as it writes.
+        """Compute and store the deferred results that read ``out``, which is about to be written.
+
+        The inputs ``exempt`` of the instruction that writes ``out`` stay deferred: it reads them as it writes.
         """
         for address in [a for a, p in pending.items() if out in p.sources and a not in exempt]:
             if address in pending:
@@ -167,7 +175,7 @@ class Inline:
 
 
 def _defers(block: Block, at: int, after: frozenset[Address]) -> bool:
-    """Whether an instruction's result is better left to its one reader to compute."""
+    """Whether to defer an instruction's result to its reader."""
     instruction = block[at]
     out = instruction.output
     if out is None or out.kind is Kind.SCALAR or not LOWERINGS[instruction.op.code].cheap:
@@ -184,7 +192,7 @@ def _defers(block: Block, at: int, after: frozenset[Address]) -> bool:
 
 
 def draw_ordinals(program: Program) -> list[list[int]]:
-    """The place of each instruction among the program's random ones (0 for the others)."""
+    """For each instruction of each function the number of random instructions before it in the program."""
 
     def number() -> Iterator[list[int]]:
         drawn = 0
@@ -198,6 +206,6 @@ def draw_ordinals(program: Program) -> list[list[int]]:
     return list(number())
 
 
-def emit(module: ir.Module, name: str, scheme: Scheme, program: Program) -> None:
-    """Add a live program's evaluation to a module, as ``void name(arguments*)``."""
-    Evaluation(module, name, scheme, Inline(program, scheme.metric))
+def emit(module: ir.Module, name: str, specialization: Specialization, program: Program) -> None:
+    """Add a live program's evaluation to a module: ``void name(arguments*)``."""
+    Evaluation(module, name, specialization, Inline(program, specialization.metric))

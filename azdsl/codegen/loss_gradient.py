@@ -1,46 +1,47 @@
-"""How a program's validation loss changes with its constants, compiled: a derivative run through the evaluation.
+"""The derivative of a program's validation loss with respect to a constant, as machine code in float64.
 
-The loss is smooth where the fitness is not: the mean squared error of a regression, the mean cross-entropy of
-a classification. Training and its early stops are those of ``protocol``; only the validation differs. float64.
+The loss is the mean squared error of a regression, or the mean cross-entropy of a classification: smooth where the fitness is not.
+Training and early stopping are those of ``protocol``; only the validation differs.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen.activations import sigmoid, softmax
-from azdsl.codegen.autoselect.choice import jit_lanes
 from azdsl.codegen.blocks import lay_out
+from azdsl.codegen.compiled_program import jit_lanes
 from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
 from azdsl.codegen.jit import Inline, registers
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import FIELDS, Evaluation, Field, Scheme, Visit
+from azdsl.codegen.protocol import FIELDS, Evaluation, EvaluationSettings, Field, Specialization, Visit
 from azdsl.codegen.target import compile_object, load_object
 from azdsl.ir import PREDICTION, PREDICTIONS, Address, Program, live_exits
 from azdsl.taskset import TaskSet
 
 _PRESETS, _RESULTS = FIELDS, FIELDS + 1
-"""Fields behind the usual ones: the presets float64[P], and loss and slope float64[2, W], written."""
+"""Further fields of the argument table: the presets float64[P]; loss and slope float64[2, W], written."""
 
 _LEVEL = 2
 
 
 class _Derived(Inline):
-    """A derivative as a backend: some registers are preset, and the squash is differentiated too."""
+    """A derivative program as a backend: some registers are preset, and the derivative of the squash is applied."""
 
-    def __init__(self, program: Program, scheme: Scheme, presets: Sequence[Address], change: Address) -> None:
-        super().__init__(program, scheme.metric)
-        self.scheme, self.presets, self.change = scheme, presets, change
+    def __init__(
+        self, program: Program, specialization: Specialization, presets: Sequence[Address], change: Address
+    ) -> None:
+        super().__init__(program, specialization.metric)
+        self.specialization, self.presets, self.change = specialization, presets, change
         self.exits = live_exits(program, self.metric, frozenset({change}))
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
-        """Make registers, zero but for the presets."""
+        """Make registers with value 0, and the presets with their values."""
         super().begin(e, arguments, visit)
         self._make(self.change)
         table = e.read(arguments, _PRESETS, POINTER)
@@ -49,22 +50,22 @@ class _Derived(Inline):
             e.store(e.splat(e.read(table, at, F64)), self.slots[address])
 
     def _make(self, address: Address) -> None:
-        """Room for a register that the program may not name."""
+        """Make a register that the program may not name."""
         if address not in self.slots:
             slot, count = self.e.array(address.kind.size(self.e.features)), address.kind.size(self.e.features)
             self.e.each(count, lambda i: self.e.store(self.e.constant(0.0), slot, i))
             self.slots[address] = slot
 
     def learning(self, x: Value, y: Value) -> None:
-        """Before Learn the evaluation has squashed the prediction; so its change is, here."""
+        """Before Learn the evaluation squashes the prediction: apply the derivative of the squash to its change."""
         super().learning(x, y)
         e, b, change = self.e, self.e.builder, self.slots[self.change]
-        if self.scheme.metric.name == "accuracy":
+        if self.specialization.metric.name == "accuracy":
             p = e.load(self.slots[PREDICTION])
             steepness = b.fmul(p, b.fsub(e.constant(1.0), p))
             e.store(b.fmul(steepness, e.load(change)), change)
-        elif self.scheme.metric.name == "multiclass":
-            classes = range(self.scheme.classes)
+        elif self.specialization.metric.name == "multiclass":
+            classes = range(self.specialization.classes)
             shares = [e.load(self.slots[PREDICTIONS], i) for i in classes]
             changes = [e.load(change, i) for i in classes]
             mean = _sum(e, [b.fmul(p, d) for p, d in zip(shares, changes, strict=True)])
@@ -73,7 +74,7 @@ class _Derived(Inline):
 
 
 class _Slope(Evaluation):
-    """An evaluation whose last validation writes loss and slope instead of a fitness."""
+    """An evaluation whose last validation writes loss and slope, not a fitness."""
 
     backend: _Derived
 
@@ -95,12 +96,12 @@ class _Slope(Evaluation):
                 b.store(b.select(active, mean, e.constant(float("nan"))), e.element_pointer(results, row), align=8)
 
     def _terms(self, y: Value) -> tuple[Value, Value]:
-        """One example's loss and slope."""
+        """Loss and slope of one example."""
         e, b, slots = self.e, self.builder, self.backend.slots
         change = slots[self.backend.change]
         one = e.constant(1.0)
-        if self.scheme.metric.name == "multiclass":
-            shares = softmax(e, [e.load(slots[PREDICTIONS], i) for i in range(self.scheme.classes)])
+        if self.specialization.metric.name == "multiclass":
+            shares = softmax(e, [e.load(slots[PREDICTIONS], i) for i in range(self.specialization.classes)])
             hot = [
                 b.select(b.fcmp_ordered("==", y, e.constant(float(i))), one, e.constant(0.0))
                 for i in range(len(shares))
@@ -109,7 +110,7 @@ class _Slope(Evaluation):
             slopes = [b.fmul(b.fsub(p, h), e.load(change, i)) for i, (p, h) in enumerate(zip(shares, hot, strict=True))]
             return b.fneg(e.library("log", right)), _sum(e, slopes)
         prediction, d = e.load(slots[PREDICTION]), e.load(change)
-        if self.scheme.metric.name == "rmse":
+        if self.specialization.metric.name == "rmse":
             error = b.fsub(prediction, y)
             return b.fmul(error, error), b.fmul(b.fmul(e.constant(2.0), error), d)
         # log(1 + exp(s)) - y s, written so that no exponential overflows
@@ -128,10 +129,10 @@ def _sum(e: Emitter, terms: Sequence[Value]) -> Value:
 
 
 class Slopes:
-    """Loss and slope of a derivative on tasks: machine code made once, for any values of the presets.
+    """Loss and slope of a derivative program on tasks, compiled once for all values of the presets.
 
-    ``presets`` are the scalar registers that hold given numbers before Setup, ``change`` is the register with the
-    prediction's change.
+    ``presets`` are the scalar registers with given values before Setup. ``change`` is the register that holds the derivative of the
+    prediction.
     """
 
     def __init__(
@@ -145,12 +146,12 @@ class Slopes:
         max_abs_error: float = 100.0,
     ) -> None:
         lanes = jit_lanes(tasks.tasks, 64)
-        scheme = Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes)
+        specialization = Specialization(tasks.features, lanes, tasks.metric_definition, tasks.classes)
         module = ir.Module("slope")
-        _Slope(module, "slope", scheme, _Derived(program, scheme, presets, change))
+        _Slope(module, "slope", specialization, _Derived(program, specialization, presets, change))
         self._code = load_object(compile_object(module, _LEVEL))
-        settings: dict[str, Any] = {"seed": seed, "max_abs_error": max_abs_error}
-        self._blocks = [lay_out(tasks, first, lanes, **settings) for first in range(0, tasks.tasks, lanes)]
+        settings = EvaluationSettings(seed, max_abs_error)
+        self._blocks = [lay_out(tasks, first, lanes, settings) for first in range(0, tasks.tasks, lanes)]
         size = sum(address.kind.size(tasks.features) for address in registers(program, tasks.metric_definition))
         self._memory = aligned(size * lanes, np.float64)
         self._lanes, self._tasks = lanes, tasks.tasks

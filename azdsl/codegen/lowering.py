@@ -1,8 +1,8 @@
 """One lowering per op: from tensors of lane values to a tensor of lane values.
 
-A tensor is a kind and a function from an element's place to its value; making one emits nothing, reading
-an element emits its computation. So the VM reads every element and stores it, while the JIT can hand a
-tensor on unread and thereby fuse operations. Reductions are emitted when the lowering runs.
+A tensor is a kind and a function from the index of an element to its value. Reading an element emits its computation. The VM reads
+and stores every element; the jit backend can pass a tensor on unread, which fuses ops. Reductions are emitted when the lowering
+runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from azdsl.codegen.emitter import F64, I64, Emitter, Index, Value
 from azdsl.ops import BY_NAME, OPS, Kind, Op
 
 Element = Callable[..., Value]
-"""Computes the lane value at a place: no index for a scalar, (i) for a vector, (i, j) for a matrix."""
+"""Computes the lane value of an element: of (), (i) or (i, j) for a scalar, a vector or a matrix."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """Lane values of a kind, computed where they are read."""
+    """A register's value. Elements are computed where they are read."""
 
     kind: Kind
     at: Element
@@ -30,7 +30,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Draws:
-    """Where the random numbers of one execution come from: key and counter words but the element."""
+    """The Philox key of an instruction's random numbers, and the words of its counter except the element."""
 
     key: tuple[Value, Value]
     draw: Value
@@ -40,8 +40,8 @@ class Draws:
 
 @dataclass(frozen=True)
 class Operands:
-    """What an instruction computes from. ``constants`` are lane values, ``places`` the entries that its
-    index constants name (i64), ``old`` the output before.
+    """The operands of an instruction. ``constants`` are lane values, ``places`` the entries (i64) that index constants name, ``old``
+    is the output's value before the instruction.
     """
 
     inputs: Sequence[Tensor] = ()
@@ -58,9 +58,9 @@ Lower = Callable[[Emitter, Operands], Element]
 class Lowering:
     """How an op becomes LLVM IR.
 
-    ``pointwise``: element i of the output needs only element i of inputs of the same kind, so the output
-    may overwrite them. ``cheap``: an element costs a few operations, so that a single reader may compute it
-    itself. ``once``: each input element is read once over the whole output, so that it is such a reader.
+    ``pointwise``: element i of the output depends only on element i of inputs of the output's kind, so that the output may overwrite
+    them. ``cheap``: an element takes a few operations, so that its only reader may compute it. ``once``: the op reads each element
+    of its inputs once, so that it may be such a reader.
     """
 
     op: Op
@@ -70,7 +70,7 @@ class Lowering:
     once: bool
 
     def __call__(self, e: Emitter, operands: Operands) -> Tensor:
-        """The op's output as a tensor; kind NoOp has none."""
+        """The op's output as a tensor. Raises ``ValueError`` for an op without an output."""
         if self.op.output is None:
             raise ValueError(f"{self.op.name} has no output")
         return Tensor(self.op.output, self.lower(e, operands))
@@ -104,8 +104,8 @@ def _step(e: Emitter, predicate: str, a: Value) -> Value:
 def _choose(e: Emitter, predicate: str, left: Value, right: Value, then: Value, other: Value) -> Value:
     """``then`` where the comparison holds, else ``other``.
 
-    The fence hides it from LLVM, which takes the greater of x, and of x and y, for the greater of x and y; where y is NaN
-    it depends on their order whether that is so.
+    The fence keeps LLVM from simplifying max(x, max(x, y)) to max(x, y), which is wrong for some orders of the arguments when y is
+    NaN.
     """
     chosen = e.builder.select(e.builder.fcmp_ordered(predicate, left, right), then, other)
     return e.intrinsic("arithmetic.fence", chosen)
@@ -244,7 +244,7 @@ def _of_vector(reduce: Reduce) -> Lower:
 
 
 def _of_matrix(reduce: Reduce) -> Lower:
-    """Over all entries, row after row: entry k is (k / F, k mod F)."""
+    """Over all entries, row by row: entry k is (k / F, k mod F)."""
 
     def lower(e: Emitter, o: Operands) -> Element:
         m = o.inputs[0]
@@ -296,7 +296,7 @@ def _old(o: Operands) -> Tensor:
 
 
 def _same(e: Emitter, places: Sequence[Index], wanted: Sequence[Index]) -> Value:
-    """Whether an element's place is the wanted one."""
+    """Whether two indices of elements are equal."""
     tests = [e.builder.icmp_unsigned("==", e.index(p), e.index(w)) for p, w in zip(places, wanted, strict=True)]
     return tests[0] if len(tests) == 1 else e.builder.and_(*tests)
 
@@ -308,7 +308,7 @@ def _set(e: Emitter, o: Operands) -> Element:
 
 
 def _draw(e: Emitter, o: Operands, name: str, number: Callable[[Emitter, list[Value]], Value]) -> Element:
-    """The random number that belongs to an element."""
+    """The random numbers of an instruction, by element."""
     if o.draws is None:
         raise ValueError("a random op needs a source of draws")
     draws = o.draws

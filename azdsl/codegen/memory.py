@@ -1,4 +1,4 @@
-"""Memory for compiled code: aligned for vectors, and shared with no other thread."""
+"""Memory for compiled code, aligned for vectors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 ALIGNMENT = 64
-"""Arrays start at multiples of this many bytes, a cache line and the widest vector, and have them to themselves.
-
-What two threads write in one line moves between their cores at every write.
+"""Bytes of a cache line and of the widest vector. Arrays start and end on cache lines, so that no line is written by two threads:
+it would move between their cores at every write.
 """
 
 
 def aligned(shape: int | tuple[int, ...], dtype: DTypeLike, boundary: int = ALIGNMENT) -> NDArray[Any]:
-    """A zeroed array on cache lines of its own, from a multiple of ``boundary`` on: whole cache lines."""
+    """A zeroed array from a multiple of ``boundary`` bytes on, on cache lines that no other array uses."""
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize if isinstance(shape, tuple) else shape * kind.itemsize
     raw = np.zeros(-(-size // boundary) * boundary + boundary, np.uint8)

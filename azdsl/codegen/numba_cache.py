@@ -1,7 +1,7 @@
-"""Where compiled code is kept: numba's cache, also in a directory that can be read and not written, or on a full disk.
+"""numba's cache of compiled code, also in a read-only directory and on a full disk.
 
-numba by itself leaves such a directory aside, so that every start compiles, and keeps the code beside the sources instead, where it
-would outlive a change in what was compiled in from other files.
+numba's own cache does not use a read-only directory, so that every start would compile. Nor does it fall back to a directory
+beside the sources here: code there would outlive a change of the other sources that it was compiled from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvid
 
 
 class _Directory(UserProvidedCacheLocator):  # type: ignore[misc]  # numba has no types
-    """The directory that the settings name, if it can be written or is there."""
+    """The directory ``numba.config.CACHE_DIR``, if it can be written or exists."""
 
     def ensure_cache_path(self) -> None:
         try:
@@ -25,17 +25,17 @@ class _Directory(UserProvidedCacheLocator):  # type: ignore[misc]  # numba has n
 
 
 class _Format(CompileResultCacheImpl):  # type: ignore[misc]  # numba has no types
-    """numba's files, there and nowhere else."""
+    """numba's files in that directory only."""
 
     _locator_classes = (_Directory,)
 
 
 class KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
-    """Code of one function. Raises ``RuntimeError`` when there is no directory for it."""
+    """The compiled code of one function. Raises ``RuntimeError`` when its directory cannot be used."""
 
     _impl_class = _Format
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep code, if it can be: the next start compiles what could not."""
+        """Write code to disk. Code that cannot be written is compiled again at the next start."""
         with suppress(OSError):
             super().save_overload(sig, data)

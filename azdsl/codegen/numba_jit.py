@@ -1,7 +1,7 @@
-"""How the search is compiled: one decorator, and the one machine operation that Python has no word for.
+"""The decorators that compile the search with numba, and machine operations that Python has no operator for.
 
-Compiled code is kept on disk. numba notices a change in a function's own file but not in the files
-of what it calls, so the directory's name carries a digest of every source that can be compiled in.
+Compiled code is kept on disk. numba detects a change of a function's own file, but not of the files of functions that it calls.
+The name of the directory therefore holds a digest of the sources (``sources``).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ All of its modules count, for some are compiled into others without being import
 """
 
 KEPT_SECONDS = 14 * 86400
-"""Code of other sources is removed when it was not used for this long: several versions may be in use at once."""
+"""Code of other versions of the sources is removed when it was not used for this many seconds."""
 
 
 def _postpone_blas() -> None:
-    """Keep numba from importing SciPy's BLAS at its start, which takes longer than loading all our code.
+    """Keep numba from importing SciPy's BLAS when it is imported: that takes longer than loading all compiled code of azdsl.
 
-    It only wants to know there whether it could; functions that multiply matrices with BLAS import it still.
+    At import numba only tests whether BLAS is available. Functions that multiply matrices with BLAS still import it.
     """
     if "numba.np.arraymath" in sys.modules:
         return
@@ -67,7 +67,7 @@ _postpone_blas()
 
 
 def remove_unused(root: Path, current: Path) -> None:
-    """Remove the code of other versions of the sources that nothing has used for a while."""
+    """Remove the code of other versions of the sources that was not used for ``KEPT_SECONDS``."""
     limit = time.time() - KEPT_SECONDS
     try:
         for directory in root.glob("search-*"):
@@ -76,13 +76,13 @@ def remove_unused(root: Path, current: Path) -> None:
         if current.is_dir():
             os.utime(current)
     except OSError:
-        pass  # another process was faster, or the directory is not ours to change
+        pass  # another process has removed it, or the directory is read-only
 
 
 @cache
 def cache_directory() -> Path:
-    """Where compiled code is kept: in the cache directory, in a directory of this version of the sources."""
-    # AZDSL_CACHE moves everything; without it numba's own setting counts for numba's code
+    """The directory of compiled code for this version of the sources, in the cache directory."""
+    # AZDSL_CACHE moves every cache; without it, NUMBA_CACHE_DIR moves numba's
     chosen = os.environ.get("AZDSL_CACHE") or numba.config.CACHE_DIR
     home = Path(chosen) if chosen else cache_root()
     current = home / f"search-{sources_digest(_SOURCES)}"
@@ -91,26 +91,26 @@ def cache_directory() -> Path:
 
 
 def jit(function: Function) -> Function:
-    """Compile on first call, without the GIL, kept on disk; x/0 is IEEE's, not an exception.
+    """Compile a function on its first call and keep the code on disk. It runs without the GIL; x/0 follows IEEE 754.
 
-    Compiled code allocates nothing and counts no references: the caller holds the arrays. Counting them
-    would be most of the work, an atomic operation for every array that is taken out of a named tuple.
+    Compiled code allocates nothing and counts no references: the caller holds the arrays. Reference counting, an atomic operation for
+    every array taken out of a named tuple, would be most of the work.
     """
     return _compile(function)
 
 
 def inline(function: Function) -> Function:
-    """The same for a small step of a hot loop: its callers get its code, not a call.
+    """Like ``jit`` for a small step of a hot loop: LLVM inlines it into its callers.
 
-    A call would copy every array of the named tuples it is given.
+    A call would copy every array of the named tuples among its arguments.
     """
     return _compile(function, forceinline=True)
 
 
 def merged(function: Function) -> Function:
-    """The same for a step with a single caller: it becomes part of the caller before types are inferred.
+    """Like ``jit`` for a step with a single caller: numba inlines it before it infers types.
 
-    A layer of ``inline`` functions is compiled once more in every layer above it; that of the largest takes seconds.
+    An ``inline`` function is compiled again in each of its callers, which takes seconds for the largest.
     """
     return _compile(function, inline="always")
 
@@ -141,7 +141,7 @@ def multiply_high(context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
 def lowest_bit(context: Any, word: Any) -> Any:
-    """The place of the lowest bit that is set in a uint64 other than 0."""
+    """The index of the lowest bit set in a uint64 other than 0."""
 
     def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))

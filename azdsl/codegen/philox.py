@@ -1,4 +1,4 @@
-"""Philox 4x32-10 (Salmon et al. 2011) in LLVM IR, one stream for each lane.
+"""Philox 4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405) in LLVM IR, one stream for each lane.
 
 Key and counter are laid out as ``docs/design.md`` says: key = the seed; counter = (element, draw, visit,
 task). Words travel as 64-bit integers holding 32 bits, so that a product's halves are one shift apart.
@@ -69,10 +69,10 @@ def draw(
     key: tuple[Value, Value],
     counter: tuple[Value, ...],
 ) -> Value:
-    """``of_words`` of a draw, by a function of the module that is made on first use.
+    """``of_words`` of a draw: a call of the function ``name`` of the module, which is emitted at the first call.
 
-    The counter's element, draw and visit are single numbers, its task a lane value. In line, the ten rounds
-    and the C library calls would be most of a VM's code and of the time to compile it.
+    In the counter, element, draw and visit are scalars and the task is a lane value. Inlined, the ten rounds and the calls of the
+    C library would be most of a VM's code and of its compile time.
     """
     wide = e.wide(I64)
     function = e.declare(name, e.wide(F64), [I64] * 5 + [wide])

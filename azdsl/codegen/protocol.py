@@ -1,8 +1,8 @@
-"""The evaluation of one block of tasks in LLVM IR: training, validation, early stops, fitness.
+"""The evaluation of one block of tasks in LLVM IR: training, validation, early stopping, fitness.
 
-Emitted once for both backends. A backend supplies the registers that the evaluation itself touches and the
-code that runs Setup, Predict and Learn; see ``docs/design.md`` for the schedule. Tasks sit in lanes: a task
-whose training has stopped leaves the mask, and its lane computes on unobserved.
+Both backends share it. A backend supplies the registers that the evaluation reads and writes, and the code that runs Setup, Predict
+and Learn. Each task has a lane. A task whose training has stopped is removed from the mask of active lanes; its lane computes
+on, and the results are ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from llvmlite import ir
@@ -21,7 +21,7 @@ from azdsl.ir import Metric
 
 
 class Field(enum.IntEnum):
-    """The argument table of an evaluation: 8-byte fields, in this order."""
+    """The argument table of an evaluation: the index of each 8-byte field."""
 
     TRAIN_X = 0  # lane values [N, F]
     TRAIN_Y = 1  # lane values [N]
@@ -37,10 +37,10 @@ class Field(enum.IntEnum):
     LANES = 11  # bit mask of the lanes that hold tasks
     FITNESS = 12  # float64 [W], written
     TRACE = 13  # uint64 [W], written; null to compute no trace
-    STOPPED = 14  # written: whether every task's training stopped before its first validation
-    MEMORY = 15  # room for registers
-    MEMORY_BYTES = 16  # how much of it the VM clears; room for one more register follows
-    CODE = 17  # the VM's records of Setup, in the next two fields those of Predict and Learn
+    STOPPED = 14  # written: whether the training of every task stopped before its first validation
+    MEMORY = 15  # memory for registers
+    MEMORY_BYTES = 16  # bytes of it that the VM clears; memory for one more register follows
+    CODE = 17  # the VM's records of Setup; the next two fields are those of Predict and Learn
 
 
 FIELDS = int(Field.CODE) + 3
@@ -49,7 +49,7 @@ FIELDS = int(Field.CODE) + 3
 
 @dataclass(frozen=True)
 class Visit:
-    """What the current execution's random draws depend on."""
+    """What random draws depend on: the key, the number of the current visit of an example, the task."""
 
     key: tuple[Value, Value]
     number: Callable[[], Value]
@@ -57,39 +57,63 @@ class Visit:
 
 
 class Backend(Protocol):
-    """What runs a program inside the evaluation. Pointers are to arrays of lane values."""
+    """Runs a program inside the evaluation. Pointers are to arrays of lane values."""
 
     def begin(self, e: Emitter, arguments: Value, visit: Visit) -> None:
-        """Make zeroed registers."""
+        """Make registers with value 0."""
 
     def prediction(self) -> Value:
-        """Where s1 is."""
+        """The address of s1."""
 
     def vector(self, index: int) -> Value:
-        """Where v1 or v2 is, in multi-class tasks."""
+        """The address of v1 or v2, for a vector metric."""
 
     def entering(self) -> None:
-        """Prepare for a loop that begins with Predict: called before the loop of training, and of validation."""
+        """Prepare for a loop that begins with Predict; called before the loops of training and of validation."""
 
     def predicting(self, x: Value) -> None:
-        """Make the features at ``x`` the value of v0 in Predict. s0 is 0 there."""
+        """Make v0 the features at ``x`` for Predict, in which s0 is 0."""
 
     def learning(self, x: Value, y: Value) -> None:
-        """Make the features at ``x`` the value of v0 in Learn, the label at ``y`` that of s0."""
+        """Make v0 the features at ``x`` and s0 the label at ``y`` for Learn."""
 
     def run(self, function: int) -> None:
-        """Emit Setup (0), Predict (1) or Learn (2); leaves the builder where the program goes on."""
+        """Emit a call of Setup (0), Predict (1) or Learn (2); the builder then stands where it returns."""
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """What an evaluation is specialised for."""
+class EvaluationSettings:
+    """What a fitness depends on besides program and tasks.
+
+    ``precision`` is 64 or 32: the bits of a number. ``first_task`` is the number of the task set's first task in random draws.
+    """
+
+    seed: int = 0
+    max_abs_error: float = 100.0
+    precision: int = 64
+    first_task: int = 0
+
+
+DEFAULTS = EvaluationSettings()
+
+
+@dataclass(frozen=True)
+class Specialization:
+    """What the machine code of an evaluation is compiled for.
+
+    ``lanes`` is W, the tasks that are evaluated together; ``classes`` is C, 0 for a metric without classes; ``precision`` is
+    64 or 32.
+    """
 
     features: int
     lanes: int
     metric: Metric
     classes: int = 0
     precision: int = 64
+
+    def with_lanes(self, lanes: int) -> Specialization:
+        """The same for another number of lanes."""
+        return replace(self, lanes=lanes)
 
 
 _NAN_BITS = 0x7FF8000000000000
@@ -99,18 +123,18 @@ _TRACE_PRIME = 0x9E3779B97F4A7C15
 class Evaluation:
     """Emits one evaluation function, ``void name(arguments*)``, into a module."""
 
-    def __init__(self, module: ir.Module, name: str, scheme: Scheme, backend: Backend) -> None:
+    def __init__(self, module: ir.Module, name: str, specialization: Specialization, backend: Backend) -> None:
         function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name)
         function.attributes.add("nounwind")
         self.arguments = function.args[0]
-        # llvmlite keeps allocas in the entry block; code starts in the next so that they stay first
+        # allocas go to the entry block; code starts in the next block, so that they stay first
         entry = function.append_basic_block("entry")
         start = function.append_basic_block("start")
         self.builder = ir.IRBuilder(entry)
         self.builder.branch(start)
         self.builder.position_at_end(start)
-        self.e = Emitter(self.builder, scheme.features, scheme.lanes, scheme.precision)
-        self.scheme = scheme
+        self.e = Emitter(self.builder, specialization.features, specialization.lanes, specialization.precision)
+        self.specialization = specialization
         self.backend = backend
         self._emit()
 
@@ -155,7 +179,7 @@ class Evaluation:
             self._validate()
         b.branch(self.finish)
         b.position_at_end(self.finish)
-        # the evaluation stops in training only when every task has: before the first validation that is fitness 0
+        # evaluation ends in training only when every task has stopped; before the first validation that means fitness 0
         b.store(b.load(reached, typ=I64), self._place(Field.STOPPED))
         with b.if_then(self.tracing):
             final = b.xor(
@@ -170,7 +194,7 @@ class Evaluation:
     # One example
 
     def _place_of(self, field: Field, at: Value, count: int) -> Value:
-        """Where example ``at`` of an array of ``count`` lane values each starts."""
+        """The address of example ``at`` in an array of examples of ``count`` lane values."""
         e, b = self.e, self.builder
         return e.element_pointer(self._field(field, POINTER), b.mul(at, ir.Constant(I64, count)))
 
@@ -178,7 +202,7 @@ class Evaluation:
         e, b, backend = self.e, self.builder, self.backend
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
         backend.predicting(self._place_of(xs, at, e.features))
-        if self.scheme.metric.vector:
+        if self.specialization.metric.vector:
             e.each(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
         backend.run(1)
 
@@ -188,7 +212,7 @@ class Evaluation:
         at = b.load(self.example, typ=I64)
         label = self._place_of(Field.TRAIN_Y, at, 1)
         y = e.load(label)
-        vector = self.scheme.metric.vector
+        vector = self.specialization.metric.vector
         bad = self._check_classes(y) if vector else self._check(y)
         self._stop(bad)
         following = b.add(at, ir.Constant(I64, 1))
@@ -198,19 +222,19 @@ class Evaluation:
         self.backend.run(2)
 
     def _check(self, y: Value) -> Value:
-        """Squash and trace a scalar prediction; the lanes whose error is too large or NaN."""
+        """Squash and trace a scalar prediction. Returns the lanes whose error is too large or NaN."""
         e, b, backend = self.e, self.builder, self.backend
         prediction = e.load(backend.prediction())
-        if self.scheme.metric.name == "accuracy":
+        if self.specialization.metric.name == "accuracy":
             prediction = sigmoid(e, prediction)
             e.store(prediction, backend.prediction())
         self._record(prediction)
         return too_far(e, b.fsub(y, prediction), self.limit)
 
     def _check_classes(self, y: Value) -> Value:
-        """The same for a vector of class predictions; writes the one-hot label too, all F entries of it."""
+        """Squash and trace a vector prediction, and write all F entries of the one-hot label. Returns lanes as ``_check`` does."""
         e, b, backend = self.e, self.builder, self.backend
-        shares = softmax(e, [e.load(backend.vector(2), i) for i in range(self.scheme.classes)])
+        shares = softmax(e, [e.load(backend.vector(2), i) for i in range(self.specialization.classes)])
         bad = None
         for i, share in enumerate(shares):
             hot = b.select(b.fcmp_ordered("==", y, e.constant(float(i))), e.constant(1.0), e.constant(0.0))
@@ -219,12 +243,12 @@ class Evaluation:
             self._record(share)
             far = too_far(e, b.fsub(hot, share), self.limit)
             bad = far if bad is None else b.or_(bad, far)
-        for i in range(self.scheme.classes, e.features):
+        for i in range(self.specialization.classes, e.features):
             e.store(e.constant(0.0), backend.vector(1), i)
         return bad
 
     def _stop(self, bad: Value) -> None:
-        """Take lanes out of training; leave the evaluation when none remains."""
+        """Stop training in the lanes of ``bad``; end the evaluation when no lane remains."""
         e, b = self.e, self.builder
         lane_int = ir.IntType(e.lanes)
         active = b.load(self.active, typ=lane_int)
@@ -237,7 +261,7 @@ class Evaluation:
             b.position_at_end(go_on)
 
     def _record(self, prediction: Value) -> None:
-        """Mix a prediction into the trace of the lanes still training (any NaN is the same NaN)."""
+        """Mix a prediction into the trace of the lanes whose training has not stopped. All NaNs count as one."""
         e, b = self.e, self.builder
         with b.if_then(self.tracing, likely=False):
             wide = prediction if e.element == F64 else b.fpext(prediction, e.wide(F64))
@@ -262,7 +286,7 @@ class Evaluation:
         with e.repeat(lambda: self._field(Field.M)) as (at, leave):
             self._predict(Field.VALID_X, at())
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
-            if self.scheme.metric.name == "rmse":
+            if self.specialization.metric.name == "rmse":
                 prediction = e.load(self.backend.prediction())
                 self._record(prediction)
                 error = b.fsub(y, prediction)
@@ -272,12 +296,12 @@ class Evaluation:
                 gain = b.select(self._right(y), e.constant(1.0), e.constant(0.0))
             b.store(b.fadd(b.load(total, typ=e.type), gain), total)
         counted = b.and_(b.load(self.active, typ=lane_int), b.not_(b.load(failed, typ=lane_int)))
-        # a trace is all that is wanted of an evaluation that makes one
+        # a tracing evaluation computes only the trace
         with b.if_then(b.not_(self.tracing)):
             self._improve(b.load(total, typ=e.type), counted)
 
     def _improve(self, total: Value, counted: Value) -> None:
-        """Take this validation's fitness where it is better, task by task: it calls the C library, so not for padding."""
+        """Raise the fitness of each task to that of this validation. Lanes without a task are skipped: each calls the C library."""
         e, b = self.e, self.builder
         lane_int = ir.IntType(e.lanes)
         totals = e.array(1)
@@ -296,8 +320,9 @@ class Evaluation:
                 )
 
     def _fail(self, bad: Value, failed: Value, leave: Value) -> None:
-        """Mark lanes whose validation counts 0. When all have failed, the last validation need not go on
-        (an earlier one must: it changes memory).
+        """Mark lanes whose fitness in this validation is 0. When all lanes are marked, the last validation ends.
+
+        An earlier validation goes on, because it changes memory.
         """
         b = self.builder
         lane_int = ir.IntType(self.e.lanes)
@@ -314,15 +339,15 @@ class Evaluation:
             b.position_at_end(go_on)
 
     def _right(self, y: Value) -> Value:
-        """Lanes whose class is predicted."""
+        """The lanes whose class is predicted correctly."""
         e, b = self.e, self.builder
-        if self.scheme.metric.name == "accuracy":
+        if self.specialization.metric.name == "accuracy":
             prediction = e.load(self.backend.prediction())
             self._record(prediction)
             half = e.constant(0.5)
             positive = b.fcmp_ordered(">", sigmoid(e, prediction), half)
             return b.xor(b.xor(positive, b.fcmp_ordered(">", y, half)), e.constant(1, ir.IntType(1)))
-        values = [e.load(self.backend.vector(2), i) for i in range(self.scheme.classes)]
+        values = [e.load(self.backend.vector(2), i) for i in range(self.specialization.classes)]
         for value in values:
             self._record(value)
         best, largest = e.constant(0.0), values[0]
@@ -335,10 +360,10 @@ class Evaluation:
         return b.and_(number, b.fcmp_ordered("==", best, y))
 
     def _fitness(self, total: Value) -> Value:
-        """Fitness of one task's validation from its squared errors or right answers, in float64."""
+        """The float64 fitness of a task's validation, from its sum of squared errors or its number of correct predictions."""
         e, b = self.e, self.builder
         count = self._field(Field.M)
-        if self.scheme.metric.classifies:
+        if self.specialization.metric.classifies:
             return b.fdiv(total if e.element == F64 else b.fpext(total, F64), b.uitofp(count, F64))
         root = e.intrinsic("sqrt", b.fdiv(total, b.uitofp(count, e.element)))
         angle = e.library_call("atan", root if e.element == F64 else b.fpext(root, F64))

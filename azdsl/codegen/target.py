@@ -1,8 +1,8 @@
-"""The machine: its vectors, LLVM's code generator for it, and compiled code kept on disk.
+"""Targets: processors, LLVM's code generator for them, and the cache of object code on disk.
 
-Object code is stored under the user's cache directory, keyed by everything it depends on: what was
-compiled, azdsl's and LLVM's versions, the processor and its features. Files are written aside and
-renamed, and carry a checksum, so that concurrent starts and torn files do no harm.
+The key of object code is everything that it depends on: what was compiled, azdsl's sources, LLVM's version, the processor and its
+features. Files are written to a temporary name and renamed, and hold a checksum, so that concurrent starts and truncated files
+do no harm.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from azdsl.config.search import SettingsError
 _SCHEMA = b"azdsl object 1\n"
 
 CPU_VARIABLE = "AZDSL_CPU"
-"""Environment variable that names the processor to evaluate programs for, as ``processor`` knows it: a shared cache, a test."""
+"""Environment variable with the name (``processor_names``) of the processor to evaluate programs on."""
 
 LIMIT_BYTES = 256 << 20
-"""The object cache may take so much; beyond it what was not used for longest is removed."""
+"""The size of the object cache in bytes; beyond it the files used longest ago are removed."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """The processor that code is made for."""
+    """A processor that code is compiled for: LLVM's triple, name and features."""
 
     triple: str
     cpu: str
@@ -62,9 +62,9 @@ def this_machine() -> Host:
 
 @cache
 def host() -> Host:
-    """The processor that code is made for, unless it says another: this one, or that which ``AZDSL_CPU`` names.
+    """The processor that programs are evaluated on: the one that ``AZDSL_CPU`` names, else this one.
 
-    Raises ``SettingsError`` for a name that is not known, or that this processor falls short of.
+    Raises ``SettingsError`` for an unknown name, or a processor with features that this one lacks.
     """
     name = os.environ.get(CPU_VARIABLE, "native")
     if name not in processor_names():
@@ -80,16 +80,19 @@ def host() -> Host:
 
 
 _LEVELS = {"x86-64": "", "x86-64-v2": "", "x86-64-v3": "+avx,+avx2", "x86-64-v4": "+avx,+avx2,+avx512f"}
-"""The x86-64 levels that code can be made for, with the features that say how wide their vectors are."""
+"""The x86-64 levels, with the features that decide the width of their vectors."""
 
 
 def processor_names() -> list[str]:
-    """What ``processor`` knows on this machine."""
+    """The names that ``processor`` takes on this machine."""
     return ["native", "generic", *(_LEVELS if this_machine().triple.startswith("x86_64") else ())]
 
 
 def processor(name: str) -> Host:
-    """A processor by name: ``native`` (this one), ``generic`` (the least of its kind) or an x86-64 level."""
+    """A processor by name: ``native`` (this one), ``generic`` (the baseline of the architecture) or an x86-64 level.
+
+    Raises ``ValueError`` for an unknown name.
+    """
     machine = this_machine()
     if name == "native":
         return machine
@@ -114,7 +117,7 @@ def optimize(
 ) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
     """A module optimised for a processor (default: this one), and the code generator for it.
 
-    Unrolling loops makes code some five times as long, and compiling it two to three times.
+    Unrolling loops makes code about five times as long, and compiling it takes two to three times as long.
     """
     generator = _target_machine(level, machine)
     module.triple = (machine or host()).triple
@@ -122,7 +125,7 @@ def optimize(
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=level)
-    # example loops are serial by meaning; only W = 1 code has element loops that a vectoriser can use
+    # loops over examples are serial; only code with one lane has loops over elements that can be vectorised
     options.loop_vectorization = options.slp_vectorization = level > 1
     options.loop_unrolling = unroll
     builder = llvm.create_pass_builder(generator, options)
@@ -131,7 +134,7 @@ def optimize(
 
 
 def compile_object(module: ir.Module, level: int) -> bytes:
-    """Optimise a module and give its object code."""
+    """Optimise a module and return its object code."""
     parsed, generator = optimize(module, level)
     code: bytes = generator.emit_object(parsed)
     return code
@@ -142,7 +145,7 @@ _SOURCES = "azdsl.codegen.backends"
 
 
 def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], None] = lambda: None) -> bytes:
-    """Object code from disk, or made (``announce`` is called first) and put there."""
+    """Object code from disk; else from ``make``, before which ``announce`` is called, and then written to disk."""
     machine = host()
     identity = "|".join(
         [key, sources_digest(_SOURCES), llvmlite.__version__, machine.triple, machine.cpu, machine.features]
@@ -160,7 +163,7 @@ def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], No
 
 
 def _read_checked(path: Path) -> bytes | None:
-    """A stored file's content, or None when it is absent, torn or of another schema."""
+    """The content of a stored file; None when it is absent, truncated or of another schema."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -169,12 +172,12 @@ def _read_checked(path: Path) -> bytes | None:
     if head != _SCHEMA or hashlib.blake2b(content, digest_size=16).digest() != digest:
         return None
     with suppress(OSError):
-        os.utime(path)  # used now: among the last to be removed
+        os.utime(path)  # files used recently are removed last
     return content
 
 
 def _write_checked(path: Path, content: bytes) -> None:
-    """Store a file whole or not at all. A cache that cannot be written is no cache, not an error."""
+    """Write a file atomically. It is not an error when the cache cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.blake2b(content, digest_size=16).digest()
@@ -185,7 +188,7 @@ def _write_checked(path: Path, content: bytes) -> None:
 
 @cache
 def _add_library_symbols() -> None:
-    """Tell the linker where the C library's functions are."""
+    """Register the addresses of the C library's functions with LLVM's linker."""
     name = ctypes.util.find_library("m")
     library = ctypes.CDLL(name) if name else ctypes.CDLL(None)
     for function in LIBRARY:
@@ -200,11 +203,11 @@ class Loaded:
     engine: llvm.ExecutionEngine
 
     def address(self, name: str) -> int:
-        """Where a function is."""
+        """The address of a function."""
         return int(self.engine.get_function_address(name))
 
     def data_address(self, name: str) -> int:
-        """Where a global variable is."""
+        """The address of a global variable."""
         return int(self.engine.get_global_value_address(name))
 
 

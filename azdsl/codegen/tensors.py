@@ -1,4 +1,4 @@
-"""Registers in memory as tensors, and tensors written to memory."""
+"""Loading registers as tensors, and storing tensors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from azdsl.codegen.lowering import Tensor
 from azdsl.ops import Kind
 
 UNROLLED_ROWS = 4
-"""Matrices of at most this many rows are written out; larger ones loop over rows."""
+"""The loop over the rows of a matrix is unrolled for at most this many rows."""
 
 
 def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
@@ -20,7 +20,7 @@ def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
 
 
 def store_tensor(e: Emitter, tensor: Tensor, pointer: Value) -> None:
-    """Compute every element and write it."""
+    """Compute every element and store it from ``pointer`` on."""
     if tensor.kind is Kind.SCALAR:
         e.store(tensor.at(), pointer)
     elif tensor.kind is Kind.VECTOR:

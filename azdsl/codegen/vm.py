@@ -1,14 +1,13 @@
 """The virtual machine: one LLVM function that evaluates any program, without compiling it.
 
-Programs come as records of 8-byte words: the address of the code that does the instruction (its *handler*), where
-its inputs and its output are in memory (a random op has its draw number for a first input), then its constants.
-A handler ends with a jump to that of the next record: direct threading. The records of Setup, Predict and Learn
-each close with the address of the code that goes on after the function. Predict is called from two places: the
-word that ends it is changed between training and validation.
+A program is a sequence of records of 8-byte words: the address of the instruction's *handler*, the addresses of its inputs and its
+output (a random op has its draw number as first input), then its constants. A handler ends with a jump to the handler of the next
+record (direct threading). The records of Setup, Predict and Learn each end with the address of the code that follows the call of
+the function. Predict is called from training and from validation: the word that ends it is changed in between.
 
-An evaluation is made of short chains of instructions, so what counts is how soon one can use another's result.
-The last scalar stays in processor registers, the *accumulator*; an op has a handler for each choice of scalar
-inputs to take from there. Features are read where the examples are.
+The latency from one instruction to the next decides the speed. The scalar computed last is therefore kept in processor registers,
+the *accumulator*; an op has one handler for each choice of scalar inputs that it takes from there. Features are read from the
+examples, without a copy.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
-from azdsl.codegen.protocol import Evaluation, Field, Scheme, Visit
+from azdsl.codegen.protocol import Evaluation, Field, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import Metric
 from azdsl.ops import BY_NAME, Kind, Op, Role
 
 CALLS = 4
-"""The places in an evaluation that run a function: Setup, Predict in training, Learn, Predict in validation."""
+"""The calls of functions in an evaluation: of Setup, of Predict in training, of Learn, of Predict in validation."""
 
 FEATURES = 0
-"""The null pointer in place of the address of a vector: v0, which is where the current example is."""
+"""The null pointer as the address of a vector: v0, the features of the current example."""
 
 HEADER_WORDS = 4
 WORD = 8
@@ -37,22 +36,24 @@ FUSED: tuple[tuple[Op, Op], ...] = tuple(
     (BY_NAME[producer], BY_NAME[consumer])
     for producer, consumer in (("vector_scale", "vector_add"), ("matrix_scale", "matrix_add"), ("outer", "matrix_add"))
 )
-"""Pairs that run as one instruction when nothing else reads the first one's result: it
-is then neither written nor read again. The record holds the first one's inputs, the second one's output and, in
-place of a constant, the second one's other input (its order does not matter: a sum is commutative)."""
+"""Pairs of ops that run as one instruction when only the second reads the result of the first, which is then not stored.
+
+The record holds the inputs of the first, the output of the second and, in place of a constant, the other input of the second; the
+order of its inputs does not matter, because a sum is commutative.
+"""
 
 
 def accumulations(op: Op) -> list[tuple[bool, bool]]:
-    """For each of an op's handlers which inputs it takes from the accumulator; handler ``n`` has bit 0 of n for the first.
+    """For each handler of an op, whether it takes the first and the second input from the accumulator: bits 0 and 1 of its number.
 
-    Scalar inputs come before others in every op.
+    In every op scalar inputs precede others.
     """
     scalars = op.inputs.count(Kind.SCALAR)
     return [(bool(n & 1), bool(n & 2)) for n in range(1 << scalars)]
 
 
 def handlers(ops: Collection[Op]) -> dict[tuple[Op, ...], int]:
-    """Where the first handler of an op, or of a pair, is in the VM's table; the first ``CALLS`` of that end functions."""
+    """The index of the first handler of each op and each pair in the VM's table, whose first ``CALLS`` entries end functions."""
     places: dict[tuple[Op, ...], int] = {}
     following = CALLS
     for chain in (*((op,) for op in ops), *(pair for pair in FUSED if set(pair) <= set(ops))):
@@ -62,12 +63,12 @@ def handlers(ops: Collection[Op]) -> dict[tuple[Op, ...], int]:
 
 
 def record_words(op: Op) -> int:
-    """Length of an op's record."""
+    """Words of an op's record."""
     return HEADER_WORDS + len(op.constants)
 
 
 def fixed_registers(features: int, metric: Metric) -> dict[tuple[Kind, int], int]:
-    """Where the registers that the evaluation knows are, in lane values: s0, s1, v0, then v1 and v2."""
+    """The offsets, in lane values, of the registers that the evaluation uses: s0, s1, v0; then v1 and v2 for a vector metric."""
     places = {(Kind.SCALAR, 0): 0, (Kind.SCALAR, 1): 1, (Kind.VECTOR, 0): 2}
     if metric.vector:
         places |= {(Kind.VECTOR, 1): 2 + features, (Kind.VECTOR, 2): 2 + 2 * features}
@@ -98,29 +99,29 @@ class Machine:
         self._emit_handlers()
 
     def prediction(self) -> Value:
-        """Where s1 is."""
+        """The address of s1."""
         return self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 1])
 
     def vector(self, index: int) -> Value:
-        """Where v1 or v2 is."""
+        """The address of v1 or v2."""
         return self.e.element_pointer(self.memory, self.places[Kind.VECTOR, index])
 
     def entering(self) -> None:
-        """End Predict with the record that goes on after the call of Predict that is emitted next."""
+        """Make Predict return to the call that is emitted next."""
         learn = self.e.read(self.arguments, int(Field.CODE) + 2, POINTER)
         self.e.builder.store(self._address(self.returns[self.calls]), self.e.offset(learn, -WORD))
 
     def predicting(self, x: Value) -> None:
-        """Let operands that name v0 read at ``x``."""
+        """Make v0 the features at ``x``."""
         self.e.builder.store(x, self.features)
 
     def learning(self, x: Value, y: Value) -> None:
-        """The same, and s0 takes the value at ``y``; the linker sees to it that Predict reads its 0 elsewhere."""
+        """Make v0 the features at ``x``, and s0 the label at ``y``. The linker makes Predict read the 0 of s0 from elsewhere."""
         self.e.builder.store(x, self.features)
         self.e.store(self.e.load(y), self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 0]))
 
     def run(self, function: int) -> None:
-        """Emit a call of a function's records; goes on where it returns."""
+        """Emit a call of a function's records; the builder then stands where it returns."""
         b = self.e.builder
         b.store(self.e.read(self.arguments, int(Field.CODE) + function, POINTER), self.ip)
         b.store(ir.Constant(self.e.type, ir.Undefined), self.accumulator)
@@ -158,7 +159,7 @@ class Machine:
         b.position_at_end(here)
 
     def _operand(self, kind: Kind, pointer: Value) -> Tensor:
-        """The register at an address; v0 for a vector without one."""
+        """The register at an address; v0 for the null pointer."""
         b = self.e.builder
         if kind is Kind.VECTOR:
             nowhere = b.icmp_unsigned("==", pointer, ir.Constant(POINTER, None))
@@ -166,7 +167,7 @@ class Machine:
         return memory_tensor(self.e, kind, pointer)
 
     def _inputs(self, op: Op, accumulated: tuple[bool, bool], ip: Value) -> list[Tensor]:
-        """What a record names as its inputs; scalars that are in the accumulator are not read from memory."""
+        """The inputs of a record. Scalars in the accumulator are not loaded from memory."""
         e = self.e
         value = e.builder.load(self.accumulator, typ=e.type)
         return [
@@ -175,7 +176,7 @@ class Machine:
         ]
 
     def _emit_fused(self, producer: Op, consumer: Op, inputs: list[Tensor], ip: Value) -> None:
-        """A pair of ``FUSED``: both entry by entry, so the output may overwrite an input of the same kind."""
+        """The handler of a pair. Both ops work entry by entry, so the output may overwrite an input of the same kind."""
         e = self.e
         first = LOWERINGS[producer.code](e, Operands(inputs=inputs))
         other = self._operand(first.kind, e.read(ip, HEADER_WORDS, POINTER))
@@ -190,7 +191,7 @@ class Machine:
         operands = Operands(
             inputs=inputs,
             constants=[self._constant(c) for c, role in zip(raw, op.constants, strict=True) if role is not Role.INDEX],
-            # the linker has turned a fraction into the entry's number
+            # the linker has replaced the fraction by the index of the entry
             places=[b.fptosi(c, I64) for c, role in zip(raw, op.constants, strict=True) if role is Role.INDEX],
             old=memory_tensor(e, op.output, out) if op.updates and op.output else None,
             draws=Draws(self.visit.key, e.read(ip, 1, I64), self.visit.number(), self.visit.task)
@@ -214,7 +215,7 @@ class Machine:
         return e.splat(raw if e.element == F64 else e.builder.fptrunc(raw, e.element))
 
     def _store_beside(self, tensor: Tensor, inputs: list[Value], out: Value) -> None:
-        """Write an output that may also be an input: beside the registers first, then copied."""
+        """Store an output that may also be an input: first behind the registers, then copy it."""
         e, b = self.e, self.e.builder
         same = [b.icmp_unsigned("==", pointer, out) for pointer in inputs]
         aliased = same[0] if len(same) == 1 else b.or_(*same)
@@ -224,8 +225,9 @@ class Machine:
             store_tensor(e, memory_tensor(e, tensor.kind, target), out)
 
 
-def emit(module: ir.Module, name: str, scheme: Scheme, ops: Collection[Op]) -> None:
-    """Add the VM for these ops, which have outputs, to a module: ``void name(arguments*)``, and the addresses of its
-    ``handlers`` as ``name_handlers``.
+def emit(module: ir.Module, name: str, specialization: Specialization, ops: Collection[Op]) -> None:
+    """Add the VM for ``ops`` to a module: ``void name(arguments*)``, and the addresses of its handlers as ``name_handlers``.
+
+    All ops must have outputs.
     """
-    Evaluation(module, name, scheme, Machine(ops, scheme.metric))
+    Evaluation(module, name, specialization, Machine(ops, specialization.metric))

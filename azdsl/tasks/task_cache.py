@@ -101,6 +101,8 @@ def _in_memory(recipe: Recipe) -> Stored:
     for t, parts in enumerate(recipe.tasks):
         for array, part in zip(arrays, parts, strict=True):
             array[t] = part
+    for array in arrays:
+        array.flags.writeable = False  # so that a task set takes it without a copy
     return Stored(arrays, recipe.facts)
 
 

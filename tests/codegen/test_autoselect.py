@@ -16,15 +16,17 @@ from strategies import programs, random_program, random_tasks
 
 from azdsl import codegen
 from azdsl.codegen import backends
-from azdsl.codegen.autoselect import calibration, choice
-from azdsl.codegen.autoselect.choice import CLASSES, COMPILED, choose, fit, predict, stored_costs, vm_times, work
+from azdsl.codegen.autoselect import calibration, choice, cost_model, cost_store
+from azdsl.codegen.autoselect.choice import choose
+from azdsl.codegen.autoselect.cost_model import CLASSES, COMPILED, fit, predict, vm_times, work
+from azdsl.codegen.autoselect.cost_store import costs_for, stored_costs
 from azdsl.ir import pack_live, remove_dead_code
 from azdsl.ops import OPS
 from azdsl.taskset import TaskSet
 
 ROOT = Path(__file__).parents[2]
 
-COSTS = choice.TYPICAL
+COSTS = cost_model.TYPICAL
 
 
 def linear():
@@ -81,7 +83,7 @@ def test_every_op_has_work():
     for op in OPS[1:]:
         for features in (1, 4, 9, 64):
             for lanes in (1, 2, 8):
-                row = choice.op_work(features, lanes)[op.code]
+                row = cost_model.op_work(features, lanes)[op.code]
                 assert row[CLASSES.index("instruction")] == 1.0
                 assert row.sum() > 1.0
 
@@ -126,11 +128,11 @@ def test_measured_once(store):
 def test_measured_only_where_it_is_worth_it(store):
     _, calls = store
     told = []
-    assert choice.costs_for([linear()], task_set(100), announce=lambda: told.append(1)) == COSTS
+    assert costs_for([linear()], task_set(100), announce=lambda: told.append(1)) == COSTS
     assert not calls and not told
-    choice.costs_for([linear()], task_set(100_000_000), announce=lambda: told.append(1))
+    costs_for([linear()], task_set(100_000_000), announce=lambda: told.append(1))
     assert calls == told == [1]
-    choice.costs_for([linear()], task_set(100_000_000), announce=lambda: told.append(1))
+    costs_for([linear()], task_set(100_000_000), announce=lambda: told.append(1))
     assert calls == told == [1]
 
 
@@ -138,8 +140,8 @@ def test_measured_only_where_it_is_worth_it(store):
     "text", ["", "null", "[]", "{}", json.dumps({"vm_one": [1]}), json.dumps(asdict(COSTS)).replace("0.04", "NaN", 1)]
 )
 def test_senseless_costs_are_measured_again(store, text, monkeypatch):
-    assert choice._decoded(text.encode()) is None
-    monkeypatch.setattr(choice, "cached_object", lambda *_: text.encode())
+    assert cost_store._decoded(text.encode()) is None
+    monkeypatch.setattr(cost_store, "cached_object", lambda *_: text.encode())
     assert stored_costs() == COSTS
 
 

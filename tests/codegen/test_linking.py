@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from strategies import random_tasks
 
-from azdsl.codegen.engine import NO_KIND, EngineHandle, build_engine
+from azdsl.codegen.engine import NO_KIND, Capacity, EngineHandle, build_engine
 from azdsl.codegen.execute import LINKINGS, evaluate_many
 from azdsl.ir import Program, pack_live
 from azdsl.syntax import parse
@@ -30,7 +30,7 @@ def fitness(handle: EngineHandle, program: Program) -> list[float]:
 def test_registers_are_found_after_millions_of_linkings(before):
     """A register that is met for the first time, or again after long, had a place outside memory: the process crashed."""
     tasks = random_tasks(np.random.default_rng(0), features=4, tasks=3, max_examples=8)
-    handle = build_engine(tasks, max_instructions=20)
+    handle = build_engine(tasks, capacity=Capacity(20))
     expected = fitness(handle, FIRST)
     assert max(expected) > 0.0
     handle.engine.places[NO_KIND, 0] = before

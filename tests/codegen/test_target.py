@@ -12,7 +12,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 
 from azdsl.codegen import jit, target
-from azdsl.codegen.protocol import Scheme
+from azdsl.codegen.protocol import Specialization
 from azdsl.ir import RMSE, Address, Instruction, Program
 from azdsl.ops import BY_NAME, Kind
 
@@ -195,7 +195,7 @@ def test_code_for_aarch64():
     predict = Instruction(BY_NAME["dot"], (Address(Kind.VECTOR, 0), Address(Kind.VECTOR, 1)), Address(Kind.SCALAR, 1))
     for lanes in (1, 2):
         module = ir.Module("program")
-        jit.emit(module, "evaluate", Scheme(4, lanes, RMSE), Program((), (predict,), (step,)))
+        jit.emit(module, "evaluate", Specialization(4, lanes, RMSE), Program((), (predict,), (step,)))
         parsed, generator = target.optimize(module, 2, target.Host(triple, "generic", ""))
         code = generator.emit_object(parsed)
         assert code[:4] == b"\x7fELF"

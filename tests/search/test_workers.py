@@ -27,8 +27,8 @@ def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
     for ours, theirs in zip(first.groups[0].parts, second.groups[0].parts, strict=True):
         assert len(ours.blocks) == len(theirs.blocks)
         for a, b in zip(ours.blocks, theirs.blocks, strict=True):
-            assert all(x is y for x, y in zip(a.data, b.data, strict=True))
-        assert ours.memory.ctypes.data != theirs.memory.ctypes.data
+            assert all(x is y for x, y in zip(a.layout, b.layout, strict=True))
+        assert ours.engine.memory != theirs.engine.memory
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from azdsl import evaluate, parse
 from azdsl.ir import METRICS
 from azdsl.taskset import TaskError, TaskSet
 
@@ -115,3 +116,25 @@ def test_errors_in_target_units():
     assert scaled.rmse([0.5]) == [pytest.approx(10.0)]
     assert scaled.rmse([1.0]) == [0.0]
     assert scaled.rmse([0.0]) == [math.inf]
+
+
+@pytest.mark.parametrize("form", [lambda a: a, lambda a: a[:], np.asfortranarray, lambda a: a.astype(np.float32)])
+def test_arrays_that_change_later_do_not_change_the_task_set(form):
+    """A task set keeps its layout in memory: one that changed would be evaluated as it was before."""
+    rng = np.random.default_rng(0)
+    arrays = [form(rng.normal(size=shape)) for shape in ((2, 5, 3), (2, 5), (2, 4, 3), (2, 4))]
+    tasks = TaskSet.from_arrays(*arrays)
+    before = evaluate(parse("def Predict():\n  s1 = norm(v0)\n"), tasks, backend="jit").task_fitness
+    for array in arrays:
+        array *= 2.0
+    after = evaluate(parse("def Predict():\n  s1 = norm(v0)\n"), tasks, backend="jit").task_fitness
+    assert before.tolist() == after.tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        tasks.part(1, 1).train_X[:] = 0.0
+
+
+def test_arrays_that_nobody_can_write_to_are_not_copied():
+    arrays = [np.zeros(shape) for shape in ((2, 5, 3), (2, 5), (2, 4, 3), (2, 4))]
+    for array in arrays:
+        array.flags.writeable = False
+    assert TaskSet.from_arrays(*arrays).train_X is arrays[0]

@@ -1,6 +1,6 @@
-"""The costs of ``choice``, measured: a handful of programs timed on the VM, compiled and run.
+"""Measuring the costs of ``cost_model``: a few programs are timed on the VM, compiled, and timed again.
 
-Times are of this thread's processor, the shortest of a few, so that other work on the machine matters little.
+Times are processor times of this thread, the shortest of ``REPEATS``, so that other work on the machine hardly counts.
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from time import thread_time
 import numpy as np
 
 from azdsl.codegen import jit
-from azdsl.codegen.autoselect.choice import Array, Costs, compile_work, fit, work
-from azdsl.codegen.backends import compile_program
+from azdsl.codegen.autoselect.cost_model import Array, Costs, compile_work, fit, work
 from azdsl.codegen.blocks import make_blocks
-from azdsl.codegen.engine import build_engine
+from azdsl.codegen.compiled_program import compile_program
+from azdsl.codegen.engine import Capacity, build_engine
 from azdsl.codegen.execute import evaluate_many
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import Field, Scheme
+from azdsl.codegen.protocol import EvaluationSettings, Field, Specialization
 from azdsl.codegen.target import host
 from azdsl.ir import Address, Instruction, Program, pack_live
 from azdsl.ops import BY_NAME, Kind
 from azdsl.taskset import TaskSet
 
 SHORT, LONG = 4, 24
-"""Features of the examples that are timed: short loops are written out, longer ones are not."""
+"""Values of F: with the first, loops are unrolled; with the second, they are not."""
 
 EXAMPLES = 64
+
+_NEVER_STOPS = EvaluationSettings(max_abs_error=1e300)
 
 REPEATS = 5
 
@@ -51,11 +53,11 @@ PROGRAMS = (
         f"{_STEP}; v3 = vector_gaussian; s4 = scalar_uniform; v3 = vector_scale s4 v3; v1 = vector_maximum v1 v3",
     ),
 )
-"""Predict and Learn of each program, which between them do every class of work."""
+"""Predict and Learn of each program. Together they do every class of work."""
 
 
 def _instruction(text: str) -> Instruction:
-    """An instruction from ``out = op a b``; random ops draw about 0."""
+    """An instruction from ``out = op a b``; random ops draw numbers around 0."""
     out, _, name, *inputs = text.split()
     op = BY_NAME[name]
     addresses = [Address(Kind(word[0]), int(word[1:])) for word in (*inputs, out)]
@@ -65,7 +67,7 @@ def _instruction(text: str) -> Instruction:
 
 
 def programs() -> list[Program]:
-    """The programs that are timed."""
+    """The programs of ``PROGRAMS``."""
 
     def block(text: str) -> tuple[Instruction, ...]:
         return tuple(_instruction(line) for line in text.split("; "))
@@ -74,7 +76,7 @@ def programs() -> list[Program]:
 
 
 def _shortest(call: Callable[[], object]) -> float:
-    """The processor time of a call, the shortest of a few after a first one."""
+    """The processor time of a call in seconds, the shortest of ``REPEATS`` after a warm-up."""
     call()
     times = []
     for _ in range(REPEATS):
@@ -99,19 +101,19 @@ def _tasks(features: int, tasks: int) -> TaskSet:
 
 
 def vm_seconds(program: Program, tasks: TaskSet) -> float:
-    """The time that the VM takes for a live program, everything else done before."""
+    """Seconds that the VM takes for a live program, without preparing it."""
     packed = pack_live(program, tasks.metric_definition)
     ops = {i.op.code: i.op for each in programs() for i in each.instructions}.values()
-    handle = build_engine(tasks, ops, max_instructions=len(program), max_abs_error=1e300)
+    handle = build_engine(tasks, ops, capacity=Capacity(len(program)), settings=_NEVER_STOPS)
     starts, lengths, fitness = np.zeros(1, np.int64), packed.lengths[np.newaxis], np.zeros((1, tasks.tasks))
     return _shortest(lambda: evaluate_many(handle.engine, starts, lengths, packed.code, packed.constants, fitness))
 
 
 def jit_seconds(program: Program, tasks: TaskSet, lanes: int) -> tuple[float, float]:
-    """The times of compiling a live program for a block of ``lanes`` tasks, and of running it."""
-    (block,) = make_blocks(tasks, lanes, seed=0, max_abs_error=1e300)
+    """Seconds of compiling a live program for a block of ``lanes`` tasks, and of running it."""
+    (block,) = make_blocks(tasks, lanes, _NEVER_STOPS)
     started = thread_time()
-    code = compile_program(program, Scheme(tasks.features, lanes, tasks.metric_definition, tasks.classes))
+    code = compile_program(program, Specialization(tasks.features, lanes, tasks.metric_definition, tasks.classes))
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("evaluate"))
     compiling = thread_time() - started
     size = sum(a.kind.size(tasks.features) for a in jit.registers(program, tasks.metric_definition))
@@ -121,7 +123,7 @@ def jit_seconds(program: Program, tasks: TaskSet, lanes: int) -> tuple[float, fl
 
 
 def calibrate() -> Costs:
-    """Measure. Takes a few seconds of processor time, once."""
+    """Measure this machine's costs, in a few seconds of processor time."""
     widest = host().vector_bytes // 8
     visits = (1, 2 * EXAMPLES, EXAMPLES)
     rows: dict[int, list[tuple[Array, float, float]]] = {1: [], widest: []}

@@ -10,10 +10,10 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from azdsl.codegen.engine import Engine, EngineHandle, build_engine
+from azdsl.codegen.engine import Capacity, Engine, EngineHandle, build_engine
 from azdsl.codegen.execute import evaluate, trace
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import Field
+from azdsl.codegen.protocol import EvaluationSettings, Field
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
 from azdsl.ops import OPS
@@ -77,23 +77,23 @@ def make_engines(
     ops = experiment.all_ops  # frozen functions, the seed program and groups of islands may use further ops
     chosen = [op for op in OPS if op in ops]
     settings: dict[str, Any] = {
-        "max_instructions": _most_instructions(experiment),
-        "max_registers": registers.scalars + registers.vectors + registers.matrices,
-        "seed": search.seed,
-        "max_abs_error": search.max_abs_error,
-        "precision": search.precision,
-        "first_task": first_task,
+        "capacity": Capacity(
+            _most_instructions(experiment), registers.scalars + registers.vectors + registers.matrices
+        ),
+        "settings": EvaluationSettings(search.seed, search.max_abs_error, search.precision, first_task),
     }
     sets = [
         tasks,
         tasks.first(search.fec_examples, search.fec_examples),
         *(hurdle_tasks(tasks, place) for place in search.hurdle_list),
     ]
-    others = like.parts if like else (None,) * len(sets)
-    complete = build_engine(sets[0], chosen, like=others[0], beside=beside.parts[0] if beside else None, **settings)
-    settings |= {"beside": complete, "prefix_of": complete}
-    early = build_engine(sets[1], chosen, trace=True, like=others[1], **settings)
-    parts = [build_engine(a, chosen, like=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
+    others = [part.blocks for part in like.parts] if like else [()] * len(sets)
+    complete = build_engine(
+        sets[0], chosen, blocks=others[0], workspace=beside.parts[0].workspace if beside else None, **settings
+    )
+    settings |= {"workspace": complete.workspace, "prefix_of": complete.blocks}
+    early = build_engine(sets[1], chosen, trace=True, blocks=others[1], **settings)
+    parts = [build_engine(a, chosen, blocks=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
     spans = np.cumsum([0, *(len(part.blocks) for part in parts)])
     at_hurdles = _joined([part.engine for part in parts]) if parts else complete.engine
     return EnginesHandle(
