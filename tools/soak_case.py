@@ -131,7 +131,7 @@ def standalone(
         yield [Standalone(spec, rules, code.address, code) for spec, code in zip(specs, loaded, strict=True)]
         return
     with tempfile.TemporaryDirectory() as folder:
-        files = bundle.write(specs, Path(folder) / "soak.so", ("shared",), "native")
+        files = bundle.write(specs, Path(folder) / "libmodels.so", ("shared",), "native")
         opened = ctypes.CDLL(str(files["shared"]))
 
     def address(name: str) -> int:
