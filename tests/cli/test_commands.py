@@ -71,7 +71,7 @@ def test_no_command_shows_help(run):
 
 
 def test_unknown_command_is_suggested(run):
-    assert run("evlove")[2].startswith("error: unknown command 'evlove'; did you mean 'evolve'?")
+    assert run("evlove")[2].startswith("error: no such command 'evlove'; did you mean 'evolve'?")
     assert run("xyzzy")[0] == 2
 
 
