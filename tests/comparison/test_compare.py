@@ -164,7 +164,7 @@ def test_variants_have_epochs_of_their_own():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"variants": []}, "no variant"),
+        ({"variants": []}, "the list of variants is empty"),
         ({"variants": [{}], "algorithms": TWO}, "exclude each other"),
         ({"variants": [{}, {"max_evals": 3}]}, "cannot differ in max_evals"),
         ({"variants": [{"migrant": 0}]}, "did you mean 'migrants'"),
