@@ -75,7 +75,7 @@ def stored(run: Path) -> tuple[Experiment, dict[str, float]]:
 
 
 def protocol(model: Any, scores: Any, tasks: TaskSet, at: int) -> float:
-    """The fitness of one task by docs/design.md: train, validate once. ``scores`` says what a model predicts."""
+    """The fitness of one task by docs/semantics.md: train, validate once. ``scores`` says what a model predicts."""
     model.fit(tasks.train_X[at], tasks.train_y[at])
     if getattr(model, "stopped", False):
         return 0.0
