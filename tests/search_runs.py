@@ -1,4 +1,4 @@
-"""Small searches, and what they wrote."""
+"""Small searches and the files that they write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPS = tuple(
 
 
 def small(all_ops: bool = False, **search: Any) -> Experiment:
-    """An experiment that is searched in a fraction of a second: epochs of 200 candidates, 3000 in all."""
+    """An experiment that takes less than a second: 3000 candidates in epochs of 200."""
     settings: dict[str, Any] = {
         "population": 60,
         "tournament": 5,
@@ -37,6 +37,6 @@ def small(all_ops: bool = False, **search: Any) -> Experiment:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """What must be the same however a run went: the answer and the hall of fame."""
+    """The files that must not depend on how a run proceeded: ``best.az`` and the hall of fame."""
     names = [path / "best.az", path / "hall_of_fame.csv", *sorted((path / "hall_of_fame").iterdir())]
     return {str(name.relative_to(path)): name.read_bytes() for name in names}

@@ -1,4 +1,4 @@
-"""Clusters for tests, and what their workers are made to do."""
+"""Clusters for tests, and faults of their workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azdsl.cluster import remote
 
 @contextmanager
 def local(count: int, **settings: Any) -> Iterator[LocalCluster]:
-    """Workers of one thread each in this process, talking over TCP, with their dashboard at a free port."""
+    """Workers of one thread each, connected over TCP, with the dashboard at a free port."""
     known = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
     within = {"processes": False, "protocol": "tcp://"}
     with LocalCluster(n_workers=count, **(known | within | settings)) as cluster:
@@ -24,7 +24,7 @@ def local(count: int, **settings: Any) -> Iterator[LocalCluster]:
 
 @contextmanager
 def client_of(cluster: LocalCluster) -> Iterator[Client]:
-    """A client that is nobody's default."""
+    """A client that is not the default client."""
     with Client(cluster, set_as_default=False) as client:
         yield client
 
@@ -35,7 +35,7 @@ def workers(client: Client) -> list[str]:
 
 
 def crash() -> None:
-    """Make this worker process die in the middle of its next epoch, as of a fault in native code."""
+    """Make this worker process crash in its next epoch, as by a fault in native code."""
 
     def run_slices(*_: Any) -> None:
         os.abort()
@@ -44,7 +44,7 @@ def crash() -> None:
 
 
 def hang() -> None:
-    """Make this worker's next epoch go on for ever."""
+    """Make this worker's next epoch hang."""
     import threading
 
     def run_slices(*_: Any) -> None:

@@ -30,15 +30,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 
 def experiment(**settings):
-    """Islands that differ and exchange in both ways."""
+    """Islands with different settings and both kinds of exchange."""
     groups = (Group(Range(1, 1), IslandSettings(tournament=10), mutations=("alter", "trade")),)
     return replace(small(islands=3, exchange="both", **settings), groups=groups)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """What threads find."""
-    path = tmp_path_factory.mktemp("whole") / "run"
+def on_threads(tmp_path_factory):
+    """The result of a run on threads."""
+    path = tmp_path_factory.mktemp("on_threads") / "run"
     return run(experiment(), out=path, quiet=True, workers=1)
 
 
@@ -54,33 +54,33 @@ def client(cluster):
         yield found
 
 
-def same(result, whole):
-    """Whether two runs ended alike."""
+def same(result, on_threads):
+    """Whether the results of two runs are equal."""
     facts = [
         (files(r.run_dir), r.layers, r.evaluations, [(e["best"], e["evaluations"]) for e in r.history])
-        for r in (result, whole)
+        for r in (result, on_threads)
     ]
     return facts[0] == facts[1]
 
 
 @pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_any_number_of_workers(tmp_path, whole, count, processes):
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path, on_threads, count, processes):
     with local(count, processes=processes) as cluster, connect(cluster.scheduler_address) as placement:
         assert placement.describe().startswith(f"{count} worker")
         assert placement.slots() == count
         result = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement)
-    assert same(result, whole)
+    assert same(result, on_threads)
 
 
-def test_the_user_is_told_of_workers_that_stay_idle(capsys, cluster):
+def test_idle_workers_are_reported(capsys, cluster):
     with connect(cluster.scheduler_address) as placement:
         for islands, told in ((1, True), (placement.slots(), False)):
             run(small(islands=islands, max_evals=200), placement=placement)
             assert (f"; islands={2 * placement.slots()} would keep them all busy\n" in capsys.readouterr().err) == told
 
 
-def test_any_mixture_after_a_resume(tmp_path, whole, client):
+def test_a_run_can_be_resumed_on_threads_and_on_a_cluster(tmp_path, on_threads, client):
     path = tmp_path / "run"
     stops = iter([2, 5, 7])
 
@@ -93,10 +93,10 @@ def test_any_mixture_after_a_resume(tmp_path, whole, client):
         leg(resume=False, placement=placement)
         leg(workers=2)
         leg(placement=placement)
-    assert same(leg(workers=4), whole)
+    assert same(leg(workers=4), on_threads)
 
 
-def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeypatch):
+def test_workers_without_the_job_receive_it(tmp_path, on_threads, client, monkeypatch):
     given = []
     take = remote.Jobs.take
     monkeypatch.setattr(remote.Jobs, "take", lambda jobs, job: given.append(job) or take(jobs, job))
@@ -107,12 +107,12 @@ def test_workers_that_lack_the_job_are_given_it(tmp_path, whole, client, monkeyp
 
     with connect(client) as placement:
         result = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement, on_epoch=forget)
-    assert same(result, whole)
+    assert same(result, on_threads)
     assert 2 < len(given) <= 2 + 3  # once for each worker, then once for each epoch that came too early
 
 
-def test_a_scheduler_that_is_away_when_a_worker_needs_the_job(tmp_path, whole, client, monkeypatch):
-    """The search looks for it, as for any other answer, and has the epoch run again."""
+def test_a_lost_connection_while_the_job_is_sent_repeats_the_epoch(tmp_path, on_threads, client, monkeypatch):
+    """The search reconnects and submits the epoch again."""
     asked, supply = [], ClusterExecutor.supply
 
     def supply_in_time(executor, *workers):
@@ -130,16 +130,16 @@ def test_a_scheduler_that_is_away_when_a_worker_needs_the_job(tmp_path, whole, c
             placement=placement,
             on_epoch=lambda s: s.epoch == 3 and remote.jobs.cache_clear(),
         )
-    assert same(result, whole) and len(asked) > 2
+    assert same(result, on_threads) and len(asked) > 2
 
 
-def test_a_native_call_that_fails_costs_one_epoch(tmp_path, whole):
-    """A crash, then a worker of other versions in place of the one that crashed."""
-    fail_in_a_process(tmp_path, whole, crash, Patience())
+def test_a_crash_in_native_code_loses_one_epoch(tmp_path, on_threads):
+    """A crash, then a worker with other versions in place of the crashed one."""
+    fail_in_a_process(tmp_path, on_threads, crash, Patience())
 
 
-def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(tmp_path, whole, client, monkeypatch):
-    """Dask computes it again; meanwhile the search goes on with the others and heeds Ctrl-C."""
+def test_a_result_lost_before_it_is_fetched_is_computed_again(tmp_path, on_threads, client, monkeypatch):
+    """Dask computes it again, and the search does not block meanwhile."""
     fetch, late = Future.result, []
 
     def result(future, timeout=None):
@@ -151,11 +151,11 @@ def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(tmp_path, whol
     monkeypatch.setattr(Future, "result", result)
     with connect(client) as placement:
         found = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement)
-    assert same(found, whole) and len(late) == 5 and None not in late
+    assert same(found, on_threads) and len(late) == 5 and None not in late
 
 
-def test_a_process_that_is_lost_is_started_again_however_long_that_takes():
-    """Dask's own limit, here none, is not heeded: with it ``local:1`` would be left without a worker."""
+def test_a_lost_process_is_restarted_without_a_time_limit():
+    """Dask's own limit, here 0 s, has no effect; it would leave ``local:1`` without a worker."""
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "0s"}),
         processes(1) as cluster,
@@ -168,11 +168,11 @@ def test_a_process_that_is_lost_is_started_again_however_long_that_takes():
 
 
 @pytest.mark.slow
-def test_a_native_call_that_hangs_costs_one_epoch(tmp_path, whole):
-    fail_in_a_process(tmp_path, whole, hang, Patience(hang=5.0))
+def test_a_hang_in_native_code_loses_one_epoch(tmp_path, on_threads):
+    fail_in_a_process(tmp_path, on_threads, hang, Patience(hang=5.0))
 
 
-def fail_in_a_process(tmp_path, whole, fault, patience):
+def fail_in_a_process(tmp_path, on_threads, fault, patience):
     with local(1, processes=True) as cluster, client_of(cluster) as client:
         before = workers(client)
         with connect(client, patience) as placement:
@@ -184,7 +184,7 @@ def fail_in_a_process(tmp_path, whole, fault, patience):
                 placement=placement,
                 on_epoch=lambda s: s.epoch in fail and client.run(fail.pop(s.epoch)) is None,
             )
-            assert same(result, whole) and not fail
+            assert same(result, on_threads) and not fail
             assert not set(before) & set(workers(client))
             client.run(pretend, "numba", "0.1")
             with pytest.raises(ExecutorError, match=r"numba is [0-9.]+ here and 0\.1 there") as refused:
@@ -198,7 +198,7 @@ def fail_in_a_process(tmp_path, whole, fault, patience):
 
 
 @pytest.mark.slow
-def test_an_epoch_that_fails_again_and_again(tmp_path, whole):
+def test_an_epoch_that_always_fails_is_reported(tmp_path, on_threads):
     path = tmp_path / "run"
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
@@ -214,10 +214,10 @@ def test_an_epoch_that_fails_again_and_again(tmp_path, whole):
             placement=placement,
             on_epoch=lambda s: s.epoch == 3 and client.run(crash) is None,
         )
-    assert same(run(None, resume=path, quiet=True), whole)
+    assert same(run(None, resume=path, quiet=True), on_threads)
 
 
-def test_the_scheduler_is_lost(tmp_path, whole):
+def test_a_lost_scheduler_is_reported(tmp_path, on_threads):
     path = tmp_path / "run"
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
@@ -230,7 +230,7 @@ def test_the_scheduler_is_lost(tmp_path, whole):
         run(
             experiment(), out=path, quiet=True, placement=placement, on_epoch=lambda s: s.epoch == 3 and cluster.close()
         )
-    assert same(run(None, resume=path, quiet=True), whole)
+    assert same(run(None, resume=path, quiet=True), on_threads)
 
 
 def test_a_time_limit(tmp_path, client):
@@ -243,7 +243,7 @@ def test_a_time_limit(tmp_path, client):
     "cluster, message",
     [("nonsense", "not an address"), (5, "not an address"), ("local:x", "local:N"), ("local:0", "local:N")],
 )
-def test_what_is_no_cluster(cluster, message):
+def test_invalid_clusters_are_refused(cluster, message):
     with pytest.raises(SettingsError, match=message), connect(cluster):
         pass
 
@@ -258,7 +258,7 @@ def test_a_worker_lost_before_it_sent_its_fingerprint_is_not_counted_as_differen
         _check(Asking())
 
 
-def test_nobody_at_the_address():
+def test_an_unreachable_address_is_reported():
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
         pytest.raises(ExecutorError, match=r"cannot connect to tcp://127\.0\.0\.1:9"),
@@ -267,6 +267,6 @@ def test_nobody_at_the_address():
         pass
 
 
-def test_workers_and_a_cluster(client):
+def test_workers_and_cluster_exclude_each_other(client):
     with connect(client) as placement, pytest.raises(SettingsError, match="leave out workers"):
         run(experiment(), workers=2, placement=placement)

@@ -23,7 +23,7 @@ ROLES = ("scheduler", "worker", "client")
 
 
 def certificates(folder):
-    """Dask's settings for an authority of its own and one certificate for all roles, as docs/cluster.md has them."""
+    """Dask's settings with a new authority and one certificate for all roles, as in docs/cluster.md."""
     folder.mkdir()
     authority = trustme.CA()
     ours = authority.issue_cert("127.0.0.1")

@@ -1,4 +1,4 @@
-"""States of islands and jobs survive the way over the wire; what differs between machines is told."""
+"""The wire format of islands and jobs, and the environment fingerprint."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def setup(**settings):
 @pytest.mark.parametrize(
     ("before", "algorithm"), [(0, ALGORITHMS[0]), (30, ALGORITHMS[0]), (700, ALGORITHMS[0]), (700, "reinforce")]
 )
-def test_an_island_goes_on_as_if_it_had_stayed(before, algorithm):
+def test_a_decoded_island_continues_as_the_original(before, algorithm):
     experiment, tasks, space, island = setup(hurdles="4, 8", hurdle_every=30, proxy=True, algorithm=algorithm)
     context = make_context(experiment, space, tasks)
     run_slices(space, island, context, before, lambda: False)
     data = wire.encode_island(space, island)
     other = make_island(space, experiment, 0)
-    other.fitness_cache.sets["tags"] = 5  # all that was there is replaced
+    other.fitness_cache.sets["tags"] = 5  # is overwritten
     wire.decode_island(space, other, data)
     assert wire.encode_island(space, other) == data
     for one in (island, other):
@@ -42,12 +42,12 @@ def test_an_island_goes_on_as_if_it_had_stayed(before, algorithm):
     assert island.candidates == before + 500 and island.hurdles.reached[0] > 20
 
 
-def test_empty_caches_weigh_nothing():
+def test_empty_caches_are_omitted():
     _, _, space, island = setup(cache=100_000)
     assert len(wire.encode_island(space, island)) < 20_000 < island.fitness_cache.sets.nbytes
 
 
-def test_a_job():
+def test_a_job_is_decoded():
     experiment, tasks, *_ = setup()
     again, same = wire.decode_job(wire.encode_job(experiment, tasks))
     assert again == experiment

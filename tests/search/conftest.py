@@ -1,4 +1,4 @@
-"""What the search's tests look at besides what a run gives back."""
+"""Fixtures of the search's tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from azdsl.search import session
 
 @pytest.fixture
 def sessions(monkeypatch):
-    """The sessions that come to their end."""
+    """The sessions that have finished."""
     seen = []
     finish = session.Session.finish
     monkeypatch.setattr(session.Session, "finish", lambda self: seen.append(self) or finish(self))

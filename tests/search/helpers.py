@@ -1,4 +1,4 @@
-"""What the search's tests share: a fake engine, islands that it evaluates, task sets and experiments."""
+"""Helpers of the search's tests: a fake engine, islands that it evaluates, task sets and experiments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fake_engine(log: int = 0) -> FakeEngine:
 
 
 def _on_fakes() -> Any:
-    """``run_epoch`` for fake engines, its code not kept on disk: there azdsl, which does not know them, could not read it."""
+    """``run_epoch`` for fake engines, without the cache on disk, which azdsl without this module could not load."""
     names = vars(hurdle_run) | vars(loop)
     for name in ("run_hurdles", "measure", "settle", "run_epoch"):
         names[name] = jit(FunctionType(names[name].py_func.__code__, names, name))
@@ -145,7 +145,7 @@ def task_set(
 
 
 def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
-    """All of an island's state by name: ``members.code`` and so on."""
+    """All arrays of an island by name, such as ``members.code``."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in island._asdict().items():
         parts = (
@@ -156,13 +156,13 @@ def to_arrays(island: Island) -> dict[str, NDArray[Any]]:
 
 
 def restore(island: Island, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set the state of an island to what ``to_arrays`` gave of one of the same space."""
+    """Set the state of an island to the arrays that ``to_arrays`` returned for an island of the same space."""
     for name, array in to_arrays(island).items():
         array[...] = arrays[name]
 
 
 class Run:
-    """An island with a fake engine, which keeps a record of ``log`` calls at hurdles."""
+    """An island with a fake engine that records the first ``log`` calls at hurdles."""
 
     def __init__(self, experiment: Experiment, number: int = 0, log: int = 0) -> None:
         tasks = task_set(3)
@@ -171,7 +171,7 @@ class Run:
         self.start()
 
     def start(self) -> None:
-        """Begin with the initial population, as at a restart."""
+        """Write the initial population, as at a restart."""
         write_initial(self.space, self.experiment, self.island)
 
     def go(self, candidates: int) -> Self:

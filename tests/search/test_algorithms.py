@@ -1,4 +1,4 @@
-"""The algorithms against models in plain Python that follow what the island did, candidate by candidate."""
+"""The search algorithms, compared with models in plain Python, candidate by candidate."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Island(Run):
 
 
 def digits(word, n, count):
-    """Digits of a word, as ``rng.digit`` takes them."""
+    """``count`` digits of a word, by the rule of ``rng.digit``."""
     found = []
     for _ in range(count):
         product = word * n
@@ -72,15 +72,15 @@ class Words:
 
 
 def sample(state, size, draws):
-    """The members that a tournament draws: two from a word."""
+    """The members that a tournament draws, two from each random word."""
     words, drawn = Words(state), []
     while len(drawn) < draws:
         drawn += digits(words.next(), size, min(2, draws - len(drawn)))
     return drawn
 
 
-def test_the_bits_of_regularized_evolution_stay():
-    """What an island by itself gave before there were other algorithms."""
+def test_the_bits_of_regularized_evolution_do_not_change():
+    """The digest is that of one island before other algorithms were added."""
     result = run(small(seed=3, restart=1000, islands=1), quiet=True, workers=1)
     names = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "full")
     layers = {name: result.layers[name] for name in names}
@@ -88,7 +88,7 @@ def test_the_bits_of_regularized_evolution_stay():
     assert digest == "f46e9d28a5e4bae998d63ac611a4d0bf770cab255f749c26c84d5cfab7d75edc"
 
 
-def test_nonregularized_evolution_kills_the_worst_of_the_sample():
+def test_nonregularized_evolution_replaces_the_worst_of_the_sample():
     run, killed = Island(demo(population=12, tournament=4, algorithm="nonregularized_evolution")).go(12), set()
     assert sorted(run.births.tolist()) == list(range(12))
     for birth in range(12, 400):
@@ -105,13 +105,13 @@ def test_nonregularized_evolution_kills_the_worst_of_the_sample():
     assert len(killed) > 3
 
 
-def test_extremes_of_equals_differ():
+def test_the_best_and_the_worst_of_equal_members_differ():
     fitness, state = np.zeros(50), seeded(0, 0)
     pairs = [extremes(fitness, 4, state) for _ in range(200)]
     assert sum(best != worst for best, worst in pairs) > 190
 
 
-def test_hill_climbing_accepts_what_is_not_worse():
+def test_hill_climbing_accepts_a_child_unless_it_is_worse():
     run, moves, refused = Island(everything(population=5, tournament=2, algorithm="hill_climbing")).go(1), 0, 0
     incumbent = 0
     for birth in range(1, 600):
@@ -127,8 +127,8 @@ def test_hill_climbing_accepts_what_is_not_worse():
     assert (run.fitness[2:] == -1.0).all()
 
 
-def test_random_search_makes_every_program_afresh():
-    """As ``init=random`` makes them: the first programs are those of an island that is initialised so twice."""
+def test_every_candidate_of_random_search_is_random():
+    """The candidates are those that ``init=random`` generates from the same random state."""
     run = Island(everything(population=40, algorithm="random_search"))
     state = run.island.rng.copy()
     run.go(40)
@@ -148,7 +148,7 @@ def softmax(logits):
 
 
 def test_reinforce_follows_the_gradient():
-    """The policy after some batches is that of a model that counts choices in the rows themselves."""
+    """After six batches the policy equals that of a model that reads the choices from the programs."""
     run = Island(demo(population=BATCH, algorithm="reinforce", policy_rate=0.5, policy_entropy=0.05))
     policy, space, members = run.island.policy, run.space, run.island.members
     logits = {tuple(f): np.zeros(f[2]) for f in policy.factors.tolist()}
@@ -172,7 +172,7 @@ def test_reinforce_follows_the_gradient():
 
 
 def _choices(space, members, row):
-    """The choices that a row is made of: softmax and place in it."""
+    """The choices of a program: softmax and index of the choice."""
     total = space.starts.shape[1]
     for f in range(3):
         limits, length = space.functions[f], int(members.about["lengths"][row, f])
@@ -189,7 +189,7 @@ def _choices(space, members, row):
             yield (3 + at, start, int(op["out_count"])), out - int(op["out_first"])
 
 
-def test_entropy_pulls_to_uniform_and_gains_to_the_better():
+def test_entropy_leads_to_the_uniform_policy_and_gains_to_the_better_choice():
     logits, p, gains = np.array([2.0, 0.0, -1.0]), softmax(np.array([2.0, 0.0, -1.0])), np.zeros(3)
     for _ in range(2000):
         ascend(logits, p, gains, 0.5, 0.1)
@@ -200,7 +200,7 @@ def test_entropy_pulls_to_uniform_and_gains_to_the_better():
     assert p[1] > 0.9 and gains.sum() == 0.0
 
 
-def test_a_policy_of_extreme_logits_stays_finite():
+def test_a_policy_with_extreme_logits_is_finite():
     logits, p, gains = np.zeros(2), np.full(2, 0.5), np.zeros(2)
     for _ in range(10):
         gains[:] = 1e6, -1e6
@@ -208,7 +208,7 @@ def test_a_policy_of_extreme_logits_stays_finite():
     assert np.isfinite(logits).all() and np.isfinite(p).all() and p.sum() == pytest.approx(1.0)
 
 
-def test_other_algorithms_hold_no_policy():
+def test_other_algorithms_have_an_empty_policy():
     for name in ALGORITHMS:
         size = make_policy(make_space(demo(algorithm=name), TASKS), name == "reinforce").logits.size
         assert (size > 0) == (name == "reinforce")
@@ -216,8 +216,8 @@ def test_other_algorithms_hold_no_policy():
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("init", ["empty", "random"])
-def test_after_a_restart_every_fitness_is_known(algorithm, init):
-    """Though the programs that were there before may mean the same, and their rows still say so."""
+def test_after_a_restart_every_member_is_evaluated(algorithm, init):
+    """Also members whose canonical hash equals that of the row's previous program."""
     run, same = Island(everything(population=12, tournament=3, predict=Range(1, 1), algorithm=algorithm, init=init)), 0
     for _ in range(20):
         run.go(12)
@@ -231,7 +231,7 @@ def test_after_a_restart_every_fitness_is_known(algorithm, init):
 
 
 @pytest.mark.parametrize("algorithm", OTHERS)
-def test_same_seed_same_bytes_however_it_is_split(algorithm):
+def test_results_do_not_depend_on_the_split_into_calls(algorithm):
     whole, parts = (Island(everything(population=50, algorithm=algorithm)) for _ in range(2))
     whole.go(3000)
     for size in (1, 49, 50, 7, 893, 2000):
@@ -240,7 +240,7 @@ def test_same_seed_same_bytes_however_it_is_split(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", OTHERS)
-def test_runs_resume_and_workers_do_not_matter(tmp_path, algorithm):
+def test_results_do_not_depend_on_workers_and_interruptions(tmp_path, algorithm):
     settings = {"algorithm": algorithm, "restart": 700, "max_evals": 2000}
     whole = run(small(**settings), out=tmp_path / "a", quiet=True, workers=1)
     path = tmp_path / "b"
@@ -249,7 +249,7 @@ def test_runs_resume_and_workers_do_not_matter(tmp_path, algorithm):
     assert files(path) == files(tmp_path / "a")
 
 
-def test_migrants_replace_the_worst_where_the_worst_die():
+def test_immigrants_replace_the_worst_in_nonregularized_evolution():
     experiment = demo(population=30, islands=2, migrants=0.1, algorithm="nonregularized_evolution")
     islands = [Run(experiment, n).go(60).island for n in range(2)]
     fitness = [island.members.fitness.copy() for island in islands]
@@ -257,8 +257,8 @@ def test_migrants_replace_the_worst_where_the_worst_die():
         islands, immigrants([emigrants(experiment.search, island.members) for island in islands], [1, 0]), strict=True
     ):
         insert_immigrants(experiment.search, island, migrants)
-    for mine, theirs, island in zip(fitness, fitness[::-1], islands, strict=True):
-        expected = np.sort(np.concatenate([np.sort(mine)[3:], np.sort(theirs)[-3:]]))
+    for own, other, island in zip(fitness, fitness[::-1], islands, strict=True):
+        expected = np.sort(np.concatenate([np.sort(own)[3:], np.sort(other)[-3:]]))
         assert (np.sort(island.members.fitness) == expected).all()
     for settings in ({"algorithm": "random_search"}, {"migrants": 0.0}, {"islands": 1}):
         assert not emigrants(replace(experiment.search, **settings), islands[0].members).fitness.size

@@ -17,7 +17,7 @@ def _put(cache, tag, value):
 
 
 class Model:
-    """The same as dictionaries in order of use, one a set."""
+    """A cache of ordered dictionaries, one for each set."""
 
     def __init__(self, entries: int) -> None:
         self.sets = [OrderedDict() for _ in range(-(-entries // WAYS))]
@@ -39,7 +39,7 @@ class Model:
         places[tag] = value
 
 
-def test_equals_a_model():
+def test_the_cache_equals_a_model():
     draw = np.random.default_rng(0)
     tags = [int(t) for t in draw.integers(1, 2**64, 90, np.uint64)] + [1]
     cache, model, hits, drops = make_cache(40), Model(40), 0, 0
@@ -55,14 +55,14 @@ def test_equals_a_model():
     assert hits > 1000 and drops > 1000
 
 
-def test_a_refilled_cache_goes_on_as_the_first_one():
+def test_a_refilled_cache_behaves_as_the_original():
     draw = np.random.default_rng(1)
     tags = draw.integers(1, 2**64, 120, np.uint64)
     for used in (0, 5, 60, 2000):
         first, second = make_cache(70), make_cache(70)
         for i in range(used):
             _use(first, draw.choice(tags), i)
-        _use(second, tags[0], -1)  # what was there goes
+        _use(second, tags[0], -1)  # is overwritten
         refill(second, in_order(first))
         assert [a.tolist() for a in in_order(second)] == [a.tolist() for a in in_order(first)]
         found = [(_use(first, tag, i), _use(second, tag, i)) for i, tag in enumerate(draw.choice(tags, 2000))]
@@ -70,18 +70,18 @@ def test_a_refilled_cache_goes_on_as_the_first_one():
 
 
 def _use(cache, tag, value):
-    """Look a key up, and add it when it is not there."""
+    """Look a key up, and insert it if it is absent."""
     found = _get(cache, tag)
     if not found[0]:
         _put(cache, tag, float(value))
     return found
 
 
-def test_nothing_is_found_in_an_empty_table():
+def test_an_empty_cache_has_no_entries():
     assert _get(make_cache(16), np.uint64(1)) == (False, 0.0)
 
 
-def test_size_is_rounded_up_to_whole_sets():
+def test_the_size_is_rounded_up_to_complete_sets():
     assert make_cache(1).sets.size == 1 and make_cache(100_000).sets.size == 14_286
 
 

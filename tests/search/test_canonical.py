@@ -39,7 +39,7 @@ class Canon:
         )
         self.space = make_space(self.base, self.tasks)
         self.island, self.scratch = make_island(self.space, self.base, 0), make_scratch(self.space, 1)
-        # Compiled for these types once: to look at those of a whole space takes longer than the call.
+        # Compiled for these types once: numba's look-up of the types takes longer than the call.
         self.run = _canonical.compile(tuple(map(typeof, self._arguments())))
 
     def _arguments(self) -> tuple[Any, ...]:
@@ -60,7 +60,7 @@ class Canon:
     "registers", [BANKS, Registers(20, 22, 22), Registers(4, 3, 1)], ids=["small", "largest", "demo"]
 )
 @pytest.mark.parametrize("metric", METRICS)
-def test_liveness_and_cost_are_those_of_the_passes(metric, registers):
+def test_liveness_and_cost_equal_those_of_the_passes(metric, registers):
     canon, draw, live = Canon(metric, registers), np.random.default_rng(0), Counter()
     for _ in range(400):
         program = random_program(draw, registers=registers, max_length=12, metric=METRICS[metric])
@@ -73,7 +73,7 @@ def test_liveness_and_cost_are_those_of_the_passes(metric, registers):
 
 
 def shuffled(draw: np.random.Generator, block: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
-    """The block with neighbours swapped where neither touches what the other writes, nor both draw."""
+    """The block with independent neighbours swapped."""
     block = list(block)
     for _ in range(4 * len(block)):
         at = int(draw.integers(max(len(block) - 1, 1)))
@@ -94,7 +94,7 @@ def commuted(draw: np.random.Generator, block: tuple[Instruction, ...]) -> tuple
 
 
 def renamed(draw: np.random.Generator, program: Program, metric: Metric) -> Program:
-    """The live program with one value of one function moved to another register where nothing can tell."""
+    """The live program with one temporary of one function moved to another register."""
     blocks = list(program.functions)
     f = int(draw.integers(3))
     block = list(blocks[f])
@@ -120,8 +120,8 @@ def renamed(draw: np.random.Generator, program: Program, metric: Metric) -> Prog
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_what_does_not_matter_is_not_hashed(metric):
-    """Order of independent instructions, order of commutative inputs, dead code, temporaries' registers."""
+def test_equivalent_programs_have_equal_hashes(metric):
+    """They differ in the order of independent instructions or commutative inputs, in dead code or in temporaries' registers."""
     canon, draw, counts = Canon(metric, Registers(9, 9, 9)), np.random.default_rng(1), Counter()
     for _ in range(300):
         program = random_program(draw, registers=BANKS, max_length=12, metric=METRICS[metric])
@@ -139,8 +139,8 @@ def test_what_does_not_matter_is_not_hashed(metric):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_equal_hash_means_equal_fitness(metric):
-    """Tiny programs over few registers and constants, so that many mean the same without being the same."""
+def test_programs_with_equal_hashes_have_equal_fitness(metric):
+    """Small programs with few registers and constants, so that many different programs are equivalent."""
     canon, draw = Canon(metric, Registers(3, 3, 1)), np.random.default_rng(2)
     groups: dict[int, list[Program]] = defaultdict(list)
     names = ["scalar_add", "scalar_multiply", "scalar_subtract", "scalar_minimum", "dot", "vector_scale", "vector_add", "const",
@@ -178,8 +178,8 @@ def instruction(name: str, out: str, *inputs: str, constants: tuple[float, ...] 
     return Instruction(BY_NAME[name], tuple(map(address, inputs)), address(out), constants)
 
 
-def test_what_matters_is_hashed():
-    """Each change alone gives another hash: inputs' order where it counts, constants' bits, draws, functions, registers."""
+def test_different_programs_have_different_hashes():
+    """Each change alone changes the hash: order of inputs, bits of constants, draws, functions, registers."""
     canon = Canon()
     minimum = instruction("scalar_minimum", "s1", "s2", "s3")
     sets = (instruction("const", "s2", constants=(0.0,)), instruction("const", "s3", constants=(2.0,)))
@@ -204,8 +204,8 @@ def test_what_matters_is_hashed():
     assert len(set(keys)) == len(keys)
 
 
-def test_a_label_is_zero_while_predicting():
-    """So s0 is the zero of Setup there, but the label in Learn."""
+def test_the_label_is_zero_in_predict():
+    """There s0 equals a register that was never written; in Learn it is the label."""
     canon = Canon()
     doubled = instruction("scalar_add", "s1", "s0", "s2")
     assert canon(Program((), (doubled,)))[0] != canon(Program((), (instruction("scalar_add", "s1", "s2", "s2"),)))[0]

@@ -1,4 +1,4 @@
-"""The wall clock may jump back and forth: searches and their limits go by one that only runs forward."""
+"""Searches and their time limits use a monotonic clock, so that changes of the wall clock have no effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azdsl.search.evolve import run
 WALL = re.compile(r"\btime\.time(_ns)?\(|from time import .*\btime\b|\bdatetime\.(now|today|utcnow)\(")
 
 
-def test_a_clock_that_jumps(tmp_path, monkeypatch):
+def test_a_wall_clock_that_jumps_has_no_effect(tmp_path, monkeypatch):
     run(small(), out=tmp_path / "still", quiet=True)
     jumps = np.random.default_rng(1)
     monkeypatch.setattr(time, "time", lambda: float(jumps.uniform(0.0, 4e9)))
@@ -27,7 +27,7 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch):
     assert stopped.stopped.startswith("timeout") and stopped.seconds < 1e6
 
 
-def test_only_the_age_of_files_is_told_by_the_wall_clock():
+def test_only_the_age_of_files_uses_the_wall_clock():
     package = Path(azdsl.__file__).parent
     uses = [
         path.relative_to(package).as_posix()

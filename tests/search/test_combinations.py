@@ -1,4 +1,4 @@
-"""Settings that meet in one run: it is the same for any number of workers and after any interruption."""
+"""Combinations of settings: results do not depend on the number of workers and on interruptions."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ROWS = [
 ]
 
 
-def told(result):
-    """What a run says of itself, but for the time that it took."""
+def results(result):
+    """The results of a run without times."""
     events = [
         {name: value for name, value in event.items() if name not in ("seconds", "rate")} for event in result.history
     ]
@@ -37,7 +37,7 @@ def told(result):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_workers_and_interruptions_do_not_matter(tmp_path, row):
+def test_results_do_not_depend_on_workers_and_interruptions(tmp_path, row):
     algorithm, hurdles, exchange, restart, precision, fec, init, combine, islands, own = row
     settings = {"algorithm": algorithm, "exchange": exchange, "restart": restart, "precision": precision, **hurdles}
     settings |= {"fec": fec, "init": init, "combine": combine, "islands": islands}
@@ -45,10 +45,10 @@ def test_workers_and_interruptions_do_not_matter(tmp_path, row):
     def asked(candidates):
         return replace(small(max_evals=candidates, **settings), groups=(OWN,) if own else ())
 
-    whole = run(asked(3000), out=tmp_path / "a", quiet=True, workers=1)
+    uninterrupted = run(asked(3000), out=tmp_path / "a", quiet=True, workers=1)
     run(asked(77), out=tmp_path / "b", quiet=True, workers=3)
     run(asked(1313), resume=tmp_path / "b", quiet=True, workers=1)
     parts = run(asked(3000), resume=tmp_path / "b", quiet=True, workers=2)
     assert files(tmp_path / "a") == files(tmp_path / "b")
-    assert told(whole) == told(parts) and len(whole.history) >= 3
-    assert sum(whole.layers.values()) == 3000 and (whole.layers["hurdle"] > 0) == bool(hurdles)
+    assert results(uninterrupted) == results(parts) and len(uninterrupted.history) >= 3
+    assert sum(uninterrupted.layers.values()) == 3000 and (uninterrupted.layers["hurdle"] > 0) == bool(hurdles)

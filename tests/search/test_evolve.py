@@ -1,4 +1,4 @@
-"""Whole searches: repeatable, exact where they stop, and telling the truth in what they write."""
+"""Complete searches: they are reproducible, stop exactly, and write true files."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_another_seed_gives_another_result(tmp_path):
 
 
 @pytest.mark.parametrize("islands", [1, 3])
-def test_workers_do_not_matter(tmp_path, islands):
+def test_results_do_not_depend_on_workers(tmp_path, islands):
     for workers in (1, 2, 3):
         run(small(islands=islands), out=tmp_path / str(workers), workers=workers, quiet=True)
     assert files(tmp_path / "1") == files(tmp_path / "2") == files(tmp_path / "3")
 
 
-def test_slices_do_not_matter(tmp_path, monkeypatch):
+def test_results_do_not_depend_on_slices(tmp_path, monkeypatch):
     run(small(), out=tmp_path / "a", quiet=True)
     monkeypatch.setattr("azdsl.search.islands.workers.SLICE_SECONDS", 0.0)
     run(small(), out=tmp_path / "b", quiet=True)
@@ -71,7 +71,7 @@ def test_a_target_stops_the_search():
     assert not missed.reached and not missed.interrupted
 
 
-def test_a_time_limit_cuts_a_long_epoch():
+def test_a_time_limit_stops_in_the_middle_of_an_epoch():
     result = run(small(max_evals=None, epoch=10**9, timeout=0.3), quiet=True)
     assert 0.3 <= result.seconds < 1.3 and result.stopped.startswith("timeout")
 
@@ -129,7 +129,7 @@ def test_the_hall_of_fame_is_true(tmp_path):
         assert azdsl.evaluate(program, search_tasks, "vm", seed=seed).fitness == float(fitness)
 
 
-def test_best_evolves_on(tmp_path):
+def test_best_az_is_a_seed_program(tmp_path):
     first = run(small(), out=tmp_path / "a", quiet=True)
     second = run(load_experiment(tmp_path / "a" / "best.az"), out=tmp_path / "b", quiet=True)
     assert second.history[0]["best"] >= first.search_fitness
@@ -143,7 +143,7 @@ def test_islands_restart(tmp_path):
     assert best == sorted(best)
 
 
-def test_migration_matters_and_can_be_off():
+def test_migration_changes_the_result_and_can_be_disabled():
     assert run(small(migrants=0.0), quiet=True).layers != run(small(migrants=0.2), quiet=True).layers
 
 
@@ -170,7 +170,7 @@ def test_a_table_is_scored_in_its_own_units(tmp_path):
     json.dumps(result.as_dict())
 
 
-def test_paths_hold_from_the_run_directory(tmp_path, monkeypatch):
+def test_paths_in_a_run_directory_are_relative_to_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     rows = np.random.default_rng(0).normal(size=(80, 3))
@@ -186,18 +186,18 @@ def test_paths_hold_from_the_run_directory(tmp_path, monkeypatch):
     tasks.build(best.task, 0, "test", Path("deep/run"))
 
 
-def test_the_default_task_is_said(capsys):
+def test_the_default_task_is_reported(capsys):
     run(replace(small(max_evals=100), task=None))
     assert "built-in" in capsys.readouterr().err
 
 
-def test_a_program_that_costs_too_much_is_no_answer():
+def test_programs_over_budget_are_counted():
     experiment = small(budget=1e-9, max_evals=500)
     result = run(experiment, quiet=True)
     assert result.layers["over_budget"] > 0 and result.evaluations == 500
 
 
-def test_epochs_grow_and_then_stay():
+def test_the_first_epochs_are_shorter():
     schedule = Schedule(64, 3)
     ends = [schedule.end(epoch) for epoch in range(6)]
     assert [b - a for a, b in zip([0, *ends], ends, strict=False)] == [8, 16, 32, 64, 64, 64]

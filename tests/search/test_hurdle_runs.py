@@ -1,4 +1,4 @@
-"""Runs with hurdles: the same for any number of workers and after any interruption; scores as the backends give them."""
+"""Runs with hurdles: results do not depend on workers and interruptions; scores equal those of the backends."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ SETTINGS = {"hurdles": "4x2, 8", "hurdle_every": 40, "proxy": True, "restart": 8
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     """A run without interruptions."""
-    return run(small(**SETTINGS), out=tmp_path_factory.mktemp("whole") / "run", quiet=True, workers=2)
+    return run(small(**SETTINGS), out=tmp_path_factory.mktemp("uninterrupted") / "run", quiet=True, workers=2)
 
 
-def test_workers_make_no_difference(tmp_path, whole):
+def test_results_do_not_depend_on_workers(tmp_path, uninterrupted):
     one = run(small(**SETTINGS), out=tmp_path / "run", quiet=True, workers=1)
-    assert files(tmp_path / "run") == files(whole.run_dir)
-    assert (one.layers, one.hurdles) == (whole.layers, whole.hurdles)
-    assert whole.layers["hurdle"] > 100 and whole.hurdles["samples"] > 48 and whole.hurdles["saved"] > 0.05
+    assert files(tmp_path / "run") == files(uninterrupted.run_dir)
+    assert (one.layers, one.hurdles) == (uninterrupted.layers, uninterrupted.hurdles)
+    assert (
+        uninterrupted.layers["hurdle"] > 100
+        and uninterrupted.hurdles["samples"] > 48
+        and uninterrupted.hurdles["saved"] > 0.05
+    )
 
 
-def test_interrupted_and_resumed(tmp_path, whole):
+def test_an_interrupted_and_resumed_run_gives_the_same_result(tmp_path, uninterrupted):
     path = tmp_path / "run"
     for evaluations in (77, 1313, 12_345, 23_999):  # in the middle of epochs
         run(
@@ -45,21 +49,30 @@ def test_interrupted_and_resumed(tmp_path, whole):
             **{"resume" if path.exists() else "out": path},
         )
     last = run(small(**SETTINGS), resume=path, quiet=True)
-    assert files(path) == files(whole.run_dir)
-    assert (last.layers, last.hurdles) == (whole.layers, whole.hurdles)
+    assert files(path) == files(uninterrupted.run_dir)
+    assert (last.layers, last.hurdles) == (uninterrupted.layers, uninterrupted.hurdles)
 
 
-def test_what_a_run_says(whole):
-    events = [json.loads(line) for line in (whole.run_dir / "events.jsonl").read_text().splitlines()]
-    assert events[-1]["hurdles"] == whole.hurdles and events[-1]["layers"]["hurdle"] == whole.layers["hurdle"]
-    assert whole.hurdles["reached"][0] - whole.hurdles["reached"][-1] == whole.layers["hurdle"]
-    assert "of the examples saved" in str(whole) and json.loads(json.dumps(whole.as_dict()))["hurdles"] == whole.hurdles
-    assert all(entry.fitness > STOPPED_BELOW for entry in whole.hall_of_fame) and len(whole.hall_of_fame) > 1
+def test_the_summary_of_hurdles_is_recorded_and_shown(uninterrupted):
+    events = [json.loads(line) for line in (uninterrupted.run_dir / "events.jsonl").read_text().splitlines()]
+    assert (
+        events[-1]["hurdles"] == uninterrupted.hurdles
+        and events[-1]["layers"]["hurdle"] == uninterrupted.layers["hurdle"]
+    )
+    assert uninterrupted.hurdles["reached"][0] - uninterrupted.hurdles["reached"][-1] == uninterrupted.layers["hurdle"]
+    assert (
+        "of the examples saved" in str(uninterrupted)
+        and json.loads(json.dumps(uninterrupted.as_dict()))["hurdles"] == uninterrupted.hurdles
+    )
+    assert (
+        all(entry.fitness > STOPPED_BELOW for entry in uninterrupted.hall_of_fame)
+        and len(uninterrupted.hall_of_fame) > 1
+    )
     assert "hurdles" not in run(small(max_evals=400), quiet=True).history[0]
 
 
 def test_scores_are_those_of_an_evaluation_on_fewer_examples():
-    """Whatever a member's fitness says, evaluating it on the hurdle's tasks or on all of them gives it."""
+    """A member's fitness equals that of an evaluation on the hurdle's tasks that stopped it, or on all tasks."""
     experiment = small(hurdles="4x2, 8", hurdle_every=40, population=200, fec=False)
     tasks = build(experiment.task, 0, "search")
     space = make_space(experiment, tasks)
@@ -77,7 +90,7 @@ def test_scores_are_those_of_an_evaluation_on_fewer_examples():
     assert seen.min() >= 3, seen
 
 
-def test_hurdles_that_do_not_fit_the_tasks(tmp_path):
+def test_hurdles_with_too_many_examples_are_refused(tmp_path):
     with pytest.raises(SettingsError, match="there are only 3 tasks of 12 training examples"):
         run(small(hurdles="13"), out=tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()

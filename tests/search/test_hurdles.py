@@ -1,4 +1,4 @@
-"""Hurdles and the proxy in the compiled loop, against plain models of them, on a fake engine."""
+"""Hurdles and the proxy in the compiled loop, compared with models in Python, on a fake engine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Run(helpers.Run):
 
 
 def model(log, every, percentile, hurdles=2):
-    """Thresholds, how many programs reached each hurdle and passed the last, and the fitness of those that did not."""
+    """Thresholds, programs at each hurdle and after the last one, and the fitness of stopped programs."""
     thresholds, windows, reached, stopped = [0.0] * hurdles, [[] for _ in range(hurdles)], [0] * (hurdles + 1), []
     for number, score, _ in log:
         k = int(number)
@@ -59,7 +59,7 @@ def model(log, every, percentile, hurdles=2):
     return thresholds, reached, stopped
 
 
-def test_thresholds_and_stops_are_those_of_a_plain_model():
+def test_thresholds_and_stops_equal_those_of_a_model():
     run = Run(everything(**HURDLES)).go(20_000)
     state = run.island.hurdles
     thresholds, reached, stopped = model(run.log(), 60, 60.0)
@@ -73,7 +73,7 @@ def test_thresholds_and_stops_are_those_of_a_plain_model():
     assert run.island.members.fitness.max() > 0.9
 
 
-def test_what_was_stopped_is_not_remembered():
+def test_stopped_programs_are_no_finalists():
     run = Run(everything(**HURDLES, finalists=30)).go(3000)
     assert (run.island.members.fitness < STOPPED_BELOW).sum() > 10
     finalists = run.island.finalists.fitness
@@ -83,7 +83,7 @@ def test_what_was_stopped_is_not_remembered():
     assert len(hall_of_fame) > 2 and min(entry.fitness for entry in hall_of_fame) > STOPPED_BELOW
 
 
-def test_any_split_and_any_restored_state_go_on_the_same():
+def test_results_do_not_depend_on_the_split_into_calls_and_on_restoring():
     experiment = everything(**HURDLES, proxy=True)
     whole, parts = Run(experiment).go(6000), Run(experiment)
     for size in (1, 99, 1900, 1000):
@@ -96,18 +96,18 @@ def test_any_split_and_any_restored_state_go_on_the_same():
 
 
 @pytest.mark.parametrize(("make", "digest"), [(demo, "34326ee659f60db7"), (everything, "36acf426dc2fdc52")])
-def test_without_hurdles_nothing_changed(make, digest):
-    """The digests are of the version before there were hurdles."""
+def test_hurdles_did_not_change_searches_without_them(make, digest):
+    """The digests are those before hurdles were added."""
     run, found = Run(make(population=100)).go(5000), hashlib.blake2b(digest_size=8)
     for name, array in sorted(to_arrays(run.island).items()):
         if name.split(".")[0] in ("members", "finalists", "rng", "clock"):
             found.update(
                 name.encode() + (array[:2] if name == "clock" else array).tobytes()
-            )  # the third came with groups of tasks
+            )  # the third number was added with task groups
     assert found.hexdigest() == digest and run.layer("hurdle") == 0 == run.engine.calls[2]
 
 
-def test_hurdles_that_are_never_high_change_nothing():
+def test_a_hurdle_with_threshold_0_has_no_effect():
     plain, low = (
         Run(everything(population=100)).go(5000),
         Run(everything(population=100, hurdles="4", hurdle_every=10**6)).go(5000),
@@ -117,7 +117,7 @@ def test_hurdles_that_are_never_high_change_nothing():
     assert plain.island.members.code.tobytes() == low.island.members.code.tobytes()
 
 
-def test_fitness_tells_hurdle_and_score():
+def test_the_fitness_of_a_stopped_program_encodes_hurdle_and_score():
     state = make_hurdles(Search(hurdles="1, 2, 3"))
     draw = np.random.default_rng(0)
     before = 0.0
@@ -136,7 +136,7 @@ def test_fitness_tells_hurdle_and_score():
     assert not would_pass(state, 0.0) and not would_pass(state, STOPPED_BELOW)
 
 
-def test_a_cached_stop_ends_when_the_hurdle_is_lowered():
+def test_a_cached_fitness_is_invalid_after_its_threshold_was_reset():
     run = Run(everything(**HURDLES)).go(5000)
     run.island.hurdles.thresholds[:], run.island.hurdles.filled[:] = 0.0, 0
     sets = run.island.fitness_cache.sets
@@ -157,7 +157,7 @@ def test_percentiles():
                 assert percentile_of_unique(values.copy(), percentile) == wanted
 
 
-def test_the_proxy_learns_from_programs_taken_by_their_hash():
+def test_the_proxy_is_fitted_to_programs_sampled_by_hash():
     run = Run(everything(**HURDLES, proxy=True)).go(20_000)
     state = run.island.hurdles
     stopped, full = run.layer("hurdle"), int(state.reached[2])
@@ -184,7 +184,7 @@ def test_rank_correlation():
     assert proxy.rank_correlation(a, np.ones(4)) is None
 
 
-def test_what_a_hurdle_evaluates_on():
+def test_the_tasks_and_examples_of_a_hurdle():
     tasks = task_set(4, train=12, valid=6)
     some = hurdle_tasks(tasks, Hurdle(4, 2))
     assert (some.tasks, some.steps, some.epoch_length, some.valid_X.shape[1]) == (2, 4, 4, 2)
@@ -200,12 +200,12 @@ def test_what_a_hurdle_evaluates_on():
 
 
 @pytest.mark.parametrize("text", ["0", "4,", "4x", "x4", "4x0", "a"])
-def test_bad_hurdles(text):
+def test_invalid_hurdles_are_refused(text):
     with pytest.raises(SettingsError, match="hurdles must be training examples"):
         Search(hurdles=text)
 
 
-def test_settings_are_part_of_a_run():
+def test_hurdles_are_part_of_a_runs_identity():
     assert str(without_stops(everything(**HURDLES))) != str(without_stops(everything()))
     assert [str(stage) for stage in Search(hurdles="800x5,4000").hurdle_list] == ["800x5", "4000"]
     with pytest.raises(SettingsError, match="at most 8"):

@@ -1,4 +1,4 @@
-"""Islands: who takes from whom, what an island has of its own, and that they evolve and differ."""
+"""Islands: sources of immigrants, groups with their own settings, emigration and immigration."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SUMS = tuple(BY_NAME[name] for name in ("scalar_subtract", "vector_add"))
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 50), st.integers(1, 1000))
-def test_pairs(seed, islands, meeting):
-    found = sources(Search(seed=seed, islands=islands, exchange="pairs"), meeting)
+def test_pairs(seed, islands, exchange_number):
+    found = sources(Search(seed=seed, islands=islands, exchange="pairs"), exchange_number)
     assert all(found[found[island]] == island for island in range(islands))
     assert sum(found[island] == island for island in range(islands)) == islands % 2
 
 
-def test_pairs_change_from_meeting_to_meeting_and_reach_everywhere():
+def test_pairs_change_at_every_exchange_and_reach_all_islands():
     search = Search(islands=64, exchange="pairs")
-    drawn = [tuple(sources(search, meeting)) for meeting in range(1, 41)]
+    drawn = [tuple(sources(search, exchange_number)) for exchange_number in range(1, 41)]
     assert len(set(drawn)) == 40 and tuple(sources(replace(search, seed=1), 1)) != drawn[0]
     reached = {0}
     for taken_from in drawn[:15]:  # a ring would need 63
@@ -42,14 +42,16 @@ def test_pairs_change_from_meeting_to_meeting_and_reach_everywhere():
     assert len(reached) == 64
 
 
-def test_the_pairs_of_a_seed_stay_the_same():
+def test_the_pairs_of_a_random_seed_do_not_change():
     assert sources(Search(seed=7, islands=8, exchange="pairs"), 3) == [1, 0, 5, 4, 3, 2, 7, 6]
 
 
 def test_the_default_is_the_ring_and_with_many_islands_both():
     for islands, exchange in ((2, "ring"), (99, "ring"), (100, "both")):
         default, named = Search(islands=islands), Search(islands=islands, exchange=exchange)
-        assert [sources(default, meeting) for meeting in range(3)] == [sources(named, meeting) for meeting in range(3)]
+        assert [sources(default, exchange_number) for exchange_number in range(3)] == [
+            sources(named, exchange_number) for exchange_number in range(3)
+        ]
 
 
 def test_ring_and_both():
@@ -67,7 +69,7 @@ def grouped(**search):
     return replace(small(islands=4, **search), groups=groups)
 
 
-def test_what_an_island_has_of_its_own_is_heeded(sessions):
+def test_the_settings_of_groups_have_effect(sessions):
     run(grouped(migrants=0.0), quiet=True, workers=1)
     (ended,) = sessions
     used = []
@@ -87,13 +89,13 @@ def test_islands_evolve_and_differ(sessions):
     assert len({island.members.code.tobytes() for island in ended.islands}) == len(set(means[-1])) == 4
 
 
-def test_the_number_of_threads_is_of_no_matter(tmp_path):
+def test_results_do_not_depend_on_the_number_of_threads(tmp_path):
     runs = [run(grouped(exchange="both"), out=tmp_path / str(n), quiet=True, workers=n) for n in (1, 2, 4)]
     assert files(runs[0].run_dir) == files(runs[1].run_dir) == files(runs[2].run_dir)
     assert files(runs[0].run_dir) != files(run(grouped(), out=tmp_path / "ring", quiet=True).run_dir)
 
 
-def test_a_restart_keeps_what_islands_have(sessions):
+def test_a_restart_keeps_the_settings_of_groups(sessions):
     run(grouped(migrants=0.0, restart=400, max_evals=1600), quiet=True, workers=1)
     (ended,) = sessions
     programs = [genotype(ended.plan.spaces[0], ended.islands[0].members, row) for row in range(60)]
@@ -140,7 +142,7 @@ def test_later_groups_win():
         ("island(0, 5)", "has no key"),
     ],
 )
-def test_groups_that_are_wrong(text, message):
+def test_invalid_groups_are_refused(text, message):
     with pytest.raises(SyntaxError, match=message):
         parse_experiment(f"{text}\n{FUNCTIONS}")
 
@@ -148,16 +150,16 @@ def test_groups_that_are_wrong(text, message):
 @pytest.mark.parametrize(
     "group, message",
     [
-        (Group(Range(1, 4)), "4 islands, numbered 0 to 3"),
+        (Group(Range(1, 4)), "numbered 0 to 3"),
         (Group(Range(0, 0), IslandSettings(tournament=61)), "larger than population=60"),
     ],
 )
-def test_groups_that_do_not_fit(group, message):
+def test_groups_of_absent_islands_are_refused(group, message):
     with pytest.raises(SettingsError, match=message):
         run(replace(small(islands=4), groups=(group,)), quiet=True)
 
 
-def test_no_groups_cost_nothing():
+def test_without_groups_islands_share_one_space():
     experiment = Experiment()
     assert experiment.of_island(3) is experiment
 

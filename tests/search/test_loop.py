@@ -12,7 +12,7 @@ from azdsl.search.kernel.rng import seeded
 
 
 @pytest.mark.parametrize("make", [demo, everything])
-def test_same_seed_same_bytes_however_it_is_split(make):
+def test_results_do_not_depend_on_the_split_into_calls(make):
     whole, parts = Run(make(population=200)).go(20_000), Run(make(population=200))
     for size in (1, 99, 100, 1, 4799, 5000, 10_000):
         parts.go(size)
@@ -21,7 +21,7 @@ def test_same_seed_same_bytes_however_it_is_split(make):
     assert Run(make(population=200), 1).go(3000).state() != Run(make(population=200)).go(3000).state()
 
 
-def test_a_restored_island_goes_on_as_if_nothing_had_happened():
+def test_a_restored_island_continues_as_the_original():
     run = Run(everything()).go(2000)
     saved = {name: array.copy() for name, array in to_arrays(run.island).items()}
     run.go(1000)
@@ -47,8 +47,8 @@ def test_without_fec_and_mutation():
     assert run.counts()["copies"] == 1950
 
 
-def test_stored_fitness_is_what_the_engine_gives():
-    """Without FEC, whichever layer settled a member. The fake engine also tells programs apart that mean the same."""
+def test_stored_fitness_equals_the_engines():
+    """Without FEC, for every layer. The fake engine distinguishes some programs with equal hashes."""
     run, same = Run(demo(population=60, fec=False, combine="median")).go(5000), 0
     search = replace(run.experiment.search, init="seed")
     for row in range(60):
@@ -93,7 +93,7 @@ def test_fitness_rises():
     assert run.go(3000).island.members.fitness.mean() > before + 0.2
 
 
-def test_migrants_take_the_oldest_places():
+def test_immigrants_replace_the_oldest_members():
     one, two = Run(demo(population=50)).go(75), Run(demo(population=50), 1).go(75)
     migrants = select(two.island.members, np.arange(5))
     replace_oldest(one.island, migrants)
@@ -109,7 +109,7 @@ def _winners(fitness, draws, state, out):
 
 
 def test_tournament():
-    """The chance of rank r is that of the best of T draws; equals win by being drawn first, so uniformly."""
+    """Rank r wins with the probability that it is the best of T draws; equal members win with equal probability."""
     n, draws, out = 20, 5, np.zeros(50_000, np.int64)
     _winners(np.arange(n) / n, draws, seeded(0, 0), out)
     chance = (np.arange(1, n + 1) / n) ** draws - (np.arange(n) / n) ** draws

@@ -24,14 +24,14 @@ def population(experiment: Experiment):
 
 
 def mutated(space, island, row):
-    """Mutate a row; the programs before and after, and whether it says that it changed."""
+    """Mutate a row: the programs before and after, and the returned flag."""
     before, members = genotype(space, island.members, row), island.members
     changed = mutate(space, island.rng, members.code[row], members.constants[row], members.about[row]["lengths"])
     return before, genotype(space, members, row), changed
 
 
 def check_legal(experiment: Experiment, program: Program) -> None:
-    """``genotype`` has checked the language's rules; these are the space's."""
+    """Check the rules of the search space; ``genotype`` checks those of the language."""
     sizes = dict(
         zip("svm", (getattr(experiment.registers, n) for n in ("scalars", "vectors", "matrices")), strict=True)
     )
@@ -72,7 +72,7 @@ def test_mutants_are_legal(experiment):
 
 
 @pytest.mark.parametrize("kind", MUTATIONS)
-def test_each_kind_does_what_its_name_says(kind):
+def test_each_kind_of_mutation_makes_its_change(kind):
     experiment = replace(everything(), mutations=(kind,))
     space, island = population(experiment)
     changes = 0
@@ -108,7 +108,7 @@ def test_each_kind_does_what_its_name_says(kind):
 
 
 def test_choices_are_uniform():
-    """Kinds of mutation, functions, instructions and ops, seen through what changed."""
+    """The choices of function, instruction and op, measured on the changes."""
     experiment = replace(demo(), mutations=("randomize_instruction",))
     space, island = population(experiment)
     functions, places, ops = Counter(), Counter(), Counter()
@@ -131,7 +131,7 @@ def test_choices_are_uniform():
 
 
 def alterations(name: str, constants: tuple[float, ...], count: int = 4000) -> np.ndarray:
-    """Constants after altering an instruction of one op many times, where they changed."""
+    """Constants after each of ``count`` alterations of an instruction."""
     op = BY_NAME[name]
     experiment = replace(everything(setup=Range(0, 0), predict=Range(1, 1)), ops=((), (op,), ()), mutations=("alter",))
     space, island = population(experiment)
@@ -163,7 +163,7 @@ def test_roles_of_constants():
     assert (bounds[:, 0] <= bounds[:, 1]).all() and (bounds[:, 0] == -0.2).any() and (bounds[:, 1] == 0.1).any()
 
 
-def test_a_constant_stays_finite():
+def test_constants_remain_finite():
     out = alterations("const", (1.7e308,))
     assert np.isfinite(out).all()
 
@@ -174,7 +174,7 @@ def test_noop_has_nothing_to_alter():
     assert not any(mutated(space, island, 0)[2] for _ in range(50))
 
 
-def test_frozen_functions_stay():
+def test_frozen_functions_do_not_change():
     draw = np.random.default_rng(1)
     program = random_program(draw, registers=Registers(5, 4, 3), max_length=6)
     experiment = replace(everything(), program=program, frozen=frozenset({"Predict"}))

@@ -1,4 +1,4 @@
-"""Islands do not wait for one another, and it is of no matter which of them is how far ahead when."""
+"""Islands are asynchronous, and results do not depend on the order in which they run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SETTINGS = {"islands": 3, "exchange": "both", "restart": 1400, "max_evals": 8400
 
 
 def diverse():
-    """A search that evaluates on one task in turn of three."""
+    """A search on three task groups of one task each."""
     return small(
         **SETTINGS | {"tasks_per_evaluation": 1, "redraw": 800, "restart": 2000, "hurdles": "4", "hurdle_every": 40}
     )
 
 
 class WorkerPool:
-    """Islands of which one at a time goes on, drawn from a seed: to its end, or not as far."""
+    """Runs one island at a time, chosen by a random seed, to its end or a part of the way."""
 
     def __init__(self, placement, islands):
         self.placement, self.islands, self.waiting = placement, islands, {}
@@ -55,13 +55,13 @@ class WorkerPool:
 
 
 class Placement:
-    """Where such crews are. ``ahead`` counts how many whole epochs the first island was ahead of the last."""
+    """A placement with such pools. ``ahead`` counts by how many epochs the first island was ahead of the last."""
 
     def __init__(self, seed):
         self.seed, self.turn, self.ahead = seed, 0, Counter()
 
     def describe(self):
-        return "a crew of whims"
+        return "a pool in random order"
 
     def slots(self):
         return 1
@@ -76,7 +76,7 @@ class Placement:
 
 
 @pytest.mark.parametrize("experiment", [small(**SETTINGS), diverse()], ids=["same tasks", "diverse tasks"])
-def test_any_order_gives_the_same(tmp_path, experiment):
+def test_results_do_not_depend_on_the_order_of_islands(tmp_path, experiment):
     whole = run(experiment, out=tmp_path / "threads", quiet=True, workers=2)
     ahead = Counter()
     for seed in range(6):
@@ -89,24 +89,24 @@ def test_any_order_gives_the_same(tmp_path, experiment):
 
 
 @pytest.mark.parametrize("experiment", [small(**SETTINGS), diverse()], ids=["same tasks", "diverse tasks"])
-def test_stopped_with_islands_ahead(tmp_path, monkeypatch, sessions, experiment):
-    """Stopped at any meeting and saved at all of them, wherever islands are by then."""
+def test_a_run_stopped_with_islands_ahead_is_resumed(tmp_path, monkeypatch, sessions, experiment):
+    """Stopped at any exchange and saved at every exchange, while islands are in different epochs."""
     run(experiment, out=tmp_path / "whole", quiet=True)
     monkeypatch.setattr(recorder, "save_after", lambda seconds: 0.0)
     ahead, part = 0, tmp_path / "part"
-    for meeting in (1, 2, 5, 6):
-        stop = {"on_epoch": lambda snapshot, at=meeting: snapshot.epoch >= at, "placement": Placement(meeting)}
+    for number in (1, 2, 5, 6):
+        stop = {"on_epoch": lambda snapshot, at=number: snapshot.epoch >= at, "placement": Placement(number)}
         stopped = run(
             None if part.exists() else experiment, quiet=True, **{"resume" if part.exists() else "out": part}, **stop
         )
-        assert stopped.evaluations == 1200 * meeting
-        ahead += sum(island.candidates > 400 * meeting for island in sessions[-1].islands)
+        assert stopped.evaluations == 1200 * number
+        ahead += sum(island.candidates > 400 * number for island in sessions[-1].islands)
     run(None, resume=part, quiet=True, placement=Placement(9))
     assert files(part) == files(tmp_path / "whole") and ahead > 0
 
 
-def test_what_islands_did_after_the_last_meeting_is_not_looked_at(tmp_path, sessions):
-    """A search that stops at a meeting gives what is known there, also when it is asked again."""
+def test_candidates_after_the_last_exchange_do_not_count(tmp_path, sessions):
+    """A search that stops at an exchange has the result of this exchange, also after a resume."""
     experiment, counted = small(**SETTINGS | {"max_evals": None, "patience": 2000}), set()
     told = []
     for seed in range(5):
@@ -120,8 +120,8 @@ def test_what_islands_did_after_the_last_meeting_is_not_looked_at(tmp_path, sess
     assert all(one == told[0] for one in told) and len(counted) > 1
 
 
-def test_what_an_island_forgot_when_it_took_other_tasks_is_not_lost():
-    """Stopped when one island has left its epoch and the other has a candidate to go."""
+def test_finalists_before_a_change_of_group_are_not_lost():
+    """Stopped when one island has ended its epoch and the other has one candidate left."""
     settings = {"islands": 2, "epoch": 400, "tasks_per_evaluation": 1, "redraw": 400, "restart": None}
     found = [
         run(small(seed=2, max_evals=candidates, **settings), quiet=True, workers=1).fitness
@@ -130,8 +130,8 @@ def test_what_an_island_forgot_when_it_took_other_tasks_is_not_lost():
     assert found[0] == found[1] == found[2] > 0.3
 
 
-def test_a_limit_at_a_meeting_that_islands_are_past(tmp_path, sessions):
-    """Asked again for as many candidates as it had, a search gives what it gave, whatever its islands did since."""
+def test_a_limit_at_an_exchange_that_islands_are_past(tmp_path, sessions):
+    """A resumed search with the same limit of candidates gives the same result."""
     run(small(**SETTINGS | {"max_evals": 3600}), out=tmp_path / "whole", quiet=True)
     ahead = 0
     for seed in range(4):
@@ -151,8 +151,8 @@ def test_a_limit_at_a_meeting_that_islands_are_past(tmp_path, sessions):
 
 
 @pytest.mark.parametrize("algorithm", ["regularized_evolution", "nonregularized_evolution"])
-def test_migrants_come_an_epoch_later(sessions, algorithm):
-    """A plain model: all islands run an epoch, then take in what left at the end of the one before, and perhaps restart."""
+def test_immigrants_are_inserted_an_epoch_later(sessions, algorithm):
+    """A model: all islands run an epoch, then insert the emigrants of the previous epoch, and restart if it is time."""
     experiment = small(**SETTINGS | {"algorithm": algorithm})
     run(experiment, quiet=True, workers=2)
     plan, search = sessions[-1].plan, experiment.search
@@ -177,8 +177,8 @@ def test_migrants_come_an_epoch_later(sessions, algorithm):
                 write_initial(plan.space, experiment, island)
         gone = None if again else going
     assert started == 1600 and moved > 8
-    for mine, theirs in zip(islands, sessions[-1].islands, strict=True):
+    for own, other_island in zip(islands, sessions[-1].islands, strict=True):
         every = range(search.population)
-        for one, other in zip(select(mine.members, every), select(theirs.members, every), strict=True):
+        for one, other in zip(select(own.members, every), select(other_island.members, every), strict=True):
             assert one.tobytes() == other.tobytes()
-        assert np.array_equal(mine.counts, theirs.counts)
+        assert np.array_equal(own.counts, other_island.counts)

@@ -64,7 +64,7 @@ def test_published_vectors():
     assert out.tolist() == expected
 
 
-def test_islands_have_streams_of_their_own():
+def test_islands_have_different_streams():
     states = {tuple(seeded(seed, island).tolist()) for seed in (0, 1, 2**63 - 1) for island in range(50)}
     assert len(states) == 150
     assert seeded(7, 3).tolist() == seeded(7, 3).tolist()

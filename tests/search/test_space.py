@@ -13,7 +13,7 @@ S = [Address(Kind.SCALAR, i) for i in range(10)]
 ADD = Instruction(BY_NAME["scalar_add"], (S[1], S[6]), S[2])
 
 
-def test_every_op_has_its_facts():
+def test_every_op_has_a_record():
     space = make_space(everything(), task_set())
     for op, record in zip(OPS, space.table, strict=True):
         assert record["inputs"] == len(op.inputs) and record["constants"] == len(op.constants)
@@ -68,7 +68,7 @@ def test_multiclass_needs_three_vectors():
         make_space(replace(demo(), registers=Registers(4, 2, 1)), task_set(metric="multiclass"))
 
 
-def test_a_frozen_function_has_the_length_that_it_is_written_with():
+def test_a_frozen_function_has_the_length_of_the_seed_program():
     search = Search(setup=Range(1, 2), predict=Range(1, 5), learn=Range(1, 5))
     space = make_space(Experiment(Program((ADD,) * 4), search=search, frozen=frozenset({"Setup"})), task_set())
     assert space.functions["most"].tolist() == [4, 5, 5] and space.evolvable.tolist() == [1, 2]

@@ -1,4 +1,4 @@
-"""Diverse tasks: groups that are drawn, members that are measured anew, scores that are those on all tasks."""
+"""Task rotation: the order of groups, the evaluation of members after a change, and scores on all tasks."""
 
 import json
 from dataclasses import replace
@@ -32,51 +32,51 @@ SETTINGS = {
 
 
 def diverse(**search):
-    """A small search of random ops too, with six tasks, two at a time."""
+    """A small search with six tasks in groups of two; its ops include random ones."""
     experiment = small(**SETTINGS | {"hurdle_every": 40} | search)
     return replace(experiment, task=replace(experiment.task, tasks=6))
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     """A run without interruptions."""
-    return run(diverse(), out=tmp_path_factory.mktemp("whole") / "run", quiet=True, workers=2)
+    return run(diverse(), out=tmp_path_factory.mktemp("uninterrupted") / "run", quiet=True, workers=2)
 
 
-def test_workers_make_no_difference(tmp_path, whole):
+def test_results_do_not_depend_on_workers(tmp_path, uninterrupted):
     one = run(diverse(), out=tmp_path / "run", quiet=True, workers=1)
-    assert files(tmp_path / "run") == files(whole.run_dir)
-    assert one.layers == whole.layers and whole.layers["hurdle"] > 100
+    assert files(tmp_path / "run") == files(uninterrupted.run_dir)
+    assert one.layers == uninterrupted.layers and uninterrupted.layers["hurdle"] > 100
 
 
-def test_interrupted_and_resumed(tmp_path, whole):
+def test_an_interrupted_and_resumed_run_gives_the_same_result(tmp_path, uninterrupted):
     path = tmp_path / "run"
     for evaluations in (77, 6313, 12_345, 23_999):  # in the middle of epochs
         run(diverse(max_evals=evaluations), quiet=True, workers=1, **{"resume" if path.exists() else "out": path})
     last = run(diverse(), resume=path, quiet=True)
-    assert files(path) == files(whole.run_dir)
-    assert (last.layers, last.hurdles) == (whole.layers, whole.hurdles)
+    assert files(path) == files(uninterrupted.run_dir)
+    assert (last.layers, last.hurdles) == (uninterrupted.layers, uninterrupted.hurdles)
 
 
-def test_stored_scores_are_those_on_all_tasks(whole):
-    experiment = load_experiment(whole.run_dir / "seed.az")
+def test_stored_scores_are_those_on_all_tasks(uninterrupted):
+    experiment = load_experiment(uninterrupted.run_dir / "seed.az")
     seed = experiment.search.seed
-    tasks = build(experiment.task, seed, "search", whole.run_dir)
+    tasks = build(experiment.task, seed, "search", uninterrupted.run_dir)
     assert tasks.tasks == 6
-    programs = [whole.best, *(entry.program for entry in whole.hall_of_fame)]
+    programs = [uninterrupted.best, *(entry.program for entry in uninterrupted.hall_of_fame)]
     scores = evaluate(programs, tasks, seed=draw_seed(seed, "search")).mean(axis=1).tolist()
     np.testing.assert_allclose(
-        scores, [whole.search_fitness, *(entry.fitness for entry in whole.hall_of_fame)], rtol=1e-15
+        scores, [uninterrupted.search_fitness, *(entry.fitness for entry in uninterrupted.hall_of_fame)], rtol=1e-15
     )
-    assert len(whole.hall_of_fame) > 1 and any("gaussian" in str(p) or "uniform" in str(p) for p in programs)
-    events = [json.loads(line) for line in (whole.run_dir / "events.jsonl").read_text().splitlines()]
+    assert len(uninterrupted.hall_of_fame) > 1 and any("gaussian" in str(p) or "uniform" in str(p) for p in programs)
+    events = [json.loads(line) for line in (uninterrupted.run_dir / "events.jsonl").read_text().splitlines()]
     bests = [event["best"] for event in events]
     assert bests == sorted(bests) and bests[-1] > bests[0] > 0.0
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_members_are_measured_anew(algorithm):
-    """After a draw every member that has a fitness has that of the new group, with the draws of the tasks' own numbers."""
+def test_members_are_evaluated_again_after_a_change_of_group(algorithm):
+    """Their fitness is that on the new group, and programs draw by the number of the task in the complete task set."""
     experiment = diverse(algorithm=algorithm, hurdles=None, fec=False, restart=None)
     tasks = build(experiment.task, 0, "search")
     space, handles = (
@@ -103,7 +103,7 @@ def test_members_are_measured_anew(algorithm):
     assert seen > 20
 
 
-def test_the_climber_goes_on():
+def test_hill_climbing_continues_with_its_program():
     experiment = diverse(algorithm="hill_climbing", hurdles=None, restart=None)
     tasks = build(experiment.task, 0, "search")
     space, handles = (
@@ -120,7 +120,7 @@ def test_the_climber_goes_on():
     assert str(genotype(space, island.members, 0)) == program and island.members.fitness[0] >= 0.0
 
 
-def test_every_group_comes_before_one_comes_again():
+def test_every_group_is_used_before_any_is_repeated():
     orders = set()
     for seed in range(20):
         search = Search(seed=seed)
@@ -133,7 +133,7 @@ def test_every_group_comes_before_one_comes_again():
     assert task_rotation.group_of_draw(Search(), 1, 7) == 0
 
 
-def test_bad_settings():
+def test_invalid_settings_are_refused():
     with pytest.raises(SettingsError, match="tasks_per_evaluation=4 does not divide the number of tasks, 6"):
         run(diverse(tasks_per_evaluation=4), quiet=True)
     with pytest.raises(SettingsError, match="redraw has no effect without tasks_per_evaluation"):
@@ -146,8 +146,8 @@ def test_bad_settings():
         run(diverse(hurdles="8x3"), quiet=True)
 
 
-def test_one_group_is_no_draw():
-    """All tasks at a time is what a search without the setting does."""
+def test_one_group_has_no_effect():
+    """A group of all tasks gives the result of a search without groups."""
     plain, one = (
         run(small(max_evals=6000, **extra), quiet=True, workers=1) for extra in ({}, {"tasks_per_evaluation": 3})
     )

@@ -1,4 +1,4 @@
-"""What the threads of a search share, and what they do not."""
+"""Worker contexts: threads share examples, and have their own working memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import make_space
 
 
-def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
+def test_contexts_share_examples_and_have_their_own_memory():
     experiment, tasks = demo(population=50), task_set(tasks=11)
     space = make_space(experiment, tasks)
     first = make_context(experiment, space, tasks)
@@ -24,15 +24,15 @@ def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
         run_slices(space, island, context, 2000, lambda: False)
         found.append({name: array.tobytes() for name, array in to_arrays(island).items()})
     assert found[0] == found[1] == found[2]
-    for ours, theirs in zip(first.groups[0].parts, second.groups[0].parts, strict=True):
-        assert len(ours.blocks) == len(theirs.blocks)
-        for a, b in zip(ours.blocks, theirs.blocks, strict=True):
+    for own, others in zip(first.groups[0].parts, second.groups[0].parts, strict=True):
+        assert len(own.blocks) == len(others.blocks)
+        for a, b in zip(own.blocks, others.blocks, strict=True):
             assert all(x is y for x, y in zip(a.layout, b.layout, strict=True))
-        assert ours.engine.memory != theirs.engine.memory
+        assert own.engine.memory != others.engine.memory
 
 
 @pytest.mark.parametrize(
-    ("cores", "workers", "told"),
+    ("cores", "workers", "text"),
     [
         (16, None, "2 workers; islands=16 would use all 16 cores"),
         (16, 1, "1 worker"),
@@ -40,7 +40,7 @@ def test_threads_read_the_same_examples_and_work_in_memory_of_their_own():
         (1, None, "1 worker"),
     ],
 )
-def test_the_user_is_told_of_cores_that_stay_idle(monkeypatch, capsys, cores, workers, told):
+def test_idle_cores_are_reported(monkeypatch, capsys, cores, workers, text):
     monkeypatch.setattr("azdsl.search.evolve.default_workers", lambda: cores)
     run(small(max_evals=400), workers=workers)
-    assert f"seed 0, {told}\n" in capsys.readouterr().err
+    assert f"seed 0, {text}\n" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A process that forks a search for every line of its input: a start without waiting for imports and the compiler.
+"""A process that forks a search for every line of its input, so that the search starts without imports and compilation.
 
 A line is a run directory. The child starts or resumes the run there, saving after every epoch, and prints a line
 for its process number, for each epoch and for its end.
@@ -33,7 +33,7 @@ def search(path: Path) -> None:
 
 
 def say(line: str) -> None:
-    """One line, at once."""
+    """Print one line without buffering."""
     os.write(1, line.encode() + b"\n")
 
 

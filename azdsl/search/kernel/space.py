@@ -137,15 +137,8 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         raise SettingsError(
             "ops", "no function can evolve: each is frozen, has no ops or has length 0; allow ops and a length for one"
         )
-    bank = Bank(registers)
-    if bank.none > MAX_REGISTERS:
-        held = ", ".join(f"{key}={value}" for key, value in vars(registers).items())
-        raise SettingsError(
-            "registers",
-            f"{held}: {bank.none} registers in total, but a search can use at most {MAX_REGISTERS}; allow fewer",
-        )
+    bank = _bank(registers)
     table = _table(bank, tasks)
-    baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])
     return Space(
         table=table,
         functions=_functions(lengths, [len(ops) for ops in allowed]),
@@ -156,7 +149,7 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
         given=bank.flags(*tasks.metric_definition.given),
         prediction=bank.flags(tasks.metric_definition.prediction),
-        budget=float(search.budget * baseline) if search.budget else float("inf"),
+        budget=_budget(search, table),
         mutation=float(search.mutation),
         tournament=search.tournament,
         median=search.combine == "median",
@@ -177,7 +170,7 @@ def island_spaces(experiment: Experiment, tasks: TaskSet) -> tuple[Space, ...]:
     islands = experiment.search.islands
     for group in experiment.groups:
         if group.islands.most >= islands:
-            raise SettingsError("island", f"{group}: the search has {islands} islands, numbered 0 to {islands - 1}")
+            raise SettingsError("island", f"{group}: the islands of the search are numbered 0 to {islands - 1}")
     made: dict[Experiment, Space] = {}
     own = [experiment.of_island(number) for number in range(islands)]
     return tuple(made.setdefault(one, made.get(one) or make_space(one, tasks)) for one in own)
@@ -209,6 +202,24 @@ class Bank:
     def bit(self, kind: Kind | None) -> int:
         """The bit of register 0 of ``kind``; 0 if there is none."""
         return 1 << self.base[kind] if kind and self.sizes[kind] else 0
+
+
+def _bank(registers: Registers) -> Bank:
+    """The numbers of ``registers``. Raises ``SettingsError`` for more than ``MAX_REGISTERS``."""
+    bank = Bank(registers)
+    if bank.none > MAX_REGISTERS:
+        held = ", ".join(f"{key}={value}" for key, value in vars(registers).items())
+        raise SettingsError(
+            "registers",
+            f"{held}: {bank.none} registers in total, but a search can use at most {MAX_REGISTERS}; allow fewer",
+        )
+    return bank
+
+
+def _budget(search: Search, table: NDArray[np.void]) -> float:
+    """The greatest allowed cost: ``search.budget`` times the cost of ``BASELINE``; infinity if that is 0."""
+    baseline = sum(table["costs"][BY_NAME[name].code, f] for f in range(3) for name in BASELINE[f])
+    return float(search.budget * baseline) if search.budget else float("inf")
 
 
 def check_registers(program: Program, registers: Registers, metric: Metric) -> None:
