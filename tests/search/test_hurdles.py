@@ -10,6 +10,7 @@ from search import helpers
 from search.helpers import demo, everything, restore, task_set, to_arrays
 
 from azdsl.config.search import Hurdle, Search, SettingsError
+from azdsl.ir.metric import RMSE
 from azdsl.search.islands import proxy
 from azdsl.search.islands.hall_of_fame import fittest, update
 from azdsl.search.islands.plan import without_stops
@@ -79,7 +80,7 @@ def test_stopped_programs_are_no_finalists():
     finalists = run.island.finalists.fitness
     assert ((finalists == -1.0) | (finalists > STOPPED_BELOW)).all() and (finalists > 0.5).sum() > 5
     best = fittest(run.space, (run.island.finalists, run.island.members), run.scratch)
-    hall_of_fame = update((), run.space, [best], False)
+    hall_of_fame = update((), run.space, [best], RMSE)
     assert len(hall_of_fame) > 2 and min(entry.fitness for entry in hall_of_fame) > STOPPED_BELOW
 
 
