@@ -1,4 +1,4 @@
-"""The oracle of compiled models: the reference interpreter."""
+"""What a compiled model must compute, by the interpreter."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from azdsl.ir.metric import METRICS, sigmoid, softmax
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """A context without NumPy's warnings about IEEE arithmetic."""
+    """Without NumPy's warnings of IEEE arithmetic."""
     with np.errstate(all="ignore"):
         yield
 
 
 class Expected:
-    """The interpreter with the interface of a compiled model."""
+    """The interpreter behind the interface of a compiled model."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Explanations: text, roles, and the effect of a line on the fitness."""
+"""Explanations: words, roles and what a line is worth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error messages of models in memory."""
+"""What a compiled model in memory refuses, in which words."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_bad_input_in_memory() -> None:
         azdsl.compile(LINEAR, 2)  # type: ignore[arg-type]
 
 
-def test_training_that_stops_gives_a_warning() -> None:
+def test_stopping_is_told() -> None:
     with pytest.warns(RuntimeWarning, match="training stopped"):
         model = azdsl.compile(azdsl.parse(LINEAR), 2).fit([[1, 2]], [1000])
     assert model.stopped

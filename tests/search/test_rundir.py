@@ -38,8 +38,7 @@ def test_killed_before_there_was_a_run(tmp_path, killed_at):
     for name in stages[1 : stages.index(killed_at) + 1]:
         (path / name).write_text("tor")
     with pytest.raises(
-        SettingsError,
-        match="no config.toml" + ("; the run was killed before its start.*--out" if killed_at != "mkdir" else ""),
+        SettingsError, match="no config.toml" + ("; it was stopped.*--out" if killed_at != "mkdir" else "")
     ):
         run(None, resume=path, quiet=True)
     run(small(max_evals=500), out=path, quiet=True)
@@ -138,13 +137,13 @@ def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("azdsl.search.recorder.save_after", lambda seconds: 0.0)
     run(small(), out=tmp_path / "run", quiet=True, on_epoch=fill)
     message = capsys.readouterr().err
-    assert "No space left on device; the search continues" in message and "works again" in message
+    assert "No space left on device; the search goes on" in message and "works again" in message
     assert (tmp_path / "run" / "best.az").exists() and checkpoint.read(tmp_path / "run")[0] is not None
 
 
 def test_a_directory_that_is_no_run_is_not_resumed(tmp_path, capsys):
     assert main(["evolve", "--resume", str(tmp_path)]) == 2
-    assert f"{tmp_path} is not a run directory" in capsys.readouterr().err
+    assert f"{tmp_path} is no run directory" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")

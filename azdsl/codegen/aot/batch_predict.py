@@ -1,4 +1,4 @@
-"""Predicting several rows side by side, one in each lane, where rows do not depend on each other."""
+"""Predicting several rows at once, one in each lane, where rows do not depend on each other."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from azdsl.codegen.emitter import F64, I32, I64, Value
 from azdsl.ir import FEATURES, LABEL
 
 WIDE_BYTES = 1 << 16
-"""Rows go side by side while their intermediate values take at most this many bytes."""
+"""Rows are predicted together if their intermediate values take at most this many bytes."""
 
 
 def rows_at_once(spec: Spec, vector_bytes: int) -> int:
-    """How many rows to predict side by side, 1 if each must wait for the one before."""
+    """How many rows to predict at once; 1 if a row depends on the previous one."""
     chosen = [i.output for i, keep in zip(spec.program.predict, spec.predicting, strict=True) if keep and i.output]
     numbers = sum(a.kind.size(spec.features) for a in {*chosen, FEATURES, LABEL})
     wide = spec.rows_independent and numbers * vector_bytes <= WIDE_BYTES
@@ -23,7 +23,7 @@ def rows_at_once(spec: Spec, vector_bytes: int) -> int:
 
 
 def column(frame: Frame, first: Value, i: Value) -> Value:
-    """Feature ``i`` of as many rows as there are lanes, as float64; ``first`` is where the first row starts."""
+    """Feature ``i`` of one row in each lane, as float64; ``first`` is the address of the first row."""
     b = frame.builder
     value = ir.Constant(frame.wide(F64), ir.Undefined)
     for lane in range(frame.lanes):
@@ -34,7 +34,7 @@ def column(frame: Frame, first: Value, i: Value) -> Value:
 
 
 def scatter(frame: Frame, outputs: Sequence[Value], target: Value) -> None:
-    """Write the outputs of a group of rows, row after row."""
+    """Store the outputs of a group of rows, row by row."""
     b = frame.builder
     wide = [value if frame.element == F64 else b.fpext(value, frame.wide(F64)) for value in outputs]
     if len(wide) == 1:

@@ -1,7 +1,7 @@
-"""What the functions of a standalone model are written with: the model's layout, its registers, its frame.
+"""The memory layout of a standalone model, and the emitter and registers of its functions.
 
-A model is one block of memory: its seed and its visit count (two 64-bit words), then the registers that an
-example inherits from the one before, then room for intermediate values too large for the stack.
+A model is one block of memory: its seed and its visit count (two 64-bit words), then the registers that an example inherits from the
+previous one, then intermediate values too large for the stack.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SEED, VISITS, HEADER = 0, 8, 16
 """Byte offsets of seed, visit count and first register in a model."""
 
 STACK_BYTES = 1 << 15
-"""Intermediate values of one function beyond this many bytes live in the model, not on the stack."""
+"""Bytes of intermediate values of a function on the stack; further ones are in the model."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One model to write: a program at one size. ``image`` is a trained model's memory, empty for none.
+    """The specification of a model: a program for one F. ``image`` is the memory of a trained model, empty for an untrained one.
 
     ``classes`` is C of a multi-class metric, else 0.
     """
@@ -45,12 +45,12 @@ class Spec:
 
     @property
     def outputs(self) -> int:
-        """Numbers of one prediction."""
+        """How many numbers a prediction has."""
         return self.metric.outputs(self.classes)
 
     @property
     def number_bytes(self) -> int:
-        """Bytes of a register's number."""
+        """Bytes of a number in a register."""
         return self.precision // 8
 
     @cached_property
@@ -60,12 +60,12 @@ class Spec:
 
     @cached_property
     def inherited(self) -> frozenset[Address]:
-        """The registers that an example inherits from the one before."""
+        """The registers that an example inherits from the previous one."""
         return live_exits(self.program, self.metric)[0]
 
     @cached_property
     def places(self) -> dict[Address, int]:
-        """The byte offset of each register that a model keeps."""
+        """The byte offset in a model of each register that it keeps."""
         kinds = list(Kind)
         kept = sorted(self.inherited | {self.metric.prediction}, key=lambda a: (kinds.index(a.kind), a.index))
         places, at = {}, HEADER
@@ -76,13 +76,13 @@ class Spec:
 
     @cached_property
     def state_bytes(self) -> int:
-        """Bytes of a model but for the room for intermediate values; a multiple of 64."""
+        """Bytes of a model without intermediate values, a multiple of 64."""
         last = max(self.places, key=self.places.__getitem__)
         return _rounded(self.places[last] + last.kind.size(self.features) * self.number_bytes)
 
     @cached_property
     def predicting(self) -> list[bool]:
-        """Which instructions of Predict matter to predictions, leaving Learn aside."""
+        """For each instruction of Predict whether a prediction depends on it; what only Learn reads does not count."""
         live = set(self.inherited | {self.metric.prediction})
         keep = []
         for instruction in reversed(self.program.predict):
@@ -94,7 +94,7 @@ class Spec:
 
     @cached_property
     def rows_independent(self) -> bool:
-        """Whether predictions neither change what the next example inherits nor draw random numbers."""
+        """Whether predictions draw no random numbers and leave the registers that the next example inherits as they are."""
         chosen = [i for i, keep in zip(self.program.predict, self.predicting, strict=True) if keep]
         return not any(i.output in self.inherited or i.op.random for i in chosen)
 
@@ -117,7 +117,7 @@ class Frame(Emitter):
         self.model_bytes = spec.state_bytes
 
     def array(self, count: int) -> Value:
-        """An array of lane values: on the stack while that is small, then in the model."""
+        """An array of lane values: on the stack up to ``STACK_BYTES``, then in the model."""
         size = count * self.lane_bytes
         if self.stack_bytes + size <= STACK_BYTES:
             self.stack_bytes += size
@@ -148,7 +148,7 @@ class Frame(Emitter):
 
 
 class Registers(dict[Address, Value]):
-    """Where registers are: arrays made when first asked for, cleared then if ``cleared``."""
+    """The addresses of registers. A missing one gets an array, filled with zeros if ``cleared``."""
 
     def __init__(self, frame: Frame, cleared: bool = False) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Registers(dict[Address, Value]):
         return array
 
     def keep(self, spec: Spec, copied_bytes: int = 0) -> None:
-        """Use the model's own registers, but a copy of each of at most ``copied_bytes``."""
+        """Use the registers in the model; of those of at most ``copied_bytes``, a copy."""
         for address, at in spec.places.items():
             own, size = self.frame.offset(self.frame.model, at), address.kind.size(spec.features) * spec.number_bytes
             if size > copied_bytes:
@@ -174,13 +174,13 @@ class Registers(dict[Address, Value]):
                 self.copies.append((self[address], own, size))
 
     def put_back(self) -> None:
-        """Write the copies back."""
+        """Write the copies back to the model."""
         for copy, own, size in self.copies:
             self.frame.copy(own, copy, size)
 
 
 class Functions(Inline):
-    """Setup, Predict and Learn of a model, emitted in place into one frame."""
+    """Setup, Predict and Learn of a model, emitted inline into one function."""
 
     def __init__(self, spec: Spec, frame: Frame, visit: Visit, registers: Registers) -> None:
         super().__init__(spec.program, spec.metric)
@@ -188,7 +188,7 @@ class Functions(Inline):
         self.e, self.visit, self.slots = frame, visit, registers
 
     def predict_only(self) -> None:
-        """Predict without what only Learn needs."""
+        """Emit Predict without the instructions that only Learn needs."""
         keep = self.spec.predicting
         chosen = [at for at, kept in enumerate(keep) if kept]
         block = tuple(self.program.predict[at] for at in chosen)
@@ -198,11 +198,11 @@ class Functions(Inline):
             self._execute(block[place], self.ordinals[1][at], pending, _defers(block, place, after))
 
     def label(self, value: Value) -> None:
-        """Make ``value`` that of s0."""
+        """Store ``value`` to s0."""
         self.e.store(value, self.slots[LABEL])
 
     def begin_visit(self, visits: Value, features: Value) -> None:
-        """Count a visit; what stands in v0 and s0 (multi-class: v1) when Predict starts."""
+        """Count a visit, and set v0 and the label registers as Predict expects them."""
         frame, b = self.frame, self.frame.builder
         b.store(b.add(b.load(visits, typ=I64), ir.Constant(I64, 1)), visits)
         self.slots[FEATURES] = features
@@ -211,21 +211,21 @@ class Functions(Inline):
             frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), self.slots[LABELS], i))
 
     def squashed(self) -> list[Value]:
-        """The prediction as the metric sees it: s1, its sigmoid, or the softmax of v2."""
+        """The squashed prediction: s1, its sigmoid, or the softmax of v2."""
         scores = [self.frame.load(self.slots[self.spec.metric.prediction], i) for i in range(self.spec.outputs)]
         if self.spec.metric.vector:
             return softmax(self.frame, scores)
         return [sigmoid(self.frame, scores[0])] if self.spec.metric.name == "accuracy" else scores
 
     def give(self, squashed: Sequence[Value], out: Value) -> None:
-        """Write one prediction for the caller."""
+        """Store a squashed prediction to the array ``out`` of the caller."""
         b = self.frame.builder
         for i, value in enumerate(squashed):
             wide = value if self.frame.element == F64 else b.fpext(value, F64)
             b.store(wide, b.gep(out, [ir.Constant(I64, i)], source_etype=F64), align=8)
 
     def reveal(self, squashed: Sequence[Value], y: Value) -> Value:
-        """Write the squashed prediction and the label where Learn reads them; whether they are too far apart."""
+        """Store the squashed prediction and the label for Learn. Returns whether the error exceeds the limit."""
         frame, b, spec = self.frame, self.frame.builder, self.spec
         y = y if frame.element == F64 else b.fptrunc(y, frame.element)
         limit = frame.constant(spec.max_abs_error)

@@ -19,13 +19,14 @@ __all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model",
 _LEVEL = 2
 
 SHORT = 24
-"""In modules of at most this many instructions loops are unrolled, and training and predicting each have their
-own code: beyond, compiling takes too long."""
+"""In modules of at most this many instructions, loops are unrolled, and training and prediction have code of their own. Longer modules
+would take too long to compile.
+"""
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """Models, optimised for one processor, as LLVM bitcode in which C library functions have their own names."""
+    """Optimised models for one processor, as LLVM bitcode that calls functions of the C library by their real names."""
 
     bitcode: bytes
     machine: Host
@@ -46,12 +47,12 @@ class Compiled:
         return text
 
     def _parsed(self) -> Any:
-        """A module of its own for each use: making code changes it."""
+        """A new module for each use, because code generation changes it."""
         return llvm.parse_bitcode(self.bitcode)
 
 
 def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
-    """Compile models into one module. ``cpu`` is one of ``processor_names()``, else ``ValueError``."""
+    """Compile models into one module. ``cpu`` is one of ``processor_names()``; raises ``ValueError`` for another name."""
     machine = processor(cpu)
     parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
     _give_real_names(parsed)
@@ -66,7 +67,7 @@ def load_model(spec: Spec, version: str) -> Loaded:
 
 
 def _short(specs: Sequence[Spec]) -> bool:
-    """Whether the models are short enough for code that takes long to compile."""
+    """Whether the models have at most ``SHORT`` instructions in all."""
     return sum(len(spec.program) for spec in specs) <= SHORT
 
 
@@ -78,9 +79,9 @@ def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
 
 
 def _give_real_names(module: llvm.ModuleRef) -> None:
-    """Call C library functions by their names, after optimisation: LLVM never knew them, so it has folded none.
+    """Make an optimised module call the functions of the C library by their real names.
 
-    What is left to it, code generation, must not know them either: they are no built-ins.
+    They are marked as no built-ins, so that code generation does not fold their calls either.
     """
     names = {library_symbol(name): name for name in LIBRARY}
     for function in module.functions:

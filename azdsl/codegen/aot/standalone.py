@@ -1,7 +1,6 @@
 """The functions of a standalone model, in LLVM IR with the C calling convention.
 
-No global state: a function works on the model it is given. What a training step is stands in
-``docs/design.md``; bits are those of the interpreter.
+There is no global state: a function works on the model that it is given. It computes the same bits as the interpreter.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ I8 = ir.IntType(8)
 _LOW = 0xFFFFFFFF
 _EXPONENT = 0x7FF << 52
 COPY_BYTES = 256
-"""Functions work on a copy of each of the model's registers of at most this many bytes."""
+"""Functions work on a copy of each register of at most this many bytes."""
 
 
 class Code(enum.IntEnum):
-    """What a function returns."""
+    """The status that a function returns."""
 
     OK = 0
     STOPPED = 1
@@ -36,10 +35,10 @@ class Code(enum.IntEnum):
 
 
 class Writer:
-    """Writes all functions of one model into a module; ``vector_bytes`` is the width of the processor's vectors.
+    """Adds all functions of one model to a module; ``vector_bytes`` is the width of the processor's vectors.
 
-    For a ``long`` program what saves compile time at little cost is done: training and predicting run the same copy
-    of Predict where predictions hardly suffer, and Setup is made without vectors.
+    A ``long`` program compiles faster: training and prediction share one copy of Predict where that hardly slows predictions, and
+    Setup uses no vectors.
     """
 
     def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str, long: bool = False) -> None:
@@ -62,7 +61,7 @@ class Writer:
         self._learn_one(check, train)
         self._fit(check, train, setup)
         self._predict_one(self._predict(finite, in_order, self._predict_rows() if self.rows > 1 else None))
-        self._facts()
+        self._metadata()
         self._create()
 
     # Frames
@@ -79,7 +78,7 @@ class Writer:
         for argument in function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
-        # allocas stay in the entry block; code starts in the next so that they come first
+        # allocas go to the entry block; code starts in the next block, so that they stay first
         entry, start = function.append_basic_block("entry"), function.append_basic_block("start")
         builder = ir.IRBuilder(entry)
         builder.branch(start)
@@ -112,7 +111,7 @@ class Writer:
     # Checks
 
     def _finite(self) -> ir.Function:
-        """``int finite(const double *values, size_t count)``: whether all are neither NaN nor infinite."""
+        """``int finite(const double *values, size_t count)``: whether all values are finite."""
         frame = self._open("finite", I32, [POINTER, I64])
         b = frame.builder
         values, count = b.function.args
@@ -124,13 +123,13 @@ class Writer:
         return b.function
 
     def _look(self, frame: Frame, word: Value, seen: Value) -> None:
-        """Set the sign of ``seen`` when the float64 of these bits is not finite: a full exponent carries into it."""
+        """Set the sign bit of ``seen`` if the float64 with the bits ``word`` is not finite: its exponent carries into the sign."""
         b = frame.builder
         carried = b.add(b.and_(word, frame.constant(_EXPONENT, I64)), frame.constant(1 << 52, I64))
         b.store(b.or_(b.load(seen, typ=word.type), carried), seen)
 
     def _check(self, finite: ir.Function) -> ir.Function:
-        """``int check(const double *X, const double *y, size_t n)``: whether examples can be learned from."""
+        """``int check(const double *X, const double *y, size_t n)``: the status for n training examples."""
         frame = self._open("check", I32, [POINTER, POINTER, I64], public=False)
         b = frame.builder
         X, y, n = b.function.args
@@ -157,7 +156,7 @@ class Writer:
         frame = self._open("setup", I32, [POINTER, I64])
         b = frame.builder
         if self.long:
-            # It runs once: vectors would save it less than they cost to make. The attribute keeps LLVM from them.
+            # Setup runs once: vectors would save less time than compiling them takes. The attribute forbids them.
             b.function.attributes.add("noimplicitfloat")
         model, seed = b.function.args
         self._refuse_null(frame)
@@ -192,9 +191,9 @@ class Writer:
         b.ret(b.call(train, [model, x, label, ir.Constant(I64, 1), ir.Constant(POINTER, None)]))
 
     def _visit_all(self, name: str, learns: bool, predicts: bool) -> ir.Function:
-        """``int name(model, X, y, n, out)``: n checked examples in order, n at least 1.
+        """``int name(model, X, y, n, out)``: visit n checked examples in order, n at least 1.
 
-        A function that both learns and predicts does the one if it is given ``y``, the other if that is NULL.
+        A function that both learns and predicts learns if ``y`` is given, and predicts if it is NULL.
         """
         frame = self._open(name, I32, [POINTER, POINTER, POINTER, I64, POINTER], public=False)
         b, spec = frame.builder, self.spec
@@ -252,13 +251,13 @@ class Writer:
             b.ret(b.call(train, [model, X, y, n, ir.Constant(POINTER, None)]))
 
     def _registers(self, frame: Frame, read_only: bool = False) -> Registers:
-        """The model's registers; of the small ones a copy to work on, which LLVM can hold in the processor's."""
+        """The model's registers; of those of at most ``COPY_BYTES`` a copy, which LLVM can keep in processor registers."""
         registers = Registers(frame)
         registers.keep(self.spec, 0 if read_only else COPY_BYTES)
         return registers
 
     def _example(self, frame: Frame, row: Value) -> Value:
-        """The features of a row as numbers of the model's type."""
+        """The address of a row's features as numbers of the model's type."""
         if frame.element == F64:
             return row
         b, own = frame.builder, frame.array(frame.features)
@@ -278,7 +277,7 @@ class Writer:
         frame.builder.ret(frame.builder.call(predict, [model, x, ir.Constant(I64, 1), out]))
 
     def _predict(self, finite: ir.Function, in_order: ir.Function, rows: ir.Function | None) -> ir.Function:
-        """``int predict(model, X, n, out)``: whole groups of rows side by side, the rest (at least one) in order."""
+        """``int predict(model, X, n, out)``: complete groups of rows at once, the others (at least one) in order."""
         frame = self._open("predict", I32, [POINTER, POINTER, I64, POINTER])
         b, spec = frame.builder, self.spec
         model, X, n, out = b.function.args
@@ -302,9 +301,9 @@ class Writer:
         return b.function
 
     def _predict_rows(self) -> ir.Function:
-        """Predictions of groups of rows, a row in each lane: rows do not depend on each other here.
+        """Predict groups of rows, one row in each lane. Rows do not depend on each other here.
 
-        Whether all features were finite.
+        The function returns whether all features were finite.
         """
         frame = self._open(
             "predict_rows", ir.IntType(1), [POINTER, POINTER, I64, POINTER], public=False, lanes=self.rows
@@ -337,9 +336,9 @@ class Writer:
         self._close(frame)
         return b.function
 
-    # Facts and memory
+    # Metadata and memory
 
-    def _facts(self) -> None:
+    def _metadata(self) -> None:
         spec = self.spec
         numbers = {
             "features": spec.features,
@@ -367,7 +366,7 @@ class Writer:
         b.ret_void()
 
     def _bytes(self, name: str, data: bytes) -> Value:
-        """A constant array; its address."""
+        """The address of a new constant array."""
         type_ = ir.ArrayType(I8, len(data))
         array = ir.GlobalVariable(self.module, type_, f"{self.spec.prefix}{name}")
         array.linkage, array.global_constant, array.align = "internal", True, 16
