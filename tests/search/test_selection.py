@@ -10,8 +10,8 @@ from search.helpers import everything, task_set
 
 import azdsl
 from azdsl.ir.metric import RMSE
+from azdsl.scoring import draw_seed
 from azdsl.search.islands.hall_of_fame import HallOfFameEntry, fittest, include, update
-from azdsl.search.islands.seeds import draw_seed
 from azdsl.search.islands.selection import Finalist, Found, Judge, answer
 from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.population import make_island, select, write_initial
