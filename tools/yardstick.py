@@ -1,6 +1,6 @@
-"""Compile and run the yardsticks, hand-written C that does the engine's work: ``python tools/yardstick.py``.
+"""Compile and run the yardsticks, C programs that do the engine's work: ``python tools/yardstick.py``.
 
-Needs the standard library and a C and a C++ compiler. Prints the best of ``--rounds`` runs of each.
+Prints the best of ``--rounds`` runs of each yardstick. Needs a C compiler.
 """
 
 from __future__ import annotations
@@ -18,14 +18,11 @@ from azdsl.bench.yardstick import SOURCES, Unavailable, compiled
 def main() -> int:
     """Print all figures; returns the exit status."""
     parser = argparse.ArgumentParser(description="Compile and run the yardsticks.")
-    parser.add_argument(
-        "--source", type=Path, help="directory of programs.c and network.cc (default: $AZDSL_SHARED/yardstick)"
-    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of which the best counts [5]")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     try:
-        with compiled(options.source) as yardsticks:
+        with compiled() as yardsticks:
             readings = {name: [yardsticks.read(name) for _ in range(options.rounds)] for name in SOURCES}
     except Unavailable as error:
         print(f"error: {error}", file=sys.stderr)

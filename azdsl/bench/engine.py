@@ -31,7 +31,7 @@ PROGRAMS, REPEATS = 8000, 20
 """Different programs, and how often the list of them is evaluated in one call."""
 
 TRAININGS = 20
-"""Trainings of which the shortest counts, as in ``network.cc``."""
+"""Trainings of which the shortest counts, as in ``network.c``."""
 
 
 def vm_runner(program: Program, tasks: TaskSet) -> Runner:

@@ -6,7 +6,6 @@ import ctypes
 import importlib.util
 import math
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,13 +20,13 @@ from numpy.typing import NDArray
 
 from azdsl.bench.engine import Runner
 from azdsl.bench.figures import Figure, Sample, Scale
-from azdsl.bench.workloads import HERE, long_programs
-from azdsl.bench.yardstick import FLAGS, Unavailable
+from azdsl.bench.workloads import long_programs
+from azdsl.bench.yardstick import Unavailable, compile_c
 from azdsl.codegen.aot.models import Spec
 from azdsl.export.library import bundle
 from azdsl.export.library.compiled_model import make_spec
 from azdsl.export.library.errors import ExportError
-from azdsl.export.library.linker import SUFFIX, linker
+from azdsl.export.library.linker import SUFFIX
 from azdsl.export.readable.numpy_source import numpy_source
 from azdsl.syntax import parse
 
@@ -119,21 +118,9 @@ def _write(spec: Spec, folder: Path) -> dict[str, Path]:
 
 
 def _by_hand(folder: Path) -> ctypes.CDLL:
-    """The hand-written C, compiled. Raises ``Unavailable``."""
+    """The hand-written C, compiled to a shared library. Raises ``Unavailable``."""
     library = folder / f"hand{SUFFIX}"
-    command = [
-        *linker(),
-        *FLAGS,
-        f"-DF={FEATURES}",
-        "-shared",
-        "-fPIC",
-        "-o",
-        str(library),
-        str(HERE / "exports.c"),
-        "-lm",
-    ]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        raise Unavailable(f"{command[0]} could not compile exports.c")
+    compile_c("exports.c", (f"-DF={FEATURES}", "-shared", "-fPIC"), library)
     return ctypes.CDLL(str(library))
 
 

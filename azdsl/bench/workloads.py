@@ -30,7 +30,7 @@ _WORD = 2**64 - 1
 
 
 class Draw:
-    """The random numbers of ``programs.c``: xorshift."""
+    """The random number generator of ``yardstick.h``: xorshift."""
 
     def __init__(self) -> None:
         self._state = 88172645463325252
@@ -68,14 +68,18 @@ def _random_instruction(draw: Draw) -> Instruction:
     return _instruction(name, a, b, out)
 
 
+def random_program(draw: Draw) -> Program:
+    """A random program of the demo's shape, as ``programs.c`` draws it."""
+    setup, predict, learn = (tuple(_random_instruction(draw) for _ in range(length)) for length in _LENGTHS)
+    return Program(setup, predict, learn)
+
+
 def random_programs(count: int) -> list[Program]:
-    """Random demo-shaped programs: those of ``programs.c`` but for its data, already packed."""
+    """Random programs of the demo's shape, already packed."""
     draw = Draw()
-    programs = []
-    for _ in range(count):
-        setup, predict, learn = (tuple(_random_instruction(draw) for _ in range(length)) for length in _LENGTHS)
-        programs.append(Program(setup, predict, learn))
-        pack_live(programs[-1])
+    programs = [random_program(draw) for _ in range(count)]
+    for program in programs:
+        pack_live(program)
     return programs
 
 
@@ -117,7 +121,7 @@ def _live_block(draw: Draw, length: int, needed: set[Address]) -> tuple[Instruct
 
 
 def random_tasks(tasks: int, examples: int, features: int, valid: int) -> TaskSet:
-    """Examples as the yardsticks have them: numbers between -1 and 1 in steps of 0.001."""
+    """A task set of random numbers from -1 to 0.999 in steps of 0.001, as in the yardsticks."""
     rng = np.random.default_rng(0)
 
     def numbers(*shape: int) -> Any:

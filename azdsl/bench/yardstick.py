@@ -1,13 +1,11 @@
-"""The hand-written C beside the engine: found, compiled, run. Standard library only.
+"""Yardsticks: C programs that do the engine's work. They are compiled and run beside the engine.
 
-The yardsticks time themselves. They are compiled with their clock replaced by the thread's processor time, as
-our own figures are taken, so that what else runs on the machine weighs less.
+A yardstick measures itself in processor time of its thread, as the figures of azdsl are measured, so that other load
+on the machine has less influence.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,34 +14,28 @@ from pathlib import Path
 
 from azdsl.bench import children
 from azdsl.errors import AzdslError
+from azdsl.export.library.errors import ExportError
+from azdsl.export.library.linker import linker
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=off")
 
 SIZES = (4, 8, 16, 32)
 """Values of F that the network is measured at."""
 
-_CPU_CLOCK = """\
-#include <time.h>
-#undef CLOCK_MONOTONIC
-#define CLOCK_MONOTONIC CLOCK_THREAD_CPUTIME_ID
-#include "{}"
-"""
-
 
 @dataclass(frozen=True)
 class Source:
-    """A yardstick's file, the compilers that take it (the first one there is used) and its own flags."""
+    """The C file of a yardstick, its compiler flags, and the unit of the number that it prints."""
 
     file: str
-    compilers: tuple[str, ...]
     flags: tuple[str, ...]
     unit: str
 
 
-SOURCES = {"programs": Source("programs.c", ("cc", "gcc", "clang"), (), "programs/s")} | {
-    f"network-{size}": Source("network.cc", ("g++", "c++", "clang++"), (f"-DF={size}",), "ns") for size in SIZES
+SOURCES = {"programs": Source("programs.c", (), "programs/s")} | {
+    f"network-{size}": Source("network.c", (f"-DF={size}",), "ns") for size in SIZES
 }
-"""All yardsticks: full evaluations a second, and nanoseconds per task and training step."""
+"""All yardsticks by name: complete evaluations per second, and nanoseconds per task and training step."""
 
 
 class Unavailable(AzdslError):
@@ -52,9 +44,10 @@ class Unavailable(AzdslError):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a yardstick printed, and the user's processor time that the whole process took."""
+    """The number that a yardstick printed, its checksum, and the processor time of its process [s]."""
 
     value: float
+    checksum: float
     cpu: float
 
 
@@ -65,40 +58,34 @@ class Yardsticks:
     folder: Path
 
     def read(self, name: str, *arguments: str) -> Reading:
-        """Run one once."""
-        child = children.run([str(self.folder / name), *arguments], mute=True)
+        """Run a yardstick once. Raises ``Unavailable`` if it fails."""
+        child = children.run([str(self.folder / name), *arguments])
         if child.status:
-            raise Unavailable(f"{name} ended with status {child.status}")
-        return Reading(float(child.output), child.cpu)
-
-
-def find_sources(given: Path | None = None) -> Path:
-    """The directory of the sources: ``given``, else ``yardstick`` in $AZDSL_SHARED or in ``shared`` beside the repository."""
-    shared = os.environ.get("AZDSL_SHARED") or Path(__file__).parents[2].parent / "shared"
-    folder = given or Path(shared) / "yardstick"
-    missing = sorted({source.file for source in SOURCES.values() if not (folder / source.file).is_file()})
-    if missing:
-        raise Unavailable(f"no {', '.join(missing)} in {folder}")
-    return folder.resolve()
+            raise Unavailable(f"the yardstick {name} ended with exit status {child.status}")
+        value, checksum = map(float, child.output.split())
+        return Reading(value, checksum, child.cpu)
 
 
 @contextmanager
-def compiled(given: Path | None = None, names: tuple[str, ...] = tuple(SOURCES)) -> Iterator[Yardsticks]:
-    """The yardsticks ``names``, compiled into a temporary directory. Raises ``Unavailable``."""
-    sources = find_sources(given)
+def compiled(names: tuple[str, ...] = tuple(SOURCES)) -> Iterator[Yardsticks]:
+    """Compile the yardsticks ``names`` in a temporary directory. Raises ``Unavailable`` without a C compiler."""
     with tempfile.TemporaryDirectory(prefix="azdsl-yardstick-") as name:
         folder = Path(name)
         for yardstick in names:
-            _compile(sources, SOURCES[yardstick], folder / yardstick)
+            source = SOURCES[yardstick]
+            compile_c(source.file, source.flags, folder / yardstick)
         yield Yardsticks(folder)
 
 
-def _compile(sources: Path, source: Source, target: Path) -> None:
-    compiler = next(filter(None, map(shutil.which, source.compilers)), None)
-    if compiler is None:
-        raise Unavailable(f"no compiler for {source.file}: none of {', '.join(source.compilers)} was found")
-    wrapped = target.with_suffix(Path(source.file).suffix)
-    wrapped.write_text(_CPU_CLOCK.format(sources / source.file), encoding="utf-8")
-    child = children.run([compiler, *FLAGS, *source.flags, str(wrapped), "-o", str(target), "-lm"])
+def compile_c(file: str, flags: tuple[str, ...], target: Path) -> None:
+    """Compile a C file of this directory with ``FLAGS`` and ``flags``. Raises ``Unavailable``."""
+    try:
+        compiler = linker()
+    except ExportError:
+        raise Unavailable(
+            "the hand-written C needs a C compiler: install cc, or pip install 'azdsl[zig]'; if CC is set it must name one"
+        ) from None
+    source = Path(__file__).parent / file
+    child = children.run([*compiler, *FLAGS, *flags, str(source), "-o", str(target), "-lm"], mute=True)
     if child.status:
-        raise Unavailable(f"{Path(compiler).name} could not compile {source.file}")
+        raise Unavailable(f"{' '.join(compiler)} could not compile {file} (exit status {child.status})")

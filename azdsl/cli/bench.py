@@ -13,23 +13,23 @@ from azdsl.cli import DONE, NOT_REACHED
 
 @click.command()
 @click.option(
-    "--only", multiple=True, metavar="NAME", help="A figure, or a group such as network-jit. May be repeated."
+    "--only", multiple=True, metavar="NAME", help="A figure, or a group such as network-jit; may be repeated [all]."
 )
-@click.option("--quick", is_flag=True, help="One round of little work: shows that everything runs, not how fast.")
 @click.option(
-    "--yardstick", type=click.Path(path_type=Path), help="Where programs.c and network.cc are [../shared/yardstick]."
+    "--quick", is_flag=True, help="One short sample of each figure: tests that it runs; the values mean nothing."
 )
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of CIFAR-10, for the figures on real pictures.",
+    help="Folder of CIFAR-10, for the figures on its images.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, data: Path | None, as_json: bool) -> int:
-    """Measure how fast this azdsl is on this machine.
+def command(only: tuple[str, ...], quick: bool, data: Path | None, as_json: bool) -> int:
+    """Measure the speed of azdsl on this machine.
 
-    Every figure is the best of five, in processor time where that is what matters, taken in turn with
-    hand-written C that does the same work; without a C compiler there are no ratios. It takes some minutes.
+    A figure is the best of five samples. Figures of computation use processor time and are divided by the
+    figure of a yardstick, hand-written C that does the same work and runs in turn with azdsl. Without a C
+    compiler (cc, or the extra azdsl[zig]) there are no ratios. The command takes some minutes.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, data: Pa
         figures = report.select(only, data)
     except KeyError as error:
         known = ", ".join(figure.name for figure in report.FIGURES)
-        raise click.UsageError(f"no figure {error.args[0]!r}; there are {known}") from None
+        raise click.UsageError(f"unknown figure {error.args[0]!r}; the figures are {known}") from None
     facts = machine.describe()
     if not as_json:
         for name, value in facts.items():
@@ -57,11 +57,11 @@ def command(only: tuple[str, ...], quick: bool, yardstick: Path | None, data: Pa
         yardsticks: Yardsticks | None = None
         missing = None
         try:
-            yardsticks = stack.enter_context(compiled(yardstick, wanted)) if wanted else None
+            yardsticks = stack.enter_context(compiled(wanted)) if wanted else None
         except Unavailable as error:
             missing = str(error)
         if not as_json:
-            click.echo(f"no yardsticks: {missing}\n" if missing else "")
+            click.echo(f"no ratios: {missing}\n" if missing else "")
             click.echo(report.line(report.HEAD))
         results = []
         for figure in figures:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from azdsl.api import evaluate
 from azdsl.bench import exports, yardstick
 from azdsl.bench.figures import QUICK, Figure, Measured, Sample, Scale, measure
 from azdsl.bench.report import FIGURES, cells, line, select
-from azdsl.bench.workloads import CIFAR10, DEMO, NETWORK, demo_tasks, long_programs, random_programs
+from azdsl.bench.workloads import (
+    CIFAR10,
+    DEMO,
+    NETWORK,
+    Draw,
+    demo_tasks,
+    long_programs,
+    random_program,
+    random_programs,
+)
 from azdsl.cli import main
 from azdsl.ir import remove_dead_code
+from azdsl.taskset import TaskSet
 
 ROOT = Path(__file__).parents[2]
 CHEAP = ("evaluations", "network-jit-4", "network-vm-4", "help", "export-one-row")
@@ -52,21 +65,22 @@ def test_one_figure_as_json(capsys: pytest.CaptureFixture[str]):
     assert figure["name"] == "help" and figure["value"] > 0 and isinstance(figure["met"], bool)
 
 
-def test_without_yardsticks_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["bench", "--only", "network-jit-4", "--quick", "--yardstick", str(tmp_path)]) == 0
+def test_without_a_compiler_there_are_no_ratios(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert main(["bench", "--only", "network-jit-4", "--quick"]) == 0
     out = capsys.readouterr().out
-    assert f"no yardsticks: no network.cc, programs.c in {tmp_path}" in out
+    assert "no ratios: the hand-written C needs a C compiler: install cc, or pip install 'azdsl[zig]'" in out
     assert "two-layer network, jit, F = 4" in out and "azdsl" in out
 
 
 def test_an_unknown_figure_is_a_users_mistake(capsys: pytest.CaptureFixture[str]):
     assert main(["bench", "--only", "speed"]) == 2
-    assert "no figure 'speed'; there are evaluations, " in capsys.readouterr().err
+    assert "unknown figure 'speed'; the figures are evaluations, " in capsys.readouterr().err
 
 
 def test_figures_on_real_pictures_say_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert [figure.name for figure in select(["cifar10"])] == list(REAL)
-    command = ["bench", "--only", "cifar10-network-vm", "--quick", "--yardstick", str(tmp_path)]
+    command = ["bench", "--only", "cifar10-network-vm", "--quick"]
     assert main(command) == 0
     assert "not measured name the folder of CIFAR-10" in capsys.readouterr().out
     assert main([*command, "--data", str(tmp_path / "absent")]) == 2
@@ -144,10 +158,42 @@ def test_random_programs_are_demo_shaped():
     assert demo_tasks().train_X.shape == (10, 100, 4)
 
 
-def test_the_yardsticks_run(shared: Path):
+@pytest.fixture(scope="module")
+def yardsticks() -> Iterator[yardstick.Yardsticks]:
     try:
-        with yardstick.compiled(shared / "yardstick", ("programs", "network-4")) as found:
-            assert found.read("programs", "200").value > 0
-            assert found.read("network-4").cpu > 0
+        with yardstick.compiled(("programs", "network-4")) as found:
+            yield found
     except yardstick.Unavailable as error:
         pytest.skip(str(error))
+
+
+def test_the_interpreter_in_c_gives_the_fitness_that_azdsl_gives(yardsticks: yardstick.Yardsticks):
+    draw, count = Draw(), 300
+    numbers = np.array([draw(2000) / 1000.0 - 1.0 for _ in range(200 * 16 * 5)]).reshape(200, 16, 5)
+    X, y = numbers[:, :10, :4].swapaxes(0, 1), numbers[:, :10, 4].swapaxes(0, 1)
+    tasks = TaskSet.from_arrays(X[:, :100], y[:, :100], X[:, 100:], y[:, 100:])
+    programs = [random_program(draw) for _ in range(count)]
+    expected = evaluate(programs, tasks, backend="vm", max_abs_error=math.inf).fitness.sum()
+    reading = yardsticks.read("programs", str(count))
+    assert reading.value > 0 and reading.checksum == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_network_in_c_learns_what_numpy_learns(yardsticks: yardstick.Yardsticks):
+    draw, F = Draw(), 4
+    numbers = np.array([draw(2000) / 1000.0 - 1.0 for _ in range(2 * 8000 * 8 * (F + 1))])
+    examples = numbers.reshape(2, 8000, 8, F + 1)[1]
+    at = np.arange(F)
+    hidden = np.repeat(0.01 * ((5 * at[:, None] + 3 * at) % 7 - 3)[None], 8, axis=0)
+    hidden_bias, output, bias = np.zeros((8, F)), np.repeat(0.1 * (at % 3 - 1)[None], 8, axis=0), np.zeros(8)
+    for example in examples:
+        x, y = example[:, :F], example[:, F]
+        before = hidden_bias + np.einsum("tij,tj->ti", hidden, x)
+        after = np.maximum(before, 0.0)
+        change = 0.001 * (y - (after * output).sum(axis=1) - bias)
+        bias += change
+        output += change[:, None] * after
+        back = np.where(before > 0, change[:, None] * output, 0.0)
+        hidden_bias += back
+        hidden += back[:, :, None] * x[:, None, :]
+    reading = yardsticks.read("network-4")
+    assert reading.value > 0 and reading.checksum == pytest.approx(bias.sum(), rel=1e-9)
