@@ -306,8 +306,8 @@ def _checkpoint(folder: Path) -> Target:
         context = session._executor.contexts[0]
         for number, island in enumerate(session.islands):
             run_epoch(session.plan.space, island, context.scratch, context.groups[0].engines, 20)
-            session._leave(number)
-        session._meet()
+            session._end_epoch(number)
+        session._exchange()
 
     return one
 
