@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from azdsl.taskset import TaskError, TaskSet
     from azdsl.tuning.run import Tuned, tune
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AzdslError",

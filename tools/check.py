@@ -1,43 +1,128 @@
-"""Run every check of the project: lint, types, import rules, generated documents, tests. Stops at the first failure.
+"""Run the checks of the project: ``python tools/check.py [--step STEP]... [arguments of pytest]``.
 
-Needs only the standard library and the packages of the extra ``test``; arguments go to pytest.
+Without ``--step`` all steps run but ``minimum`` and ``package``, and pytest's summary is the last line. The first
+step that fails ends the run. The GitHub workflow runs the same steps.
+
+  lint, format   ruff
+  types          mypy
+  imports        import contracts of pyproject.toml
+  documents      documents and editor grammars that are generated are up to date
+  minimum        tests with the lowest versions of all dependencies, in a new virtual environment
+  package        wheel and source distribution: built, each installed in a new virtual environment, used
+  tests          pytest
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+DEMO = ROOT / "examples" / "linear.az"
 
-CHECKS = {
-    "lint": [sys.executable, "-m", "ruff", "check", "--quiet", "."],
-    "format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "."],
-    "types": [sys.executable, "-m", "mypy"],
-    "imports": [str(BIN / "lint-imports"), "--no-cache"],
-    "op document": [sys.executable, "tools/ops_doc.py", "--check"],
-    "layer document": [sys.executable, "tools/layers_doc.py", "--check"],
-    "editor grammar": [sys.executable, "tools/textmate.py", "--check"],
-    "tests": [sys.executable, "-m", "pytest", "-q", "-n", "auto"],
+GENERATED = ("ops_doc", "layers_doc", "textmate")
+"""Tools that write files of the repository; with ``--check`` they compare."""
+
+
+class Failed(Exception):
+    """A command that failed. The argument is its exit status."""
+
+
+def command(*words: str | Path, cwd: Path = ROOT, **environment: str) -> None:
+    """Print a command and run it, with these environment variables. Raises ``Failed``."""
+    first, *others = map(str, words)
+    print(f"== {' '.join([Path(first).name, *others])}", flush=True)
+    status = subprocess.run([first, *others], cwd=cwd, env=os.environ | environment, check=False).returncode
+    if status:
+        raise Failed(status)
+
+
+def python(*words: str) -> Callable[[], None]:
+    """A step that runs this Python."""
+    return lambda: command(sys.executable, *words)
+
+
+def documents() -> None:
+    """Compare every generated file with what its tool writes."""
+    for name in GENERATED:
+        command(sys.executable, f"tools/{name}.py", "--check")
+
+
+def new_environment(folder: Path) -> Path:
+    """A new virtual environment with this Python; its ``bin`` directory."""
+    command(sys.executable, "-m", "venv", folder)
+    return folder / ("Scripts" if os.name == "nt" else "bin")
+
+
+def minimum(arguments: Sequence[str] = ()) -> None:
+    """Test the lowest versions that pyproject.toml allows."""
+    with tempfile.TemporaryDirectory(prefix="azdsl-minimum-") as place:
+        binaries = new_environment(Path(place) / "venv")
+        here = binaries / "python"
+        install = ("-m", "uv", "pip", "install", "--quiet", "--python", str(here), "--resolution", "lowest-direct")
+        command(sys.executable, *install, "-e", f"{ROOT}[test]")
+        command(sys.executable, "-m", "uv", "pip", "list", "--python", str(here))
+        cache = str(Path(place) / "cache")
+        command(here, "-m", "pytest", "-q", "-n", "2", *arguments, PYTHONPATH="", AZDSL_CACHE=cache)
+
+
+def package() -> None:
+    """Build wheel and source distribution; install and use each outside the repository."""
+    with tempfile.TemporaryDirectory(prefix="azdsl-package-") as place:
+        folder = Path(place)
+        command(sys.executable, "-m", "uv", "build", "--quiet", "--out-dir", folder / "dist", ROOT)
+        shutil.copy(DEMO, folder)
+        for built in sorted((folder / "dist").glob("azdsl-*")):
+            kind = "wheel" if built.suffix == ".whl" else "sdist"
+            binaries = new_environment(folder / kind)
+            command(binaries / "python", "-m", "pip", "install", "--quiet", built, cwd=folder)
+            evolve = ("evolve", DEMO.name, "--max-evals", "20000", "--target", "2", "--out", f"run-{kind}")
+            for use in (("--help",), evolve, ("show", f"run-{kind}/best.az"), ("ops",)):
+                command(binaries / "azdsl", *use, cwd=folder, PYTHONPATH="", AZDSL_CACHE=str(folder / "cache"))
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "lint": python("-m", "ruff", "check", "--quiet", "."),
+    "format": python("-m", "ruff", "format", "--check", "--quiet", "."),
+    "types": python("-m", "mypy"),
+    "imports": lambda: command(BIN / "lint-imports", "--no-cache"),
+    "documents": documents,
 }
+"""The quick steps; ``minimum``, ``package`` and ``tests`` come after them."""
+
+ALL = (*STEPS, "minimum", "package", "tests")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the checks in order; returns the first exit status that is not 0."""
-    for at, (name, command) in enumerate(CHECKS.items()):
-        print(f"== {name}: {' '.join([Path(command[0]).name, *command[1:]])}", flush=True)
-        start = time.perf_counter()
-        more = arguments if name == "tests" else []
-        status = subprocess.run([*command, *more], cwd=ROOT, check=False).returncode
-        if status:
-            left = list(CHECKS)[at + 1 :]
-            print(f"== {name} failed (exit status {status})" + (f"; not run: {', '.join(left)}" if left else ""))
-            return status
+    """Run the chosen steps; returns the exit status of the first command that fails, else 0."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--step", action="append", choices=ALL, help="run only this step; may be repeated")
+    options, others = parser.parse_known_args(arguments)
+    chosen = options.step or [*STEPS, "tests"]
+    steps = STEPS | {
+        "minimum": lambda: minimum(others),
+        "package": package,
+        "tests": python("-m", "pytest", "-q", "-n", "auto", *others),
+    }
+    for name in (name for name in ALL if name in chosen):
+        started = time.perf_counter()
+        try:
+            steps[name]()
+        except Failed as error:
+            print(f"== {name} failed (exit status {error.args[0]})", flush=True)
+            return int(error.args[0])
         if name != "tests":
-            print(f"== {name}: passed in {time.perf_counter() - start:.1f} s", flush=True)
+            print(f"== {name}: passed in {time.perf_counter() - started:.1f} s", flush=True)
     return 0
 
 
