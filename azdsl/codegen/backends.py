@@ -29,7 +29,8 @@ def evaluate_vm(
     from azdsl.codegen.engine import Capacity, build_engine
     from azdsl.codegen.execute import evaluate_many
 
-    packed = [pack_live(program, tasks.metric_definition) for program in programs]
+    metric = tasks.metric_definition
+    packed = [pack_live(program, metric) for program in programs]
     starts, lengths, code, constants = concatenate(packed)
     handle = build_engine(tasks, capacity=Capacity(int(lengths.sum(axis=1).max())), settings=settings)
     fitness = np.zeros((len(programs), tasks.tasks))
