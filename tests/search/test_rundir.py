@@ -27,7 +27,7 @@ def test_a_used_directory_is_refused(tmp_path):
     assert files(tmp_path / "run") == before
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
-    with pytest.raises(SettingsError, match="name another"):
+    with pytest.raises(SettingsError, match="choose another directory"):
         run(small(), out=tmp_path / "other", quiet=True)
 
 
@@ -48,7 +48,7 @@ def test_killed_before_there_was_a_run(tmp_path, killed_at):
 
 def test_a_seed_that_is_not_ours_is_kept(tmp_path):
     (tmp_path / "seed.az").write_text("mine")
-    with pytest.raises(SettingsError, match="name another"):
+    with pytest.raises(SettingsError, match="choose another directory"):
         run(small(max_evals=500), out=tmp_path, quiet=True)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("seed.az", "mine")]
 
@@ -137,13 +137,13 @@ def test_a_full_disk_ends_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("azdsl.search.recorder.save_after", lambda seconds: 0.0)
     run(small(), out=tmp_path / "run", quiet=True, on_epoch=fill)
     message = capsys.readouterr().err
-    assert "No space left on device; the search goes on" in message and "works again" in message
+    assert "No space left on device; the search continues" in message and "works again" in message
     assert (tmp_path / "run" / "best.az").exists() and checkpoint.read(tmp_path / "run")[0] is not None
 
 
 def test_a_directory_that_is_no_run_is_not_resumed(tmp_path, capsys):
     assert main(["evolve", "--resume", str(tmp_path)]) == 2
-    assert f"{tmp_path} is no run directory" in capsys.readouterr().err
+    assert f"{tmp_path} is not a run directory" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")

@@ -41,7 +41,7 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
         ("met.1.counts", lambda a: a - 10_000, "candidates below 0"),
         ("met.0.hurdles.sampled", lambda a: a - 1, "more scores than its hurdles keep"),
         ("met.1.fitness", lambda a: a[1:], "another kind of run"),
-        ("met.0.leaving.fitness", lambda a: np.zeros(len(a), "V0"), "an array of nothing"),
+        ("met.0.leaving.fitness", lambda a: np.zeros(len(a), "V0"), "an array without a number type"),
         ("facts", lambda a: np.frombuffer(b"[]", np.uint8), "no other is beside it"),
     ],
 )

@@ -106,13 +106,13 @@ def decode(data: bytes) -> Checkpoint:
     """What ``encode`` wrote. Raises ``Damaged`` or ``OtherSchema``."""
     title, newline, rest = data.partition(b"\n")
     if not newline or not title.startswith(_TITLE) or not title[len(_TITLE) :].isdigit():
-        raise Damaged("it is torn or no checkpoint")
+        raise Damaged("it is truncated, or not a checkpoint")
     version = int(title[len(_TITLE) :])
     if version != SCHEMA:
         raise OtherSchema(f"it has schema version {version}, this azdsl reads version {SCHEMA}")
     digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise Damaged("it is torn: its checksum is wrong")
+        raise Damaged("its checksum is wrong, so it is truncated or changed")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -120,12 +120,12 @@ def decode(data: bytes) -> Checkpoint:
     except Exception as error:  # whatever NumPy, zipfile and tokenize raise on what is no array
         raise Damaged(f"it is not what azdsl writes: {error}") from None
     if not isinstance(facts, dict):
-        raise Damaged("it is not what azdsl writes: its facts are none")
+        raise Damaged("it is not what azdsl writes: its metadata are not a table")
     for array in arrays.values():  # NumPy gives the bytes of what does not begin as an array does
         if (
             not isinstance(array, np.ndarray) or not array.dtype.itemsize
         ):  # any number of nothing is no bytes in the file
-            raise Damaged("it is not what azdsl writes: an array of nothing")
+            raise Damaged("it is not what azdsl writes: an array without a number type")
     return Checkpoint(facts, arrays)
 
 

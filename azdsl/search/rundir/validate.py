@@ -1,6 +1,6 @@
 """Whether an island's arrays are such that compiled code can run on them: it looks at none of this again.
 
-A checkpoint's checksum tells a torn file, not one that was written by something else than azdsl.
+A checkpoint's checksum detects truncated files, but not files that other software wrote.
 """
 
 from __future__ import annotations
