@@ -24,7 +24,11 @@ from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, 
 def create(path: Path) -> Path:
     """A directory for a new run. Raises ``SettingsError`` when it is in use, ``OSError`` when it cannot be made."""
     if path.is_dir() and any(path.iterdir()) and not unused(path):
-        hint = f"continue it with --resume {path}, or choose another directory" if (path / CONFIG).exists() else "choose another directory"
+        hint = (
+            f"continue it with --resume {path}, or choose another directory"
+            if (path / CONFIG).exists()
+            else "choose another directory"
+        )
         raise SettingsError("out", f"{path} is not empty, and azdsl overwrites nothing: {hint}")
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -92,7 +96,7 @@ def read_config(path: Path) -> dict[str, Any]:
         config = tomllib.loads(file.read_text(encoding="utf-8"))
         schema = config["run"]["schema"]
     except FileNotFoundError:
-        hint = f"; its run was stopped before it started: start it again with --out {path}" if unused(path) else ""
+        hint = f"; it was stopped before it started: start it again with --out {path}" if unused(path) else ""
         raise SettingsError("resume", f"{path} is not a run directory: it has no {CONFIG}{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise SettingsError("resume", f"{file} is damaged: {error}") from None
@@ -161,7 +165,9 @@ class RunDirectory:
         except OSError as error:
             if not self._failing:
                 reason = error.strerror or str(error)
-                self._warn(f"cannot write to {self.path}: {reason}; the search continues and tries again at the next write")
+                self._warn(
+                    f"cannot write to {self.path}: {reason}; the search continues and tries again at the next write"
+                )
             self._failing.add(what)
             return False
         if self._failing == {what}:
