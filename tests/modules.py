@@ -1,4 +1,4 @@
-"""What azdsl writes, used."""
+"""Imports exported Python modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def imported(path: Path) -> Any:
-    """A Python file as a module, anew each time."""
+    """A Python file as a new module."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -94,7 +94,7 @@ def test_show_and_report_measure_with_the_figures_of_the_end_of_the_run(finished
     for split, figure in (("search", result.search_fitness), ("select", result.fitness)):
         first = [fitness for at, program, _, fitness in seen if at == split and len(program) == len(result.best)]
         assert first and first[0] == pytest.approx(figure, abs=1e-6)
-    shown = re.search(r"fitness of ([0-9.]+) changes without it", (path / "report.html").read_text())
+    shown = re.search(r"change of the fitness of ([0-9.]+) without it", (path / "report.html").read_text())
     assert shown is not None
 
 

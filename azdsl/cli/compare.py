@@ -18,7 +18,7 @@ from azdsl.config.search import ALGORITHMS
 from azdsl.limits import MAX_RUNS, MAX_SEED
 
 LINE_SECONDS = 5.0
-"""Progress is told this far apart."""
+"""The least time in seconds between two lines of progress."""
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -31,55 +31,61 @@ def seed_list(text: str) -> list[int]:
     except ValueError:
         raise click.BadParameter(f"{text!r} is neither a range such as 0:20 nor a list such as 1,2,5") from None
     if min(parts) < 0 or (colon and parts[0] >= parts[1]):
-        raise click.BadParameter(f"{text!r} names no seed, or one below 0")
+        raise click.BadParameter(f"{text!r} has no seed, or one below 0")
     if max(parts) > MAX_SEED + bool(colon):
-        raise click.BadParameter(f"{text!r} names a seed above {MAX_SEED}, which is the largest")
+        raise click.BadParameter(f"{text!r} has a seed above {MAX_SEED}, the greatest")
     if (parts[1] - parts[0] if colon else len(parts)) > MAX_RUNS:
-        raise click.BadParameter(f"{text!r} names more than {MAX_RUNS:,} seeds")
+        raise click.BadParameter(f"{text!r} has more than {MAX_RUNS:,} seeds")
     return list(range(*parts)) if colon else parts
 
 
 def variant_settings(text: str) -> dict[str, Any]:
-    """The settings that ``--islands 4 --migrants 0`` means: the options of an experiment, as one text."""
+    """The settings in a text of options such as ``--islands 4 --migrants 0``."""
     reader = click.command(add_help_option=False)(experiment_options(lambda **settings: settings))
     try:
         values = reader.make_context("variant", shlex.split(text)).params
     except (click.UsageError, ValueError) as error:
         reason = error.format_message() if isinstance(error, click.UsageError) else error
-        raise click.BadParameter(f"{text!r} are no options such as '--islands 4 --migrants 0': {reason}") from None
+        raise click.BadParameter(
+            f"{text!r} does not consist of options such as '--islands 4 --migrants 0': {reason}"
+        ) from None
     return {name: value for name, value in values.items() if value is not None}
 
 
 @click.command()
 @click.argument("seed_file", metavar="SEED.az", type=click.Path(allow_dash=True))
-@click.option("--algorithms", metavar="NAMES", help=f"Some of {', '.join(ALGORITHMS)} [all].")
+@click.option("--algorithms", metavar="NAMES", help=f"Algorithms to compare: some of {', '.join(ALGORITHMS)} [all].")
 @click.option(
     "--variant",
     "variants",
     type=variant_settings,
     multiple=True,
     metavar="OPTIONS",
-    help="Compare settings in place of algorithms: the options of one variant, in quotes; once for each variant.",
+    help="Compare settings instead of algorithms: the options of a variant, in quotes. Repeat for each variant.",
 )
-@click.option("--seeds", type=seed_list, metavar="RANGE", help="Seeds: 0:20 are 0 to 19, or a list such as 1,2,5.")
+@click.option(
+    "--seeds", type=seed_list, metavar="RANGE", help="Random seeds: a range (0:20 is 0 to 19) or a list such as 1,2,5."
+)
 @click.option(
     "--repetitions",
     type=click.IntRange(1, MAX_RUNS),
-    help=f"Instead of --seeds: so many, from the file's seed on [{REPETITIONS}].",
+    help=f"Instead of --seeds: the number of random seeds, from the file's on [{REPETITIONS}].",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory to write, or to go on with (default: one in runs/).",
+    help="Directory to create or continue (default: one in runs/).",
 )
 @click.option(
     "--plot",
     "picture",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the curves: a .png, .svg or .pdf (extra plot).",
+    help="File for a plot of the curves: .png, .svg or .pdf (extra plot).",
 )
 @click.option(
-    "--workers", type=click.IntRange(1), help="Runs at the same time (default: one a core); no effect on the result."
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of parallel runs (default: one per core); no effect on the result.",
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
@@ -97,14 +103,13 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    """Compare search algorithms, or settings, on the tasks of SEED.az: the same budget and the same seeds for all.
+    """Compare search algorithms or settings on the tasks of SEED.az, with equal budgets and random seeds.
 
-    A run has --max-evals candidates (a million unless told otherwise) and ends early when its answer reaches --target on
-    the selection tasks.
-    Printed are the best fitness in the search, the share of runs that reached the target with Wilson's 95 %
-    interval, evaluations spent per success, and by how much that is less than random search's (where that is
-    not among those compared: the first one's). The runs, the table and the curves are written to a directory; the
-    same command goes on where it was stopped.
+    A run has --max-evals candidates [1,000,000] and stops early if its best program reaches --target on the selection
+    tasks. The table has the best fitness on the search tasks, the share of runs that reached the target with Wilson's
+    95 % interval, the evaluations per success, and the speed-up over random search (or over the first algorithm, if
+    random search is not compared). Runs, table and curves are written to a directory; the same command continues an
+    interrupted comparison.
 
     \b
     Example:
@@ -115,13 +120,11 @@ def command(
     Exit status: 0 done, 2 bad input, 130 interrupted (finished runs are kept).
     """
     if seeds is not None and repetitions is not None:
-        raise click.UsageError("--seeds and --repetitions exclude each other: give one of them")
+        raise click.UsageError("--seeds and --repetitions exclude each other: give only one")
     if settings.get("algorithm") is not None and not variants:
-        raise click.UsageError("a comparison takes --algorithms NAMES, several of them, in place of --algorithm")
+        raise click.UsageError("--algorithm sets one algorithm: to compare several, give --algorithms NAMES")
     if algorithms is not None and variants:
-        raise click.UsageError(
-            "--algorithms and --variant exclude each other; a variant may have an --algorithm of its own"
-        )
+        raise click.UsageError("--algorithms and --variant exclude each other; a variant may set --algorithm")
     if picture is not None:
         _check_plot(picture)
     experiment = apply_options(load_experiment(seed_file), settings, base_dir(seed_file))
@@ -148,12 +151,12 @@ def command(
     if not (as_json or quiet):
         click.echo(f"written   {result.directory}" + (f", {picture}" if picture and result.runs else ""), err=True)
         if result.interrupted:
-            click.echo("interrupted; the same command goes on", err=True)
+            click.echo("interrupted; the same command continues", err=True)
     return INTERRUPTED if result.interrupted else DONE
 
 
 def _check_plot(path: Path) -> None:
-    """Find out before hours of runs that the figure could not be written."""
+    """Raise an error before hours of runs if the plot could not be written."""
     from importlib.util import find_spec
 
     if path.suffix not in FORMATS:
@@ -167,7 +170,7 @@ def _check_plot(path: Path) -> None:
 
 
 class _Progress:
-    """A line on standard error every few seconds, and at the end."""
+    """Prints a line on standard error every few seconds, and at the end."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -177,7 +180,7 @@ class _Progress:
         if self._quiet:
             return
         if run is None:
-            found = f", {done:,} of them finished before" if done else ""
+            found = f", {done:,} of them already finished" if done else ""
             click.echo(f"{planned:,} runs{found}", err=True)
         elif time.monotonic() - self._at >= LINE_SECONDS or done == planned:
             self._at = time.monotonic()

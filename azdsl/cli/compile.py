@@ -122,9 +122,6 @@ def command(
                 raise click.UsageError(f"--{option.replace('_', '-')} needs --train")
     try:
         kinds = parse_kinds(emit)
-        if not output.parent.is_dir():
-            problem = "is not a directory" if output.parent.exists() else "no such directory"
-            raise click.ClickException(f"{output.parent}: {problem}")
         output_files(output, kinds)
         name = check_prefix(prefix if prefix is not None else default_prefix(model_name(output)))
         metric, sizes, classes = _shape(experiment, directory, data, options)
@@ -136,21 +133,25 @@ def command(
         files = bundle.write(specs, output, kinds, cpu)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    facts = {
-        "files": {kind: str(made) for kind, made in files.items()},
-        "prefix": name,
-        "features": [spec.features for spec in specs],
-        "metric": metric,
-        "outputs": specs[0].outputs,
-        "precision": int(options["precision"]),
-        "trained": data is not None,
-    }
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps({"files": {kind: str(made) for kind, made in files.items()}} | _metadata(specs, name)))
     else:
         for made in files.values():
             click.echo(f"{made}  {made.stat().st_size / 1024:.1f} KB")
     return DONE
+
+
+def _metadata(specs: list[Spec], prefix: str) -> dict[str, object]:
+    """The description of a library for ``--json``."""
+    first = specs[0]
+    return {
+        "prefix": prefix,
+        "features": [spec.features for spec in specs],
+        "metric": first.metric.name,
+        "outputs": first.outputs,
+        "precision": first.precision,
+        "trained": bool(first.image),
+    }
 
 
 def _shape(

@@ -19,20 +19,20 @@ from azdsl.search.rundir import names
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Run directory to write (default: a new one in runs/).",
+    help="Run directory to create (default: a new one in runs/).",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Islands that run at the same time (default: one a core); no effect on the result.",
+    help="Number of islands that run in parallel (default: one per core); no effect on the result.",
 )
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Dask cluster to run on: tcp://HOST:PORT, tls://HOST:PORT or local:N; no effect on the result.",
+    help="Dask cluster: tcp://HOST:PORT, tls://HOST:PORT or local:N; no effect on the result.",
 )
 @click.option(
-    "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory to go on with."
+    "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory of a run to resume."
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
@@ -49,8 +49,7 @@ def command(
 ) -> int:
     """Search for a better program than the one in SEED.az.
 
-    Every key that a file may set is an option here, and wins over the file. Defaults in brackets hold where
-    the file says nothing.
+    Every key of the file is an option, which overrides the file. Defaults are in brackets.
 
     \b
     Example:
@@ -60,14 +59,14 @@ def command(
       azdsl evolve --resume runs/linear-1 --timeout 600
       azdsl evolve examples/linear.az --cluster local:2
 
-    Exit status: 0 done, 1 stopped before the target, 2 bad input, 130 interrupted (what was found is written).
+    Exit status: 0 done, 1 target not reached, 2 bad input, 130 interrupted (the result so far is written).
     """
     if seed_file is None and resume is None:
-        raise click.UsageError("name a seed file, or a run directory with --resume")
+        raise click.UsageError("give a seed file, or a run directory with --resume")
     if resume is not None:
         from azdsl.search.rundir import directory
 
-        directory.read_config(resume)  # says what is wrong with a directory of another kind
+        directory.read_config(resume)  # an error if it is not a run directory
     source = seed_file or str(resume / names.SEED if resume else "")
     experiment = apply_options(load_experiment(source), settings, base_dir(source))
 

@@ -19,7 +19,7 @@ from azdsl.cli import DONE
     help="File to write, .png, .svg or .pdf [RUN/plot.png].",
 )
 def command(directory: Path, what: str, output: Path | None) -> int:
-    """Draw a run's figures with matplotlib (extra plot).
+    """Plot the figures of a run with matplotlib (extra plot).
 
     \b
     Example:

@@ -30,13 +30,13 @@ SEEDS = 3
     "--tasks",
     type=click.IntRange(1, 100_000),
     default=50,
-    help="Fresh tasks on which the program's lines are weighed [50].",
+    help="Number of fresh tasks on which the effect of each line is measured [50].",
 )
 def command(directory: Path, output: Path | None, tasks: int) -> int:
-    """Show a run as one HTML page that needs no network.
+    """Write a self-contained HTML page about a run.
 
-    Progress with the programs of its milestones, the final program explained, its data flow, the hall of
-    fame, the scores on each test task, the settings and how to reproduce the run.
+    It shows the progress with the programs of the milestones, the explained final program, its data flow, the hall
+    of fame, the fitness on each test task, the settings, and the commands that reproduce the run.
 
     \b
     Example:
@@ -54,7 +54,7 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
 
 
 def _details(run: Run, directory: Path, count: int) -> Details:
-    """Run the program on fresh tasks, where there are any."""
+    """Measure the program on fresh tasks, if the data can be read."""
     from azdsl import tasks as make
     from azdsl.export.readable.explain import explain
     from azdsl.export.readable.pruning import prune
@@ -65,12 +65,12 @@ def _details(run: Run, directory: Path, count: int) -> Details:
 
     task, search = run.experiment.task, run.experiment.search
     if task is None:
-        return Details(why_not="The tasks were given from Python: lines cannot be weighed here.")
+        return Details(why_not="The tasks were given from Python, so the effect of each line was not measured.")
     try:
         fresh = make.build(replace(task, test_tasks=count), search.seed, "test", directory)
         seen, selection = (make.build(task, search.seed, role, directory) for role in ("search", "select"))
     except (OSError, TaskError) as error:
-        return Details(why_not=f"The data cannot be read, so lines were not weighed: {error}")
+        return Details(why_not=f"The data cannot be read, so the effect of each line was not measured: {error}")
 
     def scores(programs: Sequence[Program]) -> Scores:
         return score(programs, run.experiment, fresh, "test", draws=SEEDS)

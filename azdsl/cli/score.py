@@ -37,48 +37,48 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@click.option("--data", type=click.Path(), help="A .npz, .csv or .parquet file to train and test on.")
-@path_option
-@click.option("--target-column", metavar="NAME", help="Column or array of --data to predict [y].")
-@click.option("--columns", metavar="NAMES", help="Columns to predict from, separated by commas (default: all others).")
-@click.option("--metric", "metric_name", type=click.Choice(METRICS), help="How --data is scored [rmse].")
-@click.option("--tasks", type=int_range(Task, "test_tasks"), help="How many fresh tasks (default: what the file says).")
 @click.option(
-    "--seed", type=int_range(Search, "seed"), help="Seed of tasks and random draws (default: what the file says)."
+    "--data", type=click.Path(), help="A .npz, .csv or .parquet file with examples for training and validation."
 )
+@path_option
+@click.option("--target-column", metavar="NAME", help="Target column or array of --data [y].")
+@click.option("--columns", metavar="NAMES", help="Feature columns of --data, comma-separated (default: all others).")
+@click.option("--metric", "metric_name", type=click.Choice(METRICS), help="Metric for --data [rmse].")
+@click.option("--tasks", type=int_range(Task, "test_tasks"), help="Number of tasks (default: the file's).")
+@click.option("--seed", type=int_range(Search, "seed"), help="Random seed of tasks and draws (default: the file's).")
 @click.option(
     "--on",
     "role",
     type=click.Choice(get_args(Split)),
     default="test",
-    help="Tasks of the search, of selection or of the test [test].",
+    help="Split: search, selection or test tasks [test].",
 )
-@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs the program [auto].")
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="Backend; all give the same bits [auto].")
 @click.option(
     "--against",
     multiple=True,
     type=click.Path(),
     metavar="OTHER",
-    help="Compare with the program in OTHER on the same tasks.",
+    help="Compare with the program in the file OTHER on the same tasks.",
 )
 @click.option(
     "--without",
     multiple=True,
     callback=_groups,
     metavar="LINES",
-    help="Compare with FILE without these lines: 12 or 12,15..17.",
+    help="Compare with FILE without these lines, such as 12 or 12,15..17.",
 )
-@click.option("--target", type=float, help="Exit with 1 when the fitness is below this.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option("--target", type=float, help="Exit with status 1 if the fitness is lower.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 def command(files: Sequence[str], **options: Any) -> int:
-    """Fitness of programs on fresh tasks, or on the data in a file.
+    """Compute the fitness of programs on their tasks, or on a data file.
 
-    The tasks are those of the file's task statement, drawn afresh: the search has not seen them. A file
-    without one is scored on the built-in default, and the output says so. FILE may be - for standard input.
-    --on search and --on select give the scores that a run stored, to the last bit.
+    The default is the test tasks of the file's task statement, which the search does not use. A file without a task
+    statement is scored on the default task, and the output says so. With --on, the scores are those of the end of a run,
+    to the last bit. FILE may be - for standard input.
 
-    A comparison is paired: every program is scored on the same tasks, those of FILE, with the same settings. Printed is
-    FILE's mean fitness minus the other's, and the mean's 95 % interval (Student's t over tasks).
+    Comparisons are paired: all programs are scored on the tasks of FILE with its settings. The output is the mean
+    fitness of FILE minus that of the other program, with its 95 % confidence interval (Student's t over tasks).
 
     \b
     Example:
@@ -88,7 +88,7 @@ def command(files: Sequence[str], **options: Any) -> int:
       azdsl score --on search runs/linear-1/hall_of_fame/*.az
     """
     if options["without"] and len(files) > 1:
-        raise click.UsageError("--without takes one FILE: its numbers are lines of that file")
+        raise click.UsageError("--without needs exactly one FILE: its numbers are lines of that file")
     statuses = []
     for file in files:
         if len(files) > 1 and not options["as_json"]:
@@ -109,7 +109,7 @@ def _score(
     as_json: bool,
     **data: Any,
 ) -> int:
-    """Score one file and print it; the exit status."""
+    """Score one file, print the figures and return the exit status."""
     from azdsl import tasks as make
     from azdsl.comparison.paired import difference
     from azdsl.syntax import parse_experiment
@@ -145,21 +145,23 @@ def _score(
         click.echo(json.dumps(facts))
     else:
         if default:
-            click.echo("The file names no task; scored on the built-in default.")
+            click.echo("The file has no task statement; scored on the default task.")
         sizes = {"tasks": task_set.tasks, "train": task_set.train_X.shape[1], "valid": task_set.valid_X.shape[1]}
         click.echo(f"{make.describe(replace(task, **sizes))}, seed {seed}")
         click.echo(_summary(facts))
-        for other in map(partial(compared.told, accuracy=task_set.metric != "rmse"), others, fitness[1:], differences):
+        for other in map(
+            partial(compared.described, accuracy=task_set.metric != "rmse"), others, fitness[1:], differences
+        ):
             click.echo(other)
     return NOT_REACHED if reached is False else DONE
 
 
 def _announce() -> None:
-    click.echo("measuring this machine, to choose between its backends (once, a few seconds) …", err=True)
+    click.echo("measuring this machine to choose a backend (once; takes a few seconds) …", err=True)
 
 
 def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task | None, Path]:
-    """The task to score on, None for the default, and where its paths count from."""
+    """The task to score on, None for the default, and the directory from which its paths count."""
     if data["data"] is None:
         for option in ("target_column", "columns", "metric_name"):
             if data[option] is not None:
@@ -167,7 +169,7 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
         experiment, directory = located(experiment, file, data["path"])
         return experiment.task, directory
     if data["path"] is not None:
-        raise click.UsageError("--path is for the file's own task: not with --data")
+        raise click.UsageError("--path sets the data of the file's task statement: leave it out with --data")
     keys = {
         "path": data["data"],
         "target": data["target_column"],
@@ -178,7 +180,7 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
 
 
 def _facts(together: float, fitness: NDArray[np.float64], tasks: TaskSet) -> dict[str, Any]:
-    """All figures of a score. The error is in the target's own units, over the tasks that did not fail."""
+    """All figures of a score. The RMSE is in the unit of the target, over the tasks that did not fail."""
     facts: dict[str, Any] = {
         "fitness": together,
         "tasks": len(fitness),
@@ -198,7 +200,7 @@ def _facts(together: float, fitness: NDArray[np.float64], tasks: TaskSet) -> dic
 
 
 def _summary(facts: dict[str, Any]) -> str:
-    """The figures as a person reads them."""
+    """The figures as text."""
     several = facts["tasks"] > 1
     spread = f"  ({facts['combine']} of {facts['tasks']} tasks; std {facts['std']:.6f}, min {facts['min']:.6f}, max {facts['max']:.6f})"
     lines = [f"fitness   {facts['fitness']:.6f}{spread if several else ''}"]
@@ -210,7 +212,7 @@ def _summary(facts: dict[str, Any]) -> str:
             + (f", mean of {facts['tasks'] - facts['failed']} tasks" if several else "")
         )
     if facts.get("failed"):
-        lines.append(f"failed    on {facts['failed']} of {facts['tasks']} tasks: an error was too large or no number")
+        lines.append(f"failed    on {facts['failed']} of {facts['tasks']} tasks: an error was too large or not finite")
     if facts["target"] is not None:
         lines.append(f"target    {facts['target']:g} {'reached' if facts['reached'] else 'not reached'}")
     return "\n".join(lines)

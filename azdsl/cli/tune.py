@@ -23,13 +23,20 @@ _METHODS = ",".join(DEFAULT_METHODS)
 
 @click.command()
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the tuned program here.")
-@click.option("--evals", type=click.IntRange(1), default=EVALUATIONS, help=f"How many programs to try [{EVALUATIONS}].")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File for the tuned program.")
 @click.option(
-    "--method", default=_METHODS, metavar="NAMES", help=f"Some of {', '.join(METHODS)}, in order [{_METHODS}]."
+    "--evals",
+    type=click.IntRange(1),
+    default=EVALUATIONS,
+    help=f"Number of evaluations on the search tasks [{EVALUATIONS}].",
 )
-@click.option("--only", metavar="NAMES", multiple=True, help="Tune these numbers only: variables, registers or lines.")
-@click.option("--data", metavar="FILE", help="Tune on this table: short for --task file --path FILE.")
+@click.option(
+    "--method", default=_METHODS, metavar="NAMES", help=f"Methods, in order: some of {', '.join(METHODS)} [{_METHODS}]."
+)
+@click.option(
+    "--only", metavar="NAMES", multiple=True, help="Variables, registers or lines whose numbers are tuned [all]."
+)
+@click.option("--data", metavar="FILE", help="Table to tune on: short for --task file --path FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @experiment_options
 def command(
@@ -43,13 +50,13 @@ def command(
     timeout: float | None,
     **settings: Any,
 ) -> int:
-    """Find better constants for the program in FILE as it stands.
+    """Tune the constants of the program in FILE; its instructions stay.
 
-    Numbers written in its functions keep their signs; their sizes are searched on a logarithmic scale: random
-    factors from 1/100 to 100, then Gaussian steps from the best, or steps along the gradient of the validation
-    loss. The tasks are those of the search; the best are compared on the selection tasks, and the answer and the
-    original scored on the test tasks. The file that is written differs in its numbers only. Every key that a
-    file may set is an option, and wins over the file. FILE may be - for standard input.
+    The numbers in its functions keep their signs; their absolute values are searched on a logarithmic scale: random
+    factors from 1/100 to 100, Gaussian steps from the best, or steps along the gradient of the validation loss. Points
+    are evaluated on the search tasks; the best are compared on the selection tasks; the answer and the original are
+    scored on the test tasks. Only numbers differ in the written file. Every key of the file is an option, which
+    overrides the file. FILE may be - for standard input.
 
     \b
     Example:
@@ -62,7 +69,7 @@ def command(
     from azdsl.tuning.run import tune_text, words
 
     if output and not output.parent.is_dir():
-        raise click.UsageError(f"{output.parent} is no directory")
+        raise click.UsageError(f"-o {output}: there is no directory {output.parent}")
     if data is not None:
         settings |= {"task": "file", "path": data}
     text = read_text(file)
@@ -77,7 +84,7 @@ def command(
         timeout=timeout,
         only=words(only) if only else None,
         announce=lambda: click.echo(
-            "measuring this machine, to choose between its backends (once, a few seconds) …", err=True
+            "measuring this machine to choose a backend (once; takes a few seconds) …", err=True
         ),
     )
     if output:
@@ -86,12 +93,12 @@ def command(
         click.echo(json.dumps({"file": file, "seed": experiment.search.seed, **found.as_dict()}))
     else:
         click.echo(_summary(found, experiment.task or make.DEFAULT_TASK, experiment.search.seed))
-        click.echo(f"written   {output}" if output else "-o FILE writes the tuned program")
+        click.echo(f"written   {output}" if output else "to write the tuned program, give -o FILE")
     return DONE
 
 
 def _summary(found: Tuned, task: Task, seed: int) -> str:
-    """The figures as a person reads them."""
+    """The figures as text."""
     from azdsl import tasks as make
 
     lines = [f"task      {make.describe(task)}, seed {seed}"]
@@ -109,12 +116,12 @@ def _summary(found: Tuned, task: Task, seed: int) -> str:
     if task.metric != "rmse":
         lines.append(f"accuracy  {100 * before.test:.2f} % -> {100 * after.test:.2f} %")
     if not found.improved:
-        lines.append("nothing better found: the numbers stay as they are")
+        lines.append("no better constants were found: all numbers stay")
     return "\n".join(lines)
 
 
 def _spread(found: Tuned) -> str:
-    """How many test tasks there are, and how sure the difference is."""
+    """The number of test tasks, and the mean difference with its standard error."""
     count = len(found.after.test_tasks)
     gain, error = found.gain
     return f" ({count}; difference {gain:+.6f} ± {error:.6f})" if count > 1 else ""

@@ -1,4 +1,4 @@
-"""Two programs on the same tasks: the mean difference and how sure it is."""
+"""Two programs on the same tasks: the mean difference and its confidence interval."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 BISECTIONS = 60
-"""Halvings of an interval after which a float has no more digits to gain."""
+"""The number of bisections after which a float has its full precision."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Fitness of one program minus another's, over tasks that both were scored on.
+    """The fitness of one program minus that of another, on the same tasks.
 
-    ``low`` and ``high`` are the ends of the mean's 95 % interval (Student's t over tasks), None for one task.
+    ``low`` and ``high`` bound the mean's 95 % confidence interval (Student's t over tasks); None for one task. ``better`` and
+    ``worse`` count tasks.
     """
 
     mean: float
@@ -43,7 +44,7 @@ def difference(fitness: Sequence[float], other: Sequence[float]) -> Difference:
 
 
 def t_quantile(confidence: float, freedom: int) -> float:
-    """How far from 0 a variable of Student's distribution stays with probability ``confidence``."""
+    """The bound of the absolute value of a variable of Student's distribution with probability ``confidence``."""
     low, high = 0.0, math.pi / 2
     for _ in range(BISECTIONS):
         middle = (low + high) / 2

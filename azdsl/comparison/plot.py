@@ -1,4 +1,4 @@
-"""A comparison's figure with matplotlib (extra ``plot``)."""
+"""The plot of a comparison with matplotlib (extra ``plot``)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ STYLES = {
     "reinforce": ("#8a4fa3", (0, (5, 1, 1, 1, 1, 1)), "REINFORCE"),
     "random_search": ("#555b63", ":", "random search"),
 }
-"""Colour, line and name of each algorithm: dark enough for paper, told apart without colour too."""
+"""Colour, line style and label of each algorithm: dark enough for print, distinct without colour."""
 
 PLAIN = [(colour, line) for colour, line, _ in STYLES.values()]
-"""Colour and line of variants, which go by their own names, in turn."""
+"""Colours and line styles of variants, in order."""
 
 Curves = Mapping[str, NDArray[Any]]
 
 
 def figure(title: str, places: Sequence[int], curves: Mapping[str, Curves], target: float | None) -> Any:
-    """A figure of mean best fitness, and of the share of runs at the target if there is one, against evaluations.
+    """A plot of the mean best fitness and, if there is a target, of the share of runs that reached it, by evaluations.
 
     Bands are 95 % intervals. Raises ``NoMatplotlib``.
     """
@@ -46,7 +46,7 @@ def figure(title: str, places: Sequence[int], curves: Mapping[str, Curves], targ
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     first, *rest = drawn.axes
-    first.set(ylabel="best fitness, mean of the runs")
+    first.set(ylabel="best fitness, mean over runs")
     for axes in rest:
         axes.set(ylabel=f"share of runs that reached {target:g}", ylim=(-0.02, 1.02))
     drawn.suptitle(title, fontsize="medium")

@@ -1,4 +1,4 @@
-"""What a comparison gives back: a table, the runs, curves, a figure."""
+"""The result of a comparison: table, runs, curves and plot."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from azdsl.comparison import statistics
-from azdsl.comparison.runs import MEETINGS, Run
+from azdsl.comparison.runs import EPOCHS, Run
 from azdsl.comparison.statistics import Row
 from azdsl.config.search import ALGORITHMS
 
 BASELINE = "random_search"
-"""What the others are compared with; where it is not among them, the first is."""
+"""The algorithm that the others are compared with; if it was not run, the first one."""
 
 TABLE, CURVES = "table.csv", "curves.csv"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Finished runs of several algorithms, or variants of the settings, with the same seeds and ``budget`` of candidates.
+    """Finished runs of several algorithms, or variants of the settings, with the same random seeds and ``budget`` of candidates.
 
-    ``target`` is None where there was none. ``planned`` counts the runs that were asked for; fewer are there
-    after an interruption.
+    ``target`` is None without a target. ``planned`` is the number of planned runs; after an interruption fewer are finished.
     """
 
     title: str
@@ -50,12 +49,12 @@ class Comparison:
 
     @property
     def baseline(self) -> str | None:
-        """The algorithm or variant that the others are compared with; None when no run is finished."""
+        """The algorithm or variant that the others are compared with; None if no run is finished."""
         return BASELINE if BASELINE in self.by_name else next(iter(self.by_name), None)
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The table: a line for each algorithm or variant."""
+        """The table: one row for each algorithm or variant."""
         other = self.by_name[self.baseline] if self.baseline is not None else []
         with_target = self.target is not None
         return [
@@ -64,8 +63,8 @@ class Comparison:
 
     @cached_property
     def places(self) -> list[int]:
-        """The numbers of candidates that curves are given for."""
-        return [int(place) for place in statistics.grid(self.budget, max(1, self.budget // MEETINGS))]
+        """The numbers of candidates at which curves have points."""
+        return [int(place) for place in statistics.grid(self.budget, max(1, self.budget // EPOCHS))]
 
     @cached_property
     def curves(self) -> Mapping[str, Mapping[str, Any]]:
@@ -73,17 +72,15 @@ class Comparison:
         return {name: statistics.curves(runs, self.places) for name, runs in self.by_name.items()}
 
     def frame(self) -> Any:
-        """The runs as a pandas data frame, without their curves."""
+        """The runs as a pandas data frame, without curves. Raises ``ImportError``."""
         try:
             import pandas
         except ImportError:
-            raise ImportError(
-                "frame needs pandas: pip install pandas; comparison.runs is the same as records"
-            ) from None
+            raise ImportError("frame needs pandas: pip install pandas; comparison.runs has the same records") from None
         return pandas.DataFrame([{k: v for k, v in run.as_dict().items() if k != "curve"} for run in self.runs])
 
     def plot(self) -> Any:
-        """A matplotlib figure (extra ``plot``)."""
+        """A matplotlib figure (extra ``plot``). Raises ``NoMatplotlib``."""
         from azdsl.comparison.plot import figure
 
         return figure(self.title, self.places, self.curves, self.target)
@@ -110,7 +107,7 @@ class Comparison:
         return {TABLE: _csv([dataclasses.asdict(row) for row in self.rows]), CURVES: _csv(points)}
 
     def __str__(self) -> str:
-        """The table as a person reads it."""
+        """The table as text."""
         if self.baseline is None:
             return "no run is finished"
         head = ["algorithm" if self.baseline in ALGORITHMS else "variant", "runs", "best fitness: median [quartiles]"]
@@ -134,7 +131,7 @@ class Comparison:
 
 
 def _words(name: str) -> str:
-    """An algorithm's name in words; a variant's as it is."""
+    """The name of an algorithm in words, or the unchanged name of a variant."""
     if name not in ALGORITHMS:
         return name
     return name.replace("_", " ").replace("nonregularized", "non-regularized").replace("reinforce", "REINFORCE")
@@ -149,7 +146,7 @@ def _needed(row: Row) -> str:
 
 
 def _times(row: Row) -> str:
-    """The speed-up with its interval; a bound where the other algorithm never succeeded."""
+    """The speed-up with its interval, or its lower bound if the other algorithm never succeeded."""
     if row.times is None:
         return "-" if row.times_low is None else f"> {row.times_low:.2g}"
     high = "" if row.times_high is None else f"{row.times_high:.2g}"

@@ -1,4 +1,4 @@
-"""One run of a comparison: a search with one algorithm or variant and one seed, and what is kept of it."""
+"""One run of a comparison: a search with one algorithm or variant and one random seed, and its stored figures."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from azdsl.config.search import Search
 from azdsl.search.evolve import run as search
 from azdsl.search.result import Result
 
-MEETINGS = 100
-"""Epochs of a run whose file does not say: its curve is exact from the first hundredth of the budget on."""
+EPOCHS = 100
+"""The number of epochs of a run whose file sets no epoch: the curve is exact from the first hundredth of the budget."""
 
 MOST = 1 << 17
-"""And the most candidates of an epoch, so that Ctrl-C is heeded soon."""
+"""The most candidates of such an epoch, so that Ctrl-C takes effect soon."""
 
 Curve = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. ``name`` is the algorithm, or the variant; ``curve`` has (candidates, best fitness in the search) at each step up.
+    """A finished run of the algorithm or variant ``name``.
 
-    ``reached``: the answer's fitness on the selection tasks is the target or better; ``needed`` is how many
-    candidates that took. ``evaluations`` counts all that were spent. ``fitness`` is the best in the search,
-    ``selection`` and ``test`` are the answer's on the other tasks.
+    ``evaluations`` counts candidates. ``fitness`` is the best on the search tasks; ``selection`` and ``test`` are the fitness
+    of the final program on the other tasks. ``reached``: ``selection`` is at least the target, after ``needed`` candidates.
+    ``curve`` has (candidates, best fitness on the search tasks) at each milestone.
     """
 
     name: str
@@ -45,32 +45,32 @@ class Run:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells it apart within a comparison."""
+        """The key of the run in a comparison."""
         return self.name, self.seed
 
     def at(self, evaluations: int) -> float:
-        """The best fitness after that many candidates; 0 before the first is known."""
+        """The best fitness after ``evaluations`` candidates; 0 before the first milestone."""
         return max((fitness for when, fitness in self.curve if when <= evaluations), default=0.0)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The run as JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Run:
-        """The run that ``as_dict`` gave. Raises ``TypeError`` on other values."""
+        """The run from the values of ``as_dict``. Raises ``TypeError`` for other values."""
         curve = tuple((int(when), float(fitness)) for when, fitness in facts["curve"])
         return cls(**{**facts, "curve": curve})
 
 
 def settings_of(search: Search, budget: int) -> Search:
-    """The settings of every run but the seed: they stop after ``budget`` candidates."""
-    shortest = max(1, min(MOST, budget // (MEETINGS * search.islands)))
+    """The settings of every run except for the random seed: it stops after ``budget`` candidates."""
+    shortest = max(1, min(MOST, budget // (EPOCHS * search.islands)))
     return replace(search, max_evals=budget, epoch=search.epoch or shortest)
 
 
 def one_run(experiment: Experiment, name: str, seed: int, base_dir: Path, halt: Callable[[], bool]) -> Run | None:
-    """Search with that seed in this thread, for the contestant called ``name``; None if ``halt`` stopped it."""
+    """Search with random seed ``seed`` in this thread; None if ``halt`` stopped the search."""
     settings = replace(experiment.search, seed=seed)
     halted = False
 
@@ -84,7 +84,7 @@ def one_run(experiment: Experiment, name: str, seed: int, base_dir: Path, halt: 
 
 
 def _kept(name: str, result: Result) -> Run:
-    """What a comparison keeps of a result."""
+    """The stored figures of a result."""
     settings = result.experiment.search
     steps = [step for event in result.history for step in event.get("milestones", ())]
     curve = tuple((int(step["evaluations"]), float(step["fitness"])) for step in steps)
@@ -105,7 +105,7 @@ def _kept(name: str, result: Result) -> Run:
 
 
 def _needed(result: Result) -> int:
-    """Candidates up to the answer: exact where it is the best of its epoch, else up to that epoch's end."""
+    """Candidates up to the final program: exact if it is the last milestone, else up to the end of the run."""
     last: Mapping[str, Any] = result.history[-1] if result.history else {}
     steps: Iterable[Mapping[str, Any]] = last.get("milestones", ())
     return max((int(step["evaluations"]) for step in steps), default=result.evaluations)

@@ -1,8 +1,8 @@
-"""Figures of a comparison: success ratios, evaluations per success, how much faster than another contestant.
+"""Statistics of a comparison: success ratios, evaluations per success, speed-up over another algorithm.
 
 The expected running time is the evaluations spent in all runs over the successes (Auger and
-Hansen 2005, "Performance evaluation of an advanced local search evolutionary algorithm"): it counts the
-failures, which the mean over successful runs leaves out. Intervals are for 95 % confidence.
+Hansen 2005, "Performance evaluation of an advanced local search evolutionary algorithm"): unlike the
+mean over successful runs it includes failures. Intervals are for 95 % confidence.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Z = 1.959963984540054
 
 RESAMPLES = 1000
 GRID = 120
-"""Points of a curve, at equal distances on a logarithmic axis."""
+"""The number of points of a curve, equidistant on a logarithmic axis."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """The line of the table for one algorithm or variant. ``None`` where there is nothing to say.
+    """The row of the table for one algorithm or variant; None where a figure does not exist.
 
-    ``needed`` is the expected running time: evaluations per success. ``times`` is by how much that is less than
-    the baseline's, with its interval: its upper end is None (no bound) where the other never succeeded.
+    ``needed`` is the expected running time in evaluations per success, ``times`` the baseline's divided by it, with its
+    interval; the upper bound is None (unbounded) if the baseline never succeeded.
     """
 
     name: str
@@ -60,10 +60,10 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 def speedup(
     successes: int, spent: int, other_successes: int, other_spent: int
 ) -> tuple[float | None, float | None, float | None]:
-    """The ratio of two rates of success per evaluation, and its interval; None where there is no bound.
+    """The ratio of two rates of success per evaluation, and its interval; None where it is unbounded.
 
-    Counts are taken as Poisson, so given their sum the first is binomial. A run has at most one
-    success, which scatters less: the interval is rather too wide.
+    Counts are modelled as Poisson, so given their sum the first is binomial. As a run has at most one success, the true
+    variance is smaller and the interval conservative.
     """
     total = successes + other_successes
     if total == 0:
@@ -74,7 +74,7 @@ def speedup(
 
 
 def row(runs: Sequence[Run], other: Sequence[Run], with_target: bool) -> Row:
-    """The line of the runs of one algorithm or variant, compared with another's; ``other`` may be empty."""
+    """The row for the runs of one algorithm or variant, compared with ``other`` (may be empty)."""
     low, median, high = (float(q) for q in np.quantile([r.fitness for r in runs], (0.25, 0.5, 0.75)))
     spent = sum(run.evaluations for run in runs)
     line = Row(runs[0].name, len(runs), median, low, high, float(np.median([r.test for r in runs])), spent)
@@ -98,12 +98,12 @@ def row(runs: Sequence[Run], other: Sequence[Run], with_target: bool) -> Row:
 
 
 def grid(budget: int, first: int) -> NDArray[np.int64]:
-    """Numbers of candidates from ``first`` to ``budget``, where curves are drawn."""
+    """The numbers of candidates, from ``first`` to ``budget``, at which curves have points."""
     return np.unique(np.round(np.geomspace(first, budget, GRID)).astype(np.int64))
 
 
 def curves(runs: Sequence[Run], places: Sequence[int]) -> dict[str, NDArray[np.float64]]:
-    """Best fitness and successes of one algorithm or variant after each number of candidates: a float64[G] of each name.
+    """The best fitness and successes of one algorithm or variant at G numbers of candidates: a float64[G] for each name.
 
     ``mean`` with its bootstrap interval ``low``, ``high`` (percentiles, runs resampled); ``median`` with the
     quartiles; ``success`` (the share of runs) with Wilson's interval.

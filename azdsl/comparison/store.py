@@ -1,4 +1,4 @@
-"""A comparison's directory: finished runs, one a line, added whole; what is there is not run again."""
+"""The directory of a comparison: finished runs, one per line; they are not repeated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA = 2
 
 
 def identity(experiment: Experiment, base_dir: Path) -> str:
-    """A digest of all that the runs of a comparison share: the experiment but for the seed, and its data.
+    """A digest of what all runs of a comparison share: the experiment except for its random seed, and the data.
 
     Raises ``TaskError`` where the data cannot be read.
     """
@@ -32,7 +32,7 @@ def identity(experiment: Experiment, base_dir: Path) -> str:
 
 
 def _data_files(task: Task | None, base_dir: Path) -> tuple[Path, ...]:
-    """The files that the tasks are made of. Raises ``TaskError``."""
+    """The data files of the tasks. Raises ``TaskError``."""
     if isinstance(task, ImageTask):
         return find_images(task, base_dir).files
     if isinstance(task, FileTask) and not isinstance(task, SklearnTask):
@@ -51,23 +51,23 @@ def find(parent: Path, stem: str, digest: str) -> Path:
 
 
 def begin(path: Path, digest: str, experiment: Experiment) -> None:
-    """Make the directory, or see that it holds this comparison.
+    """Create the directory, or check that it holds this comparison.
 
     Raises ``SettingsError`` where the directory holds something else, ``OSError`` where it cannot be made.
     """
     if (path / SETTINGS).exists():
         if _stored(path) != digest:
-            raise SettingsError("out", f"{path} is a comparison with other settings; name another directory with --out")
+            raise SettingsError("out", f"{path} is a comparison with other settings: name another directory with --out")
         return
     if path.is_dir() and any(path.iterdir()):
-        raise SettingsError("out", f"{path} is not empty, and no comparison; name another directory with --out")
+        raise SettingsError("out", f"{path} is not empty, and not a comparison: name another directory with --out")
     path.mkdir(parents=True, exist_ok=True)
     facts = {"schema": SCHEMA, "azdsl": __version__, "identity": digest, "experiment": str(experiment)}
     atomic.write(path / SETTINGS, json.dumps(facts, indent=1) + "\n")
 
 
 def add(path: Path, run: Run) -> None:
-    """Add a finished run. Raises ``OSError``."""
+    """Append a finished run and wait for the disk. Raises ``OSError``."""
     with (path / RUNS).open("ab") as file:
         file.write(json.dumps(run.as_dict()).encode() + b"\n")
         file.flush()
@@ -81,23 +81,23 @@ def _stored(path: Path) -> str:
         facts = json.loads(file.read_text(encoding="utf-8"))
         schema, digest = facts["schema"], str(facts["identity"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError("out", f"{file} is damaged: {error}; name another directory with --out") from None
+        raise SettingsError("out", f"{file} is invalid: {error}; name another directory with --out") from None
     if schema != SCHEMA:
-        raise SettingsError("out", f"{file} has schema version {schema}, this azdsl reads version {SCHEMA}")
+        raise SettingsError("out", f"{file} has schema version {schema}; this version of azdsl reads version {SCHEMA}")
     return digest
 
 
 def finished(path: Path) -> list[Run]:
     """The finished runs in a directory that this process has locked. Raises ``SettingsError``.
 
-    A line that was cut off while it was written is removed: that run starts again.
+    An incomplete last line, of a process that was killed, is removed; its run is repeated.
     """
     file = path / RUNS
     data = file.read_bytes() if file.exists() else b""
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        os.truncate(file, len(whole))
+    complete = data[: data.rfind(b"\n") + 1]
+    if len(complete) < len(data):
+        os.truncate(file, len(complete))
     try:
-        return [Run.from_dict(json.loads(line)) for line in whole.splitlines()]
+        return [Run.from_dict(json.loads(line)) for line in complete.splitlines()]
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError("out", f"{file} is damaged: {error}; name another directory with --out") from None
+        raise SettingsError("out", f"{file} is invalid: {error}; name another directory with --out") from None

@@ -17,18 +17,18 @@ LAYERS = {
     "hurdle": "stopped at a hurdle",
     "full": "evaluated in full",
 }
-"""How a candidate was settled, in words."""
+"""The ways a candidate is settled, with their labels."""
 
 LONG = 20
-"""A run this many times as long as its first epoch is shown on a logarithmic scale."""
+"""The ratio of a run's candidates to those of its first epoch from which the axis is logarithmic."""
 
 _LEAST_ERROR = 1e-12
 
 
 def progress(run: Run, width: float, numbered: Sequence[int], error: bool = False) -> str:
-    """Best and mean fitness by candidates; milestones as dots, some of them numbered.
+    """Best and mean fitness by candidates, with milestones as dots; the indices in ``numbered`` get numbers.
 
-    With ``error`` the remaining error 1 - fitness, on a logarithmic scale.
+    With ``error``, the remaining error 1 − fitness on a logarithmic scale.
     """
     curve = best_curve(run)
     if not curve:
@@ -38,7 +38,7 @@ def progress(run: Run, width: float, numbered: Sequence[int], error: bool = Fals
     chosen = [(float(e["evaluations"]), value(float(e["selected"]))) for e in run.history if e["selected"] is not None]
     points = [(at, value(fitness)) for at, fitness in curve]
     shown = [v for _, v in (*points, *means)]
-    chart = Chart(width, min(360.0, 0.62 * width + 40), "Progress: the best fitness by candidates")
+    chart = Chart(width, min(360.0, 0.62 * width + 40), "Progress: best fitness by candidates")
     x = chart.x(max(1.0, points[0][0] / 1.3), max(2.0, float(run.evaluations)), log=True)
     if error:
         y = chart.y(max(min(shown) / 1.5, _LEAST_ERROR), max(shown) * 1.5, log=True)
@@ -77,7 +77,7 @@ def _left(fitness: float) -> float:
 
 
 def _thinned(points: Sequence[tuple[float, float]], most: int) -> Iterable[tuple[float, float]]:
-    """Points that differ from the one before, and not too many."""
+    """The points whose value differs from that of the previous one, at most about ``most``."""
     changed = [p for n, p in enumerate(points) if n == 0 or p[1] != points[n - 1][1]]
     return changed[:: max(1, len(changed) // most)]
 
@@ -98,7 +98,7 @@ def front(run: Run, width: float) -> str:
 
 
 def layers(run: Run, width: float) -> str:
-    """The shares of candidates that each layer settled, epoch by epoch."""
+    """The share of candidates that each layer settled, by epoch."""
     names = [name for name in LAYERS if any(e["layers"].get(name) for e in run.history)]
     before = dict.fromkeys(names, 0)
     rows: list[tuple[float, list[float]]] = []
@@ -123,14 +123,14 @@ def layers(run: Run, width: float) -> str:
 
 
 def tasks(fitness: Sequence[float], width: float) -> str:
-    """The fitness on each test task, the lowest first."""
+    """The fitness on each test task in ascending order."""
     if len(fitness) < 2:
         return ""
     ordered = sorted(fitness)
     low = 0.0 if ordered[0] < 0.5 else ordered[0] - 0.15 * max(ordered[-1] - ordered[0], 0.005)
     chart = Chart(width, 190.0, "Fitness on each test task")
     x, y = chart.x(0.0, float(len(ordered))), chart.y(low, max(ordered[-1], low + 1e-9))
-    chart.axes(x, y, "test tasks, the lowest fitness first", "fitness")
+    chart.axes(x, y, "test tasks in order of fitness", "fitness")
     step = (x.end - x.start) / len(ordered)
     for n, value in enumerate(ordered):
         top = y(value)

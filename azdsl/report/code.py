@@ -1,4 +1,4 @@
-"""Programs as HTML: in the named style, highlighted, with what is new in each."""
+"""Programs as HTML: in the named style, highlighted, with new lines marked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"(?<![\w.])[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?\b")
 
 
 def text_of(program: Program, metric: Metric) -> str:
-    """A program with names; as instructions where it has no form with names."""
+    """The program in the named style, or as instructions if it has too many registers for that."""
     try:
         return named(program, metric)
     except TooManyRegisters:
@@ -22,7 +22,7 @@ def text_of(program: Program, metric: Metric) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text with long numbers rounded to four digits: to be looked at, not run."""
+    """The text with long numbers rounded to four digits, for display."""
 
     def short(match: re.Match[str]) -> str:
         number = match[0]
@@ -33,7 +33,7 @@ def shortened(text: str) -> str:
 
 
 def highlighted(text: str, before: str | None = None) -> str:
-    """The text as a ``pre`` element; lines that ``before`` does not have are marked as new."""
+    """The text as a ``pre`` element; lines that are not in ``before`` are marked as new."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
 
@@ -55,5 +55,5 @@ def plain(text: str) -> str:
 
 
 def _code(line: str) -> str:
-    """A line without its comment, its numbers taken as equal."""
+    """A line without its comment, with all numbers replaced by 0."""
     return _NUMBER.sub("0", line.partition("#")[0].strip())

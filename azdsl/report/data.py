@@ -1,4 +1,4 @@
-"""What charts and pages show of a run, wherever it came from."""
+"""The data of a run that charts and pages show."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from azdsl.config.experiment import Experiment
 from azdsl.ir import METRICS, Metric, Program
 
 _WIDE, _LEAST_ROOM = 0.4, 0.005
-"""Fitness over a range as wide as this is shown from 0 to 1; above and below smaller ones is at least so much room."""
+"""The range of fitness from which an axis goes from 0 to 1; the least margin of an axis with a smaller range."""
 
 
 @dataclass(frozen=True)
 class Milestone:
-    """A candidate that was better than all before it, after about ``evaluations`` candidates; by ``gain``."""
+    """A candidate that was better by ``gain`` than all before it, after about ``evaluations`` candidates of all islands."""
 
     evaluations: int
     fitness: float
@@ -28,7 +28,7 @@ class Milestone:
 
 @dataclass(frozen=True)
 class Member:
-    """A program of the hall of fame. ``file`` is its place in the run directory, None without one."""
+    """A program of the hall of fame. ``file`` is its name in the run directory, None without a directory."""
 
     size: int
     fitness: float
@@ -40,10 +40,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its files say it, or a result.
+    """A run, from its directory or from a result.
 
-    ``fitness`` is that on the selection tasks; it, the test's and the search's are None where they are not known
-    yet. ``history`` has a record of every epoch, ``settings`` the tables of ``config.toml``.
+    ``fitness`` is that on the selection tasks; it, ``test_fitness`` and ``search_fitness`` are None until they are known.
+    ``history`` has the record of each epoch, ``settings`` the tables of ``config.toml``.
     """
 
     name: str
@@ -72,13 +72,13 @@ class Run:
 
 
 CLOSE = 0.045
-"""Numbered dots that are nearer than this share of the chart, both ways, would hide each other."""
+"""The least distance of numbered dots, across or up, as a share of the chart: closer ones would overlap."""
 
 
 def main_milestones(milestones: Sequence[Milestone], most: int) -> list[int]:
-    """Which milestones to show where not all have room: the last one and those with the greatest gains, in order.
+    """The indices of at most ``most`` milestones, in order: the last one and those with the greatest gains.
 
-    A gain counts by the share of the remaining error that it took, so that late steps count too.
+    A gain is divided by the remaining error before it, so that late milestones count as well.
     """
 
     def share(milestone: Milestone) -> float:
@@ -102,7 +102,7 @@ def main_milestones(milestones: Sequence[Milestone], most: int) -> list[int]:
 
 
 def fitness_range(fitness: Sequence[float]) -> tuple[float, float]:
-    """The part of an axis to show: from 0 to 1, or only about values that are close to each other."""
+    """The range of an axis: from 0 to 1, or around values that are close to each other."""
     low, high = min(fitness), max(fitness)
     if high - low > _WIDE:
         return 0.0, 1.0
@@ -111,13 +111,13 @@ def fitness_range(fitness: Sequence[float]) -> tuple[float, float]:
 
 
 def best_curve(run: Run) -> list[tuple[float, float]]:
-    """The best fitness so far after so many candidates: corners of a step curve, rising in both."""
+    """The best fitness by candidates: the corners of a step curve, ascending in both."""
     points = [(float(m.evaluations), m.fitness) for m in run.milestones]
     points += [(float(event["evaluations"]), float(event["best"])) for event in run.history]
     if run.search_fitness is not None:
         points.append((float(run.evaluations), run.search_fitness))
     curve: list[tuple[float, float]] = []
-    # The best is 0 in events until programs were measured on all tasks (diverse tasks).
+    # With task groups, the best is 0 in events until programs were evaluated on all search tasks.
     known = [point for point in points if point[1] > 0.0] or points
     for at, fitness in sorted(known):
         if not curve or fitness > curve[-1][1]:

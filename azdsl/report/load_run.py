@@ -1,4 +1,4 @@
-"""Runs as the report shows them: read from a directory, or made of a result."""
+"""A run for the report, from its directory or from a result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from azdsl.syntax import load, load_experiment, parse
 
 
 def of_result(result: Result) -> Run:
-    """A result as a run."""
+    """The run of a result."""
     facts = result.as_dict() | {"best": result.best}
     members = [Member(e.size, e.fitness, e.island, e.birth, e.program) for e in result.front]
     settings = tomllib.loads(config_text(result.experiment, "", False))
@@ -37,16 +37,16 @@ def read_run(path: Path) -> Run:
     except SettingsError:
         raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, csv.Error) as error:
-        raise SettingsError("run", f"{path} is damaged: {type(error).__name__}: {error}") from None
+        raise SettingsError("run", f"the files of {path} are invalid: {type(error).__name__}: {error}") from None
 
 
 def _read(path: Path) -> Run:
-    """The run in a directory of files that are as they were written, else any error."""
+    """The run in a directory of valid files, else an exception of any type."""
     config = directory.read_config(path)
     experiment = load_experiment(path / names.SEED)
     history = _history(path / names.EVENTS)
     if not (path / names.BEST).exists():
-        raise SettingsError("run", f"{path} has no {names.BEST} yet: the search has found nothing so far")
+        raise SettingsError("run", f"{path} has no {names.BEST} yet: no exchange has taken place")
     facts = {**_so_far(experiment, history), **_figures(path), "best": load(path / names.BEST)}
     about = config.pop("run")
     return _run(path.resolve().name, experiment, facts, history, _members(path), config, str(about["azdsl"]))
@@ -86,29 +86,29 @@ def _milestone(program: str, **facts: Any) -> Milestone:
 
 
 def _history(path: Path) -> list[dict[str, Any]]:
-    """The events; a last line that is being written is left out."""
+    """The events, without a last line that is incomplete."""
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")[:-1]
     try:
         return [json.loads(line) for line in lines]
     except ValueError as error:
-        raise SettingsError("run", f"{path} is damaged: {error}") from None
+        raise SettingsError("run", f"{path} is invalid: {error}") from None
 
 
 def _figures(path: Path) -> dict[str, Any]:
-    """How the run ended; empty when it goes on or was cut off."""
+    """The figures of a finished run; empty if it is running or was killed."""
     try:
         facts: dict[str, Any] = json.loads((path / names.RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise SettingsError("run", f"{path / names.RESULT} is damaged: {error}") from None
+        raise SettingsError("run", f"{path / names.RESULT} is invalid: {error}") from None
     return facts
 
 
 def _so_far(experiment: Experiment, history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of a run without an end."""
+    """The figures of an unfinished run."""
     last = history[-1] if history else {}
     return {
         "metric": experiment.task.metric if experiment.task else "rmse",

@@ -1,4 +1,4 @@
-"""The HTML page of a run: one file that needs nothing else, and the shorter piece that a notebook shows."""
+"""The HTML page of a run, a self-contained file, and a shorter fragment for notebooks."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from azdsl.report.code import highlighted, plain, shortened, text_of
 from azdsl.report.data import Run, main_milestones
 
 WIDE, NARROW = 620.0, 340.0
-"""Widths that charts are drawn for: beside each other on a desk, on a phone."""
+"""The widths of charts in pixels, for desktop screens and for phones."""
 
 MOST_MILESTONES = 9
 LATE = 0.9
-"""A search that starts above this fitness is shown by its remaining error first."""
+"""The first milestone's fitness above which the chart of the remaining error is shown first."""
 
 MINUTE = 60
 
 
 @dataclass(frozen=True)
 class Details:
-    """What is measured for a page by running the program: its lines' worth, and itself with short constants.
+    """The measurements of a page: the effect of each line, and the program pruned and with rounded constants.
 
-    ``tasks`` and ``seeds`` say on how much; ``explanation`` is None where it cannot be had, for ``why_not``.
-    ``pruned`` says what was left out of ``rounded``.
+    ``explanation`` is measured on ``tasks`` tasks with ``seeds`` random seeds; if it is None, ``why_not`` is the reason.
+    ``pruned`` describes the instructions that ``rounded`` lacks.
     """
 
     explanation: Explanation | None = None
@@ -43,7 +43,7 @@ class Details:
 
 
 def page(run: Run, details: Details) -> str:
-    """The whole page."""
+    """The page as HTML."""
     title = f"{run.name} · azdsl"
     sections = {
         "Progress": _progress(run),
@@ -72,7 +72,7 @@ def page(run: Run, details: Details) -> str:
 
 
 def fragment(run: Run) -> str:
-    """Figures, program and progress, for a notebook; without scripts."""
+    """Figures, program and progress chart for a notebook, without scripts."""
     text = shortened(text_of(run.best, run.metric_definition))
     numbered = main_milestones(run.milestones, MOST_MILESTONES)
     chart = charts.progress(run, WIDE, numbered)
@@ -97,7 +97,7 @@ def _subtitle(run: Run) -> str:
 
 
 def _figures(run: Run) -> str:
-    """The figures that matter most."""
+    """The most important figures."""
     shown = {
         "test fitness": _number(run.test_fitness),
         "selection fitness": _number(run.fitness),
@@ -120,17 +120,17 @@ def _duration(seconds: float) -> str:
 
 
 def _both(draw: Callable[[float], str]) -> str:
-    """A chart for a desk and for a phone; the style shows one of them."""
+    """A chart in both widths, of which the style shows one."""
     wide = draw(WIDE)
     return f'<div class="wide">{wide}</div><div class="narrow">{draw(NARROW)}</div>' if wide else ""
 
 
 def _progress(run: Run) -> str:
-    """The curve, with the programs of its milestones beside it."""
+    """The progress chart, with the programs of its milestones beside it."""
     numbered = main_milestones(run.milestones, MOST_MILESTONES)
     plain_chart = _both(lambda width: charts.progress(run, width, numbered))
     if not plain_chart or not (run.history or run.milestones):
-        return "<p>The search stopped before its first epoch ended: there is no curve to show.</p>"
+        return "<p>The search stopped before its first exchange, so there is no curve.</p>"
     error = _both(lambda width: charts.progress(run, width, numbered, error=True))
     late = bool(run.milestones) and run.milestones[0].fitness > LATE
     first, second = ("", " checked") if late else (" checked", "")
@@ -147,7 +147,7 @@ def _progress(run: Run) -> str:
 
 
 def _cards(run: Run, numbered: Sequence[int]) -> str:
-    """The numbered milestones' programs."""
+    """The programs of the numbered milestones."""
     cards, before = [], None
     for number, n in enumerate(numbered):
         milestone = run.milestones[n]
@@ -155,13 +155,13 @@ def _cards(run: Run, numbered: Sequence[int]) -> str:
         head = f"<b>{number + 1}</b> fitness {milestone.fitness:.6f} <small>after about {milestone.evaluations:,} candidates</small>"
         cards.append(f'<article class="card" data-step="{number}"><h3>{head}</h3>{highlighted(text, before)}</article>')
         before = text
-    buttons = '<div class="turn"><button data-turn="-1">‹ before</button><button data-turn="1">next ›</button></div>'
-    note = '<p class="note">Lines that the milestone before does not have are marked. Numbers are rounded to four digits.</p>'
+    buttons = '<div class="turn"><button data-turn="-1">‹ previous</button><button data-turn="1">next ›</button></div>'
+    note = '<p class="note">Lines that the previous milestone does not have are marked. Numbers are rounded to four digits.</p>'
     return f'<div class="cards">{buttons}{"".join(cards)}{note}</div>'
 
 
 def _lineage(run: Run) -> str:
-    """Every improvement of the search, as a table."""
+    """All milestones as a table."""
     if not run.milestones:
         return ""
     rows = (
@@ -178,21 +178,21 @@ def _lineage(run: Run) -> str:
     table = _table(("candidates so far", "island", "its candidate", "live instructions", "fitness", "gain"), rows)
     first, last = run.milestones[0], run.milestones[-1]
     words = (
-        f"{len(run.milestones)} programs were the best in their turn: from {first.fitness:.4f} with {len(first.program)} live instructions "
+        f"{len(run.milestones)} milestones, from fitness {first.fitness:.4f} with {len(first.program)} live instructions "
         f"to {last.fitness:.6f} with {len(last.program)}."
     )
-    return f"<p>{words}</p><details><summary>All steps</summary>{table}</details>"
+    return f"<p>{words}</p><details><summary>All milestones</summary>{table}</details>"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts, escaped."""
+    """A table; its texts are escaped."""
     head = "".join(f"<th>{escape(h)}</th>" for h in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _program(run: Run, details: Details) -> str:
-    """The answer with names, and what each line is worth."""
+    """The final program in the named style, and the effect of each line."""
     program = details.rounded or run.best
     text = highlighted(
         text_of(program, run.metric_definition)
@@ -200,7 +200,7 @@ def _program(run: Run, details: Details) -> str:
         else shortened(text_of(program, run.metric_definition))
     )
     exact = f"<details><summary>As evolved, with all digits</summary>{highlighted(str(run.best))}</details>"
-    pruned = f"<p>{escape(details.pruned)}; as evolved it stands below.</p>" if details.pruned else ""
+    pruned = f"<p>{escape(details.pruned)}; the program as evolved is below.</p>" if details.pruned else ""
     return pruned + text + exact + _explanation(details)
 
 
@@ -218,21 +218,21 @@ def _explanation(details: Details) -> str:
         worth = f'<span class="worth"><i style="width:{share:.1f}%"></i></span>{_change(-line.cost)} <small>± {line.error:.4f}</small>'
         code = f"<code>{escape(shortened(line.text))}</code>"
         rows.append(f'<tr><td>{code}</td><td class="words">{escape(line.words)}</td><td class="cost">{worth}</td></tr>')
-    measured = f"{details.tasks} fresh tasks, {details.seeds} seeds"
-    words = f"What each line does, and how the fitness of {found.fitness:.6f} changes without it ({measured})."
+    measured = f"{details.tasks} fresh tasks, {details.seeds} random seeds"
+    words = f"The meaning of each line, and the change of the fitness of {found.fitness:.6f} without it ({measured})."
     return (
         f'<h3>Line by line</h3><p>{words}</p><div class="scroll"><table class="explain">{"".join(rows)}</table></div>'
     )
 
 
 def _change(value: float) -> str:
-    """A difference with its sign; none at 0."""
+    """A difference with its sign, without a sign if it is 0."""
     text = f"{value:+.4f}"
     return text if float(text) else "0.0000"
 
 
 def _graph(run: Run, details: Details) -> str:
-    """The data flow as an image: its style stays its own."""
+    """The data flow as an image, which keeps the page's style out."""
     try:
         svg = graph_svg(details.rounded or run.best, run.metric_definition)
     except TooManyRegisters as error:
@@ -242,7 +242,7 @@ def _graph(run: Run, details: Details) -> str:
 
 
 def _front(run: Run) -> str:
-    """Chart, table and programs of the hall of fame."""
+    """The chart, table and programs of the hall of fame."""
     if not run.front:
         return ""
     rows = [
@@ -262,12 +262,12 @@ def _front(run: Run) -> str:
         f"{highlighted(shortened(text_of(m.program, run.metric_definition)))}</details>"
         for m in run.front
     )
-    intro = "<p>No program of the search with as few live instructions was better, on the search tasks.</p>"
+    intro = "<p>The best program of each size on the search tasks, if no smaller one is as good.</p>"
     return f'{intro}<div class="pair"><div>{_both(lambda w: charts.front(run, w))}</div>{table}</div><h3>Their programs</h3>{programs}'
 
 
 def _tasks(run: Run) -> str:
-    """The answer on each test task."""
+    """The fitness of the final program on each test task."""
     fitness = run.task_fitness
     if not fitness:
         return ""
@@ -278,7 +278,7 @@ def _tasks(run: Run) -> str:
 
 
 def _layers(run: Run) -> str:
-    """Totals as a bar and a table, and the shares over the run."""
+    """The totals of the layers as a bar and a table, and their shares by epoch."""
     total = sum(run.layers.values())
     if not total:
         return ""
@@ -297,7 +297,7 @@ def _layers(run: Run) -> str:
 
 
 def _settings(run: Run) -> str:
-    """Every setting, by table."""
+    """All settings, by table of ``config.toml``."""
     parts = []
     for name, table in run.settings.items():
         plain_rows = [(key, _value(value)) for key, value in table.items() if not isinstance(value, dict)]

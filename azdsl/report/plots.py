@@ -1,4 +1,4 @@
-"""A run's figures with matplotlib (extra ``plot``): PNG, SVG, PDF."""
+"""Plots of a run with matplotlib (extra ``plot``)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from azdsl.report.data import Run, best_curve, fitness_range
 BLUE, GREY, ORANGE = "#1f6fb5", "#9aa3af", "#c26a12"
 _COLOURS = ("#c9cfd8", "#9fb4cc", "#d8b08c", "#6fa8dc", "#57b3a0", "#e0a04a", "#9b7fc4", "#c2545b")
 _HEADROOM = 0.04
-"""Room above the highest value that is shown, as a share of the range."""
+"""The margin above the highest value, as a share of the range."""
 
 PANEL = 3.4
-"""Height of one panel in inches."""
+"""The height of a panel in inches."""
 
 
 class NoMatplotlib(AzdslError, ImportError):
-    """The extra is not installed; the message says how to get it."""
+    """The extra ``plot`` is not installed."""
 
     def __init__(self) -> None:
         super().__init__('plots need matplotlib: pip install "azdsl[plot]"')
@@ -32,7 +32,7 @@ def figure(run: Run, what: Sequence[str]) -> Any:
     """
     for name in what:
         if name not in PANELS:
-            raise ValueError(f"there is no plot {name!r}: use some of {', '.join(PANELS)}")
+            raise ValueError(f"unknown plot {name!r}: use some of {', '.join(PANELS)}")
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -108,4 +108,4 @@ def _layers(axes: Any, run: Run) -> None:
 
 
 PANELS: dict[str, Callable[[Any, Run], None]] = {"progress": _progress, "front": _front, "layers": _layers}
-"""The plots there are."""
+"""The plots by name."""

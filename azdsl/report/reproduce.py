@@ -1,4 +1,4 @@
-"""How to get the same result again."""
+"""The section of a page with the commands that reproduce the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from azdsl.search.rundir import names
 
 
 def section(run: Run) -> str:
-    """Commands, and under what conditions they give the same bytes."""
+    """The commands, and the conditions under which they give the same bytes."""
     timed = run.stopped is not None and not run.stopped.startswith(("max_evals", "target", "nothing better"))
     limit = f" --max-evals {run.evaluations}" if timed or run.stopped is None else ""
     commands = [
@@ -21,14 +21,14 @@ def section(run: Run) -> str:
         f"azdsl score {run.name}/{names.BEST}",
     ]
     words = (
-        "The result is a function of the seed file, the data and the version: not of the machine's speed, of the number of workers "
-        "or of interruptions."
+        "The result depends on the seed file, the data and the version, not on the speed of the machine, the number of workers "
+        "or interruptions."
     )
     if limit:
         words += (
-            " This run was ended by the clock or by hand, with its islands at different places: the same number of candidates gives "
+            " This run was stopped by a time limit or by hand between two exchanges: the same number of candidates gives "
             "nearly, but not exactly, the same search."
         )
     if run.experiment.task is None:
-        words += " Its tasks were given from Python: call azdsl.evolve with the same ones."
+        words += " Its tasks were given from Python: call azdsl.evolve with the same tasks."
     return f"<p>{escape(words)}</p>{plain(chr(10).join(commands))}"

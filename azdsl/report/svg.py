@@ -1,4 +1,4 @@
-"""Charts as SVG text: scales, axes and marks. Colours are CSS variables of the page, so light and dark both work."""
+"""Charts as SVG: scales, axes and marks. Colours are classes of the page's style, which has a light and a dark scheme."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from html import escape
 
 LEFT, RIGHT, TOP, BOTTOM = 66.0, 14.0, 12.0, 40.0
-"""Room around the plot for labels."""
+"""The margins of the plot in pixels."""
 
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Numbers from ``low`` to ``high`` as places from ``start`` to ``end``."""
+    """A map of the numbers from ``low`` to ``high`` to positions from ``start`` to ``end``."""
 
     low: float
     high: float
@@ -24,13 +24,13 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """The place of a number; one outside is put on the edge."""
+        """The position of a number, which is clipped to the range."""
         value = min(max(value, self.low), self.high)
         low, high, at = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
         return self.start + (self.end - self.start) * ((at - low) / (high - low) if high > low else 0.5)
 
     def ticks(self, most: int = 6) -> list[float]:
-        """Round numbers within the scale."""
+        """At most about ``most`` round numbers in the range."""
         if self.log:
             powers = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
             step = max(1, -(-len(powers) // most))
@@ -44,7 +44,7 @@ class Scale:
 
 
 def short(value: float) -> str:
-    """A number as an axis shows it: 12k, 3M, 0.25, 1e-4."""
+    """A number as the label of an axis: 12k, 3M, 0.25, 1e-4."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.3g}{letter}"
@@ -52,7 +52,7 @@ def short(value: float) -> str:
 
 
 def labelled(values: Sequence[float]) -> list[tuple[float, str]]:
-    """Numbers with their texts, which differ."""
+    """Numbers with their labels, which are distinct."""
     texts = [short(value) for value in values]
     digits = 3
     while len(set(texts)) < len(texts) and digits < 17:
@@ -63,7 +63,7 @@ def labelled(values: Sequence[float]) -> list[tuple[float, str]]:
 
 @dataclass
 class Chart:
-    """A picture that is being drawn. ``label`` is read out to those who cannot see it."""
+    """A chart under construction. ``label`` is its description for screen readers."""
 
     width: float
     height: float
@@ -72,15 +72,15 @@ class Chart:
     parts: list[str] = field(default_factory=list)
 
     def x(self, low: float, high: float, log: bool = False) -> Scale:
-        """A scale across the plot."""
+        """A horizontal scale."""
         return Scale(low, high, self.left, self.width - RIGHT, log)
 
     def y(self, low: float, high: float, log: bool = False) -> Scale:
-        """A scale up the plot."""
+        """A vertical scale."""
         return Scale(low, high, self.height - BOTTOM, TOP, log)
 
     def axes(self, x: Scale, y: Scale, across: str, up: str) -> None:
-        """Grid lines with numbers, and what the axes are."""
+        """Draw grid lines, numbers and the labels of the axes."""
         for value, words in labelled(y.ticks(5)):
             at = y(value)
             self.line([(x.start, at), (x.end, at)], "grid")
@@ -95,12 +95,12 @@ class Chart:
         self.parts.append(f'<text class="axis" {turned} text-anchor="middle">{escape(up)}</text>')
 
     def line(self, points: Iterable[tuple[float, float]], style: str) -> None:
-        """A line through points."""
+        """Draw a line through points."""
         path = " ".join(f"{'L' if n else 'M'}{x:.1f} {y:.1f}" for n, (x, y) in enumerate(points))
         self.parts.append(f'<path class="{style}" d="{path}"/>')
 
     def steps(self, points: Sequence[tuple[float, float]], style: str) -> None:
-        """A line that stays level until the next point."""
+        """Draw a line that is level until the next point."""
         corners: list[tuple[float, float]] = []
         for x, y in points:
             corners += [(x, corners[-1][1])] if corners else []
@@ -110,29 +110,29 @@ class Chart:
     def area(
         self, upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], style: str, title: str
     ) -> None:
-        """The room between two lines."""
+        """Draw the area between two lines."""
         path = " ".join(f"{'L' if n else 'M'}{x:.1f} {y:.1f}" for n, (x, y) in enumerate([*upper, *reversed(lower)]))
         self.parts.append(f'<path class="{style}" d="{path}Z"><title>{escape(title)}</title></path>')
 
     def dot(self, x: float, y: float, radius: float, style: str, title: str, attributes: str = "") -> None:
-        """A point that says what it is when pointed at."""
+        """Draw a point with a tooltip."""
         self.parts.append(
             f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" {attributes}><title>{escape(title)}</title></circle>'
         )
 
     def bar(self, x: float, y: float, width: float, height: float, style: str, title: str) -> None:
-        """A rectangle."""
+        """Draw a rectangle with a tooltip."""
         box = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.0):.1f}" height="{max(height, 0.0):.1f}"'
         self.parts.append(f'<rect class="{style}" {box}><title>{escape(title)}</title></rect>')
 
     def text(self, x: float, y: float, words: str, style: str, anchor: str = "start") -> None:
-        """Words."""
+        """Draw a text."""
         self.parts.append(
             f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
         )
 
     def __str__(self) -> str:
-        """The whole picture."""
+        """The chart as an ``svg`` element."""
         about = (
             f'class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(self.label)}"'
         )

@@ -1,4 +1,4 @@
-"""A run's figures in TensorBoard: ``azdsl.evolve(seed, on_epoch=TensorBoardLogger("logs"))``."""
+"""The figures of a run in TensorBoard: ``azdsl.evolve(seed, on_epoch=TensorBoardLogger("logs"))``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class TensorBoardLogger:
-    """A callback that writes every epoch's figures by candidates.
+    """A callback that writes the figures of each epoch; the step is the number of candidates.
 
-    ``writer`` is anything with ``add_scalar(name, value, step)``, such as a SummaryWriter of torch; by default
-    one of tensorboardX (extra ``tensorboard``), which needs no torch, that writes to ``directory``. ``then`` is a
-    callback that is called after it and decides whether to stop.
+    ``writer`` has a method ``add_scalar(name, value, step)``, such as torch's SummaryWriter; the default is tensorboardX's
+    (extra ``tensorboard``), which needs no torch and writes to ``directory``. ``then`` is called afterwards; the search
+    stops if it returns true. Raises ``ImportError`` without tensorboardX.
     """
 
     def __init__(self, directory: str | Path | None = None, writer: Any = None, then: Any = None) -> None:
@@ -26,7 +26,7 @@ class TensorBoardLogger:
         self._then = then
 
     def __call__(self, snapshot: Any) -> Any:
-        """Write one epoch."""
+        """Write the figures of an epoch."""
         step = snapshot.evaluations
         figures = {"best": snapshot.best, "mean": snapshot.mean, "selection": snapshot.selected}
         for name, value in figures.items():
@@ -40,7 +40,7 @@ class TensorBoardLogger:
         return self._then(snapshot) if self._then else False
 
     def close(self) -> None:
-        """Write what is held back."""
+        """Flush and close the writer."""
         if hasattr(self._writer, "close"):
             self._writer.close()
 

@@ -33,7 +33,7 @@ from azdsl.search.kernel.population import Island, Members, write_initial
 from azdsl.search.kernel.space import Space
 from azdsl.search.recorder import Recorder
 from azdsl.search.rundir import checkpoint
-from azdsl.search.rundir.validate import problem, report_problem
+from azdsl.search.rundir.validate import island_problem, report_problem
 
 OnEpoch = Callable[[Snapshot], Any]
 
@@ -90,7 +90,7 @@ class Session:
             placed = all(self._in_epoch(number, number in next_reports) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
             raise checkpoint.Damaged(f"it belongs to another kind of run ({type(error).__name__}: {error})") from None
-        reasons = [problem(plan.space, plan.groups, island) for island in self.islands]
+        reasons = [island_problem(plan.space, plan.groups, island) for island in self.islands]
         reasons += [report_problem(plan.space, plan.search, r) for r in (*reports, *next_reports.values())]
         placed &= bool(reports) == (self.state.epoch > 0) and (bool(reports) or not self.state.finalists)
         reasons += [None if placed else "its islands are not in the epoch of its run state"]

@@ -1,4 +1,4 @@
-"""Estimators that evolve their program when they are fitted."""
+"""Estimators that search for their program in ``fit``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _LENGTHS = ("setup", "predict", "learn")
 
 @dataclass(frozen=True)
 class HallEntry:
-    """A program that no other of at most its size beat in the search.
+    """A program of the hall of fame: no program of at most its size was better on the search splits.
 
-    ``size`` counts live instructions; ``fitness`` is that of the search, ``selection_fitness`` that on fresh splits.
+    ``size`` is the number of live instructions, ``fitness`` that on the search splits, ``selection_fitness`` that on others.
     """
 
     size: int
@@ -38,7 +38,7 @@ class HallEntry:
 
 
 class _Evolving(Learner):
-    """Parameters and search of both estimators that evolve."""
+    """Parameters and search of both estimators."""
 
     def __init__(
         self,
@@ -109,20 +109,20 @@ class _Evolving(Learner):
         self.random_state = random_state
 
     def latex(self, standalone: bool = False) -> str:
-        """The best program as equations in LaTeX; ``standalone`` makes a document of them."""
+        """The best program as equations in LaTeX; with ``standalone`` a complete document."""
         from azdsl.export.readable.latex import latex
 
         check_is_fitted(self)
         return latex(self.best_program_, METRICS[self._metric()], standalone)
 
     def _evolve(self, X: Array, y: Array) -> None:
-        """Search, choose on fresh splits, train the best program on all rows."""
+        """Search, select on other splits, and train the best program on all rows."""
         seed, metric = draw(self.random_state), self._metric()
-        search, select = (self._splits(X, y, seed, role) for role in _SPLIT_STREAMS)
-        goes_on = self.warm_start and getattr(self, "metric_", None) == metric
-        known = list(self.hall_of_fame_) if goes_on else []
-        start = self.best_program_ if goes_on else read_program(self.program, METRICS[metric])
-        settings = self._settings(seed) | ({"init": "seed"} if goes_on else {})
+        search, select = (self._splits(X, y, seed, split) for split in _SPLIT_STREAMS)
+        continues = self.warm_start and getattr(self, "metric_", None) == metric
+        known = list(self.hall_of_fame_) if continues else []
+        start = self.best_program_ if continues else read_program(self.program, METRICS[metric])
+        settings = self._settings(seed) | ({"init": "seed"} if continues else {})
         driver = {"workers": self._workers(), "quiet": not self.progress}
         result = api.evolve(Experiment(start), search, **settings, **driver)
         found = [entry.program for entry in result.hall_of_fame] + [entry.program for entry in known]
@@ -133,7 +133,7 @@ class _Evolving(Learner):
         self._learn(self.best_program_, X, y, seed)
 
     def _choose(self, programs: Sequence[Program], experiment: Experiment, search: TaskSet, select: TaskSet) -> None:
-        """Fill the hall of fame, and take from these programs the best on fresh splits; of equals the smaller."""
+        """Set the hall of fame and the best of ``programs`` on the selection splits; of equals the smallest."""
         programs = sorted(dict.fromkeys(programs), key=lambda program: (len(program), str(program)))
         searched = score(programs, experiment, search, "search").fitness
         selected = score(programs, experiment, select, "select").fitness
@@ -145,10 +145,10 @@ class _Evolving(Learner):
                 self.hall_of_fame_.append(HallEntry(len(program), float(searched[at]), float(selected[at]), program))
 
     def _settings(self, seed: int) -> dict[str, Any]:
-        """The search's settings by the names of ``azdsl.evolve``."""
+        """The settings of the search by their names in ``azdsl.evolve``."""
         stops = (self.max_evals, self.timeout, self.patience, self.target)
         if all(stop is None for stop in stops):
-            raise ValueError("the search would never end: set max_evals, timeout, patience or target")
+            raise ValueError("the search has no stopping condition: set max_evals, timeout, patience or target")
         names = (*_SEARCH, "scalars", "vectors", "matrices")
         settings = {name: getattr(self, name) for name in names}
         settings |= {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) is not None}
@@ -156,23 +156,23 @@ class _Evolving(Learner):
         return settings | {"seed": seed}
 
     def _workers(self) -> int | None:
-        """Threads from ``n_jobs``: None is one, -1 as many as there are processors."""
+        """The number of threads from ``n_jobs``: None is one, a negative number one per processor."""
         if self.n_jobs is None:
             return 1
         return None if self.n_jobs < 0 else int(self.n_jobs)
 
-    def _splits(self, X: Array, y: Array, seed: int, role: str) -> TaskSet:
-        """Random splits of the rows into training and validation rows, scaled by the former."""
+    def _splits(self, X: Array, y: Array, seed: int, split: str) -> TaskSet:
+        """Random splits of the rows into training and validation rows, scaled by the training rows."""
         if self.tasks < 1:
             raise ValueError(f"tasks must be at least 1, not {self.tasks}")
         if not isinstance(self.valid, Real) or not 0.0 < self.valid < 1.0:
-            raise ValueError(f"valid must be a share of the rows between 0 and 1, not {self.valid!r}")
+            raise ValueError(f"valid must be a share between 0 and 1, not {self.valid!r}")
         count = min(max(1, round(self.valid * len(X))), len(X) - 1)
         train = len(X) - count if self.train is None else self.train
         if not 1 <= train <= len(X) - count:
-            left = f"the {len(X) - count} rows that are not for validation"
+            left = f"{len(X) - count}, the number of rows that are not for validation"
             raise ValueError(f"train must be between 1 and {left}, not {train}")
-        rng = np.random.default_rng((seed, _SPLIT_STREAMS[role]))
+        rng = np.random.default_rng((seed, _SPLIT_STREAMS[split]))
         parts: list[tuple[Array, ...]] = []
         for _ in range(self.tasks):
             order = rng.permutation(len(X))
@@ -184,7 +184,7 @@ class _Evolving(Learner):
         return TaskSet.from_arrays(*arrays, self._metric(), epochs=self.epochs, classes=classes)
 
     def _scaled(self, X: Array, y: Array) -> Any:
-        """What makes a program's examples of rows, measured on these."""
+        """A function that makes examples of rows, scaled by the mean and deviation of ``X`` and ``y``."""
         other = type(self)(scale=self.scale)
         if isinstance(self, Classifier):
             other.classes_ = self.classes_
@@ -193,52 +193,52 @@ class _Evolving(Learner):
 
 
 class AutoMLZeroRegressor(Regressor, _Evolving):
-    """Regression by a program that evolves in ``fit``.
+    """Regression by a program that is evolved in ``fit``.
 
-    The search sees ``tasks`` random splits of the rows; its best programs are compared on as many fresh ones, and
-    the best of them learns from all rows. Features and target are scaled by mean and deviation, which are kept.
+    The search tasks are ``tasks`` random splits of the rows; the best programs are compared on as many other splits, and the
+    final program is trained on all rows. Features and target are scaled by the mean and deviation of the training rows.
 
     Args:
-        program: What to start from: a program, its text or a path; None is linear regression by gradient descent.
-        init: First population: ``seed`` (that program), ``random`` or ``empty``.
+        program: The seed program: a program, its text or a path; None is linear regression by gradient descent.
+        init: Initial population: ``seed`` (the seed program), ``random`` or ``empty``.
         population, tournament, mutation, islands, ops, mutations, scalars, vectors, matrices, combine, budget,
             precision, max_abs_error: Settings of the search, as ``azdsl.evolve`` has them.
-        setup_length, predict_length, learn_length: Instructions of each function: a number or a range such as "1..10".
-        tasks: Random splits of the rows that each program is evaluated on.
+        setup_length, predict_length, learn_length: Number of instructions of each function, or a range such as "1..10".
+        tasks: Number of random splits of the rows on which programs are evaluated.
         epochs: Passes over the training rows.
-        train: Training rows of each split (default: all that are not for validation).
+        train: Number of training rows of each split (default: all that are not for validation).
         valid: Share of the rows for validation in each split.
-        max_evals, timeout, patience, target: When to stop: candidates, seconds, candidates without a better one,
-            fitness.
-        scale: Scale features and target.
-        shuffle: In the end, learn from all rows in a random order.
-        n_jobs: Islands that run at the same time; no effect on the result.
-        progress: Show the search on standard error.
-        warm_start: ``fit`` goes on from the best program and the hall of fame of the last one.
-        random_state: Seed of everything random.
+        max_evals, timeout, patience, target: Stopping conditions: candidates, seconds, candidates without an
+            improvement, fitness on the search's selection tasks.
+        scale: Whether to scale features and target.
+        shuffle: Whether the final training takes the rows in random order.
+        n_jobs: Number of islands that run in parallel, -1 for one per processor; no effect on the result.
+        progress: Whether to show the progress of the search on standard error.
+        warm_start: Whether ``fit`` continues with the best program and the hall of fame of the previous ``fit``.
+        random_state: Random seed of splits, search and training.
 
     Attributes:
         best_program_: The program; ``program_`` is the same.
-        fitness_: Its fitness on fresh splits.
-        hall_of_fame_: ``HallEntry`` records, by size; ``pandas.DataFrame(hall_of_fame_)`` makes a table.
+        fitness_: Its fitness on the selection splits.
+        hall_of_fame_: ``HallEntry`` records by size; ``pandas.DataFrame(hall_of_fame_)`` is a table of them.
         model_: The trained ``azdsl`` model.
-        n_evaluations_, stopped_: Candidates of the last search, and why it ended.
+        n_evaluations_, stopped_: Number of candidates of the last search, and the reason for its end.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Find a program for X [n, F] and y [n], and train it."""
+        """Search for a program for X [n, F] and y [n], and train it. Raises ``ValueError`` for invalid parameters."""
         self._evolve(*self._checked(X, y, ensure_min_samples=2))
         return self
 
 
 class AutoMLZeroClassifier(Classifier, _Evolving):
-    """Classification by a program that evolves in ``fit``.
+    """Classification by a program that is evolved in ``fit``.
 
-    Two classes are told apart by s1, three and more by v2 (zeros are added to the features up to the number of
-    classes). Parameters and attributes are those of ``AutoMLZeroRegressor``, and ``classes_``.
+    The prediction register is s1 for two classes and v2 for more; features are padded with zeros to the number of classes.
+    Parameters and attributes are those of ``AutoMLZeroRegressor``, and ``classes_``.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Find a program for X [n, F] and class labels y [n], and train it."""
+        """Search for a program for X [n, F] and class labels y [n], and train it."""
         self._evolve(*self._checked(X, y, ensure_min_samples=2))
         return self

@@ -1,4 +1,4 @@
-"""Estimators that learn with a given program."""
+"""Estimators with a given program, and what they share with those that search."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def Learn():
   v2 = s4 * v0
   v1 = v1 + v2
 """
-"""Linear (with the metric accuracy: logistic) regression by gradient descent, with a bias."""
+"""Linear regression by gradient descent with a bias; logistic regression with the metric accuracy."""
 
 VECTOR_LEARNER = """
 def Setup():
@@ -54,7 +54,7 @@ LEAST_CLASSES = 2
 
 
 def read_program(program: ProgramLike, metric: Metric) -> Program:
-    """A program from itself, its text, the path of its file, or None: linear regression for what is predicted."""
+    """The program from a program, its text, the path of its file, or None: linear regression for the metric. Raises ``TypeError``."""
     if program is None:
         return api.parse(VECTOR_LEARNER if metric.vector else SCALAR_LEARNER)
     if isinstance(program, Program):
@@ -67,14 +67,14 @@ def read_program(program: ProgramLike, metric: Metric) -> Program:
 
 
 def scaling(values: Array) -> tuple[Any, Any]:
-    """Mean and deviation over the rows; infinite deviation where all are equal, so that such a column becomes 0."""
+    """Mean and deviation over the rows; the deviation of a constant column is infinite, so that scaling makes it 0."""
     same = (values == values[0]).all(axis=0)
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(same | ~(deviation > 0.0), np.inf, deviation)
 
 
 def draw(random_state: Any) -> int:
-    """A seed from ``random_state``; an int is one itself."""
+    """The random seed of ``random_state``: an int is its own."""
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         check_random_state(random_state)
         return int(random_state)
@@ -82,7 +82,7 @@ def draw(random_state: Any) -> int:
 
 
 class Learner(BaseEstimator):
-    """Training and prediction by a compiled program: what all four estimators share.
+    """Training and prediction by a compiled program: the base of all four estimators.
 
     Subclasses have the parameters ``epochs``, ``precision``, ``max_abs_error``, ``scale`` and ``shuffle``.
     """
@@ -91,17 +91,17 @@ class Learner(BaseEstimator):
         return "rmse"
 
     def _classes(self) -> int:
-        """C of a multi-class problem, else 0."""
+        """The number of classes of a multi-class problem, else 0."""
         return 0
 
     def _prepared(self, X: Array) -> Array:
-        """Features as the program gets them: scaled, then padded with zeros up to the number of classes."""
+        """The features for the program: scaled, then padded with zeros to the number of classes."""
         X = (X - self.center_) / self.scale_ if self.scale else X
         missing = self._classes() - X.shape[1]
         return np.concatenate([X, np.zeros((len(X), missing))], axis=1) if missing > 0 else X
 
     def _measure(self, X: Array, y: Array) -> None:
-        """Remember by what to scale."""
+        """Store mean and deviation for scaling."""
         if not self.scale:
             return
         self.center_, self.scale_ = scaling(X)
@@ -110,11 +110,11 @@ class Learner(BaseEstimator):
             self.target_scale_ = spread if np.isfinite(spread) else 1.0
 
     def _targets(self, y: Array) -> Array:
-        """Labels as the program gets them."""
+        """The labels for the program."""
         return (y - self.target_center_) / self.target_scale_ if self.scale and self._metric() == "rmse" else y
 
     def _learn(self, program: Program, X: Array, y: Array, seed: int) -> None:
-        """Train the program on what ``_measure`` has measured."""
+        """Train the program; ``_measure`` must have been called."""
         rows, labels = self._prepared(X), self._targets(y)
         if self.shuffle:
             order = np.random.default_rng(seed).permutation(len(rows))
@@ -127,18 +127,18 @@ class Learner(BaseEstimator):
             warnings.simplefilter("ignore", RuntimeWarning)
             self.model_.fit(rows, labels, self.epochs)
         if self.model_.stopped:
-            message = f"training stopped: a prediction was no number or off by more than {self.max_abs_error:g}"
-            warnings.warn(f"{message}; scale the data", ConvergenceWarning, stacklevel=3)
+            message = f"training stopped: a prediction was not finite, or its error greater than {self.max_abs_error:g}"
+            warnings.warn(f"{message}; scale the data or increase max_abs_error", ConvergenceWarning, stacklevel=3)
 
     def _outputs(self, X: ArrayLike) -> Array:
-        """What the trained model says of each row; it stays as it was."""
+        """The trained model's output for each row; the model does not change."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         return self.model_.predict_frozen(self._prepared(rows))
 
 
 class Regressor(RegressorMixin, Learner):
-    """What estimators of numbers share."""
+    """The base of regressors."""
 
     def _checked(self, X: ArrayLike, y: ArrayLike, **checks: Any) -> tuple[Array, Array]:
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, **checks)
@@ -147,13 +147,13 @@ class Regressor(RegressorMixin, Learner):
         return X, y
 
     def predict(self, X: ArrayLike) -> Array:
-        """Predictions for the rows of X, each by the model as training left it."""
+        """Predictions for the rows of X [n, F], float64[n]; the model does not change."""
         scores = self._outputs(X)
         return scores * self.target_scale_ + self.target_center_ if self.scale else scores
 
 
 class Classifier(ClassifierMixin, Learner):
-    """What estimators of classes share."""
+    """The base of classifiers."""
 
     def _metric(self) -> MetricName:
         return "accuracy" if len(self.classes_) == LEAST_CLASSES else "multiclass"
@@ -167,7 +167,7 @@ class Classifier(ClassifierMixin, Learner):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < LEAST_CLASSES:
             only = self.classes_.tolist()[0]
-            raise ValueError(f"needs at least two classes to tell apart, but y holds one class: {only!r}")
+            raise ValueError(f"at least two classes are needed, but y has one class: {only!r}")
         X, numbers = np.asarray(X), codes.astype(np.float64)
         self._measure(X, numbers)
         return X, numbers
@@ -178,7 +178,7 @@ class Classifier(ClassifierMixin, Learner):
         return scores if scores.ndim > 1 else np.stack([1.0 - scores, scores], axis=1)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The most probable class of each row; of equals the first."""
+        """The most probable class of each row of X; of equals the first."""
         codes = self.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
@@ -207,39 +207,39 @@ class _Given(Learner):
 
 
 class AZRegressor(Regressor, _Given):
-    """Regression by a program, exactly as the language has it.
+    """Regression by a given program, with the semantics of the language.
 
     Args:
         program: A program, its text or the path of a ``.az`` file; None is linear regression by gradient descent.
-        epochs: Passes over the training rows, in order.
-        precision: Bits of a number inside the program, 64 or 32.
-        random_state: Seed of the program's random draws.
-        max_abs_error: Training stops, with a ``ConvergenceWarning``, where a prediction is off by more.
-        scale: Scale features and target by the training rows' means and deviations. Without it the program gets
-            the numbers as they are, and predictions are those of ``azdsl.compile`` bit for bit.
-        shuffle: Learn from the rows in a random order.
+        epochs: Number of passes over the training rows.
+        precision: Bits of numbers in the program, 64 or 32.
+        random_state: Random seed of the program's draws.
+        max_abs_error: Training stops with a ``ConvergenceWarning`` if the absolute error of a prediction is greater.
+        scale: Whether to scale features and target by mean and deviation of the training rows. If not, predictions
+            equal those of ``azdsl.compile`` bit for bit.
+        shuffle: Whether training takes the rows in random order.
 
     Attributes:
         program_: The program.
-        model_: The trained ``azdsl`` model; ``model_.memory`` shows what it learned.
+        model_: The trained ``azdsl`` model; ``model_.memory`` has its registers.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from X [n, F] and y [n]."""
+        """Train on X [n, F] and y [n]."""
         X, y = self._checked(X, y)
         self._learn(read_program(self.program, RMSE), X, y, draw(self.random_state))
         return self
 
 
 class AZClassifier(Classifier, _Given):
-    """Classification by a program: two classes by s1, three and more by v2.
+    """Classification by a given program; the prediction register is s1 for two classes and v2 for more.
 
-    Labels may be of any kind. With more classes than features, zeros are added to the features. Parameters and
+    Labels may have any type. With more classes than features, features are padded with zeros. Parameters and
     attributes are those of ``AZRegressor``, and ``classes_``.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from X [n, F] and class labels y [n]."""
+        """Train on X [n, F] and class labels y [n]."""
         X, y = self._checked(X, y)
         self._learn(read_program(self.program, METRICS[self._metric()]), X, y, draw(self.random_state))
         return self

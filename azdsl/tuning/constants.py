@@ -1,4 +1,4 @@
-"""What is tuned: the numbers written in a program's text, and which constants of the program they become."""
+"""The tunable numbers in a program's text, and the constants of the program that they become."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from azdsl.syntax.source_edit import Literal, literals, with_values
 from azdsl.tuning.differentiate import Place
 
 DIGITS = 3
-"""Significant digits of the values that are tried: finer ones make no difference worth having."""
+"""Significant digits of tried values; more would not change the fitness noticeably."""
 
 _PROBE = 1.0 + 2.0**-20
-"""The factor by which a literal is changed to see what depends on it."""
+"""The factor by which a literal is changed to find the constants that depend on it."""
 
 Point = tuple[float, ...]
-"""A value for each tuned number."""
+"""A value for each tunable number."""
 
 
 @dataclass(frozen=True)
 class Tunable:
-    """A number in the text that can be tuned, and the live constants that it becomes."""
+    """A tunable number in the text, and the live constants that it becomes."""
 
     literal: Literal
     places: tuple[Place, ...]
 
     @property
     def label(self) -> str:
-        """What the number is called: the variable or register that its statement assigns to."""
+        """The variable or register that the statement assigns to, or the line if there is none."""
         return self.literal.name or f"line {self.literal.line}"
 
 
@@ -43,11 +43,11 @@ def rounded(value: float) -> float:
 
 
 def tunables(text: str, metric: Metric = RMSE, only: Collection[str] | None = None) -> tuple[Tunable, ...]:
-    """The numbers of a program's text that can be tuned.
+    """The tunable numbers in a program's text.
 
-    Left out are zeros (their scale says nothing), places of entries, numbers of instructions that cannot reach a
-    prediction, and numbers that are part of an operation (the 1 of ``1 / s2``). ``only`` names those to keep, by
-    variable, register or line. Raises ``SettingsError`` if a name fits none.
+    Not tunable are zeros (they have no scale), indices of entries, numbers that cannot reach a prediction, and numbers that
+    are part of an op (the 1 of ``1 / s2``). ``only`` selects numbers by variable, register or line. Raises
+    ``SettingsError`` if a name selects none.
     """
     program = parse(text)
     live = liveness(program, metric)
@@ -63,12 +63,12 @@ def tunables(text: str, metric: Metric = RMSE, only: Collection[str] | None = No
     for name in only:
         if name not in names:
             known = ", ".join(dict.fromkeys(item.label for item in found)) or "none"
-            raise SettingsError("only", f"only={name}: no number to tune there; these can be tuned: {known}")
+            raise SettingsError("only", f"only={name} selects no tunable number; tunable are: {known}")
     return tuple(item for item in found if {item.literal.name, str(item.literal.line)} & set(only))
 
 
 def _changed(program: Program, text: str, literal: Literal) -> list[Place]:
-    """The constants that change when a literal does; none if it is more than a constant."""
+    """The constants that change with a literal; none if the literal is more than a constant."""
     try:
         other = parse(with_values(text, {literal: literal.value * _PROBE}))
     except SyntaxError:
@@ -88,7 +88,7 @@ def _changed(program: Program, text: str, literal: Literal) -> list[Place]:
 
 
 def start(items: Sequence[Tunable]) -> Point:
-    """The values that the text has."""
+    """The values in the text."""
     return tuple(item.literal.value for item in items)
 
 

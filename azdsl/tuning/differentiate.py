@@ -1,6 +1,6 @@
 """The derivative of a program with respect to its constants, as a program: forward differentiation.
 
-Beside every register whose value depends on a tuned constant stands another with that value's change. The
+Every register whose value depends on a tuned constant gets a second register with its derivative. The
 rules are those of the op table (``Op.derivative`` and ``Op.general``), which are text of the language; so is
 the derivative, which is parsed like any program and compiled like one.
 """
@@ -28,10 +28,10 @@ from azdsl.ops import Kind, Role
 from azdsl.syntax import parse
 
 Place = tuple[int, int, int]
-"""A constant of a program: its function, its instruction there and its place in that."""
+"""A constant of a program: function, index of the instruction, index among the constants of the instruction."""
 
 NO_CHANGE = "0"
-"""The derivative of what does not depend on its input but for steps."""
+"""The rule of an op whose output is constant in its input, except for steps."""
 
 
 class TooLarge(AzdslError, ValueError):
@@ -40,11 +40,11 @@ class TooLarge(AzdslError, ValueError):
 
 @dataclass(frozen=True)
 class Derivative:
-    """What ``differentiate`` makes.
+    """The result of ``differentiate``.
 
-    Before Setup the registers ``constants`` must hold the tuned constants, and ``changes`` how fast each changes.
-    ``prediction`` then is the change of the prediction, None when no tuned constant reaches it, and
-    ``program`` computes both.
+    Before Setup, the registers ``constants`` must hold the tuned constants and ``changes`` the direction of the derivative.
+    ``program`` then computes the prediction and, in the register ``prediction``, its derivative (None if no tuned constant
+    reaches the prediction).
     """
 
     program: Program
@@ -56,8 +56,8 @@ class Derivative:
 def differentiate(program: Program, places: Sequence[Place], metric: Metric = RMSE) -> Derivative:
     """The derivative of a live program with respect to the constants at ``places``.
 
-    It is the derivative almost everywhere: steps are flat, and where two numbers are equal their minimum and
-    maximum change as one of them does. Raises ``TooLarge``.
+    It is the derivative almost everywhere: steps have derivative 0, and the minimum and maximum of two equal numbers have
+    the derivative of one of them. Raises ``TooLarge``.
     """
     constants = _registers(Kind.SCALAR, _taken(program))
     tuned = {place: next(constants) for place in places}
@@ -75,12 +75,12 @@ def differentiate(program: Program, places: Sequence[Place], metric: Metric = RM
 
 
 def _taken(program: Program) -> frozenset[Address]:
-    """The registers that mean something already."""
+    """The registers in use, and those with a fixed meaning."""
     return frozenset(program.registers).union(*(metric.fixed for metric in METRICS.values()))
 
 
 def _registers(kind: Kind, taken: frozenset[Address]) -> Iterator[Address]:
-    """The registers of ``kind`` that are free. Raises ``TooLarge`` at their end."""
+    """The free registers of ``kind``. Raises ``TooLarge`` after the last one."""
     for index in count():
         if index >= MAX_REGISTERS:
             raise TooLarge(f"the derivative needs more than {MAX_REGISTERS} {kind.word} registers")
@@ -90,7 +90,7 @@ def _registers(kind: Kind, taken: frozenset[Address]) -> Iterator[Address]:
 
 def _parsed(blocks: Iterable[Sequence[str]], metric: Metric) -> Program:
     """The program of these statements."""
-    # a multi-class task keeps variables out of the registers that its evaluation writes
+    # With a multi-class task, variables are not assigned to the registers that the evaluation writes.
     lines = ["task sklearn(digits)"] if metric.vector else []
     lines.append(f"registers(scalars={MAX_REGISTERS}, vectors={MAX_REGISTERS}, matrices={MAX_REGISTERS})")
     for name, statements in zip(FUNCTIONS, blocks, strict=True):
@@ -105,7 +105,7 @@ def _parsed(blocks: Iterable[Sequence[str]], metric: Metric) -> Program:
 
 
 def _with_registers(program: Program, tuned: Mapping[Place, Address]) -> list[list[str]]:
-    """Statements of the program with the constants at some places read from registers."""
+    """The statements of the program, with the constants at ``tuned`` read from registers."""
 
     def statement(function: int, at: int, instruction: Instruction) -> str:
         registers = {slot: tuned.get((function, at, slot)) for slot in range(len(instruction.constants))}
@@ -125,7 +125,7 @@ def _with_registers(program: Program, tuned: Mapping[Place, Address]) -> list[li
 
 
 def _dependent(program: Program, sources: frozenset[Address]) -> frozenset[Address]:
-    """The registers that at some time hold a value that depends on ``sources``, these included."""
+    """The registers that ever hold a value that depends on ``sources``, including these."""
     found = set(sources)
     while True:
         more = {
@@ -139,14 +139,14 @@ def _dependent(program: Program, sources: frozenset[Address]) -> frozenset[Addre
 
 
 def _parts(instruction: Instruction) -> Iterator[tuple[Address, Callable[..., str]]]:
-    """The inputs that an instruction's output changes with, and the text of the change that each causes."""
+    """The inputs that the output of an instruction depends on, with the text of each one's contribution to its derivative."""
     for slot, address, rule in zip("ab", instruction.inputs, instruction.op.derivative, strict=False):
         if rule != NO_CHANGE:
             yield address, lambda change, rule=rule, slot=slot, **names: rule.format(**{f"d{slot}": change}, **names)
 
 
 def _with_changes(program: Program, change: Mapping[Address, Address], metric: Metric) -> Iterator[list[str]]:
-    """Statements of the program and, after each that writes a register in ``change``, of how that changes."""
+    """The statements of the program; those that write a register in ``change`` also compute its derivative."""
     for function, block in enumerate(program.functions):
         # The evaluation overwrites the label before Predict and Learn.
         lines = [f"{change[metric.label]} = 0"] if function and metric.label in change else []
@@ -156,18 +156,18 @@ def _with_changes(program: Program, change: Mapping[Address, Address], metric: M
 
 
 def _statements(instruction: Instruction, change: Mapping[Address, Address]) -> Iterator[str]:
-    """An instruction and the change of its output."""
+    """An instruction and the derivative of its output."""
     op, out = instruction.op, instruction.output
     assert out is not None
     changed = change[out]
     slots: dict[str, str] = {slot: str(address) for slot, address in zip("ab", instruction.inputs, strict=False)}
     if op.updates:
-        # the entry is set to a constant that is not tuned, the others change as they did
+        # The entry becomes a constant that is not tuned; the derivatives of the others stay.
         still = [c if role is Role.INDEX else 0.0 for role, c in zip(op.constants, instruction.constants, strict=True)]
         yield str(instruction)
         yield str(Instruction(op, (), changed, tuple(still)))
         return
-    # an output that is also an input keeps its old value until the change is known
+    # An output that is also an input keeps its old value until its derivative is computed.
     aside = f"new_{out.kind.word}" if out in instruction.inputs else str(out)
     texts = {f"c{slot}": format_constant(value) for slot, value in enumerate(instruction.constants)}
     parts = [

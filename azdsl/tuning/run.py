@@ -1,4 +1,4 @@
-"""``azdsl.tune``: the search for constants, the choice among the best and what came of it."""
+"""``azdsl.tune``: the search for constants, the selection among the best, and the result."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from azdsl.tuning.search import Trials, gradient_search, local_search, random_se
 from azdsl.tuning.slopes import slope_of
 
 FINALISTS = 32
-"""So many of the best on the search tasks are compared on the selection tasks."""
+"""The number of best points on the search tasks that are compared on the selection tasks."""
 
 _STREAM = 0x7C2E
-"""Keeps the proposals apart from other uses of the seed."""
+"""The stream of random numbers of the methods: no other use of the random seed has it."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A program's fitness on the tasks of the search, of selection and of the test, and on each task of the test."""
+    """The fitness of a program on the three splits, and on each test task."""
 
     search: float
     select: float
@@ -45,7 +45,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Constant:
-    """A tuned number: where it stands in the file, and its value before and after."""
+    """A tuned number: its name and line in the file, and its value before and after tuning."""
 
     name: str
     line: int
@@ -55,10 +55,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What came of tuning. ``text`` is the file with other numbers; ``program`` is the program in it.
+    """The result of tuning. ``text`` is the file with the tuned numbers, ``program`` the program in it.
 
-    ``methods`` tells for each method how many programs were tried when it ended and the best fitness on the
-    search tasks by then.
+    ``methods`` has the name of each method, and the evaluations and the best fitness on the search tasks at its end.
+    ``evaluations`` is the total, ``seconds`` the running time.
     """
 
     program: Program
@@ -77,7 +77,7 @@ class Tuned:
 
     @property
     def gain(self) -> tuple[float, float]:
-        """Mean difference of the test tasks' fitness, after minus before, and its standard error (0 for one task)."""
+        """The mean difference in fitness over the test tasks, after minus before, and its standard error (0 for one task)."""
         difference = np.subtract(self.after.test_tasks, self.before.test_tasks)
         error = difference.std(ddof=1) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
         return float(difference.mean()), float(error)
@@ -128,14 +128,14 @@ def tune(
     announce: Callable[[], None] = lambda: None,
     **settings: Any,
 ) -> Tuned:
-    """Find better constants for a program as it stands.
+    """Tune the constants of a program; its instructions stay.
 
-    ``program`` is a program, an experiment or the path of a ``.az`` file. The tasks are those that its task
-    statement describes: the search's to tune on, others to choose among the best and to score the answer. With
-    ``tasks`` all three are these, and nothing is held out. ``method`` names some of ``METHODS``, which share
-    ``evals`` evaluations and run one after the other; ``timeout`` ends them after so many seconds. ``only`` names
-    the numbers to tune by variable, register or line. ``settings`` are keys of the file. The same seed gives the
-    same result, unless time ran out. Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError`` or ``OSError``.
+    ``program`` is a program, an experiment or the path of a ``.az`` file. The task statement gives the search tasks to tune
+    on, the selection tasks to choose among the best and the test tasks to score the answer; ``tasks`` replaces all three,
+    and nothing is held out. ``method`` names some of ``METHODS``, which run in order and share ``evals`` evaluations;
+    ``timeout`` is their limit in seconds. ``only`` selects numbers by variable, register or line. ``settings`` are keys of
+    the file. The same random seed gives the same result unless the timeout was reached. ``announce`` is called before this
+    machine is measured to choose a backend. Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError`` or ``OSError``.
     """
     if tasks is not None and not isinstance(tasks, TaskSet):
         raise TypeError(f"not a task set: {type(tasks).__name__}; make one with azdsl.TaskSet.from_arrays")
@@ -171,19 +171,19 @@ def tune_text(
     only: Sequence[str] | None,
     announce: Callable[[], None],
 ) -> Tuned:
-    """``tune`` on a file's text and what it says, settings applied; paths count from ``base_dir``."""
+    """``tune`` for the text of a file and its experiment with the settings applied; paths count from ``base_dir``."""
     began = time.monotonic()
     check_names("method", "method", methods, METHODS)
     if evals < 1:
-        raise SettingsError("evals", f"evals={evals}: at least one evaluation is needed")
+        raise SettingsError("evals", f"evals must be at least 1, not {evals}")
     task, seed = experiment.task or DEFAULT_TASK, experiment.search.seed
     items = tunables(text, METRICS[tasks.metric if tasks else task.metric], only)
     if not items:
-        raise SettingsError(
-            "only", "there is no number to tune: the program has no constant that can reach a prediction"
-        )
-    roles: tuple[Split, ...] = ("search", "select", "test")
-    splits = _Splits(experiment, {role: tasks or build(task, seed, role, base_dir) for role in roles}, announce)
+        raise SettingsError("only", "the program has no tunable number: no constant other than 0 reaches a prediction")
+    splits_of_tasks: tuple[Split, ...] = ("search", "select", "test")
+    splits = _Splits(
+        experiment, {role: tasks or build(task, seed, role, base_dir) for role in splits_of_tasks}, announce
+    )
 
     def programs(points: Sequence[Point]) -> list[Program]:
         return [with_point(experiment.program, items, point) for point in points]
@@ -195,7 +195,7 @@ def tune_text(
     )
     first = start(items)
     trials.known[first] = splits.fitness(programs([first]), "search")[0]
-    told = _search(trials, first, methods, evals, seed, lambda: slope_of(experiment, items, splits.tasks["search"]))
+    progress = _search(trials, first, methods, evals, seed, lambda: slope_of(experiment, items, splits.tasks["search"]))
     finalists = list(dict.fromkeys([first, *trials.fittest(FINALISTS)]))
     selected = dict(zip(finalists, splits.fitness(programs(finalists), "select"), strict=True))
     chosen = max(finalists, key=lambda point: (selected[point], point == first))
@@ -208,7 +208,7 @@ def tune_text(
         tuple(_constant(*row) for row in zip(items, first, chosen, strict=True)),
         before,
         after,
-        told,
+        progress,
         trials.spent,
         time.monotonic() - began,
     )
@@ -217,8 +217,8 @@ def tune_text(
 def _search(
     trials: Trials, first: Point, methods: Sequence[str], evals: int, seed: int, make_slope: Callable[[], Any]
 ) -> tuple[tuple[str, int, float], ...]:
-    """Run the methods, each on an equal share of the budget and what those before it left over."""
-    told = []
+    """Run the methods, each with an equal share of the budget and the remainder of the earlier ones."""
+    progress = []
     for number, name in enumerate(methods, 1):
         trials.budget = evals * number // len(methods)
         rng = np.random.default_rng(np.random.SeedSequence((seed, _STREAM, number)))
@@ -229,12 +229,12 @@ def _search(
                 local_search(trials, rng)
             case "gradient":
                 gradient_search(trials, make_slope())
-        told.append((name, trials.spent, max(trials.known.values())))
-    return tuple(told)
+        progress.append((name, trials.spent, max(trials.known.values())))
+    return tuple(progress)
 
 
 def _scores(splits: _Splits, programs: Sequence[Program]) -> list[Score]:
-    """Each program's score, the tuned one's from its text."""
+    """The score of each program."""
     search, select = splits.fitness(programs, "search"), splits.fitness(programs, "select")
     test = splits.score(programs, "test")
     rows = zip(search, select, test.fitness.tolist(), test.task_fitness.tolist(), strict=True)
@@ -246,6 +246,6 @@ def _constant(item: Tunable, before: float, after: float) -> Constant:
 
 
 def words(names: str | Iterable[str]) -> list[str]:
-    """Names from a text with commas, or several such."""
+    """The names in a comma-separated text, or in several."""
     texts = [names] if isinstance(names, str) else names
     return [word.strip() for text in texts for word in str(text).split(",") if word.strip()]

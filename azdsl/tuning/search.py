@@ -1,6 +1,6 @@
-"""The ways to look for better constants. All work on the logarithms of their sizes and keep their signs.
+"""The methods of tuning. All move the logarithms of the constants' absolute values and keep the signs.
 
-A method proposes points, the fitness on the search tasks decides, and the next method starts from the best.
+A method proposes points; the fitness on the search tasks ranks them; the next method starts from the best.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ RANGE = 100.0
 """Random search multiplies a constant by a factor between 1 / RANGE and RANGE, log-uniformly."""
 
 BATCH = 16
-"""Points that local search proposes at a time; random search proposes twice as many."""
+"""The batch size of local search; random search has twice the size."""
 
 WIDEST, NARROWEST = math.log(3.0), 0.003
-"""Standard deviation of local search's first steps, and that (or the length) of the last, in logarithms."""
+"""The first standard deviation of local search, and the one (or the step length) at which a method ends, in logarithms."""
 
 WIDEN, NARROW = 1.3, 0.6
-"""What steps are multiplied by after a batch that found better, or did not."""
+"""The factors of the standard deviation after a batch with an improvement, and after one without."""
 
 LENGTHS = (2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
-"""The step lengths that are tried at once along a gradient, as multiples of the current one."""
+"""The step lengths of a batch along a gradient, in multiples of the current length."""
 
 APART = 0.1
-"""By how much the logarithms of finalists' constants differ."""
+"""The least difference between two finalists, in the logarithm of some constant."""
 
 Slope = Callable[[Point], NDArray[np.float64] | None]
-"""The slope of the loss in the logarithm of each constant, None where it is not known."""
+"""The gradient of the loss in the logarithms of the constants; None where there is none."""
 
 
 @dataclass
 class Trials:
-    """Points with their fitness, a budget for more, and a time by which to end (``time.monotonic``).
+    """The evaluated points with their fitness, the budget in evaluations, and the deadline (``time.monotonic``).
 
-    A method that is over its share of the budget is ``exhausted``. ``evaluate`` takes several points at once.
+    ``evaluate`` gives the fitness of several points. ``spent`` counts evaluations.
     """
 
     evaluate: Callable[[Sequence[Point]], Sequence[float]]
@@ -52,18 +52,18 @@ class Trials:
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing more may be tried."""
+        """Whether the budget is spent or the deadline has passed."""
         return self.spent >= self.budget or time.monotonic() >= self.deadline
 
     @property
     def best(self) -> Point:
-        """The fittest point; the first found of equals."""
+        """The point with the greatest fitness; of equals the first."""
         return max(self.known, key=self.known.__getitem__)
 
     def fittest(self, count: int) -> list[Point]:
-        """The fittest ``count`` points, of which each two differ by ``APART`` in the logarithm of some constant.
+        """The best ``count`` points of which any two differ by ``APART`` in the logarithm of some constant.
 
-        Neighbours of one optimum share its luck on the search tasks: comparing them again would say little.
+        Close points have nearly the same fitness on all tasks, so that a comparison on the selection tasks would not help.
         """
         found: list[Point] = []
         for point in sorted(self.known, key=lambda point: -self.known[point]):
@@ -75,11 +75,11 @@ class Trials:
         return found
 
     def spend(self, evaluations: int) -> None:
-        """Count work that is as much as so many evaluations."""
+        """Count work that takes as long as ``evaluations`` evaluations."""
         self.spent += evaluations
 
     def improve(self, points: Iterable[Point]) -> bool:
-        """Try points as far as the budget goes; whether one is better than all before."""
+        """Evaluate new points within the budget; whether one is better than all before."""
         new = [point for point in dict.fromkeys(points) if point not in self.known]
         new = [] if self.exhausted else new[: self.budget - self.spent]
         if not new:
@@ -91,7 +91,7 @@ class Trials:
 
 
 def random_search(trials: Trials, start: Point, rng: np.random.Generator) -> None:
-    """Factors around ``start``, log-uniform; each constant is redrawn with probability 1/2, at least one."""
+    """Log-uniform factors around ``start``; each constant changes with probability 1/2, at least one."""
     while not trials.exhausted:
         logs = rng.uniform(-math.log(RANGE), math.log(RANGE), (2 * BATCH, len(start)))
         _try(trials, start, np.where(_some(rng, logs.shape), logs, 0.0))
@@ -107,9 +107,9 @@ def local_search(trials: Trials, rng: np.random.Generator) -> None:
 
 
 def gradient_search(trials: Trials, slope: Slope) -> None:
-    """Steps of several lengths down the slope of the loss, as long as the fitness grows.
+    """Steps of several lengths against the gradient of the loss, until the fitness no longer improves.
 
-    A gradient counts as two evaluations a constant. Ends where it is not a number or flat.
+    A gradient counts as two evaluations per constant. The method ends if the gradient is 0 or not finite.
     """
     length = WIDEST
     direction = None
@@ -129,13 +129,13 @@ def gradient_search(trials: Trials, slope: Slope) -> None:
 
 
 def _some(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which constants of each point change: each with probability 1/2, one for certain."""
+    """The constants of each point that change: each with probability 1/2, at least one."""
     chosen = rng.random(shape) < 0.5
     chosen[np.arange(shape[0]), rng.integers(0, shape[1], shape[0])] = True
     return chosen
 
 
 def _try(trials: Trials, centre: Point, logs: NDArray[np.float64]) -> bool:
-    """Try ``centre`` with its constants multiplied by the exponentials of each row of ``logs``."""
+    """Evaluate ``centre`` with its constants multiplied by the exponentials of each row of ``logs``."""
     rows = np.array(centre) * np.exp(np.clip(logs, -50.0, 50.0))
     return trials.improve(tuple(map(rounded, row.tolist())) for row in rows if np.isfinite(row).all() and row.all())

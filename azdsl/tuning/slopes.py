@@ -1,4 +1,4 @@
-"""Slopes of a program's validation loss in the logarithms of its tuned numbers."""
+"""The gradient of a program's validation loss in the logarithms of its tunable numbers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from azdsl.tuning.search import Slope
 
 
 def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -> Slope:
-    """The slope at any point, averaged over the tasks on which it is a number; None if there are none.
+    """The gradient as a function of the point: the mean over tasks with a finite gradient, None without any.
 
-    The loss is the mean squared error, or the cross-entropy, of the last validation on ``tasks``. Machine code is
-    made once. Raises ``SettingsError`` for a program too large to differentiate.
+    The loss is the mean squared error, or the cross-entropy, of the last validation on ``tasks``. The derivative is
+    compiled once. Raises ``SettingsError`` for a program too large to differentiate.
     """
     from azdsl.codegen.loss_gradient import Slopes
 
@@ -52,7 +52,7 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
 
     def slope(point: Point) -> NDArray[np.float64] | None:
         constants = [value * point[owner] / start[owner] for value, owner in zip(values, owners, strict=True)]
-        # a constant grows by itself when its logarithm grows by 1
+        # The derivative of a constant by its logarithm is the constant.
         rows = [
             slopes([*constants, *(c if owner == number else 0.0 for c, owner in zip(constants, owners, strict=True))])[
                 1
@@ -67,6 +67,6 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
 
 
 def _live_places(program: Program, places: Sequence[Place], metric: Metric) -> list[Place]:
-    """Places in the program without its dead code."""
+    """The places of the same constants in the program without dead code."""
     live = liveness(program, metric)
     return [(function, sum(live[function][:at]), slot) for function, at, slot in places]

@@ -216,13 +216,13 @@ def test_score_compares_accuracy_in_points(run):
     ("options", "message"),
     [
         (["--without", "1"], "line 1 of"),
-        (["--without", "99"], "they are in lines 4 to 11"),
+        (["--without", "99"], "instructions are in lines 4 to 11"),
         (["--without", "3"], "line 3 of"),
-        (["--without", "9..7"], "'9..7' names no lines"),
-        (["--without", "rate"], "'rate' names no lines"),
-        (["--without", "0"], "'0' names no lines"),
+        (["--without", "9..7"], "'9..7' is not a list of line numbers"),
+        (["--without", "rate"], "'rate' is not a list of line numbers"),
+        (["--without", "0"], "'0' is not a list of line numbers"),
         (["--against", "nowhere.az"], "nowhere.az"),
-        (["--without", "8", "--without", ""], "'' names no lines"),
+        (["--without", "8", "--without", ""], "'' is not a list of line numbers"),
     ],
 )
 def test_score_refuses_to_compare_with_nothing(run, linear, options, message):
@@ -232,7 +232,7 @@ def test_score_refuses_to_compare_with_nothing(run, linear, options, message):
 
 def test_score_without_lines_of_several_files(run, linear):
     status, _, err = run("score", linear, linear, "--without", 8)
-    assert status == 2 and "--without takes one FILE" in err
+    assert status == 2 and "--without needs exactly one FILE" in err
 
 
 def test_score_without_the_only_line_of_a_name(run, tmp_path):
@@ -253,7 +253,7 @@ def test_score_says_that_it_uses_the_default_task(run, tmp_path):
     path = tmp_path / "plain.az"
     path.write_text(DEAD)
     status, out, _ = run("score", path, "--backend", "reference", "--tasks", 1)
-    assert status == 0 and out.startswith("The file names no task; scored on the built-in default.\n")
+    assert status == 0 and out.startswith("The file has no task statement; scored on the default task.\n")
 
 
 def csv(path: Path, rows: int = 60, bad: str = "") -> Path:
@@ -335,4 +335,4 @@ def test_evolve_refuses_impossible_options(run, linear, options, message):
 
 def test_evolve_needs_a_seed(run):
     status, _, err = run("evolve")
-    assert status == 2 and err.startswith("error: name a seed file, or a run directory with --resume\n")
+    assert status == 2 and err.startswith("error: give a seed file, or a run directory with --resume\n")

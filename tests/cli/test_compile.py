@@ -1,4 +1,4 @@
-"""``azdsl compile``: files written, and what bad input says."""
+"""``azdsl compile``: its files, and its messages on bad input."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_hostile_file_names(run: Any, tmp_path: Path) -> None:
 
 
 def test_hostile_text_in_the_program_is_in_no_file(run: Any, tmp_path: Path) -> None:
-    """Comments, wherever they may stand, and names of variables."""
+    """Neither comments nor names of variables."""
     attack = "# */ int stolen; /* ??/ \\\\ \"\"\" ''' ; import stolen"
     clean = LINEAR.replace("s4", "stolen").replace("task linear", "task  linear")
     hostile = attack + "\n" + clean.replace("\n", f"  {attack}\n")
@@ -162,7 +162,7 @@ def test_unknown_processor(run: Any) -> None:
 
 @pytest.mark.parametrize("emit", ["header", "shared,header,python"])
 def test_disk_that_is_full(run: Any, tmp_path: Path, emit: str) -> None:
-    """No file may grow beyond some bytes; what was there before stays as it was."""
+    """With a limit on the size of files, files that existed before stay unchanged."""
     for name in ("a.so", "a.h", "a_model.py"):
         (tmp_path / name).write_text("old")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

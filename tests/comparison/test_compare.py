@@ -164,7 +164,7 @@ def test_variants_have_epochs_of_their_own():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"variants": []}, "no variant"),
+        ({"variants": []}, "the list of variants is empty"),
         ({"variants": [{}], "algorithms": TWO}, "exclude each other"),
         ({"variants": [{}, {"max_evals": 3}]}, "cannot differ in max_evals"),
         ({"variants": [{"migrant": 0}]}, "did you mean 'migrants'"),
@@ -211,17 +211,20 @@ def test_the_command_with_variants(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seeds", "5:5"], "names no seed"),
+        (["--seeds", "5:5"], "has no seed"),
         (["--seeds", "-1,2"], "below 0"),
-        (["--seeds", f"0:{10**20}"], "names a seed above"),
-        (["--seeds", "9223372036854775808"], "names a seed above"),
+        (["--seeds", f"0:{10**20}"], "has a seed above"),
+        (["--seeds", "9223372036854775808"], "has a seed above"),
         (["--seeds", "0:10001"], "more than 10,000 seeds"),
         (["--repetitions", "10001"], "10001 is not in the range"),
         (["--seeds", "a"], "neither a range such as 0:20"),
         (["--seeds", "0:2", "--repetitions", "3"], "exclude each other"),
         (["--algorithm", "reinforce"], "--algorithms NAMES"),
         (["--algorithms", "annealing"], "unknown algorithm 'annealing'"),
-        (["--variant", "--migrant 0"], "no options such as '--islands 4 --migrants 0': No such option"),
+        (
+            ["--variant", "--migrant 0"],
+            "does not consist of options such as '--islands 4 --migrants 0': No such option",
+        ),
         (["--variant", "--learn 'x"], "No closing quotation"),
         (["--variant", "--seed 3"], "cannot differ in seed"),
         (
@@ -230,7 +233,7 @@ def test_the_command_with_variants(tmp_path, capsys):
         ),
         (["--plot", "a.txt"], "must end in .png"),
         (["--plot", "nowhere/a.png"], "no directory nowhere"),
-        (["--out", "."], "is not empty, and no comparison"),
+        (["--out", "."], "is not empty, and not a comparison"),
     ],
 )
 def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
@@ -245,5 +248,5 @@ def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
 def test_a_damaged_directory(whole, capsys):
     with (whole.directory / "runs.jsonl").open("ab") as file:
         file.write(b"nonsense\n")
-    with pytest.raises(SettingsError, match="damaged"):
+    with pytest.raises(SettingsError, match="is invalid"):
         compare(small(target=0.4, **BUDGET), base_dir=None, algorithms=TWO, seeds=[0], out=whole.directory)

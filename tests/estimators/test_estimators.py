@@ -71,7 +71,8 @@ def test_scaling_makes_raw_data_work_and_is_kept_exactly() -> None:
     X, y = load_diabetes(return_X_y=True, scaled=False)
     train, test, ty, vy = train_test_split(X, y, random_state=0)
     with pytest.warns(
-        ConvergenceWarning, match="training stopped: a prediction was no number or off by more than 100; scale the data"
+        ConvergenceWarning,
+        match="training stopped: a prediction was not finite, or its error greater than 100; scale the data",
     ):
         AZRegressor().fit(train, ty)
     estimator = AZRegressor(epochs=5, scale=True, shuffle=True).fit(train, ty)
@@ -107,7 +108,7 @@ def test_multiclass_is_that_of_the_compiled_program() -> None:
 
 def test_one_class_is_refused() -> None:
     X, _ = problem(5)
-    with pytest.raises(ValueError, match="needs at least two classes to tell apart, but y holds one class: 'a'"):
+    with pytest.raises(ValueError, match="at least two classes are needed, but y has one class: 'a'"):
         AZClassifier().fit(X, ["a"] * 5)
 
 
@@ -187,10 +188,10 @@ def test_evolving_classification_with_names() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_evals": None}, "the search would never end: set max_evals, timeout, patience or target"),
+        ({"max_evals": None}, "the search has no stopping condition: set max_evals, timeout, patience or target"),
         ({"tasks": 0}, "tasks must be at least 1, not 0"),
-        ({"valid": 1.5}, "valid must be a share of the rows between 0 and 1, not 1.5"),
-        ({"train": 99}, "train must be between 1 and the 45 rows that are not for validation, not 99"),
+        ({"valid": 1.5}, "valid must be a share between 0 and 1, not 1.5"),
+        ({"train": 99}, "train must be between 1 and 45, the number of rows that are not for validation, not 99"),
         ({"population": 1}, "population must be at least 2, not 1"),
         ({"tournament": 80}, "tournament=80 is larger than population=50; make it smaller"),
         ({"setup_length": "a"}, "setup must be a whole number or a range such as 1..21, not 'a'"),

@@ -1,4 +1,4 @@
-"""What a compiled model must compute, by the interpreter."""
+"""The oracle of compiled models: the reference interpreter."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from azdsl.ir.metric import METRICS, sigmoid, softmax
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without NumPy's warnings of IEEE arithmetic."""
+    """A context without NumPy's warnings about IEEE arithmetic."""
     with np.errstate(all="ignore"):
         yield
 
 
 class Expected:
-    """The interpreter behind the interface of a compiled model."""
+    """The interpreter with the interface of a compiled model."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Compiled models give the interpreter's bits: in memory, from C, from Python without azdsl."""
+"""Compiled models equal the interpreter bit for bit: in memory, from C, and from Python without azdsl."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(tmp_path: Path, specs: list[Spec], kinds: str = "shared,header,python"
 
 
 def case(number: int, max_length: int = 8) -> tuple[Program, Any, dict[str, Any], np.ndarray]:
-    """A random program, a training task, what to compile it for, and rows to predict."""
+    """A random program, a training task, the arguments of its compilation, and rows to predict."""
     rng = np.random.default_rng(number)
     metric = METRIC_NAMES[number % 3]
     features = max(1 + number % 9, 2 if METRICS[metric].vector else 1)
@@ -123,7 +123,7 @@ def test_every_op_in_both_precisions(op: Any) -> None:
             assert same(model.predict(X), expected.predict(X))
 
 
-def test_constants_do_not_meet_another_library_of_functions() -> None:
+def test_constants_are_not_folded_with_another_library_of_functions() -> None:
     functions = ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log")
     body = "".join(f"  s2 = {name}(s3)\n  s1 = s1 + s2\n" for name in functions)
     program = azdsl.parse(f"def Setup():\n  s3 = 0.7\ndef Predict():\n  s1 = 0\n{body}def Learn():\n")
@@ -163,7 +163,7 @@ int main(void) {
 
 
 def run_c(tmp_path: Path, specs: list[Spec], X: np.ndarray, y: np.ndarray, VX: np.ndarray, *before: str) -> np.ndarray:
-    """What a C program built with nothing but header and library prints, [2, m, outputs]."""
+    """The output of a C program built from header and library only, [2, m, outputs]."""
     files = write(tmp_path, specs, "shared,header")
     (tmp_path / "main.c").write_text(C_MAIN)
     command = [
@@ -254,7 +254,7 @@ def test_python_without_azdsl(tmp_path: Path) -> None:
 
 
 @needs_cc
-def test_wrapper_takes_arrays_and_refuses_the_rest(tmp_path: Path) -> None:
+def test_the_module_accepts_arrays_and_lists_and_refuses_other_input(tmp_path: Path) -> None:
     module = imported(write(tmp_path, [make_spec(azdsl.parse(LINEAR), 2)])["python"])
     X, y = np.array([[1.0, 2.0], [3.0, 4.0], [0.5, 0.5]]), np.array([1.0, 2.0, 0.5])
     model = module.Model().fit(X, y)
@@ -303,7 +303,7 @@ def test_wrapper_takes_arrays_and_refuses_the_rest(tmp_path: Path) -> None:
 
 
 def pickle_round(model: Any) -> Any:
-    """What pickling does, for a class whose module Python cannot import by name."""
+    """The steps of pickling, for a class whose module cannot be imported by name."""
     other = type(model).__new__(type(model))
     other.__setstate__(pickle.loads(pickle.dumps(model.__getstate__())))
     return other

@@ -1,4 +1,4 @@
-"""What evolution writes in the demo is shown in a few named lines that score the same, whatever the seed."""
+"""Programs that the demo evolves are shown in a few named lines with the same fitness, for every random seed."""
 
 from __future__ import annotations
 

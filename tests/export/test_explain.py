@@ -1,4 +1,4 @@
-"""Explanations: words, roles and what a line is worth."""
+"""Explanations: text, roles, and the effect of a line on the fitness."""
 
 from __future__ import annotations
 

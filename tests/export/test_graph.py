@@ -1,4 +1,4 @@
-"""The data-flow picture: complete, within its frame, nothing on top of anything else."""
+"""The data-flow picture is complete, inside its frame, and without overlaps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_no_two_boxes_overlap_and_all_are_in_the_frame(seed):
     assert all(x >= 0 and y >= 0 and x + w <= width and y + h <= height for x, y, w, h in found)
 
 
-def test_what_is_carried_over_is_dashed():
+def test_edges_of_states_to_the_next_example_are_dashed():
     chart = flowchart(readable(load(EXAMPLES / "network.az")))
     carried = {chart.nodes[target].name for _, target in chart.loops}
     assert carried == {"hidden_weights", "output_weights", "hidden_bias", "output_bias"}
@@ -48,16 +48,16 @@ def test_what_is_carried_over_is_dashed():
     assert {"Setup", "Predict", "Learn"} <= {text.text for text in tree.iter(f"{SVG}text")}
 
 
-def test_edges_are_what_statements_read():
+def test_edges_connect_statements_with_what_they_read():
     chart = flowchart(readable(load(EXAMPLES / "linear.az")))
     named = {(chart.nodes[a].name, chart.nodes[b].name) for a, b in chart.edges}
     assert {("features", "prediction"), ("weights", "prediction"), ("prediction", "error"), ("label", "error")} <= named
 
 
-def test_an_empty_program_is_a_picture_too():
+def test_an_empty_program_has_a_picture():
     ElementTree.fromstring(graph_svg(Program()))
 
 
-def test_both_colour_schemes_are_there():
+def test_the_picture_has_both_colour_schemes():
     svg = graph_svg(load(EXAMPLES / "linear.az"))
     assert "prefers-color-scheme: dark" in svg and "http://www.w3.org/2000/svg" in svg

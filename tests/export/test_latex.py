@@ -1,4 +1,4 @@
-"""Equations: balanced, complete, and set by whatever engine there is."""
+"""Equations are balanced and complete, and LaTeX typesets them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def check_structure(text: str) -> None:
-    """Brackets, \\left and \\right and environments pair up; every equation has one sign of alignment."""
+    """Brackets, \\left and \\right match; every equation has one alignment mark."""
     depth = 0
     for sign in re.sub(r"\\[{}]", "", text):
         depth += (sign == "{") - (sign == "}")
@@ -54,7 +54,7 @@ def test_figure_5():
 
 
 @pytest.mark.parametrize("name", ["figure5", "network"])
-def test_mathtext_sets_every_line(name):
+def test_mathtext_typesets_every_line(name):
     pyplot = pytest.importorskip("matplotlib.mathtext", reason="matplotlib is not installed")
     parser = pyplot.MathTextParser("path")
     for line in latex(load(EXAMPLES / f"{name}.az")).splitlines()[1:-1]:
@@ -64,7 +64,7 @@ def test_mathtext_sets_every_line(name):
             assert width > 0
 
 
-def test_a_standalone_document_becomes_a_page(tmp_path):
+def test_latex_typesets_a_standalone_document(tmp_path):
     engine = shutil.which("pdflatex") or shutil.which("tectonic")
     document = latex(load(EXAMPLES / "network.az"), standalone=True)
     assert document.startswith("\\documentclass") and document.endswith("\\end{document}\n")

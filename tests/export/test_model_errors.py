@@ -1,4 +1,4 @@
-"""What a compiled model in memory refuses, in which words."""
+"""Error messages of models in memory."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_bad_input_in_memory() -> None:
         azdsl.compile(LINEAR, 2)  # type: ignore[arg-type]
 
 
-def test_stopping_is_told() -> None:
+def test_training_that_stops_gives_a_warning() -> None:
     with pytest.warns(RuntimeWarning, match="training stopped"):
         model = azdsl.compile(azdsl.parse(LINEAR), 2).fit([[1, 2]], [1000])
     assert model.stopped

@@ -1,4 +1,4 @@
-"""The named style: it reads back with the same fitness, and names what a colleague would."""
+"""The named style: its text parses to a program with the same fitness, and its names say what values are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NARROW = Registers(scalars=4, vectors=3, matrices=1)
 
 
 def read_back(program, metric):
-    """The program that the named text is."""
+    """The program that the named text parses to."""
     task = "task sklearn(iris, metric_name=multiclass)\n" if metric.vector else ""
     return parse(task + WIDE + named(program, metric))
 
@@ -53,7 +53,7 @@ LEARNERS = ("affine", "figure5", "linear", "network")
 
 
 def around(learner, noise):
-    """A program that learns, with random instructions before its own: they leave it roles to find."""
+    """A program that learns, after random instructions, so that it still has roles."""
     return Program(*(a + b for a, b in zip(noise.functions, learner.functions, strict=True)))
 
 
@@ -77,7 +77,7 @@ def test_reads_back_with_the_same_fitness_in_bulk():
 
 @pytest.mark.parametrize("op", ["m0 / m0", "1 / m0", "m0 * m1"])
 def test_the_kind_of_what_is_made_of_unwritten_registers_is_read_back(op):
-    """Only norm(x, axis=0) says that x is a matrix, and so that dot(x, …) is a vector."""
+    """Only norm(x, axis=0) implies that x is a matrix, and therefore that dot(x, …) is a vector."""
     learn = "def Learn():\n  m0 = m0 * m1\n"
     body = f"  m1 = {op}\n  v3 = norm(m1, axis=0)\n  v3 = dot(m1, v3)\n  v2 = heaviside(v3, 1.0)\n"
     program = parse(f"def Predict():\n{body}{learn}")
@@ -92,7 +92,7 @@ def test_examples_read_back_as_their_simplest_form(name):
 
 
 def names(path: str) -> dict[str, str]:
-    """Names of what statements write, and their reasons."""
+    """Names and reasons of the targets of statements."""
     form = readable(load(EXAMPLES / path))
     written = [s.target for statements in form.functions for s in statements]
     return {form.names[v]: form.roles[v].reason for v in written if v in form.roles}
@@ -150,7 +150,7 @@ def test_a_linear_model_is_three_lines():
         ),
     ],
 )
-def test_what_is_done_to_the_features_is_named(text, expected):
+def test_noisy_and_normalized_features_are_named(text, expected):
     learn = "def Learn():\n  s3 = s0 - s1\n  s4 = 0.1\n  s3 = s3 * s4\n  v3 = s3 * v0\n  v1 = v1 + v3\n"
     form = readable(parse(text + learn))
     assert expected | {"weights"} <= {role.name for role in form.roles.values()}
@@ -235,7 +235,7 @@ SGD = "  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n"
         ),
     ],
 )
-def test_what_is_carried_is_named_after_what_becomes_of_it(setup, predict, learn, expected):
+def test_states_are_named_for_their_use(setup, predict, learn, expected):
     form = readable(parse(f"def Setup():\n{setup}def Predict():\n{predict}def Learn():\n{learn}"))
     graph = form.form.graph
     roles = infer(graph)
@@ -253,7 +253,7 @@ def test_an_error_of_weights_that_were_just_updated_is_named():
     assert "  error = label - dot(weights, features)  # label minus the prediction after this step's updates" in text
 
 
-def test_sums_of_sums_are_named_at_once():
+def test_many_nested_sums_are_named_quickly():
     doubled = "  v1 = v1 + v1\n" * 60
     form = readable(
         parse(
@@ -284,13 +284,13 @@ def test_constants_are_rounded_as_far_as_the_fitness_allows():
     assert [i.constants for i in both.setup] == [(0.123457,), (7.000001,)]
 
 
-def test_nothing_is_rounded_without_evidence():
+def test_a_program_with_fitness_0_is_not_rounded():
     program = parse("def Setup():\n  s2 = 0.1234567\n")
     assert round_constants(program, lambda candidates: [0.0] * len(candidates)) == program
 
 
 def test_show_prints_a_file_that_scores_the_same(tmp_path, capsys):
-    """Also where the file's banks are too small for the temporaries of the nested form."""
+    """Also if the file has too few registers for the temporaries of nested expressions."""
     path = tmp_path / "a.az"
     assert main(["show", "--style", "named", "--exact", str(EXAMPLES / "linear.az"), "-o", str(path)]) == 0
     results = []
@@ -306,7 +306,7 @@ def test_options_that_do_not_fit_are_refused(capsys):
         assert "goes with --style" in capsys.readouterr().err
 
 
-def test_too_many_values_are_said_to_be(tmp_path, capsys):
+def test_too_many_values_are_a_user_error(tmp_path, capsys):
     scalar = [Address(Kind.SCALAR, i) for i in range(64)]
     predict = []
     for i in range(70):

@@ -1,4 +1,4 @@
-"""Names of files cannot put code into what is generated."""
+"""File names cannot inject code into generated files."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ATTACKS = [
     '""" ; stolen = 1 #',
     "é\u2028stolen = 1",
 ]
-"""Names that would be code if they stood in a file as they are: in C, in Python between quotes of either kind, or both."""
+"""Names that would be code if they were copied unescaped: into C, or into Python between quotes of either kind."""
 
 
 def without_library(module: str) -> tuple[str, str]:
-    """What Python reads in a module, and the library's name that it reads there."""
+    """The syntax tree of a module without the name of its library, and this name."""
     tree = ast.parse(module)
     (name,) = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LIBRARY"]
     assert isinstance(name.value, ast.Constant)
@@ -43,7 +43,7 @@ def without_library(module: str) -> tuple[str, str]:
 
 
 def examples(function: Any) -> Any:
-    """The property, tried on every attack too."""
+    """The property with every attack as an example."""
     for attack in ATTACKS:
         function = example(attack)(function)
     return function
@@ -65,7 +65,7 @@ def test_hostile_names_cannot_put_code_into_files(name: str) -> None:
 
 
 def test_hostile_names_would_be_code_without_escaping() -> None:
-    """The test above means something: between plain quotes, or in a comment, these names are code."""
+    """The attacks are effective: between plain quotes, or in a comment, these names are code."""
     works = set()
     for attack in ATTACKS:
         for quote in ("'", '"', '"""'):
@@ -77,6 +77,6 @@ def test_hostile_names_would_be_code_without_escaping() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "1a", "a b", "a-b", "é", "a\n", 'a"', "*/", "a" * 49])
-def test_prefixes_that_are_no_identifiers(prefix: str) -> None:
+def test_prefixes_that_are_not_identifiers_are_refused(prefix: str) -> None:
     with pytest.raises(ExportError, match="is not a C identifier"):
         check_prefix(prefix)

@@ -1,4 +1,4 @@
-"""The NumPy style: executed, it predicts what the interpreter predicts, within the bound it states."""
+"""The NumPy style: the module predicts what the interpreter predicts, within the stated bound."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def model_of(program, metric="rmse", seed=0):
 
 
 def trained(program, X, y, V, metric="rmse", seed=0, classes=0):
-    """What the interpreter predicts for V after learning X, y."""
+    """The predictions of the interpreter for V after learning X and y."""
     machine = Machine(program, X.shape[1], seed=seed, metric=METRICS[metric])
     machine.run_setup()
     visit = 0
@@ -85,7 +85,7 @@ def test_every_program_runs(metric):
 
 @pytest.mark.parametrize("name", ["affine", "linear", "network", "figure5"])
 def test_examples_predict_the_same_within_rounding(name):
-    """Sums of F terms, a few thousand steps that pull errors together: far below 1e-9 of the prediction's size."""
+    """Sums of F terms in a few thousand training steps: errors stay far below 1e-9 of the predictions."""
     program = load(EXAMPLES / f"{name}.az")
     rng = np.random.default_rng(1)
     X, y, V = data(rng, features=4, examples=300)

@@ -1,4 +1,4 @@
-"""Evolved programs without what their fitness does not need."""
+"""Pruning of evolved programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azdsl.ir.simplify import simplify
 from azdsl.syntax import load_experiment, parse
 
 EVOLVED = sorted((Path(__file__).parent / "evolved").glob("*.az"))
-"""Answers of ``azdsl evolve examples/linear.az --seed n``, as they were written."""
+"""Copies of best.az of ``azdsl evolve examples/linear.az --seed n``."""
 
 MOST = 8
 
@@ -26,7 +26,7 @@ def live(program):
 
 @pytest.mark.parametrize("path", EVOLVED, ids=lambda path: path.stem)
 def test_show_leaves_at_most_eight_instructions_that_score_the_same(path, tmp_path):
-    """On fresh tasks, which the pruning has not seen."""
+    """On fresh tasks, which the pruning did not use."""
     shown = tmp_path / "shown.az"
     assert main(["show", "--style", "named", str(path), "-o", str(shown)]) == 0
     before, after = load_experiment(path), load_experiment(shown)
@@ -66,13 +66,13 @@ def test_exact_keeps_all(capsys):
     assert len(simplify(parse(out))) == len(simplify(load_experiment(path).program))
 
 
-def test_nothing_goes_that_the_fitness_needs():
+def test_instructions_that_the_fitness_needs_are_kept():
     text = "def Setup():\n  s2 = 0.1\ndef Predict():\n  s3 = dot(v0, v1)\n  s1 = s3 * s2\n"
     program = parse(f"{text}def Learn():\n  v1 = v0 + v1\n")
     found = prune(program, lambda programs: [1.0 if p == simplify(program) else 0.5 for p in programs])
     assert (found.program, found.removed, found.fitness) == (simplify(program), 0, 1.0)
 
 
-def test_nothing_is_pruned_without_evidence():
+def test_a_program_with_fitness_0_is_not_pruned():
     program = parse("def Predict():\n  s1 = norm(v0)\n")
     assert prune(program, lambda programs: [0.0] * len(programs)).program == program

@@ -1,4 +1,4 @@
-"""The score in a ``best.az`` is what the exports of its program score by themselves."""
+"""The fitness in a ``best.az`` equals the fitness computed with each export of its program."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 
 NUMPY_BOUND = 1e-9
-"""Sums in another order and functions of another library: each a few units of the last place, pulled together by training."""
+"""Tolerance for sums in another order and functions of another library: a few ulps each, amplified by training."""
 
 SEARCH = Search(
     population=50, tournament=5, init="seed", setup=Range(1, 6), predict=Range(1, 4), learn=Range(1, 9),
@@ -75,7 +75,7 @@ def stored(run: Path) -> tuple[Experiment, dict[str, float]]:
 
 
 def protocol(model: Any, scores: Any, tasks: TaskSet, at: int) -> float:
-    """The fitness of one task by docs/design.md: train, validate once. ``scores`` says what a model predicts."""
+    """The fitness of one task by docs/semantics.md: train, validate once. ``scores`` says what a model predicts."""
     model.fit(tasks.train_X[at], tasks.train_y[at])
     if getattr(model, "stopped", False):
         return 0.0
@@ -103,7 +103,7 @@ def probabilities(model: Any, X: np.ndarray) -> Any:
 
 
 def raw(model: Any, X: np.ndarray) -> Any:
-    """Multi-class validation does not squash: v2 as Predict leaves it."""
+    """Multi-class validation does not squash: it reads v2 after Predict."""
     found = []
     for x in X:
         model.predict(x[None])
@@ -112,7 +112,7 @@ def raw(model: Any, X: np.ndarray) -> Any:
 
 
 def of_numpy(metric: str) -> Any:
-    """The NumPy file's scores, before anything is made of them."""
+    """The scores of the NumPy module, before they become classes."""
     squash = {"accuracy": lambda s: 1.0 / (1.0 + np.exp(-s))}.get(metric, lambda s: s)
     return lambda model, X: squash(model.scores(X))
 
@@ -168,7 +168,7 @@ def test_numpy_keeps_the_limit_and_refuses_the_rest(tmp_path: Path) -> None:
 
 
 def test_rows_side_by_side_have_room_in_the_model() -> None:
-    """Several matrices in every lane are more than the stack takes; how many depends on the processor's vectors."""
+    """Several matrices in every lane do not fit the stack; how many depends on the vector size of the processor."""
     roomy = 0
     for count in (3, 6, 12):
         others = range(2, count + 1)

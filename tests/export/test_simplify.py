@@ -1,4 +1,4 @@
-"""Simplification keeps every bit, and every rule does something."""
+"""Simplification keeps every bit, and every rule is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NARROW = Registers(scalars=4, vectors=3, matrices=1)
 
 
 def draws(program: Program, metric: Metric) -> list[str]:
-    """The live draws in order: what, and with which constants."""
+    """The live draws in order: op and constants of each."""
     flags = [flag for block in liveness(program, metric) for flag in block]
     pairs = zip(program.instructions, flags, strict=True)
     return [f"{i.op.name}{i.constants}" for i, live in pairs if live and i.op.random]

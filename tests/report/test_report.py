@@ -105,8 +105,8 @@ def test_what_a_run_says_is_escaped(shown):
 
 def test_what_was_pruned_is_said(shown):
     text = page(shown, Details(rounded=shown.best, pruned="2 instructions without effect on the fitness pruned"))
-    assert "2 instructions without effect on the fitness pruned; as evolved it stands below." in text
-    assert "as evolved it stands below" not in page(shown, Details(rounded=shown.best))
+    assert "2 instructions without effect on the fitness pruned; the program as evolved is below." in text
+    assert "the program as evolved is below" not in page(shown, Details(rounded=shown.best))
 
 
 def test_the_plots_axis_has_whole_numbers(shown):

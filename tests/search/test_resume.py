@@ -148,7 +148,7 @@ def test_other_versions_and_settings(tmp_path):
     file.write_bytes(file.read_bytes().replace(b"checkpoint %d" % checkpoint.SCHEMA, b"checkpoint 7", 1))
     with pytest.raises(SettingsError, match="schema version 7"):
         run(None, resume=path, quiet=True)
-    with pytest.raises(SettingsError, match="no run directory"):
+    with pytest.raises(SettingsError, match="not a run directory"):
         run(None, resume=tmp_path, quiet=True)
 
 

@@ -38,7 +38,8 @@ def test_killed_before_there_was_a_run(tmp_path, killed_at):
     for name in stages[1 : stages.index(killed_at) + 1]:
         (path / name).write_text("tor")
     with pytest.raises(
-        SettingsError, match="no config.toml" + ("; it was stopped.*--out" if killed_at != "mkdir" else "")
+        SettingsError,
+        match="no config.toml" + ("; the run was killed before its start.*--out" if killed_at != "mkdir" else ""),
     ):
         run(None, resume=path, quiet=True)
     run(small(max_evals=500), out=path, quiet=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-from pathlib import Path
 
-import pytest
+from conformance.suites import suites
 
 from azdsl.ir import FUNCTIONS
 from azdsl.syntax import format_source, parse, parse_experiment
@@ -22,6 +19,24 @@ def Learn(): # v0 = features; s0 = label
   s4 = s3 * s2 # Apply learning rate.
   v2 = v0 * s4 # Compute gradient.
   v1 = v1 + v2 # Update weights.
+"""
+
+EXPERIMENT = """\
+# linear.az: stochastic gradient descent on a linear model
+task linear(features=4, tasks=10, train=100, valid=100)
+registers(scalars=4, vectors=3, matrices=1)
+search(population=1000, tournament=10, init=random, setup=10, predict=2, learn=8)
+ops(const, dot, s - s, s * s, s * v, v + v)
+
+def Setup():
+  s2 = 0.001              # learning rate
+def Predict():            # v0 = features
+  s1 = dot(v0, v1)
+def Learn():              # s0 = label
+  s3 = s0 - s1
+  s4 = s3 * s2
+  v2 = s4 * v0
+  v1 = v1 + v2
 """
 
 FIGURE_5 = """\
@@ -65,20 +80,15 @@ def test_figure_5() -> None:
     assert parse(format_source(FIGURE_5)) == program
 
 
-def test_the_sample_of_the_language_description(shared: Path) -> None:
-    sample = (shared / "design" / "language.md").read_text("utf-8").split("```")[1]
-    experiment = parse_experiment(sample)
+def test_a_file_with_every_statement() -> None:
+    experiment = parse_experiment(EXPERIMENT)
     assert experiment.search.init == "random"
     assert len(experiment.program) == 6
-    assert parse_experiment(format_source(sample)) == experiment
+    assert parse_experiment(format_source(EXPERIMENT)) == experiment
 
 
-def test_programs_that_the_reference_printed(shared: Path) -> None:
-    path = shared / "conformance" / "reference.json.gz"
-    if not path.exists():
-        pytest.skip(f"no conformance programs at {path}")
-    suites = json.loads(gzip.decompress(path.read_bytes()))
-    texts = [program["text"] for suite in suites for program in suite["programs"]]
+def test_programs_that_the_reference_printed() -> None:
+    texts = [program["text"] for suite in suites().values() for program in suite["programs"]]
     assert len(texts) == 774
     for text in texts:
         assert _numbers_short(str(parse(text))) == _numbers_short(text)

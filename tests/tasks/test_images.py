@@ -440,7 +440,7 @@ def test_needs_scikit_learn(monkeypatch: pytest.MonkeyPatch, images: str) -> Non
         read(images, dataset="mnist_784")
 
 
-def test_the_real_files(shared: Path) -> None:
-    images = find(ImageTask(images="mnist", path="data"), shared).read().train
+def test_real_digits_are_read(mnist: Path) -> None:
+    images = find(ImageTask(images="mnist", path="."), mnist).read().train
     assert (len(images.labels), images.pixels) == (5000, 784)
     assert np.unique(images.labels, return_counts=True)[1].tolist() == [500] * 10

@@ -66,7 +66,7 @@ def test_what_can_be_tuned():
         ("weight", -0.5),
     ]
     assert tunables(NAMED, only=["rate", "11"]) == (items[0], items[3])
-    with pytest.raises(SettingsError, match="only=speed: no number to tune there; these can be tuned: rate, weights"):
+    with pytest.raises(SettingsError, match="only=speed selects no tunable number; tunable are: rate, weights"):
         tunables(NAMED, only=["speed"])
 
 
@@ -166,7 +166,7 @@ def test_tasks_must_be_a_task_set():
 
 
 def test_nothing_to_tune():
-    with pytest.raises(SettingsError, match="no number to tune"):
+    with pytest.raises(SettingsError, match="no tunable number"):
         azdsl.tune(azdsl.parse("def Setup():\ndef Predict():\n  s1 = dot(v0, v0)\ndef Learn():\n"))
 
 
@@ -175,7 +175,7 @@ def test_settings_are_checked():
     for settings, message in (
         ({"method": "annealing"}, "unknown method 'annealing': use some of random, local, gradient"),
         ({"method": ""}, "the list of methods is empty"),
-        ({"evals": 0}, "at least one"),
+        ({"evals": 0}, "evals must be at least 1"),
         ({"trian": 3}, "did you mean 'train'"),
     ):
         with pytest.raises(SettingsError, match=message):
@@ -215,9 +215,9 @@ def test_command_on_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "speed"], "these can be tuned: rate"),
+        (["--only", "speed"], "tunable are: rate"),
         (["--method", "luck"], "unknown method 'luck'"),
-        (["-o", "nowhere/at/all.az"], "nowhere/at is no directory"),
+        (["-o", "nowhere/at/all.az"], "there is no directory nowhere/at"),
         (["--evals", "0"], "evals"),
     ],
 )

@@ -56,14 +56,16 @@ def model_name(output: Path) -> str:
 def output_files(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
     """The file of each kind. The file of ``output``'s ending is ``output``; the others are named for the model.
 
-    ``output`` without an ending names the model. Raises ``ExportError`` for a directory, for an ending that no file of
-    ``kinds`` has, and for names with which ``import`` would not find the Python module, or would find the module or the
-    library in place of another module.
+    ``output`` without an ending names the model. Raises ``ExportError`` if ``output`` is a directory or its directory does
+    not exist, for an ending that no file of ``kinds`` has, and for names with which ``import`` would not find the Python
+    module, or would find the module or the library in place of another module.
     """
     if output.is_dir():
         raise ExportError(f"{output}: is a directory; name the library in it, such as {output / 'model'}{SUFFIX}")
     if not output.name:
-        raise ExportError(f"{str(output)!r} names no file to write")
+        raise ExportError(f"{str(output)!r} is not the name of a file")
+    if not output.parent.is_dir():
+        raise ExportError(f"{output.parent}: {'is not a directory' if output.parent.exists() else 'no such directory'}")
     _check_ending(output, kinds)
     files = _named(output, kinds)
     if problem := _problem(files):

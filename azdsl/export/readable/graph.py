@@ -127,22 +127,12 @@ def _does(statement: Statement, form: Readable) -> str:
 def draw(chart: Flowchart) -> str:
     """The chart as SVG."""
     layers = _layers(chart)
-    rows = max(layers, default=0) + 1
     bands = [[layer for layer, node in zip(layers, chart.nodes, strict=True) if node.function == n] for n in range(3)]
-    heights: list[float] = []
-    ends: list[int] = []
-    y = MARGIN + 30
-    for row in range(rows):
-        owner = next((n for n, band in enumerate(bands) if row in band), 0)
-        if row and owner != ends[-1]:
-            y += BAND_GAP
-        heights.append(y + NODE_HEIGHT / 2)
-        ends.append(owner)
-        y += ROW
+    heights, bottom = _heights(max(layers, default=0) + 1, bands)
     widths = [node.width for node in chart.nodes]
     layout = place(widths, layers, chart.edges, heights)
     lanes = 16.0 * len(chart.loops)
-    width, height = layout.width + 5 * MARGIN + lanes, y + MARGIN - (ROW - NODE_HEIGHT)
+    width, height = layout.width + 5 * MARGIN + lanes, bottom + MARGIN - (ROW - NODE_HEIGHT)
     svg = ElementTree.Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -153,14 +143,9 @@ def draw(chart: Flowchart) -> str:
     ElementTree.SubElement(svg, "title").text = "Data flow of Setup, Predict and Learn"
     ElementTree.SubElement(svg, "style").text = _STYLE
     ElementTree.SubElement(svg, "rect", {"class": "page", "width": "100%", "height": "100%"})
-    for number, owned in enumerate(bands):
-        if owned:
-            top = heights[min(owned)] - NODE_HEIGHT / 2 - 28
-            tall = heights[max(owned)] + NODE_HEIGHT / 2 + 14 - top
-            shape = {"x": _n(MARGIN / 2), "y": _n(top), "width": _n(width - MARGIN), "height": _n(tall), "rx": "8"}
-            ElementTree.SubElement(svg, "rect", {"class": "band", **shape})
-            label = {"class": "head", "x": _n(MARGIN / 2 + 12), "y": _n(top + 19)}
-            ElementTree.SubElement(svg, "text", label).text = FUNCTIONS[number]
+    for number, rows in enumerate(bands):
+        if rows:
+            _band(svg, FUNCTIONS[number], heights[min(rows)], heights[max(rows)], width)
     shift = 3 * MARGIN
     for route in layout.routes.values():
         _edge(svg, [(x + shift, y) for x, y in route], "edge", "tip")
@@ -169,6 +154,30 @@ def draw(chart: Flowchart) -> str:
     for number, node in enumerate(chart.nodes):
         _box(svg, node, (layout.centres[number][0] + shift, layout.centres[number][1]))
     return ElementTree.tostring(svg, encoding="unicode") + "\n"
+
+
+def _heights(rows: int, bands: list[list[int]]) -> tuple[list[float], float]:
+    """The y of each row, with a gap between the rows of different functions, and the y below the last row."""
+    heights: list[float] = []
+    last, y = 0, MARGIN + 30
+    for row in range(rows):
+        owner = next((n for n, band in enumerate(bands) if row in band), 0)
+        if row and owner != last:
+            y += BAND_GAP
+        heights.append(y + NODE_HEIGHT / 2)
+        last = owner
+        y += ROW
+    return heights, y
+
+
+def _band(svg: ElementTree.Element, name: str, first: float, last: float, width: float) -> None:
+    """Draw the background of a function from its first to its last row, with its name."""
+    top = first - NODE_HEIGHT / 2 - 28
+    tall = last + NODE_HEIGHT / 2 + 14 - top
+    shape = {"x": _n(MARGIN / 2), "y": _n(top), "width": _n(width - MARGIN), "height": _n(tall), "rx": "8"}
+    ElementTree.SubElement(svg, "rect", {"class": "band", **shape})
+    label = {"class": "head", "x": _n(MARGIN / 2 + 12), "y": _n(top + 19)}
+    ElementTree.SubElement(svg, "text", label).text = name
 
 
 def _layers(chart: Flowchart) -> list[int]:

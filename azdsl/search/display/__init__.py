@@ -1,1 +1,1 @@
-"""What a person sees of a running search: a terminal's lines or a notebook's output."""
+"""The progress display of a running search: lines of text, a live display on a terminal or in a notebook."""

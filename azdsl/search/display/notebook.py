@@ -1,4 +1,4 @@
-"""The live display of a run in a notebook: one output that is updated."""
+"""The live display of a run in a notebook: an output that is updated."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from azdsl.search.display.progress import Snapshot
 from azdsl.search.display.terminal import Display
 
 WIDTH, HEIGHT = 100, 50
-"""Characters and lines of the display."""
+"""The width of the display in characters and its height in lines."""
 
 UPDATE_SECONDS = 0.5
-"""The output is updated at most so often."""
+"""The least time between two updates of the output."""
 
 _STYLE = "line-height: 1.25; font-family: monospace; white-space: pre"
 
@@ -30,7 +30,7 @@ def in_notebook() -> bool:
 
 
 class Notebook:
-    """Messages, and under them what ``Display`` shows."""
+    """Shows messages and, below them, the text of ``Display``."""
 
     def __init__(self) -> None:
         self._messages: list[str] = []
@@ -40,22 +40,22 @@ class Notebook:
         self._at = float("-inf")
 
     def say(self, message: str) -> None:
-        """Add it to the output."""
+        """Add a message to the output."""
         self._messages.append(message)
         self._update()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show a new state."""
+        """Show the figures after an exchange."""
         self._display.remember(snapshot)
         self._snapshot = snapshot
         if time.monotonic() - self._at >= UPDATE_SECONDS:
             self._update()
 
     def tick(self) -> None:
-        """Nothing: the output changes with epochs."""
+        """Do nothing: the output changes after exchanges."""
 
     def close(self) -> None:
-        """Leave the messages and the last figures."""
+        """Replace the display by the last figures."""
         if self._snapshot:
             self._messages.append(str(self._snapshot))
             self._snapshot = None

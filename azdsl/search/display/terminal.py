@@ -15,16 +15,16 @@ from azdsl.search.display.progress import Snapshot, Stop
 
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY = 60
-"""Epochs that the sparkline shows."""
+"""The number of epochs in the sparkline."""
 
 MINUTE = 60
 
 BORDER = 3
-"""Lines that a panel's frame and the cursor take."""
+"""The height in lines of a panel's frame and the cursor."""
 
 
 class Display:
-    """Figures, a sparkline of the best fitness, how candidates were settled, and the best program so far."""
+    """Shows figures, a sparkline of the best fitness, the shares of the layers, and the best program so far."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
@@ -34,11 +34,11 @@ class Display:
         self._best: list[float] = []
 
     def say(self, message: str) -> None:
-        """Print it above the display."""
+        """Print a message above the display."""
         self._console.print(message, markup=False)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show a new state."""
+        """Show the figures after an exchange."""
         self.remember(snapshot)
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
@@ -46,29 +46,29 @@ class Display:
         self._live.update(self.rendered(snapshot), refresh=True)
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Take a new state into account."""
+        """Keep the figures for the sparkline and the clock."""
         self._snapshot, self._shown_at = snapshot, time.monotonic()
         self._best = [*self._best, snapshot.best][-HISTORY:]
 
     def text(self, snapshot: Snapshot) -> str:
-        """A state as plain text."""
+        """The display as plain text."""
         lines = self._console.render_lines(self.rendered(snapshot), pad=False)
         return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
 
     def tick(self) -> None:
-        """Let the clock go on."""
+        """Update the clock."""
         if self._live and self._snapshot:
             self._live.update(self.rendered(self._snapshot), refresh=True)
 
     def close(self) -> None:
-        """Take the display away and leave one line."""
+        """Replace the display by one line."""
         if self._live and self._snapshot:
             self._live.stop()
             self.say(str(self._snapshot))
             self._live = None
 
     def rendered(self, snapshot: Snapshot) -> RenderableType:
-        """A state as it fits the terminal."""
+        """The display, cut to the height of the terminal."""
         seconds = snapshot.seconds + time.monotonic() - self._shown_at
         figures = Table.grid(padding=(0, 2))
         figures.add_row(
@@ -96,7 +96,7 @@ class Display:
 
 
 def fitting(lines: Sequence[str], room: int) -> list[str]:
-    """The lines, or where there is no room for all the first ones and how many are left out."""
+    """The lines if there are at most ``room``, else the first ones and the number of lines left out."""
     if len(lines) <= room:
         return list(lines)
     shown = room - 1
@@ -104,7 +104,7 @@ def fitting(lines: Sequence[str], room: int) -> list[str]:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Numbers as bars between their least and their greatest."""
+    """Numbers as bars, scaled from the least to the greatest."""
     if not values:
         return ""
     low, high = min(values), max(values)
@@ -113,27 +113,27 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def _stops(snapshot: Snapshot) -> Text:
-    """How far the run is towards what stops it, and the time left until the first that is known."""
+    """The progress towards each stopping condition, and the shortest known remaining time."""
     parts = [f"{stop.name} {_amount(stop, stop.done)} of {_amount(stop, stop.of)}" for stop in snapshot.stops]
     left = [stop.seconds_left for stop in snapshot.stops if stop.seconds_left is not None]
     return Text(" · ".join([*parts, *([f"at most {_duration(min(left))} left"] if left else [])]))
 
 
 def _amount(stop: Stop, value: float) -> str:
-    """A stopping condition's measure as a person reads it."""
+    """The measure of a stopping condition as text."""
     if stop.name == "timeout":
         return _duration(value)
     return f"{value:.6g}" if stop.name == "target" else f"{value:,.0f}"
 
 
 def _front(snapshot: Snapshot) -> Text:
-    """The best fitness by live size."""
+    """The hall of fame: fitness by number of live instructions."""
     entries = " · ".join(f"{size}: {fitness:.4f}" for size, fitness in snapshot.front)
     return Text(f"by size {entries}", "green") if entries else Text()
 
 
 def _layers(snapshot: Snapshot) -> Text:
-    """The share of candidates that each layer settled."""
+    """The share of candidates settled by each layer."""
     total = max(1, snapshot.evaluations)
     parts = [
         f"{name.replace('_', ' ')} {100 * count / total:.0f} %" for name, count in snapshot.layers.items() if count
@@ -144,7 +144,7 @@ def _layers(snapshot: Snapshot) -> Text:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
+    """Seconds as hours, minutes and seconds."""
     minutes, rest = divmod(int(seconds), MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

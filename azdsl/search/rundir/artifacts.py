@@ -1,6 +1,6 @@
-"""The texts of a run directory: ``best.az``, the hall of fame and ``config.toml``.
+"""The text files of a run directory: ``best.az``, the hall of fame, ``seed.az`` and ``config.toml``.
 
-All are pure functions of what was asked for and what was found: no clock, host or number of workers is in them.
+Each is a pure function of the experiment and its results; none contains a time, a host name or the number of workers.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _RECOMPUTED = (
     "recomputed by      azdsl score --on search FILE",
     "                   azdsl score --on select FILE, azdsl score FILE",
 )
-"""How to get the scores that a file says."""
+"""The commands that compute the scores in a file."""
 
 
 def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test_fitness: float | None) -> str:
-    """``best.az``: how it came about, and an experiment that scores and evolves the program."""
+    """``best.az``: the origin and scores of the program as comments, and an experiment that scores or evolves it."""
     found, search = finalist.found, experiment.search
     lines = [
         f"evolved by azdsl {__version__} with seed {search.seed}: the best of {evaluations:,} candidates on {_count(search.islands, 'island')}",
@@ -52,7 +52,7 @@ def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test
 
 
 def entry_text(experiment: Experiment, entry: HallOfFameEntry) -> str:
-    """A file of the hall of fame."""
+    """A file of the hall of fame: origin, score and lineage of the program, and an experiment that scores or evolves it."""
     lines = [
         f"evolved by azdsl {__version__} with seed {experiment.search.seed}",
         f"found as candidate {entry.birth:,} of island {entry.island}; no program of {_count(entry.size, 'live instruction')} or fewer was better",
@@ -69,7 +69,7 @@ def entry_text(experiment: Experiment, entry: HallOfFameEntry) -> str:
 
 
 def _one_deeper(experiment: Experiment) -> Experiment:
-    """The experiment as a file in a folder of the run directory says it: its data are one step farther."""
+    """The experiment as a file in a subfolder of the run directory states it: the path of its data is one folder longer."""
     return replace(experiment, task=relocated(experiment.task, lambda path: f"../{path}"))
 
 
@@ -123,7 +123,7 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
 
 
 def _headed(lines: list[str], experiment: Experiment, program: Program) -> str:
-    """Comments, then the experiment with ``program`` as the seed that it starts from."""
+    """Comments, then the experiment with ``program`` as its seed program."""
     started = replace(experiment, program=program, search=replace(experiment.search, init="seed"))
     return "".join(f"# {line}\n" for line in lines) + "\n" + str(started)
 
@@ -141,7 +141,7 @@ def _settings(settings: Any) -> dict[str, Any]:
 
 
 def _table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of a TOML table; what is None is left out."""
+    """The lines of a TOML table, without settings that are None."""
     yield f"[{name}]"
     yield from (f"{key} = {_toml(value)}" for key, value in values.items() if value is not None)
     yield ""

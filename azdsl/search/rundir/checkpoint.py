@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on, bit for bit, in one file that is whole or known not to be.
+"""Checkpoints: the complete state of a run in one file, whose checksum detects truncation.
 
 A file is a line with the schema's version, a digest, and a NumPy archive without pickled objects. Members are stored as
 far as they mean anything: an instruction in four bytes, its constants as many as its op has. Of a cache the entries
@@ -38,9 +38,9 @@ _MET, _AHEAD = "met", "ahead"
 _TITLE = b"azdsl checkpoint "
 _DIGEST_BYTES = 32
 _FIELDS = 4
-"""Fields of an instruction's word: op, inputs, output. None is above 255."""
+"""The number of fields of an instruction word: op, two inputs, output. Each is at most 255."""
 _LENGTH = np.uint16
-"""A function's length as it is stored."""
+"""The dtype of a function's length in a file."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -67,12 +67,12 @@ class Damaged(AzdslError, ValueError):
 
 
 class OtherSchema(AzdslError, ValueError):
-    """A checkpoint was written by a version of azdsl that keeps other things in it."""
+    """A checkpoint was written by a version of azdsl with another format."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds: ``facts`` (JSON) and the islands' arrays."""
+    """The content of a file: metadata as JSON values, and the arrays of islands and reports."""
 
     facts: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]
@@ -98,34 +98,34 @@ def encode(
 
 
 def seal(content: bytes) -> bytes:
-    """An archive with the line and the checksum before it."""
+    """The content of a file: schema version, checksum and archive."""
     return b"%s%d\n" % (_TITLE, SCHEMA) + hashlib.sha256(content).digest() + content
 
 
 def decode(data: bytes) -> Checkpoint:
-    """What ``encode`` wrote. Raises ``Damaged`` or ``OtherSchema``."""
+    """The checkpoint that ``encode`` wrote. Raises ``Damaged`` or ``OtherSchema``."""
     title, newline, rest = data.partition(b"\n")
     if not newline or not title.startswith(_TITLE) or not title[len(_TITLE) :].isdigit():
-        raise Damaged("it is truncated, or not a checkpoint")
+        raise Damaged("it is truncated or not a checkpoint")
     version = int(title[len(_TITLE) :])
     if version != SCHEMA:
-        raise OtherSchema(f"it has schema version {version}, this azdsl reads version {SCHEMA}")
+        raise OtherSchema(f"it has schema version {version}; this version of azdsl reads version {SCHEMA}")
     digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise Damaged("its checksum is wrong, so it is truncated or changed")
+        raise Damaged("it is truncated or changed: its checksum is wrong")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         facts = json.loads(arrays.pop("facts").tobytes())
-    except Exception as error:  # whatever NumPy, zipfile and tokenize raise on what is no array
-        raise Damaged(f"it is not what azdsl writes: {error}") from None
+    except Exception as error:  # NumPy, zipfile and tokenize raise many types for invalid content
+        raise Damaged(f"it was not written by azdsl: {error}") from None
     if not isinstance(facts, dict):
-        raise Damaged("it is not what azdsl writes: its metadata are not a table")
-    for array in arrays.values():  # NumPy gives the bytes of what does not begin as an array does
+        raise Damaged("it was not written by azdsl: its metadata are not an object")
+    for array in arrays.values():  # NumPy returns bytes for a member without an array header
         if (
             not isinstance(array, np.ndarray) or not array.dtype.itemsize
-        ):  # any number of nothing is no bytes in the file
-            raise Damaged("it is not what azdsl writes: an array without a number type")
+        ):  # elements of no bytes: any number of them takes no room in the file
+            raise Damaged("it was not written by azdsl: an array has elements of no bytes")
     return Checkpoint(facts, arrays)
 
 
@@ -135,7 +135,7 @@ def write(directory: Path, data: bytes) -> None:
 
 
 def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that is whole, and what is wrong with those that are not.
+    """The newest valid checkpoint, if there is one, and messages about invalid ones.
 
     Raises ``OtherSchema``, naming the file.
     """
@@ -154,7 +154,7 @@ def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set the islands to what a checkpoint holds."""
+    """Restore the islands from a checkpoint."""
     for number, island in enumerate(islands):
         _restore(space, island, under(arrays, str(number)))
 
@@ -212,7 +212,7 @@ def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -
 
 
 def _held(space: Space, holder: Island | IslandReport, fields: _Fields) -> Arrays:
-    """What both an island and a report hold, by name: numbers, hurdles and programs."""
+    """The arrays that islands and reports have in common, by name: numbers, hurdles and programs."""
     arrays: Arrays = {name: getattr(holder, name) for name in fields.numbers}
     arrays |= {f"hurdles.{part}": array for part, array in holder.hurdles._asdict().items()}
     for name, field in fields.programs.items():
@@ -221,7 +221,7 @@ def _held(space: Space, holder: Island | IslandReport, fields: _Fields) -> Array
 
 
 def _hold(space: Space, holder: Island | IslandReport, fields: _Fields, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set an island or a report to what ``_held`` gave."""
+    """Restore an island or a report from the arrays of ``_held``."""
     for name in fields.numbers:
         getattr(holder, name)[:] = arrays[name]
     for part, array in holder.hurdles._asdict().items():
@@ -231,12 +231,12 @@ def _hold(space: Space, holder: Island | IslandReport, fields: _Fields, arrays: 
 
 
 def under(arrays: Mapping[str, NDArray[Any]], name: str) -> Arrays:
-    """The arrays whose names begin with ``name`` and a dot, without that."""
+    """The arrays with the prefix ``name`` and a dot, by the rest of their names."""
     return {part.removeprefix(f"{name}."): array for part, array in arrays.items() if part.startswith(f"{name}.")}
 
 
 def _used(space: Space, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which places of each row hold an instruction: bool[P, C]."""
+    """Which places of each individual hold an instruction: bool[P, C]."""
     lengths = lengths.astype(np.int32)
     return np.hstack(
         [np.arange(most, dtype=np.int32) < lengths[:, [f]] for f, most in enumerate(space.functions["most"])]
@@ -244,13 +244,13 @@ def _used(space: Space, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _constant_places(space: Space, rows: NDArray[np.int64], fields: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Where the constants of instructions are in the members' memory: those that their ops have, the first ones first."""
+    """The indices of the instructions' constants in the members' memory: all first constants, then all second ones, and so on."""
     counts = space.table["constants"][fields[:, 0]]
     return np.concatenate([rows[counts > i] * CONSTANTS + i for i in range(CONSTANTS)])
 
 
 def member_arrays(space: Space, members: Members) -> Arrays:
-    """Members as far as they mean anything, by name."""
+    """The used parts of members, by name."""
     rows = np.flatnonzero(_used(space, members.about["lengths"]))
     fields = members.code.ravel()[rows].astype("<u8").view("<u2").astype(np.uint8).reshape(-1, _FIELDS)
     constants = members.constants.ravel()[_constant_places(space, rows, fields)]
@@ -260,7 +260,7 @@ def member_arrays(space: Space, members: Members) -> Arrays:
 
 
 def restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set the members to what ``member_arrays`` gave."""
+    """Restore members from the arrays of ``member_arrays``."""
     members.about["lengths"] = arrays["lengths"]
     for name, field in _ABOUT.items():
         members.about[field] = arrays[name]

@@ -1,6 +1,6 @@
-"""A run's directory: made once, never overwritten, written whole file by whole file.
+"""The directory of a run: created once, never overwritten; every file is written atomically.
 
-While a search runs, a write that fails is reported once and tried again later; the search goes on.
+During a search, a failed write is reported once and tried again later; the search continues.
 """
 
 from __future__ import annotations
@@ -22,26 +22,22 @@ from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, 
 
 
 def create(path: Path) -> Path:
-    """A directory for a new run. Raises ``SettingsError`` when it is in use, ``OSError`` when it cannot be made."""
+    """Create the directory of a new run. Raises ``SettingsError`` if it is not empty, ``OSError`` if it cannot be created."""
     if path.is_dir() and any(path.iterdir()) and not unused(path):
-        hint = (
-            f"continue it with --resume {path}, or choose another directory"
-            if (path / CONFIG).exists()
-            else "choose another directory"
-        )
-        raise SettingsError("out", f"{path} is not empty, and azdsl overwrites nothing: {hint}")
+        hint = f"resume the run with --resume {path}, or name another" if (path / CONFIG).exists() else "name another"
+        raise SettingsError("out", f"{path} is not empty, and no run is overwritten: {hint} directory")
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def unused(path: Path) -> bool:
-    """Whether a run was begun in a directory and killed before there was anything to resume: only its first files are there."""
+    """Whether a run in a directory was killed before it could be resumed: only its first files are there."""
     found = {file.name for file in path.iterdir()}
     return LOCK in found and found <= {LOCK, SEED, *(f"{name}{atomic.SUFFIX}" for name in (SEED, CONFIG))}
 
 
 def create_next(parent: Path, stem: str) -> Path:
-    """The directory ``parent/stem-n`` with the first number that is free."""
+    """Create the directory ``parent/stem-n`` with the first free number."""
     number = 1
     while True:
         path = parent / f"{stem}-{number}"
@@ -54,7 +50,7 @@ def create_next(parent: Path, stem: str) -> Path:
 
 @contextmanager
 def locked(path: Path | None) -> Iterator[None]:
-    """Keep other processes from writing to a run directory. Raises ``SettingsError`` when one does.
+    """Lock a run directory against other processes. Raises ``SettingsError`` if another process has the lock.
 
     The lock goes with the process, however that ends; a file that is left behind means nothing. Where the
     system has no such locks there is none.
@@ -68,7 +64,7 @@ def locked(path: Path | None) -> Iterator[None]:
             holder = file.read().decode("utf-8", "replace").strip()
             raise SettingsError(
                 "resume",
-                f"{path} is in use by process {holder}: wait for it or stop it" if holder else f"{path} is in use",
+                f"{path} is in use by process {holder}: wait for its end or stop it" if holder else f"{path} is in use",
             )
         with atomic.naming(path / LOCK):
             file.truncate(0)
@@ -77,7 +73,7 @@ def locked(path: Path | None) -> Iterator[None]:
 
 
 def _lock(descriptor: int) -> bool:
-    """Take an exclusive lock on an open file; false when another process has it."""
+    """Take an exclusive lock on an open file; false if another process has it."""
     try:
         import fcntl
     except ImportError:
@@ -90,23 +86,25 @@ def _lock(descriptor: int) -> bool:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A run's ``config.toml``. Raises ``SettingsError`` when it is none, or another version's."""
+    """The contents of ``config.toml``. Raises ``SettingsError`` if there is none, or one of another schema version."""
     file = path / CONFIG
     try:
         config = tomllib.loads(file.read_text(encoding="utf-8"))
         schema = config["run"]["schema"]
     except FileNotFoundError:
-        hint = f"; it was stopped before it started: start it again with --out {path}" if unused(path) else ""
+        hint = f"; the run was killed before its start: start it again with --out {path}" if unused(path) else ""
         raise SettingsError("resume", f"{path} is not a run directory: it has no {CONFIG}{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise SettingsError("resume", f"{file} is damaged: {error}") from None
+        raise SettingsError("resume", f"{file} is invalid: {error}") from None
     if schema != CONFIG_SCHEMA:
-        raise SettingsError("resume", f"{file} has schema version {schema}, this azdsl reads version {CONFIG_SCHEMA}")
+        raise SettingsError(
+            "resume", f"{file} has schema version {schema}; this version of azdsl reads version {CONFIG_SCHEMA}"
+        )
     return config
 
 
 class RunDirectory:
-    """The files of a run that is going on. ``warn`` is told when writing fails and when it works again."""
+    """The files of a running search. ``warn`` is called when a write fails and when all writes succeed again."""
 
     def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
         self.path = path
@@ -116,24 +114,24 @@ class RunDirectory:
         self._waiting = b""
 
     def save_checkpoint(self, data: bytes) -> bool:
-        """Write a checkpoint; whether that went well."""
+        """Write a checkpoint; whether it was written."""
         return self._attempt("checkpoint", lambda: checkpoint.write(self.path, data))
 
     def save_texts(self, files: Mapping[str, str]) -> bool:
-        """Write text files by their names in the directory, and remove all others of the hall of fame; whether all went well."""
+        """Write text files by their names in the directory, and remove all other files of the hall of fame; whether all were written."""
         return self._attempt("texts", lambda: self._save_texts(files))
 
     def save_result(self, facts: Mapping[str, Any]) -> bool:
-        """Write how the run ended; whether that went well."""
+        """Write the figures of a finished run; whether they were written."""
         return self._attempt("result", lambda: atomic.write(self.path / RESULT, json.dumps(facts, indent=1) + "\n"))
 
     def add_event(self, event: Mapping[str, Any]) -> bool:
-        """Append a line to the events, after those that could not be written before."""
+        """Append a line to the events, after those whose write failed; whether all were written."""
         self._waiting += json.dumps(event).encode() + b"\n"
         return self._attempt("events", self._add_events)
 
     def rewind(self, events_bytes: int) -> list[dict[str, Any]]:
-        """Cut the events off where a checkpoint was written, and give those before. Raises ``OSError``."""
+        """Truncate the events to those before a checkpoint, and return them. Raises ``OSError``."""
         file = self.path / EVENTS
         if not file.exists():
             return []
@@ -151,7 +149,7 @@ class RunDirectory:
                 path.unlink()
 
     def _add_events(self) -> None:
-        """Write the events that wait; what a failed write left behind is cut off first."""
+        """Write the waiting events, over the remains of a failed write."""
         with (self.path / EVENTS).open("ab") as file:
             file.truncate(self.events_bytes)
             file.write(self._waiting)
@@ -159,15 +157,13 @@ class RunDirectory:
         self.events_bytes = (self.path / EVENTS).stat().st_size
 
     def _attempt(self, what: str, action: Callable[[], None]) -> bool:
-        """Write; whether that went well. A disk without room for a checkpoint may have some for a line."""
+        """Write a file and warn if that fails; whether it was written. A full disk may have room for a line but not for a checkpoint."""
         try:
             action()
         except OSError as error:
             if not self._failing:
                 reason = error.strerror or str(error)
-                self._warn(
-                    f"cannot write to {self.path}: {reason}; the search continues and tries again at the next write"
-                )
+                self._warn(f"cannot write to {self.path}: {reason}; the search continues and tries again")
             self._failing.add(what)
             return False
         if self._failing == {what}:
@@ -177,10 +173,10 @@ class RunDirectory:
 
 
 def _write_changed(path: Path, text: str) -> None:
-    """Write a text file unless it is there already."""
+    """Write a text file unless it has this content already."""
     try:
         if path.read_bytes() == text.encode():
             return
     except OSError:
-        pass  # not there, or not readable: written anew
+        pass  # missing or unreadable: written below
     atomic.write(path, text)

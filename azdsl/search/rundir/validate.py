@@ -1,6 +1,6 @@
-"""Whether an island's arrays are such that compiled code can run on them: it looks at none of this again.
+"""Validation of the arrays of a checkpoint, on which compiled code runs without further checks.
 
-A checkpoint's checksum detects truncated files, but not files that other software wrote.
+The checksum of a checkpoint detects a truncated file, not one that another program wrote.
 """
 
 from __future__ import annotations
@@ -17,77 +17,77 @@ from azdsl.search.kernel.population import Clock, Island, Members
 from azdsl.search.kernel.space import ROLES, Space
 
 
-def problem(space: Space, groups: int, island: Island) -> str | None:
-    """What makes an island's arrays unusable for a search whose tasks are in so many groups, or None."""
+def island_problem(space: Space, groups: int, island: Island) -> str | None:
+    """The fault in an island's arrays, for a search with ``groups`` task groups, or None."""
     if island.clock[Clock.TASK_GROUP] >= groups:
-        return "it is evaluated on tasks that the search has not"
+        return "it is evaluated on a task group that the search does not have"
     if not island.rng.any():
-        return "its random numbers are all 0"
+        return "the state of its random number generator is 0"
     found = [_counts(island), *(_members(space, members) for members in (island.members, island.finalists))]
     found += [_cache(space, cache) for cache in (island.fitness_cache, island.fec_cache)]
     return next((text for text in found if text), None)
 
 
 def report_problem(space: Space, search: Search, report: IslandReport) -> str | None:
-    """What makes a standing unusable for a meeting, or for islands that take in its members, or None."""
+    """The fault in a report, for the exchange and for islands that receive its emigrants, or None."""
     emigrants = report.emigrants.fitness
     if (
         report.finalists.fitness.size != search.finalists
         or emigrants.size > search.population
         or (emigrants < 0.0).any()
     ):
-        return "it has a standing of other members than the search's"
+        return "it has a report with other numbers of programs than the search"
     found = [_counts(report), *(_programs(space, members) for members in (report.finalists, report.fittest))]
     found.append(_members(space, report.emigrants))
     return next((text for text in found if text), None)
 
 
 def _counts(holder: Island | IslandReport) -> str | None:
-    """What is wrong with the numbers of an island's candidates, or with those of its scores at hurdles."""
+    """The fault in the counts of candidates or of scores at hurdles, or None."""
     if (holder.clock < 0).any() or (holder.counts < 0).any():
-        return "it counts candidates below 0"
+        return "it has a negative count of candidates"
     hurdles = holder.hurdles
     if ((hurdles.filled < 0) | (hurdles.filled >= hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
-        return "it counts more scores than its hurdles keep"
+        return "it has more scores at a hurdle than are kept"
     return None
 
 
 def _members(space: Space, members: Members) -> str | None:
-    """What is wrong with programs of a population."""
+    """The fault in programs of a population, or None."""
     lengths = members.about["lengths"]
     empty = (lengths == 0).all(axis=1) & (members.fitness < 0.0)
     if ((lengths < space.functions["least"]) & ~empty[:, None]).any():
-        return "it holds a program of impossible length"
+        return "it has a program of invalid length"
     return _programs(space, members)
 
 
 def _programs(space: Space, members: Members) -> str | None:
-    """What is wrong with programs: lengths, fitness, ops, registers or constants."""
+    """The fault in programs, or None: lengths, fitness, ops, registers or constants."""
     lengths, functions, table = members.about["lengths"], space.functions, space.table
     if ((lengths < 0) | (lengths > functions["most"])).any():
-        return "it holds a program of impossible length"
+        return "it has a program of invalid length"
     if not (members.fitness <= 1.0).all():
-        return "it holds an impossible fitness"
+        return "it has an invalid fitness"
     places = [np.arange(most) < lengths[:, [f]] for f, most in enumerate(functions["most"])]
     rows, columns = np.nonzero(np.hstack(places))
     code = members.code[rows, columns]
     op, a, b, out = (field(code).astype(np.int64) for field in (op_code, first_input, second_input, output_register))
     if (op >= len(OPS)).any():
-        return "it holds an unknown op"
+        return "it has an unknown op"
     facts = table[op]
     least, most = facts["out_first"], facts["out_first"] + facts["out_count"]
     if ((a >= facts["a_count"]) | (b >= facts["b_count"]) | (out < least) | (out >= most)).any():
-        return "it holds a register that the search has not"
+        return "it has a register that the search does not have"
     constants = members.constants.reshape(len(lengths), space.capacity, CONSTANTS)[rows, columns]
     wanted = np.arange(CONSTANTS) < facts["constants"][:, None]
     index = wanted & (facts["roles"] == ROLES.index(Role.INDEX))
     if not np.isfinite(constants[wanted]).all() or ((constants[index] < 0.0) | (constants[index] >= 1.0)).any():
-        return "it holds a constant that no program can have"
+        return "it has an invalid constant"
     return None
 
 
 def _cache(space: Space, cache: Cache) -> str | None:
-    """What is wrong with a cache: it keeps fitness, from which the hurdle is read that stopped a program."""
+    """The fault in a cache, or None: its fitness values also encode the hurdle that stopped a program."""
     values = cache.sets["values"]
     least = STOPPED_BELOW ** (space.hurdles + 1) if space.hurdles else 0.0
-    return None if (((values >= least) | (values == 0.0)) & (values <= 1.0)).all() else "it holds an impossible fitness"
+    return None if (((values >= least) | (values == 0.0)) & (values <= 1.0)).all() else "it has an invalid fitness"
