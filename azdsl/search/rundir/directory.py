@@ -24,8 +24,8 @@ from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, 
 def create(path: Path) -> Path:
     """Create the directory of a new run. Raises ``SettingsError`` if it is not empty, ``OSError`` if it cannot be created."""
     if path.is_dir() and any(path.iterdir()) and not unused(path):
-        hint = f"resume the run with --resume {path}, or name another" if (path / CONFIG).exists() else "name another"
-        raise SettingsError("out", f"{path} is not empty, and no run is overwritten: {hint} directory")
+        resume = f"resume the run with --resume {path}, or " if (path / CONFIG).exists() else ""
+        raise SettingsError("out", f"{path} is not empty, and no run is overwritten: {resume}choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     return path
 
