@@ -1,1 +1,1 @@
-"""The speed figures: what ``azdsl bench`` and the scripts in ``tools/`` measure, and the C that they are compared with."""
+"""Benchmarks: the figures of ``azdsl bench``, and the C programs that they are compared with."""

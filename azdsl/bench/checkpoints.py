@@ -1,4 +1,4 @@
-"""Figures of checkpoints: how large they are and how long one takes."""
+"""Figures of checkpoints: their size and the time to write one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from azdsl.search.recorder import SAVE_SECONDS
 from azdsl.search.rundir import checkpoint
 
 POPULATION, CANDIDATES = 10_000, 2_000_000
-"""The programs of each island, and candidates that fill all caches."""
+"""Members of each island, and a number of candidates that fills all caches."""
 
 _MEGA = 1e6
 
 
 def _checkpoints(scale: Scale) -> Callable[[], tuple[int, float, float]]:
-    """A function that writes the checkpoint of a stopped search again: its bytes, time on the clock, processor time."""
+    """A function that writes the checkpoint of a stopped search. Returns bytes, wall-clock time and processor time [s]."""
     experiment = demo(target=NEVER, population=POPULATION, max_evals=scale.of(CANDIDATES))
     assert experiment.task
     space = make_space(experiment, tasks.build(experiment.task, experiment.search.seed, "search", None))

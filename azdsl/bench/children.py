@@ -1,4 +1,4 @@
-"""Child processes, and the processor time that each took. Standard library only."""
+"""Child processes and their processor time. Uses the standard library only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Child:
-    """A process that is over. ``cpu`` is user and system time, ``seconds`` the time on the clock."""
+    """A finished process. ``cpu`` is its user and system time [s], ``seconds`` the wall-clock time."""
 
     status: int
     output: str
@@ -26,7 +26,7 @@ def run(
     directory: Path | None = None,
     mute: bool = False,
 ) -> Child:
-    """Run a command to its end. Raises ``OSError`` when it cannot start; its errors are ours unless ``mute``."""
+    """Run a command to its end. Its standard error is inherited, or discarded if ``mute``. Raises ``OSError`` if it cannot start."""
     started = time.perf_counter()
     errors = subprocess.DEVNULL if mute else None
     process = subprocess.Popen(
@@ -45,9 +45,9 @@ def run_until(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Child:
-    """Run a command until it prints a line that ``found`` accepts on standard error, then end it.
+    """Run a command until it prints a line that ``found`` accepts on standard error, then kill it.
 
-    ``seconds`` ends with that line; ``output`` is all that came on standard error up to it.
+    ``seconds`` ends with that line; ``output`` is the standard error up to it.
     """
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -67,7 +67,7 @@ def run_until(
 
 
 def _reap(process: subprocess.Popen[str]) -> float:
-    """Wait for a child; its processor time."""
+    """Wait for a child. Returns its processor time [s]."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime

@@ -1,4 +1,4 @@
-"""Figures of the backends: many short programs, and the training of one network."""
+"""Figures of the backends: evaluation of many short programs, and training of one network."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from azdsl.taskset import TaskSet
 Runner = Callable[[], None]
 
 PROGRAMS, REPEATS = 8000, 20
-"""Different programs, and how often the list of them is evaluated in one call."""
+"""Number of different programs, and how many times one call evaluates their list."""
 
 TRAININGS = 20
-"""Trainings of which the shortest counts, as in ``network.c``."""
+"""Number of trainings, of which the shortest counts, as in ``network.c``."""
 
 
 def vm_runner(program: Program, tasks: TaskSet) -> Runner:
-    """A function that evaluates a program on the VM, everything else done before."""
+    """A function that evaluates a program on the VM. All preparation is done before the call."""
     packed = pack_live(program, tasks.metric_definition)
     handle = build_engine(tasks, capacity=Capacity(max(1, int(packed.lengths.sum()))))
     starts, lengths, fitness = np.zeros(1, np.int64), packed.lengths[np.newaxis], np.zeros((1, tasks.tasks))
@@ -48,7 +48,7 @@ def vm_runner(program: Program, tasks: TaskSet) -> Runner:
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """Calls of machine code, and what their addresses point to, which must live as long."""
+    """Calls of machine code. ``kept`` holds the objects that their addresses point to."""
 
     calls: list[tuple[Callable[[int], None], int]]
     kept: tuple[object, ...]
@@ -60,7 +60,7 @@ class Compiled:
 
 
 def jit_runner(program: Program, tasks: TaskSet) -> Runner:
-    """A function that runs a program's own machine code, compiled before."""
+    """A function that runs the machine code of a program, which is compiled before the call."""
     live = remove_dead_code(program, tasks.metric_definition)
     widest = host().vector_bytes // 8
     blocks = make_blocks(tasks, widest, DEFAULTS)
@@ -93,7 +93,7 @@ RUNNERS = {"vm": vm_runner, "jit": jit_runner}
 
 
 def shortest(run: Runner, times: int) -> float:
-    """The least processor time of several runs, after one that warms up."""
+    """The least processor time [s] of several runs, after one warm-up run."""
     run()
     least = float("inf")
     for _ in range(times):
@@ -127,7 +127,7 @@ def _network(backend: str, features: int, scale: Scale) -> Callable[[], Sample]:
 
 
 LIMITS = {"jit": 1.15, "vm": 2.5}
-"""How much of the C's time a training step may take."""
+"""Greatest ratio to the yardstick's time per training step."""
 
 _WAYS = {name: (name, limit) for name, limit in LIMITS.items()} | {"evaluate": ("azdsl.evaluate with jit", 1.3)}
 """Name in the title, and limit, of each way to train the network."""

@@ -31,10 +31,10 @@ from azdsl.export.readable.numpy_source import numpy_source
 from azdsl.syntax import parse
 
 FEATURES, ROWS, LEARNED = 16, 20_000, 500
-"""F, the rows of one measurement, and those that a model learns from before it predicts."""
+"""F, the rows of one measurement, and the rows that a model is trained on before it predicts."""
 
 REPEATS, CALLS = 15, 20_000
-"""Runs of which the shortest counts, and calls in one run of single rows."""
+"""Number of runs, of which the shortest counts, and number of calls in one run on single rows."""
 
 NUMPY_ROWS, NUMPY_REPEATS = 2000, 3
 
@@ -73,12 +73,12 @@ def Learn():
 """
 
 PROGRAMS = {"linear": (LINEAR, ("s2", "v1")), "network": (NETWORK, ("s3", "v4", "m1"))}
-"""Programs, and the registers that they learn, in the order of the C's struct."""
+"""Programs, and the registers that they learn in the order of the struct in ``exports.c``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A program exported and by hand: a trained model and functions of one call each, on the same rows.
+    """An exported program beside its hand-written C: a trained model, and functions that make one call each on the same rows.
 
     ``ours``, ``theirs`` and ``numpy`` hold ``predict`` and ``train``; ``numpy`` does ``NUMPY_ROWS`` rows. ``kept`` is
     what addresses in the calls point to, which must live as long.
@@ -94,14 +94,14 @@ class Subject:
 
 
 def _rows(rows: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X and y of a linear function."""
+    """X [rows, F] and y [rows] of a linear function."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(rows, FEATURES))
     return X, X @ rng.normal(size=FEATURES) * 0.3
 
 
 def _module(path: Path) -> ModuleType:
-    """A Python file, imported."""
+    """The module of a Python file."""
     found = importlib.util.spec_from_file_location(path.stem, path)
     assert found and found.loader
     module = importlib.util.module_from_spec(found)
@@ -110,7 +110,7 @@ def _module(path: Path) -> ModuleType:
 
 
 def _write(spec: Spec, folder: Path) -> dict[str, Path]:
-    """What ``azdsl compile`` writes without options. Raises ``Unavailable``."""
+    """Write the files that ``azdsl compile`` writes without options. Raises ``Unavailable``."""
     try:
         return bundle.write([spec], folder / f"model{SUFFIX}", ("shared", "header", "python"))
     except ExportError as error:
@@ -126,7 +126,7 @@ def _by_hand(folder: Path) -> ctypes.CDLL:
 
 @cache
 def subject(name: str) -> Subject:
-    """A program, exported and by hand; made once a process. Raises ``Unavailable`` without a C compiler."""
+    """The subject of a program, made once per process. Raises ``Unavailable`` without a C compiler."""
     text, learned = PROGRAMS[name]
     program = parse(text)
     X, y = _rows(ROWS)
@@ -172,7 +172,7 @@ def subject(name: str) -> Subject:
 
 
 def shortest_each(runs: tuple[Runner, ...], times: int) -> list[float]:
-    """The least processor time of each, run in turn so that a busy machine slows them alike."""
+    """The least processor time [s] of each function. They run in turn, so that other load affects all of them."""
     least = [math.inf] * len(runs)
     for _ in range(times):
         for at, run in enumerate(runs):
@@ -224,13 +224,13 @@ def _one_row(scale: Scale) -> Callable[[], Sample]:
 
 
 def _used() -> float:
-    """Processor time of this process and of its children that are over."""
+    """Processor time [s] of this process and of its finished children."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def _export_long() -> tuple[list[float], list[int]]:
-    """Seconds to compile, and the library's bytes, of each long program."""
+    """Time to compile [s] and library size [bytes] of each long program."""
     seconds, sizes = [], []
     for program in long_programs():
         with tempfile.TemporaryDirectory(prefix="azdsl-export-") as place:
@@ -259,7 +259,7 @@ _BATCH = {"predict": "prediction", "train": "training"}
 
 
 def _figures(name: str, kind: str) -> tuple[Figure, Figure]:
-    """A program's figures beside C and beside NumPy."""
+    """The figures of a program compared with C and with NumPy."""
     words = f"exported {name}, F = {FEATURES}, {_BATCH[kind]}"
     beside_c, beside_numpy = (partial(of, name, kind) for of in (_beside_c, _beside_numpy))
     return (

@@ -1,4 +1,4 @@
-"""What a speed figure is, and how it is measured beside its yardstick."""
+"""Figures: their definition, and their measurement in turn with a yardstick."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from azdsl.bench.yardstick import Unavailable, Yardsticks
 
 @dataclass(frozen=True)
 class Scale:
-    """How thoroughly to measure: ``rounds`` samples of each figure, each of ``work`` times the full work."""
+    """The extent of a measurement: ``rounds`` samples of each figure, each with ``work`` times the full work."""
 
     rounds: int
     work: float
@@ -28,7 +28,7 @@ Notes = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class Sample:
-    """One measurement, with what else it showed, and with its own yardstick if the figure is ``paired``."""
+    """One measurement with its notes, and with its own yardstick if the figure is ``paired``."""
 
     value: float
     notes: Notes = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Figure:
 
     @property
     def compares(self) -> bool:
-        """Whether the limit is for a ratio to a yardstick."""
+        """Whether the limit applies to a ratio to a yardstick."""
         return self.paired or self.yardstick is not None
 
     def choose(self, samples: list[Sample]) -> Sample:
@@ -68,7 +68,7 @@ class Figure:
 
     @property
     def target(self) -> str:
-        """The limit in words."""
+        """The limit as text."""
         sign = "≥" if self.more else "≤"
         return f"{sign} {self.limit:g} ×" if self.compares or self.unit == "×" else f"{sign} {self.limit:g} {self.unit}"
 
@@ -87,19 +87,19 @@ class Measured:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the yardstick's."""
+        """The value divided by the yardstick's."""
         return self.value / self.yardstick if self.value is not None and self.yardstick else None
 
     @property
     def met(self) -> bool | None:
-        """Whether the target was reached; None when nobody can say."""
+        """Whether the target is reached; None without a value or yardstick."""
         judged = self.ratio if self.figure.compares else self.value
         if judged is None:
             return None
         return judged >= self.figure.limit if self.figure.more else judged <= self.figure.limit
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON values."""
+        """The figure as JSON values."""
         figure = self.figure
         return {
             "name": figure.name,

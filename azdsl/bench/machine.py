@@ -13,7 +13,7 @@ PACKAGES = ("numpy", "numba", "llvmlite")
 
 
 def describe() -> dict[str, str]:
-    """Processor, cores, load, system and versions."""
+    """Processor, number of cores, load average, operating system and versions."""
     load = " ".join(f"{value:.2f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
     facts = {
         "processor": _processor(),
@@ -27,7 +27,7 @@ def describe() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Its name, with family, model and stepping where the name says little."""
+    """The processor's name, with family, model and stepping if they are known."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:

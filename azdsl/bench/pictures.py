@@ -1,4 +1,4 @@
-"""Figures on pictures: the network of the CIFAR-10 example on real data, and its search with and without hurdles.
+"""Figures on images: the network of the CIFAR-10 example, and its search with and without hurdles.
 
 CIFAR-10 is not part of azdsl: its figures are measured where its folder is given. scikit-learn's digits are everybody's.
 """
@@ -28,14 +28,14 @@ from azdsl.tasks import build
 from azdsl.taskset import TaskError
 
 CANDIDATES, EPOCH = 6000, 500
-"""How far a search goes, the first epoch not counted, and how many candidates an epoch has."""
+"""Candidates of a search after its first epoch, and candidates per epoch."""
 
 NO_FOLDER = "name the folder of CIFAR-10 (https://www.cs.toronto.edu/~kriz/cifar.html): azdsl bench --data FOLDER"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures to measure on: their name, the experiment, and the hurdles that go with the tasks' length."""
+    """An image set: its name, its experiment, and hurdles that suit the number of training examples."""
 
     name: str
     words: str
@@ -44,14 +44,14 @@ class Source:
 
 
 def _cifar10(folder: Path | None) -> Experiment:
-    """The example as it is: ten tasks, F = 16, 8000 + 1000 examples."""
+    """The unchanged example: ten tasks, F = 16, 8000 + 1000 examples."""
     if folder is None:
         raise Unavailable(NO_FOLDER)
     return override(load_experiment(CIFAR10), {"path": str(folder.resolve())})
 
 
 def _digits() -> Experiment:
-    """The example on pairs of digits: 160 examples 50 times over are 8000 training steps."""
+    """The example on pairs of digits: 50 epochs of 160 examples are 8000 training steps."""
     task = Projected(images="digits", features=16, tasks=10, train=160, valid=40, epochs=50)
     try:
         build(task, 0, "search")
@@ -77,7 +77,7 @@ def _training(source: Source, backend: str, scale: Scale) -> Callable[[], Sample
 
 @dataclass(frozen=True)
 class Pace:
-    """What a search did after its first epoch: candidates and evaluations a second of processor time, and the hurdles' saving."""
+    """A search after its first epoch: candidates and evaluations per second of processor time, and the share of examples saved."""
 
     candidates: float
     evaluated: float
@@ -127,7 +127,7 @@ def _search(source: Source, scale: Scale) -> Callable[[], Sample]:
 
 
 def _of(source: Source) -> tuple[Figure, ...]:
-    """The figures on some pictures."""
+    """The figures on one image set."""
     networks = (
         Figure(
             f"{source.name}-network-{backend}",
@@ -145,7 +145,7 @@ def _of(source: Source) -> tuple[Figure, ...]:
 
 
 def figures(folder: Path | None) -> tuple[Figure, ...]:
-    """All figures on pictures; ``folder`` is CIFAR-10's."""
+    """All figures on images; ``folder`` is that of CIFAR-10."""
     sources = (
         Source("cifar10", "CIFAR-10 pairs", partial(_cifar10, folder), "800,2400"),
         Source("digits", "pairs of digits", _digits, "160"),

@@ -1,4 +1,4 @@
-"""Figures of whole processes: start-up and memory."""
+"""Figures of processes: start-up time and memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azdsl.bench.workloads import DEMO
 ROOT = Path(__file__).parents[2]
 
 MEMORY_CANDIDATES = 3_000_000
-"""Enough to fill the caches of both islands."""
+"""A number of candidates that fills the caches of both islands."""
 
 _PEAK = """\
 import sys
@@ -25,17 +25,17 @@ status = main(sys.argv[1:])
 line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(f"peak {line.split()[1]}")
 """
-"""A process's own high-water mark; the ``ru_maxrss`` of a child includes that of its parent at the fork."""
+"""Prints the peak memory of the process itself; the ``ru_maxrss`` of a child includes that of its parent at the fork."""
 
 
 def _environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Children run this azdsl."""
+    """Environment variables with which child processes import this azdsl."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(more or {})}
 
 
 def _progress(line: str) -> bool:
-    """Whether a line of ``azdsl evolve`` tells of an epoch."""
+    """Whether a line of ``azdsl evolve`` reports an epoch."""
     return "candidates" in line and "/s" in line
 
 
@@ -49,7 +49,7 @@ def _help(scale: Scale) -> Callable[[], Sample]:
 
 
 def _start(environment: dict[str, str], folder: Path) -> children.Child:
-    """Start ``azdsl evolve`` on the demo and end it after the first line of progress."""
+    """Start ``azdsl evolve`` on the demo and kill it after the first line of progress."""
     command = [sys.executable, "-m", "azdsl", "evolve", str(DEMO), "--target", "2"]
     child = children.run_until(command, _progress, environment, folder)
     if not _progress(child.output):

@@ -1,4 +1,4 @@
-"""All figures, and how they are printed."""
+"""All figures, and their output as text."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def figures(data: Path | None = None) -> tuple[Figure, ...]:
 
 
 FIGURES = figures()
-"""All, those on CIFAR-10 without its folder."""
+"""All figures; those on CIFAR-10 have no folder."""
 
 _WIDTHS = (64, 22, 12, 9, 12, 4)
 HEAD = ("figure", "ours", "yardstick", "ratio", "target", "met")
 
 
 def select(names: Sequence[str], data: Path | None = None) -> list[Figure]:
-    """The figures with these names, or whose names start so (``network-jit``); all for none. Raises ``KeyError``."""
+    """The figures and groups (``network-jit``) with these names, all figures without names. Raises ``KeyError``."""
     there = figures(data) if data else FIGURES
     chosen: set[str] = set()
     for name in names:
@@ -35,7 +35,7 @@ def select(names: Sequence[str], data: Path | None = None) -> list[Figure]:
 
 
 def number(value: float) -> str:
-    """Three significant digits, or all of a large number's."""
+    """A number with three significant digits, or as an integer from 1000 on."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -58,7 +58,7 @@ def line(row: Sequence[str]) -> str:
 
 
 def notes(of: Notes) -> str:
-    """What else a figure showed, in one line."""
+    """The notes of a figure in one line."""
     return "    " + ", ".join(
         f"{name} {value if isinstance(value, str) else number(value)}" for name, value in of.items()
     )

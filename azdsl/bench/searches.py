@@ -1,4 +1,4 @@
-"""Figures of the search: candidates a second, float32, two cores, the time to the demo's answer."""
+"""Figures of the search: candidates per second, float32, two cores, time to solve the demo."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NEVER = 2.0
 """A target that no program reaches."""
 
 CANDIDATES, SEEDS = 2_000_000, (0, 1)
-"""How far searches go from their start, and their seeds."""
+"""Candidates of a search, and the random seeds."""
 
 SOLVED_SEEDS, GIVE_UP_SECONDS = 20, 30.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Searches together: candidates from the end of the first epoch on, processor time, time on the clock, layers."""
+    """Sums over searches: candidates after the first epoch, their processor time and wall-clock time [s], all candidates by layer."""
 
     candidates: int
     cpu: float
@@ -81,7 +81,7 @@ def _precision(scale: Scale) -> Callable[[], Sample]:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """All of this process on one core, its meetings too, where the system can say so."""
+    """Restrict this process to one core, if the operating system permits it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

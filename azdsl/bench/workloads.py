@@ -17,10 +17,10 @@ from azdsl.taskset import TaskSet
 
 HERE = Path(__file__).parent
 DEMO, NETWORK, CIFAR10 = HERE / "linear.az", HERE / "network.az", HERE / "cifar10.az"
-"""Copies of the examples of these names."""
+"""Copies of the files with these names in ``examples/``."""
 
 TASKS, FEATURES, EXAMPLES = 10, 4, 100
-"""The demo's tasks: as many for training and for validation."""
+"""Size of the demo's tasks; as many validation as training examples."""
 
 NETWORK_EXAMPLES = 8000
 
@@ -36,7 +36,7 @@ class Draw:
         self._state = 88172645463325252
 
     def __call__(self, n: int) -> int:
-        """A number below ``n``."""
+        """A random integer below ``n``."""
         state = self._state
         state ^= state << 13 & _WORD
         state ^= state >> 7
@@ -55,7 +55,7 @@ def _instruction(name: str, a: int, b: int, out: int) -> Instruction:
 
 
 def _random_instruction(draw: Draw) -> Instruction:
-    """As ``random_instruction`` in ``programs.c`` draws it."""
+    """A random instruction, as ``randomize`` in ``programs.c`` draws it."""
     name = _OPS[draw(len(_OPS))]
     constant = draw(2000) / 1000.0 - 1.0
     kinds = BY_NAME[name].inputs
@@ -88,13 +88,13 @@ LONG_PROGRAMS, _LONG, _BANK = 5, (10, 25, 25), 5
 
 @cache
 def long_programs() -> tuple[Program, ...]:
-    """Random programs of all ops with 60 instructions, every one of which reaches a prediction."""
+    """Random programs of all ops, with 60 instructions each, all of them live."""
     draw = Draw()
     return tuple(_live_program(draw) for _ in range(LONG_PROGRAMS))
 
 
 def _live_program(draw: Draw) -> Program:
-    """Made from the end: each instruction writes what one after it reads, and after Setup and Learn comes Predict."""
+    """A program without dead code, made from its end: each instruction writes a register that a later one reads."""
     setup, predict, learn = _LONG
     needed = {PREDICTION}
     last = _live_block(draw, predict, needed)
@@ -103,7 +103,7 @@ def _live_program(draw: Draw) -> Program:
 
 
 def _live_block(draw: Draw, length: int, needed: set[Address]) -> tuple[Instruction, ...]:
-    """A function, and ``needed`` become what it needs itself."""
+    """A random function that writes the registers ``needed``, which then become the registers that it reads."""
     block: list[Instruction] = []
     while len(block) < length:
         op = OPS[draw(len(OPS))]
