@@ -8,6 +8,7 @@ import os
 import stat
 from pathlib import Path
 
+import click
 import pytest
 from learners import LINEAR as LEARNER
 
@@ -78,7 +79,7 @@ def test_unknown_command_is_suggested(run):
 def test_unknown_option(run, linear):
     status, out, err = run("check", "--quite", linear)
     assert (status, out) == (2, "")
-    assert err.startswith("error: No such option '--quite'")
+    assert err.startswith(f"error: {click.NoSuchOption('--quite').message}")  # differs between versions of click
 
 
 def test_check(run, linear):

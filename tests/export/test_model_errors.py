@@ -34,7 +34,7 @@ def test_bad_input_in_memory() -> None:
         (lambda: azdsl.compile(program, 2).predict([1, 2]), "X must have the shape [n, 2], not [2]"),
         (
             lambda: azdsl.compile(program, 2).predict([["a", 2]]),
-            "X is not an array of numbers: could not convert string to float: np.str_('a')",
+            f"X is not an array of numbers: could not convert string to float: {np.str_('a')!r}",
         ),
         (
             lambda: azdsl.compile(program, 2).predict([[1, np.nan]]),
