@@ -1,4 +1,4 @@
-"""Messages about a text: where, what is wrong, what to do; and how a terminal shows them."""
+"""Diagnostics of a text: place, error and hint; and their rendering on a terminal."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from functools import cached_property
 from azdsl.errors import AzdslError
 
 TAB = "    "
-"""What a tab looks like in a rendered line."""
+"""A tab in a rendered line."""
 
 WIDTH = 100
-"""Columns of a source line that are shown; a longer one is cut around the span."""
+"""Columns of a rendered source line; a longer line is cut around the span."""
 
 MAX_SHOWN = 50
-"""Diagnostics that are rendered; the rest are counted."""
+"""The number of diagnostics that are rendered; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a text: offsets, and lines and columns that count from 1. ``end`` is exclusive."""
+    """A part of a text: offsets, and 1-based lines and columns. Ends are exclusive."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Source:
-    """A text with its name, for turning offsets into places."""
+    """A text with its name; converts offsets to spans."""
 
     text: str
     filename: str = "<text>"
@@ -49,12 +49,12 @@ class Source:
         return starts
 
     def span(self, start: int, end: int) -> Span:
-        """The span from ``start`` to ``end`` (offsets)."""
+        """The span between the offsets ``start`` and ``end``."""
         first, last = bisect_right(self._starts, start), bisect_right(self._starts, end)
         return Span(start, end, first, start - self._starts[first - 1] + 1, last, end - self._starts[last - 1] + 1)
 
     def line(self, number: int) -> str:
-        """Line ``number``, without its end."""
+        """Line ``number`` (from 1), without its line break."""
         start = self._starts[number - 1]
         end = self.text.find("\n", start)
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
@@ -62,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error: a stable ``code``, what is wrong, where, and what to do about it."""
+    """One error: a stable ``code``, the message, its place, notes and a hint."""
 
     code: str
     message: str
@@ -72,7 +72,7 @@ class Diagnostic:
 
     @property
     def text(self) -> str:
-        """The message with its hint, on one line."""
+        """The message and its hint on one line."""
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
@@ -95,7 +95,7 @@ class SyntaxError(AzdslError):
 
 
 def render(diagnostics: Sequence[Diagnostic], source: Source) -> str:
-    """All diagnostics as a terminal shows them; of very many, the first ones and a count."""
+    """The diagnostics as text for a terminal: the first ``MAX_SHOWN``, and the number of the others."""
     parts = [_render_one(d, source) for d in diagnostics[:MAX_SHOWN]]
     rest = len(diagnostics) - len(parts)
     if rest:
@@ -123,8 +123,8 @@ def _render_one(diagnostic: Diagnostic, source: Source) -> str:
 
 
 def _excerpt(line: str, start: int, stop: int) -> tuple[str, int, int]:
-    """The line as shown, the columns before the carets and the number of carets."""
-    # Characters so far from the span that they cannot be shown are not even looked at.
+    """The rendered line, the columns before the carets and the number of carets."""
+    # Characters too far from the span to be shown are skipped: a line can be very long.
     cut = max(0, start - 2 * WIDTH)
     cells = [_cell(c) for c in line[cut : start + 2 * WIDTH]]
     widths = [sum(_width(c) for c in cell) for cell in cells]
@@ -146,14 +146,14 @@ def _excerpt(line: str, start: int, stop: int) -> tuple[str, int, int]:
 
 
 def _cell(character: str) -> str:
-    """What is shown for a character."""
+    """A character as rendered: control characters are replaced."""
     if character == "\t":
         return TAB
     return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
 
 
 def _width(character: str) -> int:
-    """Columns that a character takes on a terminal."""
+    """Columns of a character on a terminal."""
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -39,7 +39,7 @@ def test_too_many_features() -> None:
         ("def Predict():\n  v1[1] = 2\n", "an index must be at least 0 and below 1"),
         (
             "def Predict():\n  s1 = s1" + " " * limits.MAX_STATEMENT + "+ s2\n",
-            "a statement of more than 10,000 characters",
+            "this statement has more than 10,000 characters",
         ),
         ("def Learn():\n" + "  s2 = s1\n" * (limits.MAX_INSTRUCTIONS + 1), "Learn has more than 4096 instructions"),
         ("#" * (limits.MAX_FILE_BYTES + 1), "at most 1,000,000 bytes are read"),

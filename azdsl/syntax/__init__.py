@@ -1,7 +1,6 @@
-"""The .az language: text -> ``Program`` or ``Experiment``, and the layout of text.
+"""The .az language: text -> ``Program`` or ``Experiment``, and text -> canonical layout.
 
-Everything here raises ``azdsl.SyntaxError`` for a bad text or file, with all of its errors, and
-nothing else.
+An invalid text or file raises ``azdsl.SyntaxError`` with all of its errors, and no other exception.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ __all__ = [
 
 
 def parse(text: str, filename: str = "<text>") -> Program:
-    """The program in a text; statements about tasks and search are checked and left aside."""
+    """The program in a text; its other statements are validated and dropped."""
     return parse_experiment(text, filename).program
 
 
 def parse_experiment(text: str, filename: str = "<text>") -> Experiment:
-    """Everything that a text says."""
+    """The experiment in a text."""
     return build(_source(text, filename))
 
 
@@ -44,17 +43,17 @@ def load(path: str | PathLike[str]) -> Program:
 
 
 def load_experiment(path: str | PathLike[str]) -> Experiment:
-    """Everything that a file says."""
+    """The experiment in a file."""
     return parse_experiment(read_source(path), str(path))
 
 
 def format_source(text: str, filename: str = "<text>") -> str:
-    """The text in canonical layout; names, comments, numbers and order stay as they are."""
+    """The text in canonical layout, with its names, comments, numbers and order."""
     return format_lines(_source(text, filename))
 
 
 def read_source(path: str | PathLike[str]) -> str:
-    """The text of a file, refusing what cannot be a program."""
+    """The text of a file of at most ``MAX_FILE_BYTES`` in UTF-8. Raises ``SyntaxError`` for any other."""
     empty = Source("", str(path))
     try:
         with Path(path).open("rb") as file:
@@ -65,7 +64,7 @@ def read_source(path: str | PathLike[str]) -> str:
     if len(data) > MAX_FILE_BYTES:
         raise SyntaxError([_too_large()], empty)
     if b"\0" in data:
-        raise SyntaxError([Diagnostic("file", "this is a binary file, not a text")], empty)
+        raise SyntaxError([Diagnostic("file", "this is a binary file, not a text file")], empty)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -75,11 +74,11 @@ def read_source(path: str | PathLike[str]) -> str:
 
 
 def _source(text: str, filename: str) -> Source:
-    """The text as it is read: without a byte order mark."""
+    """The text without its byte order mark. Raises ``SyntaxError`` if it is too large."""
     if len(text) > MAX_FILE_BYTES:
         raise SyntaxError([_too_large()], Source("", filename))
     return Source(text.removeprefix("\ufeff"), filename)
 
 
 def _too_large() -> Diagnostic:
-    return Diagnostic("file", f"too large for a program: at most {MAX_FILE_BYTES:,} bytes are read")
+    return Diagnostic("file", f"the file is too large: at most {MAX_FILE_BYTES:,} bytes are read")

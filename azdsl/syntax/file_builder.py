@@ -1,10 +1,10 @@
-"""Statements of a file -> ``Experiment``."""
+"""Semantic analysis of a file: statements -> ``Experiment``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from azdsl.config.experiment import EVOLVABLE, Experiment, Group
+from azdsl.config.experiment import EVOLVABLE, OPS_KEYS, Experiment, Group
 from azdsl.config.search import Registers, Search
 from azdsl.config.tasks import Task
 from azdsl.diagnostics import Source, SyntaxError
@@ -22,21 +22,16 @@ from azdsl.syntax.reader import read
 from azdsl.syntax.register_allocation import allocate
 from azdsl.syntax.virtual_instructions import BANKS
 
-OPS_OF: dict[str, int | None] = {
-    "ops": None,
-    **{f"{name.lower()}_ops": number for number, name in enumerate(FUNCTIONS)},
-}
-"""Statements that list ops, with the function that they are for (None: all)."""
-
-STATEMENTS = ("task", "registers", "search", *OPS_OF, "mutations", "island")
-"""Statements that stand above the functions, each at most once; only ``island`` may stand there for several."""
+STATEMENTS = ("task", "registers", "search", *OPS_KEYS, "mutations", "island")
+"""The statements above the functions. Each may stand there once, ``island`` any number of times."""
 
 PLURALS = {word for word, address in ALIASES.items() if address in (LABELS, PREDICTIONS)}
+"""The names of the registers that only multi-class tasks use."""
 
 
 @dataclass
 class _Contents:
-    """What has been read of a file."""
+    """The content of a file."""
 
     task: Task | None = None
     registers: Registers | None = None
@@ -47,12 +42,12 @@ class _Contents:
     frozen: set[str] = field(default_factory=set)
     steps: list[FunctionStatement] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
-    """The line of every statement and function that may stand only once."""
+    """The line of each statement and function that may stand only once."""
 
 
 @dataclass
 class _Reader:
-    """Goes through a file's statements, keeping track of the function it is in."""
+    """Collects the statements of a file; ``function`` is the number of the current function."""
 
     errors: ErrorList
     contents: _Contents = field(default_factory=_Contents)
@@ -61,18 +56,18 @@ class _Reader:
     frozen_at: Line | None = None
 
     def once(self, name: str, line: Line, node: tree.Node) -> bool:
-        """Whether ``name`` stands here for the first time; reports it otherwise."""
+        """Whether ``name`` stands here for the first time; a repetition is reported."""
         if name in self.contents.lines:
-            notes = (f"the first one is in line {self.contents.lines[name]}",)
-            self.errors.add("duplicate", f"{name} is there twice", line, node, notes=notes)
+            notes = (f"the first {name} is in line {self.contents.lines[name]}",)
+            self.errors.add("duplicate", f"{name} is given twice", line, node, notes=notes)
             return False
         self.contents.lines[name] = self.errors.number(line)
         return True
 
     def statement(self, line: Line, statement: tree.Statement) -> None:
-        """Take in one statement."""
+        """Add one statement."""
         if self.frozen_at and not isinstance(statement, tree.Function | tree.Decorator):
-            self.errors.add("frozen", "@frozen stands directly above a function", self.frozen_at)
+            self.errors.add("frozen", "@frozen must stand directly above a function", self.frozen_at)
             self.frozen_at = None
         match statement:
             case tree.Function(name=name):
@@ -97,9 +92,7 @@ class _Reader:
 
     def at_margin(self, line: Line, what: str) -> None:
         if line.indent:
-            self.errors.add(
-                "indentation", f"{brief(what)} stands at the left margin", line, hint="remove the indentation"
-            )
+            self.errors.add("indentation", f"{brief(what)} must not be indented", line, hint="remove the indentation")
 
     def unknown(self, line: Line, word: tree.Name) -> None:
         hint = nearest(word.text, [*STATEMENTS, "def"]) or f"there are {choice(STATEMENTS).replace(' or ', ' and ')}"
@@ -113,7 +106,7 @@ class _Reader:
             self.errors.add("unknown-decorator", f"unknown decorator '@{brief(name.text)}'", line, name, hint)
 
     def enter(self, line: Line, name: tree.Name) -> None:
-        """``def Setup():``."""
+        """Begin a function: ``def Setup():``."""
         self.indent = None
         if name.text not in FUNCTIONS:
             self.function = -1
@@ -127,10 +120,10 @@ class _Reader:
         self.frozen_at = None
 
     def setting(self, line: Line, call: tree.Call) -> None:
-        """``search(…)`` and its like."""
+        """Add a statement with arguments, such as ``search(…)``."""
         word, contents = call.callee.text, self.contents
         if word == "island":
-            group = islands.group(call.arguments, OPS_OF, line, self.errors)
+            group = islands.group(call.arguments, line, self.errors)
             contents.groups += [group] if group else []
             return
         if not self.once(word, line, call.callee):
@@ -144,37 +137,40 @@ class _Reader:
             if not call.arguments:
                 self.errors.add(
                     "setting",
-                    "mutations() allows none: the search could change nothing",
+                    "mutations() allows no kind of mutation",
                     line,
-                    hint="leave it out for all",
+                    hint="remove the statement to allow all",
                 )
         else:
             contents.ops[word] = op_list(call.arguments, line, self.errors)
             if word == "ops" and not call.arguments:
-                self.errors.add(
-                    "setting", "ops() allows none: the search could change nothing", line, hint="leave it out for all"
-                )
+                self.errors.add("setting", "ops() allows no op", line, hint="remove the statement to allow all")
 
     def step(self, line: Line, statement: tree.Assign | tree.Declare | tree.Bare) -> None:
-        """A statement of a function."""
+        """Add a statement of the current function."""
         if self.function is None:
-            self.errors.add("indentation", "an instruction outside a function", line, hint="put it below def Setup():")
+            self.errors.add(
+                "indentation", "this instruction is outside a function", line, hint="put it below def Setup():"
+            )
             return
         if not line.indent:
             self.errors.add(
-                "indentation", "an instruction at the left margin", line, hint="indent it under its function"
+                "indentation", "this instruction is not indented", line, hint="indent it under its function"
             )
         elif self.indent is None:
             self.indent = line.indent
         elif line.indent != self.indent:
             self.errors.add(
-                "indentation", "indented unlike the lines above", line, hint=f"use {_indentation(self.indent)}"
+                "indentation",
+                "the indentation differs from the lines above",
+                line,
+                hint=f"use {_indentation(self.indent)}",
             )
         self.contents.steps.append(FunctionStatement(self.function, line, statement))
 
 
 def _indentation(indent: str) -> str:
-    """Indentation in words: ``2 spaces``."""
+    """Indentation in words, such as ``2 spaces``."""
     if len(set(indent)) > 1:
         return "the same mix of tabs and spaces"
     word = {" ": "space", "\t": "tab"}.get(indent[0], "character")
@@ -182,15 +178,15 @@ def _indentation(indent: str) -> str:
 
 
 def build(source: Source) -> Experiment:
-    """The experiment that a text is. Raises ``SyntaxError`` with all of its errors."""
+    """The experiment in a text. Raises ``SyntaxError`` with all of its errors."""
     reader = _Reader(ErrorList(source))
     for line, statement in read(reader.errors):
         reader.statement(line, statement)
     contents, errors = reader.contents, reader.errors
     if reader.frozen_at:
-        errors.add("frozen", "@frozen stands directly above a function", reader.frozen_at)
+        errors.add("frozen", "@frozen must stand directly above a function", reader.frozen_at)
     registers, search = contents.registers or Registers(), contents.search or Search()
-    # Register limits are the search's: they bind a program that the search starts from.
+    # The limits of registers are those of the search: they apply to a program that is part of it.
     bound = contents.registers if search.init == "seed" or contents.frozen else None
     limits = {kind: getattr(bound, BANKS[kind]) if bound else MAX_REGISTERS for kind in Kind}
     steps = [step for step in contents.steps if step.function >= 0]
@@ -200,7 +196,7 @@ def build(source: Source) -> Experiment:
     if errors.found or program is None:
         raise SyntaxError(errors.found, source)
     everywhere = contents.ops.get("ops", EVOLVABLE)
-    setup, predict, learn = (contents.ops.get(name, everywhere) for name in list(OPS_OF)[1:])
+    setup, predict, learn = (contents.ops.get(name, everywhere) for name in OPS_KEYS[1:])
     return Experiment(
         program,
         contents.task,
@@ -214,5 +210,5 @@ def build(source: Source) -> Experiment:
 
 
 def _names_plurals(steps: list[FunctionStatement]) -> bool:
-    """Whether the text says ``labels`` or ``predictions``."""
+    """Whether the functions use ``labels`` or ``predictions``."""
     return any(word in step.line.code for step in steps for word in PLURALS)

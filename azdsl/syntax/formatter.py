@@ -1,4 +1,4 @@
-"""Canonical layout: indentation, spaces, blank lines. Everything else stays as the user wrote it."""
+"""Canonical layout of a text: indentation, spaces and blank lines change, everything else stays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPERATORS = frozenset("+-*/@=")
 
 
 def format_lines(source: Source) -> str:
-    """The text of ``source`` in canonical layout. Raises ``SyntaxError`` if a statement has no valid shape."""
+    """The text of ``source`` in canonical layout. Raises ``SyntaxError`` if a statement does not match the grammar."""
     errors = ErrorList(source)
     for _ in read(errors):
         pass
@@ -43,7 +43,7 @@ def format_lines(source: Source) -> str:
 
 
 def _next_indented(lines: list[Line]) -> list[bool]:
-    """For each line, whether the next one with code (or itself) is indented."""
+    """For each line, whether it, or the next line with code, is indented."""
     result: list[bool] = []
     indented = False
     for line in reversed(lines):
@@ -53,7 +53,7 @@ def _next_indented(lines: list[Line]) -> list[bool]:
 
 
 def _statement(line: Line, indent: str) -> Iterator[str]:
-    """A statement's physical lines, laid out."""
+    """The physical lines of a statement in canonical layout."""
     spaced = re.match(r"\w*ops\b", line.code) is not None
     depth, previous = 0, ""
     for physical in line.lines:
@@ -71,19 +71,19 @@ def _statement(line: Line, indent: str) -> Iterator[str]:
 
 
 def _closing(code: str) -> int:
-    """Brackets that the line closes before anything else."""
+    """The number of closing brackets at the start of a line."""
     return len(code) - len(code.lstrip(")]"))
 
 
 def _role(previous: str, token: str, tight: bool) -> str:
-    """What the next token needs to know about this one: a sign and a tight '=' take no space after them."""
+    """The role of a token for the space after it: no space follows a sign, a decorator or a tight '='."""
     is_sign = token in ("+", "-") and (previous in ("", "(", "[", ",", "tight") or previous in _OPERATORS)
     decorates = token == "@" and not previous
     return "tight" if tight or is_sign or decorates else token
 
 
 def _space(previous: str, token: str, tight: bool, first: bool) -> str:
-    """The space before a token."""
+    """The space before a token, after one of role ``previous``."""
     if first or tight or previous in ("(", "[", "tight") or token in (",", ")", "]", ":"):
         return ""
     if token in ("(", "["):

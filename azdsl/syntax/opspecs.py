@@ -1,4 +1,4 @@
-"""Ops as ``ops(…)`` names them: by canonical shape (``dot(m, v)``, ``v = uniform``) or by name."""
+"""Op lists such as ``ops(…)``: ops by canonical shape (``dot(m, v)``, ``v = uniform``) or by name."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from azdsl.syntax.op_patterns import ENTRY, callees, op_matches, patterns, plain
 from azdsl.syntax.tree import Argument, Binary, Call, Entry, Expression, Name, Number, show
 
 KIND_NAMES = {kind.value: kind for kind in Kind}
+"""Kinds by their letter in a shape."""
+
 CONSTANT = "c"
-"""What stands for a number in a shape."""
+"""The letter of a number in a shape."""
 
 
 def op_list(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> tuple[Op, ...]:
-    """The ops that the arguments name; what names none is reported."""
+    """The ops that the arguments name; arguments that name no op, or several, are reported."""
     found: list[Op] = []
     for argument in arguments:
         candidates = _candidates(argument)
         if len(candidates) != 1:
-            _complain(argument, candidates, line, errors)
+            _report(argument, candidates, line, errors)
         elif candidates[0] in found:
             errors.add("duplicate", f"{candidates[0].name} is listed twice", line, argument)
         else:
@@ -27,7 +29,7 @@ def op_list(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> t
 
 
 def _candidates(argument: Argument) -> list[Op]:
-    """The ops that an argument may mean."""
+    """The ops that an argument may name."""
     match argument:
         case Argument(key=Entry() as entry):
             return [pattern.op for pattern in patterns()[ENTRY] if _is_entry(entry, pattern.op)]
@@ -39,7 +41,7 @@ def _candidates(argument: Argument) -> list[Op]:
 
 
 def _is_entry(entry: Entry, op: Op) -> bool:
-    """Whether ``v[c]`` or ``m[c, c]`` is what the op sets."""
+    """Whether an op assigns the entry ``v[c]`` or ``m[c, c]``."""
     return op.output is KIND_NAMES.get(entry.base.text) and len(entry.at) + 1 == len(op.constants)
 
 
@@ -53,7 +55,7 @@ def _right_side(value: Expression) -> list[Op]:
         return [pattern.op for pattern in patterns().get(value.text, ())]
     found = [match.op for match in op_matches(value) if _matches(match.operands, match.op)]
     if isinstance(value, Call) and not found:
-        # A looser shape: inputs without the constants, keywords left out.
+        # A looser shape: inputs only, without constants and keywords.
         kinds = [show(argument.value) for argument in value.arguments if not argument.key]
         loose = [
             pattern.op for pattern in patterns().get(value.callee.text, ()) if not any(a.key for a in value.arguments)
@@ -63,7 +65,7 @@ def _right_side(value: Expression) -> list[Op]:
 
 
 def _matches(operands: tuple[Expression, ...], op: Op) -> bool:
-    """Whether the operands are the op's kinds, then ``c`` or a number for each constant."""
+    """Whether the operands are the kinds of the op's inputs, then ``c`` or a number for each constant."""
     count = len(op.inputs)
     kinds = [kind.value for kind in op.inputs]
     constants = operands[count:]
@@ -72,8 +74,8 @@ def _matches(operands: tuple[Expression, ...], op: Op) -> bool:
     )
 
 
-def _complain(argument: Argument, candidates: list[Op], line: Line, errors: ErrorList) -> None:
-    """Say why an argument names no op, or several."""
+def _report(argument: Argument, candidates: list[Op], line: Line, errors: ErrorList) -> None:
+    """Report an argument that names no op, or several."""
     written = brief(show(argument))
     if candidates:
         shapes = choice(op.shape for op in candidates)

@@ -1,4 +1,4 @@
-"""Text of one statement -> syntax tree, by the Lark grammar; and what to say when it does not fit."""
+"""Parser: the text of one statement -> syntax tree, by the Lark grammar, or the error with advice."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from azdsl.syntax import tree
 from azdsl.syntax.error_list import choice
 
 Part = Any
-"""A child of a rule: a token, or what another rule made."""
+"""A child of a rule: a token, or the result of another rule."""
 
 GRAMMAR = "azdsl.lark"
 
 
 @dataclass(frozen=True, slots=True)
 class ParseError:
-    """Why a statement does not fit the grammar, and where (offsets in the statement)."""
+    """Why a statement does not match the grammar; ``start`` and ``end`` are offsets in the statement."""
 
     message: str
     start: int
@@ -31,7 +31,7 @@ class ParseError:
 
 
 def grammar() -> str:
-    """The grammar's text: beside this file in an installed package, in ``grammar/`` of a checkout."""
+    """The text of the grammar: beside this file in an installed package, in ``grammar/`` of a checkout."""
     installed = resources.files("azdsl.syntax") / GRAMMAR
     if installed.is_file():
         return installed.read_text("utf-8")
@@ -52,7 +52,7 @@ def _parser() -> Lark:
 
 @lru_cache(maxsize=4096)
 def parse_statement(text: str) -> tree.Statement | ParseError:
-    """The statement that ``text`` is, with offsets into it; or why it is none."""
+    """The syntax tree of ``text``, with offsets into it, or its error."""
     try:
         statement: tree.Statement = _parser().parse(text)  # type: ignore[assignment]
     except UnexpectedInput as error:
@@ -61,7 +61,7 @@ def parse_statement(text: str) -> tree.Statement | ParseError:
 
 
 def _ends(parts: tuple[Part, ...]) -> tuple[int, int]:
-    """Where the first part starts and the last one ends."""
+    """The offsets where the first part starts and the last part ends."""
     first, last = parts[0], parts[-1]
     return (
         first.start if isinstance(first, tree.Node) else first.start_pos,
@@ -70,23 +70,23 @@ def _ends(parts: tuple[Part, ...]) -> tuple[int, int]:
 
 
 def _depth(*parts: Part) -> int:
-    """Levels of nesting of a node made of ``parts``."""
+    """Levels of nesting of a node with the children ``parts``."""
     return 1 + max((part.depth for part in parts if isinstance(part, tree.Expression)), default=0)
 
 
 def _only(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The parts that rules made, without punctuation."""
+    """The parts that are nodes, without punctuation."""
     return tuple(part for part in parts if isinstance(part, tree.Node))
 
 
 def _list(parts: tuple[Part, ...]) -> tuple[tree.Argument, ...]:
-    """The arguments between the last brackets of ``parts``; none where there are no brackets."""
+    """The arguments among ``parts``; none where there are no brackets."""
     return next((part for part in parts if type(part) is tuple), ())
 
 
 @v_args(inline=True)
 class _Builder(Transformer[Any, Any]):
-    """Rules of the grammar -> nodes, while it is parsed: no recursion over what a user nested."""
+    """Builds nodes during parsing, without recursion over nested expressions."""
 
     def number(self, token: Part) -> tree.Number:
         return tree.Number(token.start_pos, token.end_pos, 1, str(token))
@@ -163,23 +163,23 @@ _WORDS = {
     "DEF": "'def'",
     "NAME": "a name",
 }
-"""Terminals as a person says them, those worth expecting; operators could follow nearly everywhere."""
+"""The terminals that messages list as expected, in words; operators could follow nearly everywhere."""
 
 _HINTS = {
-    r"\*\s*\*": "there is no power: write x * x",
-    r"[-+*/@]\s*=": "write it out: w = w + x",
-    r"^def\s+\w+\s*(\(\s*\))?\s*$": "a ':' ends the line: def Setup():",
-    r"^def\s+\w+\s*\(\s*\)\s*:.": "instructions go on the lines below, indented",
-    r"^def\s+\w+\s*\(\s*\w": "a function has no parameters: features are v0, the label s0",
-    r"==|<|>|!=": "there are no comparisons: heaviside(x) is 1 where x is positive, else 0",
-    r"^(if|for|while|return|import|from|class|lambda)\b": "a function is a straight line of assignments",
+    r"\*\s*\*": "there is no power operator: write x * x",
+    r"[-+*/@]\s*=": "there are no augmented assignments: write w = w + x",
+    r"^def\s+\w+\s*(\(\s*\))?\s*$": "end the line with ':', as in def Setup():",
+    r"^def\s+\w+\s*\(\s*\)\s*:.": "write instructions on the lines below, indented",
+    r"^def\s+\w+\s*\(\s*\w": "functions have no parameters: the features are v0, the label is s0",
+    r"==|<|>|!=": "there are no comparisons: heaviside(x) is 1 for positive x, else 0",
+    r"^(if|for|while|return|import|from|class|lambda)\b": "functions contain only assignments, without control flow",
     r"^[^#\"']*[\"'][^\"']*$": "the quote is never closed",
 }
-"""Patterns of statements that do not fit, each with advice."""
+"""Patterns of statements that do not match the grammar, each with advice."""
 
 
 def _explain(error: UnexpectedInput, text: str) -> ParseError:
-    """What to say about a statement that the grammar refuses."""
+    """The message for a statement that the grammar rejects."""
     hint = next((advice for pattern, advice in _HINTS.items() if re.search(pattern, text)), None)
     if not isinstance(error, UnexpectedToken):
         at = error.pos_in_stream or 0
@@ -198,7 +198,7 @@ def _quoted(text: str) -> str:
 
 
 def _expected(terminals: set[str]) -> str:
-    """The terminals that would have fitted, in words."""
+    """The expected terminals in words."""
     if {"NUMBER", "NAME"} <= terminals:
         return "an argument or ')'" if "RPAR" in terminals else "a name, a number or '('"
     if "PLUS" in terminals:

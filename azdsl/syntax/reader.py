@@ -1,4 +1,4 @@
-"""Text -> statements: cuts a file by line, indentation and brackets, so that one bad line hides no other."""
+"""Lines of a text -> statements: an error in one line does not hide errors in others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEW_STATEMENT = re.compile(r"def\b|@\s*\w+\s*$")
 
 
 def physical_lines(text: str) -> Iterator[PhysicalLine]:
-    """The lines of a text, split into code and comment."""
+    """The physical lines of a text, split into code and comment."""
     at = 0
     for raw in text.split("\n"):
         body = raw.rstrip()
@@ -34,7 +34,7 @@ def physical_lines(text: str) -> Iterator[PhysicalLine]:
 
 
 def logical_lines(text: str) -> Iterator[Line]:
-    """The statements of a text, in order; lines without code belong to the statement whose brackets hold them."""
+    """The logical lines of a text: a bracket that stays open continues a statement on the next lines."""
     lines = list(physical_lines(text))
     closed = _closed(lines)
     at = 0
@@ -47,7 +47,7 @@ def logical_lines(text: str) -> Iterator[Line]:
 
 
 def _closed(lines: list[PhysicalLine]) -> dict[int, int]:
-    """For each line that leaves a bracket open, the line that closes it, if one does before the next function."""
+    """For each line that leaves a bracket open, the line that closes it before the next function, if there is one."""
     closed: dict[int, int] = {}
     waiting: list[tuple[int, int]] = []
     depth = 0
@@ -63,13 +63,13 @@ def _closed(lines: list[PhysicalLine]) -> dict[int, int]:
 
 
 def read(errors: ErrorList) -> Iterator[tuple[Line, Statement]]:
-    """The statements that fit the grammar; what is wrong with the others goes to ``errors``."""
+    """The statements that match the grammar; the others are reported in ``errors``."""
     for line in logical_lines(errors.source.text):
         if not line.code:
             continue
         if errors.full:
             return
-        statement = _limits(line) or _brackets(line) or parse_statement(line.code)
+        statement = _length_error(line) or _bracket_error(line) or parse_statement(line.code)
         if not isinstance(statement, ParseError) and _deepest(statement) > MAX_NESTING:
             statement = ParseError(_TOO_DEEP, 0, len(line.code), _SPLIT)
         if isinstance(statement, ParseError):
@@ -80,18 +80,18 @@ def read(errors: ErrorList) -> Iterator[tuple[Line, Statement]]:
 
 
 _TOO_DEEP = f"nested deeper than {MAX_NESTING} levels"
-_SPLIT = "give a part of it a name of its own"
+_SPLIT = "assign a part of it to a variable"
 
 
-def _limits(line: Line) -> ParseError | None:
-    """The error of a statement that is too long to read, or None."""
+def _length_error(line: Line) -> ParseError | None:
+    """The error of a statement beyond ``MAX_STATEMENT``, or None."""
     if len(line.code) <= MAX_STATEMENT:
         return None
-    return ParseError(f"a statement of more than {MAX_STATEMENT:,} characters", 0, 1, "make several of it")
+    return ParseError(f"this statement has more than {MAX_STATEMENT:,} characters", 0, 1, "divide it into several")
 
 
-def _brackets(line: Line) -> ParseError | None:
-    """What is wrong with the brackets of a statement, or None."""
+def _bracket_error(line: Line) -> ParseError | None:
+    """The error in the brackets of a statement, or None."""
     opened: list[tuple[str, int]] = []
     for match in _LEXEME.finditer(line.code):
         lexeme, at = match.group(), match.start()
@@ -100,15 +100,15 @@ def _brackets(line: Line) -> ParseError | None:
             if len(opened) > MAX_NESTING:
                 return ParseError(_TOO_DEEP, at, at + 1, _SPLIT)
         elif lexeme in _CLOSING and (not opened or _OPENING.index(opened.pop()[0]) != _CLOSING.index(lexeme)):
-            return ParseError(f"this '{lexeme}' closes nothing", at, at + 1)
+            return ParseError(f"this '{lexeme}' has no opening bracket", at, at + 1)
     if opened:
         lexeme, at = opened[-1]
-        return ParseError(f"this '{lexeme}' is never closed", at, at + 1)
+        return ParseError(f"this '{lexeme}' is not closed", at, at + 1)
     return None
 
 
 def _deepest(statement: Statement) -> int:
-    """Levels of nesting in the statement's deepest expression."""
+    """Levels of nesting of the deepest expression of a statement."""
     return max((part.depth for part in _expressions(statement)), default=0)
 
 

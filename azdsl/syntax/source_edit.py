@@ -1,4 +1,4 @@
-"""The numbers and statements in a file's functions: where they stand, and the text with others in their places or without."""
+"""Edits of a text: numbers in the functions are replaced, or statements removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from azdsl.syntax.tree import Assign, Bare, Declare, Entry, Function, Name, Node
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number at offsets ``start`` to ``end`` of a text, in a 1-based ``line``; ``name`` is what its statement assigns to."""
+    """A number at offsets ``start`` to ``end`` of a text, in the 1-based ``line`` of a statement that assigns ``name``."""
 
     start: int
     end: int
@@ -25,7 +25,7 @@ class Literal:
 
 
 def literals(text: str) -> tuple[Literal, ...]:
-    """The numbers in the functions of ``text``, in order. Raises ``SyntaxError`` if a statement has no valid shape."""
+    """The numbers in the functions of ``text``, in order. Raises ``SyntaxError`` for a statement outside the grammar."""
     found = []
     for line, statement in _statements(text):
         for node in _numbers(statement):
@@ -35,19 +35,19 @@ def literals(text: str) -> tuple[Literal, ...]:
 
 
 def statement_lines(text: str) -> tuple[int, ...]:
-    """The 1-based lines of the statements in the functions of ``text``. Raises ``SyntaxError`` if one has no valid shape."""
+    """The 1-based lines of the statements in the functions of ``text``. Raises ``SyntaxError`` as ``literals`` does."""
     return tuple(_number(text, line.start) for line, _ in _statements(text))
 
 
 def with_values(text: str, values: Mapping[Literal, float]) -> str:
-    """``text`` with other numbers in the places of some literals; all else stays."""
+    """``text`` with the values of some literals replaced."""
     for literal in sorted(values, key=lambda literal: -literal.start):
         text = text[: literal.start] + format_constant(values[literal]) + text[literal.end :]
     return text
 
 
 def without_lines(text: str, numbers: Collection[int]) -> str:
-    """``text`` with blank lines in the places of some, so that the others keep their numbers."""
+    """``text`` with some lines made blank, so that the other lines keep their numbers."""
     return "\n".join("" if at in numbers else row for at, row in enumerate(text.split("\n"), 1))
 
 
@@ -66,7 +66,7 @@ def _statements(text: str) -> list[tuple[Line, Assign | Declare | Bare]]:
 
 
 def _number(text: str, start: int) -> int:
-    """The line that an offset is in, from 1."""
+    """The 1-based line of an offset."""
     return text.count("\n", 0, start) + 1
 
 
@@ -80,7 +80,7 @@ def _target(statement: Assign | Declare | Bare) -> str:
 
 
 def _numbers(node: Node) -> Iterator[Number]:
-    """The numbers below a node, in the order of the text."""
+    """The numbers in a node, in the order of the text."""
     if isinstance(node, Number):
         yield node
         return

@@ -1,6 +1,6 @@
-"""The syntax tree: what a statement says, with the offsets of every part. No meaning yet.
+"""The syntax tree of a statement, with the offsets of every node.
 
-Nodes are equal when they are the same node: two places of a text are never one.
+Nodes compare by identity: equal texts at two places are different nodes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A part of the text from offset ``start`` up to ``end``."""
+    """A part of the text, from offset ``start`` to ``end`` (exclusive)."""
 
     start: int
     end: int
@@ -18,14 +18,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression(Node):
-    """Something with a value. ``depth`` counts the levels of nesting."""
+    """An expression; ``depth`` is its levels of nesting."""
 
     depth: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Number(Expression):
-    """A number as written, its sign included when one stands directly before it."""
+    """A number as written, with its sign."""
 
     text: str
 
@@ -51,14 +51,14 @@ class String(Expression):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Name(Expression):
-    """A register, a variable, an op or a word, as the place decides."""
+    """A name: of a register, a variable, an op or a setting's value."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Negation(Expression):
-    """``-x`` for anything but a number."""
+    """``-x`` where x is not a number."""
 
     operand: Expression
 
@@ -119,7 +119,7 @@ class Decorator(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task(Node):
-    """``task linear(features=4)``: two words, then perhaps arguments."""
+    """``task linear(features=4)``; the arguments are optional."""
 
     word: Name
     kind: Name
@@ -136,7 +136,7 @@ class Assign(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declare(Node):
-    """``name: kind``, perhaps with a value."""
+    """``name: kind`` or ``name: kind = value``."""
 
     name: Name
     kind: Name
@@ -145,7 +145,7 @@ class Declare(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bare(Node):
-    """An expression on its own: ``NoOp()``, ``search(…)``."""
+    """An expression as a statement: ``NoOp()``, ``search(…)``."""
 
     value: Expression
 
@@ -154,7 +154,7 @@ Statement = Function | Decorator | Task | Assign | Declare | Bare
 
 
 def show(node: Expression | Argument) -> str:
-    """The expression as text in canonical spacing, for comparing and for messages."""
+    """The expression as text in canonical spacing, for comparison and for messages."""
     match node:
         case Argument(key=key, value=value):
             return f"{show(key)}={show(value)}" if key else show(value)

@@ -112,10 +112,10 @@ def test_impossible_value_points_at_the_value() -> None:
 def test_duplicate_function_names_the_first() -> None:
     assert rendered("def Setup():\ndef Setup():\n") == block(
         """
-        a.az:2:5: error: Setup is there twice
+        a.az:2:5: error: Setup is given twice
           2 | def Setup():
             |     ^^^^^
-          note: the first one is in line 1
+          note: the first Setup is in line 1
         """
     )
 
@@ -202,25 +202,27 @@ MESSAGES = {
     IN_SETUP + "norm(v1)": "2:3 the result is not assigned; write a register or a name and '=' before it",
     IN_SETUP + "s2 = s3 +* 2": "2:12 unexpected '*'; expected a name, a number or '('",
     IN_SETUP + "s2 =": "2:7 the statement ends too early; expected a name, a number or '('",
-    IN_SETUP + "s2 = s3 ** 2": "2:12 unexpected '*'; expected a name, a number or '('; there is no power: write x * x",
-    IN_SETUP + "s2 += 1": "2:7 unexpected '='; expected a name, a number or '('; write it out: w = w + x",
+    IN_SETUP
+    + "s2 = s3 ** 2": "2:12 unexpected '*'; expected a name, a number or '('; there is no power operator: write x * x",
+    IN_SETUP
+    + "s2 += 1": "2:7 unexpected '='; expected a name, a number or '('; there are no augmented assignments: write w = w + x",
     IN_SETUP + "s2 = dot(v1 v2)": "2:15 unexpected 'v2'; expected an operator, ')' or ','",
-    IN_SETUP + "s2 = dot(v1, v2": "2:11 this '(' is never closed",
-    IN_SETUP + "s2 = 1)": "2:9 this ')' closes nothing",
-    IN_SETUP + "s2 = 1\n    s3 = 2": "3:5 indented unlike the lines above; use 2 spaces",
-    IN_SETUP + "s2 = 1\n\ts3 = 2": "3:2 indented unlike the lines above; use 2 spaces",
-    "def Setup():\ns2 = 1": "2:1 an instruction at the left margin; indent it under its function",
-    "s2 = 1": "1:1 an instruction outside a function; put it below def Setup():",
-    IN_SETUP + "search(seed=1)": "2:3 search stands at the left margin; remove the indentation",
-    "def Setup()": "1:12 the statement ends too early; expected ':'; a ':' ends the line: def Setup():",
-    "def Setup(x):": "1:11 unexpected 'x'; expected ')'; a function has no parameters: features are v0, the label s0",
+    IN_SETUP + "s2 = dot(v1, v2": "2:11 this '(' is not closed",
+    IN_SETUP + "s2 = 1)": "2:9 this ')' has no opening bracket",
+    IN_SETUP + "s2 = 1\n    s3 = 2": "3:5 the indentation differs from the lines above; use 2 spaces",
+    IN_SETUP + "s2 = 1\n\ts3 = 2": "3:2 the indentation differs from the lines above; use 2 spaces",
+    "def Setup():\ns2 = 1": "2:1 this instruction is not indented; indent it under its function",
+    "s2 = 1": "1:1 this instruction is outside a function; put it below def Setup():",
+    IN_SETUP + "search(seed=1)": "2:3 search must not be indented; remove the indentation",
+    "def Setup()": "1:12 the statement ends too early; expected ':'; end the line with ':', as in def Setup():",
+    "def Setup(x):": "1:11 unexpected 'x'; expected ')'; functions have no parameters: the features are v0, the label is s0",
     "def Setup(): s2 = 1": (
-        "1:14 unexpected 's2'; expected the end of the line; instructions go on the lines below, indented"
+        "1:14 unexpected 's2'; expected the end of the line; write instructions on the lines below, indented"
     ),
     "def Lern():": "1:5 unknown function 'Lern'; did you mean 'Learn'?",
     "@frosen\ndef Setup():": "1:2 unknown decorator '@frosen'; did you mean 'frozen'?",
-    "@frozen": "1:1 @frozen stands directly above a function",
-    "@frozen\nsearch(seed=1)": "1:1 @frozen stands directly above a function",
+    "@frozen": "1:1 @frozen must stand directly above a function",
+    "@frozen\nsearch(seed=1)": "1:1 @frozen must stand directly above a function",
     "serch(seed=1)": "1:1 unknown statement 'serch'; did you mean 'search'?",
     "tsk linear()": "1:1 unknown statement 'tsk'; did you mean 'task'?",
     "task linar()": "1:6 unknown task 'linar'; did you mean 'linear'?",
@@ -228,7 +230,7 @@ MESSAGES = {
     "task file()": '1:1 task file needs the data file; write task file("…")',
     "task sklearn(boston)": ("1:14 path must be one of diabetes, breast_cancer, digits, iris, wine, not 'boston'"),
     "task linear(features=many)": "1:22 features must be a whole number, not many",
-    "task linear()\ntask affine()": "2:1 task is there twice",
+    "task linear()\ntask affine()": "2:1 task is given twice",
     "search(seed=1, seed=2)": "1:16 seed is given twice",
     "search(fec=1)": "1:12 fec must be true or false, not 1",
     "search(mutation=1.5)": "1:17 mutation must be at most 1, not 1.5",
@@ -239,12 +241,12 @@ MESSAGES = {
     "search(population=5)": "1:1 tournament=10 is larger than population=5; make it smaller",
     "registers(scalars=1)": "1:19 scalars must be at least 2, not 1",
     "registers(scalars=65)": "1:19 scalars must be at most 64, not 65",
-    "ops()": "1:1 ops() allows none: the search could change nothing; leave it out for all",
+    "ops()": "1:1 ops() allows no op; remove the statement to allow all",
     "ops(dto)": "1:5 unknown op 'dto'; did you mean 'dot'?",
     "ops(abs)": "1:5 'abs' could be several ops; write s = abs(s), v = abs(v) or m = abs(m)",
     "ops(dot(s, s))": "1:5 no op has the shape 'dot(s, s)'; there is s = dot(v, v) or v = dot(m, v)",
     "ops(dot, dot(v, v))": "1:10 dot is listed twice",
-    "mutations()": "1:1 mutations() allows none: the search could change nothing; leave it out for all",
+    "mutations()": "1:1 mutations() allows no kind of mutation; remove the statement to allow all",
     "mutations(altr)": "1:11 unknown mutation 'altr'; did you mean 'alter'?",
     "mutations(alter, alter)": "1:18 alter is listed twice",
 }

@@ -24,11 +24,11 @@ def test_files_that_are_no_programs(tmp_path: Path) -> None:
     assert _message(tmp_path) == f"{tmp_path}: error: cannot read the file: Is a directory"
     assert "cannot read the file" in _message("a\0b")
     path.write_bytes(b"def Setup():\0")
-    assert _message(path) == f"{path}: error: this is a binary file, not a text"
+    assert _message(path) == f"{path}: error: this is a binary file, not a text file"
     path.write_bytes(b"def Setup():\n  s2 = \xff")
     assert _message(path) == f"{path}: error: this is not UTF-8 text: byte 0xff in line 2; save it as UTF-8"
     path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
-    assert _message(path) == f"{path}: error: too large for a program: at most 1,000,000 bytes are read"
+    assert _message(path) == f"{path}: error: the file is too large: at most 1,000,000 bytes are read"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

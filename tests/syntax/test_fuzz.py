@@ -190,7 +190,9 @@ def test_nesting_has_a_stated_limit() -> None:
         return HEAD + "abs(" * levels + "s1" + ")" * levels
 
     assert len(parse(nested(MAX_NESTING - 1)).setup) == MAX_NESTING - 1
-    with pytest.raises(AzSyntaxError, match=f"nested deeper than {MAX_NESTING} levels; give a part of it a name"):
+    with pytest.raises(
+        AzSyntaxError, match=f"nested deeper than {MAX_NESTING} levels; assign a part of it to a variable"
+    ):
         parse(nested(MAX_NESTING + 1))
 
 
