@@ -102,7 +102,7 @@ def test_another_place_of_the_data(folder: Path, capsys: pytest.CaptureFixture[s
     assert main(["show", "--path", "moved", "deep/best.az"]) == 2
     assert "--path goes with --style named or latex" in capsys.readouterr().err
     assert main(["score", "deep/pairs.az", "--path", "moved", "--data", "x.csv"]) == 2
-    assert "--path is for the file's own task" in capsys.readouterr().err
+    assert "--path sets the data of the file's task statement" in capsys.readouterr().err
     (folder / "linear.az").write_text("task linear()\ndef Setup():\n")
     assert main(["score", "linear.az", "--path", "moved"]) == 2
     assert "a task of kind linear has no path" in capsys.readouterr().err
