@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from azdsl.codegen import elementary
 from azdsl.codegen.emitter import Emitter, Value
 
 
 def sigmoid(e: Emitter, x: Value) -> Value:
     """``1 / (1 + exp(-x))``."""
     b = e.builder
-    return b.fdiv(e.constant(1.0), b.fadd(e.constant(1.0), e.library("exp", b.fneg(x))))
+    return b.fdiv(e.constant(1.0), b.fadd(e.constant(1.0), elementary.apply(e, "exp", b.fneg(x))))
 
 
 def softmax(e: Emitter, scores: Sequence[Value]) -> list[Value]:
@@ -19,7 +20,7 @@ def softmax(e: Emitter, scores: Sequence[Value]) -> list[Value]:
     largest = scores[0]
     for score in scores[1:]:
         largest = b.select(b.fcmp_ordered("<", largest, score), score, largest)
-    powers = [e.library("exp", b.fsub(score, largest)) for score in scores]
+    powers = [elementary.apply(e, "exp", b.fsub(score, largest)) for score in scores]
     total = powers[0]
     for power in powers[1:]:
         total = b.fadd(total, power)

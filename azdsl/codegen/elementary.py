@@ -110,13 +110,13 @@ class _Lanes:
         return values[0]
 
     def exact_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
-        """a + b, and its rounding error (Knuth)."""
+        """A + b, and its rounding error (Knuth)."""
         total = self.add(a, b)
         part = self.sub(total, a)
         return total, self.add(self.sub(a, self.sub(total, part)), self.sub(b, part))
 
     def exact_difference(self, a: Value, b: Value) -> tuple[Value, Value]:
-        """a - b, and its rounding error."""
+        """A - b, and its rounding error."""
         total = self.sub(a, b)
         part = self.sub(total, a)
         return total, self.sub(self.sub(a, self.sub(total, part)), self.add(b, part))
@@ -213,7 +213,10 @@ def _large_reduction(e: Emitter) -> ir.Function:
     start = b.add(exponent, m.integer(62 - 1075))
     limbs = _product_limbs(m, mantissa, _window_limbs(m, start))
     top = limbs[5]
-    doubled = [b.or_(b.shl(limb, m.integer(2)), b.lshr(lower, m.integer(30))) for limb, lower in zip(limbs[:0:-1], limbs[-2::-1], strict=True)]
+    doubled = [
+        b.or_(b.shl(limb, m.integer(2)), b.lshr(lower, m.integer(30)))
+        for limb, lower in zip(limbs[:0:-1], limbs[-2::-1], strict=True)
+    ]
     doubled = [b.and_(limb, m.integer(_LOW)) for limb in doubled]
     negative = b.lshr(doubled[0], m.integer(31))
     quadrant = b.add(b.lshr(top, m.integer(30)), negative)
@@ -272,7 +275,7 @@ def _product_limbs(m: _Lanes, mantissa: Value, window: Sequence[Value]) -> list[
 
 
 def _exact_product(m: _Lanes, x: Value, y: Value) -> tuple[Value, Value]:
-    """x · y, and its rounding error (Dekker)."""
+    """X · y, and its rounding error (Dekker)."""
     total = m.mul(x, y)
     halves: list[Value] = []
     for value in (x, y):

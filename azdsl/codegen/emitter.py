@@ -1,8 +1,7 @@
-"""Emitting LLVM IR for lanes of numbers: values, loops, memory, calls into the C library.
+"""Emitting LLVM IR for lanes of numbers: values, loops, memory.
 
-A lane value holds one number for each of W tasks: ``<W x double>``, or ``double`` when W is 1, so that LLVM may vectorise over
-elements instead. No fast-math flag is set, so that LLVM reassociates nothing. Functions of the C library are called by names
-that LLVM does not know, so that it folds none of them.
+A lane value holds one number for each of ``lanes`` tasks: ``<W x double>``, or a plain ``double`` when
+W is 1, so that LLVM may vectorise over elements instead. No fast-math flag is ever set, so that LLVM does not reassociate.
 """
 
 from __future__ import annotations
@@ -23,16 +22,8 @@ I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
 POINTER = ir.PointerType()
 
-LIBRARY = ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log")
-"""The functions of the C library that programs call."""
-
 UNROLL = 8
 """Loops of at most this many iterations are unrolled."""
-
-
-def library_symbol(name: str) -> str:
-    """The name by which code calls a function of the C library, unknown to LLVM."""
-    return f"az_{name}"
 
 
 class Emitter:
@@ -82,16 +73,6 @@ class Emitter:
         """The number in one lane."""
         return value if self.lanes == 1 else self.builder.extract_element(value, ir.Constant(I32, at))
 
-    def map_lanes(self, function: Callable[..., Value], *values: Value) -> Value:
-        """Apply a scalar function lane after lane."""
-        if self.lanes == 1:
-            return function(*values)
-        results = [function(*(self.lane(v, at) for v in values)) for at in range(self.lanes)]
-        out = ir.Constant(self.wide(results[0].type), ir.Undefined)
-        for at, result in enumerate(results):
-            out = self.builder.insert_element(out, result, ir.Constant(I32, at))
-        return out
-
     def bits(self, mask: Value) -> Value:
         """A lane mask as an integer, lane 0 in the lowest bit."""
         return mask if self.lanes == 1 else self.builder.bitcast(mask, ir.IntType(self.lanes))
@@ -108,23 +89,6 @@ class Emitter:
         suffix = (f"v{lanes}" if lanes else "") + ("f64" if element == F64 else "f32")
         function = self.declare(f"llvm.{name}.{suffix}", value.type, [value.type])
         return self.builder.call(function, [value])
-
-    def library_call(self, name: str, value: Value) -> Value:
-        """A function of the C library, of one float64."""
-        function = self.declare(library_symbol(name), F64, [F64])
-        function.attributes.add("nounwind")
-        function.attributes.add("readnone")
-        return self.builder.call(function, [value])
-
-    def library(self, name: str, value: Value) -> Value:
-        """A function of the C library for each lane, computed in float64 and rounded to the type of ``value``."""
-
-        def call(x: Value) -> Value:
-            if x.type == F64:
-                return self.library_call(name, x)
-            return self.builder.fptrunc(self.library_call(name, self.builder.fpext(x, F64)), x.type)
-
-        return self.map_lanes(call, value)
 
     def declare(self, name: str, result: Any, arguments: list[Any]) -> Any:
         """A function of the module, declared on first use."""

@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
+from azdsl.codegen import elementary
 from azdsl.codegen.activations import sigmoid, softmax
 from azdsl.codegen.blocks import lay_out
 from azdsl.codegen.compiled_program import jit_lanes
@@ -108,7 +109,7 @@ class _Slope(Evaluation):
             ]
             right = _sum(e, [b.fmul(p, h) for p, h in zip(shares, hot, strict=True)])
             slopes = [b.fmul(b.fsub(p, h), e.load(change, i)) for i, (p, h) in enumerate(zip(shares, hot, strict=True))]
-            return b.fneg(e.library("log", right)), _sum(e, slopes)
+            return b.fneg(elementary.apply(e, "log", right)), _sum(e, slopes)
         prediction, d = e.load(slots[PREDICTION]), e.load(change)
         if self.specialization.metric.name == "rmse":
             error = b.fsub(prediction, y)
@@ -116,7 +117,7 @@ class _Slope(Evaluation):
         # log(1 + exp(s)) - y s, written so that no exponential overflows
         size = e.intrinsic("fabs", prediction)
         positive = b.fmul(e.constant(0.5), b.fadd(prediction, size))
-        rest = e.library("log", b.fadd(one, e.library("exp", b.fneg(size))))
+        rest = elementary.apply(e, "log", b.fadd(one, elementary.apply(e, "exp", b.fneg(size))))
         loss = b.fsub(b.fadd(positive, rest), b.fmul(y, prediction))
         return loss, b.fmul(b.fsub(sigmoid(e, prediction), y), d)
 

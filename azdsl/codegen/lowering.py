@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from llvmlite import ir
 
-from azdsl.codegen import philox
+from azdsl.codegen import elementary, philox
 from azdsl.codegen.emitter import F64, I64, Emitter, Index, Value
 from azdsl.ops import BY_NAME, OPS, Kind, Op
 
@@ -111,6 +112,10 @@ def _choose(e: Emitter, predicate: str, left: Value, right: Value, then: Value, 
     return e.intrinsic("arithmetic.fence", chosen)
 
 
+def _elementary(name: str, e: Emitter, a: Value) -> Value:
+    return elementary.apply(e, name, a)
+
+
 _ENTRYWISE: dict[str, Callable[..., Value]] = {
     "scalar_add vector_add matrix_add": lambda e, a, b: e.builder.fadd(a, b),
     "scalar_subtract vector_subtract matrix_subtract": lambda e, a, b: e.builder.fsub(a, b),
@@ -118,14 +123,7 @@ _ENTRYWISE: dict[str, Callable[..., Value]] = {
     "scalar_divide vector_divide matrix_divide": lambda e, a, b: e.builder.fdiv(a, b),
     "scalar_abs vector_abs matrix_abs": lambda e, a: e.intrinsic("fabs", a),
     "scalar_reciprocal vector_reciprocal matrix_reciprocal": lambda e, a: e.builder.fdiv(e.constant(1.0), a),
-    "sin": lambda e, a: e.library("sin", a),
-    "cos": lambda e, a: e.library("cos", a),
-    "tan": lambda e, a: e.library("tan", a),
-    "arcsin": lambda e, a: e.library("asin", a),
-    "arccos": lambda e, a: e.library("acos", a),
-    "arctan": lambda e, a: e.library("atan", a),
-    "exp": lambda e, a: e.library("exp", a),
-    "log": lambda e, a: e.library("log", a),
+    **{name: partial(_elementary, name) for name in elementary.FUNCTIONS},
     "scalar_heaviside": lambda e, a: _step(e, ">=", a),
     "vector_heaviside matrix_heaviside": lambda e, a: _step(e, ">", a),
     "scalar_minimum vector_minimum": lambda e, a, b: _choose(e, "<", b, a, b, a),

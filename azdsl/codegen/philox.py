@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
+from azdsl.codegen import elementary
 from azdsl.codegen.emitter import F64, I64, Emitter, Value
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -57,9 +58,9 @@ def normal(e: Emitter, x: list[Value]) -> Value:
     """Box and Muller's standard normal float64 of output words."""
     u1, u2 = _fraction(e, x[0], x[1]), _fraction(e, x[2], x[3])
     b = e.builder
-    log = e.library("log", b.fsub(e.constant(1.0, F64), u1))
+    log = elementary.apply(e, "log", b.fsub(e.constant(1.0, F64), u1))
     radius = e.intrinsic("sqrt", b.fmul(e.constant(-2.0, F64), log))
-    return b.fmul(radius, e.library("cos", b.fmul(e.constant(2.0 * math.pi, F64), u2)))
+    return b.fmul(radius, elementary.apply(e, "cos", b.fmul(e.constant(2.0 * math.pi, F64), u2)))
 
 
 def draw(

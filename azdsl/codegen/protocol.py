@@ -15,6 +15,7 @@ from typing import Protocol
 
 from llvmlite import ir
 
+from azdsl.codegen import elementary
 from azdsl.codegen.activations import sigmoid, softmax, too_far
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.ir import Metric
@@ -301,23 +302,11 @@ class Evaluation:
             self._improve(b.load(total, typ=e.type), counted)
 
     def _improve(self, total: Value, counted: Value) -> None:
-        """Raise the fitness of each task to that of this validation. Lanes without a task are skipped: each calls the C library."""
+        """Take this validation's fitness in the lanes where it counts and is better."""
         e, b = self.e, self.builder
-        lane_int = ir.IntType(e.lanes)
-        totals = e.array(1)
-        e.store(total, totals)
-        with (
-            b.if_then(b.icmp_unsigned("!=", counted, ir.Constant(lane_int, 0))),
-            e.repeat(lambda: ir.Constant(I64, e.lanes)) as (lane, _),
-        ):
-            shift = b.trunc(lane(), lane_int) if e.lanes < 64 else lane()
-            with b.if_then(b.trunc(b.lshr(counted, shift), ir.IntType(1))):
-                fitness = self._fitness(b.load(b.gep(totals, [lane()], source_etype=e.element), typ=e.element))
-                place = b.gep(self.best, [lane()], source_etype=F64)
-                b.store(
-                    b.select(b.fcmp_ordered(">", fitness, b.load(place, typ=F64)), fitness, b.load(place, typ=F64)),
-                    place,
-                )
+        fitness, best = self._fitness(total), b.load(self.best, align=8, typ=e.wide(F64))
+        better = b.and_(e.mask(counted), b.fcmp_ordered(">", fitness, best))
+        b.store(b.select(better, fitness, best), self.best, align=8)
 
     def _fail(self, bad: Value, failed: Value, leave: Value) -> None:
         """Mark lanes whose fitness in this validation is 0. When all lanes are marked, the last validation ends.
@@ -360,11 +349,13 @@ class Evaluation:
         return b.and_(number, b.fcmp_ordered("==", best, y))
 
     def _fitness(self, total: Value) -> Value:
-        """The float64 fitness of a task's validation, from its sum of squared errors or its number of correct predictions."""
+        """Fitness of each task's validation from its squared errors or right answers, in float64."""
         e, b = self.e, self.builder
+        wide = e.wide(F64)
         count = self._field(Field.M)
         if self.specialization.metric.classifies:
-            return b.fdiv(total if e.element == F64 else b.fpext(total, F64), b.uitofp(count, F64))
-        root = e.intrinsic("sqrt", b.fdiv(total, b.uitofp(count, e.element)))
-        angle = e.library_call("atan", root if e.element == F64 else b.fpext(root, F64))
-        return b.fsub(ir.Constant(F64, 1.0), b.fmul(ir.Constant(F64, 2.0 / math.pi), angle))
+            rights = total if e.element == F64 else b.fpext(total, wide)
+            return b.fdiv(rights, e.splat(b.uitofp(count, F64)))
+        root = e.intrinsic("sqrt", b.fdiv(total, e.splat(b.uitofp(count, e.element))))
+        angle = elementary.apply(e, "arctan", root if e.element == F64 else b.fpext(root, wide))
+        return b.fsub(e.constant(1.0, F64), b.fmul(e.constant(2.0 / math.pi, F64), angle))

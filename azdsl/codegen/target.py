@@ -7,8 +7,6 @@ do no harm.
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import hashlib
 import os
 from collections.abc import Callable
@@ -23,7 +21,6 @@ from llvmlite import ir
 
 from azdsl import atomic
 from azdsl.cachedir import cache_root, trim
-from azdsl.codegen.emitter import LIBRARY, library_symbol
 from azdsl.codegen.sources import sources_digest
 from azdsl.config.search import SettingsError
 
@@ -186,16 +183,6 @@ def _write_checked(path: Path, content: bytes) -> None:
         return
 
 
-@cache
-def _add_library_symbols() -> None:
-    """Register the addresses of the C library's functions with LLVM's linker."""
-    name = ctypes.util.find_library("m")
-    library = ctypes.CDLL(name) if name else ctypes.CDLL(None)
-    for function in LIBRARY:
-        address = ctypes.cast(getattr(library, function), ctypes.c_void_p).value
-        llvm.add_symbol(library_symbol(function), address)
-
-
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """Machine code in memory; alive as long as this object."""
@@ -213,7 +200,6 @@ class Loaded:
 
 def load_object(code: bytes) -> Loaded:
     """Link object code into this process."""
-    _add_library_symbols()
     empty = llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(empty, _target_machine(2))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))

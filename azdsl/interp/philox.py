@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from azdsl.ops import Kind
+from azdsl.ops import Kind, elementary
 
 ROUNDS = 10
 _WORD = 0xFFFFFFFF
@@ -50,7 +50,7 @@ def standard_uniform(words: Words) -> float:
 def standard_normal(words: Words) -> float:
     """Standard normal by the Box-Muller transform, float64."""
     u1, u2 = unit_interval(words[0], words[1]), unit_interval(words[2], words[3])
-    return math.sqrt(-2.0 * math.log(1.0 - u1)) * math.cos(2.0 * math.pi * u2)
+    return math.sqrt(-2.0 * elementary.log(1.0 - u1)) * elementary.cos(2.0 * math.pi * u2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.ir.program import FEATURES, LABEL, LABELS, PREDICTION, PREDICTIONS, Address
-from azdsl.ops import Kind, numbers
+from azdsl.ops import Kind, elementary, numbers
 
 MetricName = Literal["rmse", "accuracy", "multiclass"]
 """The public names of the metrics, the keys of ``METRICS``."""
@@ -119,7 +119,7 @@ def _rmse_fitness(labels: Sequence[Any], predictions: Sequence[Any], classes: in
         return 0.0
     errors = [label - prediction for label, prediction in pairs]
     rmse = numbers.sqrt(numbers.mean([error * error for error in errors]))
-    return 1.0 - (2.0 / math.pi) * math.atan(float(rmse))
+    return 1.0 - (2.0 / math.pi) * elementary.arctan(float(rmse))
 
 
 def _accuracy_fitness(labels: Sequence[Any], predictions: Sequence[Any], classes: int, limit: Any) -> float:

@@ -25,7 +25,7 @@ _GUARD = 62
 
 
 def exp(x: float) -> float:
-    """Exponential: 2**k · exp(r), |r| <= ln(2)/2. Overflow gives inf, underflow 0."""
+    """Exponential; overflow gives inf, underflow 0. It is 2**k · e**r with |r| <= ln(2)/2."""
     if math.isnan(x):
         return x
     x = min(max(x, table.EXP_LEAST), table.EXP_MOST)
@@ -40,7 +40,7 @@ def exp(x: float) -> float:
 
 
 def log(x: float) -> float:
-    """Natural logarithm: k · ln 2 + log(1 + f), 1 + f from sqrt(1/2) to sqrt(2). -inf at 0, NaN below."""
+    """Natural logarithm; -inf at 0, NaN below. It is k · ln 2 + ln(1 + f) with 1 + f from sqrt(1/2) to sqrt(2)."""
     if x == 0.0:
         return -math.inf
     if not 0.0 < x < math.inf:
@@ -173,7 +173,9 @@ def _reduce_large(x: float) -> tuple[int, float, float]:
     """``reduce`` for a large positive number (Payne and Hanek 1983): x · 2/π modulo 4, in integers of 192 bits."""
     bits = _bits(x)
     mantissa, power = bits & _MANTISSA | 1 << 52, (bits >> 52) - 1075
-    start = power + _GUARD  # the first bit of 2/π, after 64 zeros, whose product with the mantissa is not a multiple of 4
+    start = (
+        power + _GUARD
+    )  # the first bit of 2/π, after 64 zeros, whose product with the mantissa is not a multiple of 4
     window = table.TWO_OVER_PI_BITS >> 64 + table.TWO_OVER_PI_LENGTH - start - _WINDOW & (1 << _WINDOW) - 1
     product = mantissa * window & (1 << _WINDOW) - 1
     limbs = [product << 2 >> shift & 0xFFFFFFFF for shift in (160, 128, 96, 64, 32)]
@@ -235,21 +237,21 @@ def estrin(coefficients: Sequence[float], x: float) -> float:
 
 
 def _sum(a: float, b: float) -> tuple[float, float]:
-    """a + b, and its rounding error (Knuth)."""
+    """A + b, and its rounding error (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 def _difference(a: float, b: float) -> tuple[float, float]:
-    """a - b, and its rounding error."""
+    """A - b, and its rounding error."""
     total = a - b
     part = total - a
     return total, (a - (total - part)) - (b + part)
 
 
 def _product(a: float, b: float) -> tuple[float, float]:
-    """a · b, and its rounding error (Dekker)."""
+    """A · b, and its rounding error (Dekker)."""
     total = a * b
     (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
     return total, ((a_high * b_high - total) + a_high * b_low + a_low * b_high) + a_low * b_low

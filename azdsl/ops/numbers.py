@@ -1,9 +1,9 @@
 """Arithmetic on one number, as the language defines it.
 
-A number is a Python float (binary64) or a ``numpy.float32``. Every function returns the type of its argument, so one
-definition covers both precisions. Additions, subtractions and multiplications are Python's operators, which both types
-round as IEEE 754 requires. Where Python raises an exception (1/0, log 0, sin inf, exp 1000) the result is the IEEE value.
-In float32 a transcendental function is the float64 function, rounded.
+A number is a Python float (binary64) or a ``numpy.float32``; every function returns its argument's
+type, so one body serves both precisions. Additions, subtractions and multiplications are Python's own
+operators: both types round them as IEEE 754 says. Division by zero has its IEEE value here. An elementary
+function is the language's own (``elementary``); in float32 it is the float64 one, rounded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+from azdsl.ops import elementary
 
 Number = TypeVar("Number", bound=Any)
 Unary = Callable[[Number], Number]
@@ -30,34 +32,23 @@ def sqrt(a: Number) -> Number:
     return type(a)(math.sqrt(a)) if a >= 0 else type(a)(math.nan) if a != 0 else a
 
 
-def _library(function: Callable[[float], float], at_infinity: float = math.nan) -> Unary[Any]:
-    """A function of the C library: NaN on a domain error, ``at_infinity`` on overflow."""
+def _rounded(function: Callable[[float], float]) -> Unary[Any]:
+    """A function of float64, its result rounded to the argument's type."""
 
     def apply(a: Number) -> Number:
-        try:
-            return type(a)(function(float(a)))
-        except ValueError:
-            return type(a)(math.nan)
-        except OverflowError:
-            return type(a)(at_infinity)
+        return type(a)(function(float(a)))
 
     return apply
 
 
-sin = _library(math.sin)
-cos = _library(math.cos)
-tan = _library(math.tan)
-arcsin = _library(math.asin)
-arccos = _library(math.acos)
-arctan = _library(math.atan)
-exp = _library(math.exp, math.inf)
-
-
-def log(a: Number) -> Number:
-    """Natural logarithm: -inf at zero, NaN below."""
-    if a > 0:
-        return type(a)(math.log(a))
-    return type(a)(-math.inf if a == 0 else math.nan)
+sin = _rounded(elementary.sin)
+cos = _rounded(elementary.cos)
+tan = _rounded(elementary.tan)
+arcsin = _rounded(elementary.arcsin)
+arccos = _rounded(elementary.arccos)
+arctan = _rounded(elementary.arctan)
+exp = _rounded(elementary.exp)
+log = _rounded(elementary.log)
 
 
 def second_if_less(a: Number, b: Number) -> Number:

@@ -11,7 +11,6 @@ from llvmlite import ir
 
 from azdsl.codegen.aot.frames import Spec
 from azdsl.codegen.aot.standalone import Code, Writer
-from azdsl.codegen.emitter import LIBRARY, library_symbol
 from azdsl.codegen.target import Host, Loaded, _target_machine, load_object, optimize, processor, processor_names
 
 __all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "processor_names"]
@@ -26,7 +25,7 @@ would take too long to compile.
 
 @dataclass(frozen=True)
 class Compiled:
-    """Optimised models for one processor, as LLVM bitcode that calls functions of the C library by their real names."""
+    """Models, optimised for one processor, as LLVM bitcode."""
 
     bitcode: bytes
     machine: Host
@@ -55,7 +54,6 @@ def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> 
     """Compile models into one module. ``cpu`` is one of ``processor_names()``; raises ``ValueError`` for another name."""
     machine = processor(cpu)
     parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
-    _give_real_names(parsed)
     return Compiled(parsed.as_bitcode(), machine)
 
 
@@ -76,15 +74,3 @@ def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
     for spec in specs:
         Writer(module, spec, machine.vector_bytes, version, long=not _short(specs)).write()
     return module
-
-
-def _give_real_names(module: llvm.ModuleRef) -> None:
-    """Make an optimised module call the functions of the C library by their real names.
-
-    They are marked as no built-ins, so that code generation does not fold their calls either.
-    """
-    names = {library_symbol(name): name for name in LIBRARY}
-    for function in module.functions:
-        if function.name in names:
-            function.name = names[function.name]
-            function.add_function_attribute("nobuiltin")

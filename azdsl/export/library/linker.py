@@ -47,7 +47,7 @@ def linker() -> list[str]:
 def link(object_file: Path, library: Path) -> None:
     """Link ``object_file`` to the shared library ``library``. Raises ``ExportError``."""
     strip = ["-Wl,-s"] if sys.platform.startswith("linux") else []
-    command = [*linker(), "-shared", *strip, "-o", str(library.resolve()), str(object_file.resolve()), "-lm"]
+    command = [*linker(), "-shared", *strip, "-o", str(library.resolve()), str(object_file.resolve())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
