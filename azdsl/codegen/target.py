@@ -103,6 +103,9 @@ def processor(name: str) -> Host:
 def _target_machine(level: int, machine: Host | None = None) -> llvm.TargetMachine:
     """A new code generator each time: an execution engine takes ownership of the one it is given."""
     machine = machine or host()
+    if machine.triple != this_machine().triple:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
     target = llvm.Target.from_triple(machine.triple)
     return target.create_target_machine(
         cpu=machine.cpu, features=machine.features, opt=level, reloc="pic", codemodel="default"

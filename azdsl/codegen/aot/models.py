@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,23 @@ from llvmlite import ir
 
 from azdsl.codegen.aot.frames import Spec
 from azdsl.codegen.aot.standalone import Code, Writer
-from azdsl.codegen.target import Host, Loaded, _target_machine, load_object, optimize, processor, processor_names
+from azdsl.codegen.target import (
+    Host,
+    Loaded,
+    _target_machine,
+    load_object,
+    optimize,
+    processor,
+    processor_names,
+    this_machine,
+)
 
 __all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "processor_names"]
 
 _LEVEL = 2
+
+_FENCE = re.compile(r"(?:tail )?call ([^@]+?) @llvm\.arithmetic\.fence\.\w+\(\1 ([^)]+)\)")
+"""A fence against optimisations that change bits. They are done when code is generated, and WebAssembly has no code for it."""
 
 SHORT = 24
 """In modules of at most this many instructions, loops are unrolled, and training and prediction have code of their own. Longer modules
@@ -50,10 +63,12 @@ class Compiled:
         return llvm.parse_bitcode(self.bitcode)
 
 
-def compile_models(specs: Sequence[Spec], version: str, cpu: str = "native") -> Compiled:
-    """Compile models into one module. ``cpu`` is one of ``processor_names()``; raises ``ValueError`` for another name."""
-    machine = processor(cpu)
+def compile_models(specs: Sequence[Spec], version: str, machine: Host | None = None) -> Compiled:
+    """Compile models into one module, for ``machine`` (default: this one)."""
+    machine = machine or this_machine()
     parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
+    if _is_wasm(machine):
+        parsed = llvm.parse_assembly(_FENCE.sub(r"bitcast \1 \2 to \1", str(parsed)))
     return Compiled(parsed.as_bitcode(), machine)
 
 
@@ -69,8 +84,14 @@ def _short(specs: Sequence[Spec]) -> bool:
     return sum(len(spec.program) for spec in specs) <= SHORT
 
 
+def _is_wasm(machine: Host) -> bool:
+    return machine.triple.startswith("wasm")
+
+
 def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
     module = ir.Module("azdsl")
+    # LLVM cannot generate WebAssembly for the shortcut that long programs take: Setup without vectors
+    long = not _short(specs) and not _is_wasm(machine)
     for spec in specs:
-        Writer(module, spec, machine.vector_bytes, version, long=not _short(specs)).write()
+        Writer(module, spec, machine.vector_bytes, version, long=long).write()
     return module

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,10 +49,32 @@ def link(object_file: Path, library: Path) -> None:
     """Link ``object_file`` to the shared library ``library``. Raises ``ExportError``."""
     strip = ["-Wl,-s"] if sys.platform.startswith("linux") else []
     command = [*linker(), "-shared", *strip, "-o", str(library.resolve()), str(object_file.resolve())]
+    _run(command, "the library")
+
+
+def link_wasm(object_file: Path, module: Path, exports: Sequence[str]) -> None:
+    """Make a WebAssembly file of an object file, without what ``exports`` do not need. Raises ``ExportError``."""
+    names = [f"--export={name}" for name in ("__heap_base", *exports)]
+    command = [*_wasm_linker(), "--no-entry", "--gc-sections", "--strip-all", *names, "-o", str(module.resolve())]
+    _run([*command, str(object_file.resolve())], "the WebAssembly file")
+
+
+def _wasm_linker() -> list[str]:
+    if found := shutil.which("wasm-ld"):
+        return [found]
+    if find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "wasm-ld"]
+    raise ExportError(
+        "linking WebAssembly needs LLVM's wasm-ld: pip install 'azdsl[zig]', or install lld; --emit object --target wasm32 needs neither"
+    )
+
+
+def _run(command: list[str], product: str) -> None:
+    """Run a linker. Raises ``ExportError`` with the beginning of its complaint."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
         raise ExportError(f"cannot run {command[0]}: {error.strerror}") from None
     if done.returncode:
         complaint = (done.stderr or done.stdout).strip()[:_SHOWN]
-        raise ExportError(f"{command[0]} could not link the library (exit status {done.returncode}): {complaint}")
+        raise ExportError(f"{command[0]} could not link {product} (exit status {done.returncode}): {complaint}")

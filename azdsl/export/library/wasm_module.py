@@ -1,0 +1,48 @@
+"""The ES module that goes beside a WebAssembly file: no dependencies, for Node and browsers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+
+from azdsl.codegen.aot.models import Spec
+
+_BEGIN = "// --- facts\n"
+_END = "// --- end of facts\n"
+
+FUNCTIONS = ("size", "init", "setup", "learn_one", "fit", "partial_fit", "predict")
+"""Functions of a model that the module calls: what the WebAssembly file exports."""
+
+
+def wasm_module(specs: Sequence[Spec], wasm: str, version: str) -> str:
+    """The module's text. ``wasm`` is the WebAssembly file's name, beside which it will stand."""
+    template = (files("azdsl.export.library") / "wasm_module.mjs.in").read_text(encoding="utf-8")
+    before, _, rest = template.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    facts = {
+        "VERSION": version,
+        "WASM": wasm,
+        "MODELS": {spec.features: _facts(spec) for spec in specs},
+        "PROGRAM": str(specs[0].source),
+    }
+    lines = "".join(f"const {name} = {_literal(value)};\n" for name, value in facts.items())
+    return before.replace("NAME.mjs", wasm.removesuffix(".wasm") + ".mjs") + lines + after
+
+
+def _literal(value: object) -> str:
+    """A value as JavaScript text, also within a page's script element."""
+    return json.dumps(value).replace("</", "<\\/")
+
+
+def _facts(spec: Spec) -> dict[str, object]:
+    """What the module must know of a model; registers as (byte offset, count of numbers)."""
+    sizes = {str(address): (at, address.kind.size(spec.features)) for address, at in spec.places.items()}
+    return {
+        "prefix": spec.prefix,
+        "metric": spec.metric,
+        "outputs": spec.outputs,
+        "precision": spec.precision,
+        "state": spec.state_bytes,
+        "registers": sizes,
+    }
