@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from learners import LINEAR, SOFTMAX
-from strategies import METRICS, random_program, random_tasks
 
 import azdsl
 from azdsl.codegen.aot.cross_targets import CROSS_TARGETS, WASM
@@ -21,10 +20,10 @@ from azdsl.codegen.aot.models import compile_models
 from azdsl.export.library.compiled_model import make_spec
 from azdsl.export.library.linker import link_wasm
 from azdsl.export.library.wasm_module import FUNCTIONS, wasm_module
-from azdsl.ops import OPS
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import Expected, same
+from machine import same
+from model_cases import cases, check, specs_of
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("node"), reason="needs Node"),
@@ -52,64 +51,30 @@ for (const { prefix, X, y, V, outputs } of JSON.parse(readFileSync(cases))) {
   call("init", at);
   const from = put(X), labels = put(y), rows = put(V), n = V.length / 2 / 8 / (X.length / y.length);
   const fit = call("fit", at, from, labels, BigInt(y.length / 16));
-  const codes = [fit, call("predict", at, rows, BigInt(n), end)];
-  results.push({ codes, out: Buffer.from(code.memory.buffer, end, n * outputs * 8).toString("hex") });
+  call("predict", at, rows, BigInt(n), end);
+  results.push({ fit, out: Buffer.from(code.memory.buffer, end, n * outputs * 8).toString("hex") });
 }
 console.log(JSON.stringify(results));
 """
 
 
-def cases() -> list[tuple[Any, dict[str, Any], np.ndarray, np.ndarray, np.ndarray]]:
-    """Programs of every op, and random ones of every metric in both precisions, with examples."""
-    found = []
-    for op in OPS:
-        if op.output:
-            rng = np.random.default_rng(op.code)
-            program = random_program(rng, ops=[op, *(o for o in OPS if o.output and not o.inputs)], max_length=5)
-            F = 1 + op.code % 9
-            facts = {"features": F, "precision": (64, 32)[op.code % 2], "seed": op.code}
-            found.append((program, facts, rng.normal(size=(9, F)), rng.normal(size=9), rng.normal(size=(7, F))))
-    for number in range(60):
-        rng = np.random.default_rng(number)
-        metric = METRICS[number % 3]
-        F = max(1 + number % 9, 2 if metric == "multiclass" else 1)
-        program = random_program(rng, max_length=8, multiclass=metric == "multiclass")
-        tasks = random_tasks(rng, F, 1, metric, 1, 30)
-        facts = {"features": F, "metric": metric, "precision": (64, 32)[number // 3 % 2], "seed": number}
-        if metric == "multiclass":
-            facts["classes"] = tasks.classes
-        found.append((program, facts, tasks.train_X[0], tasks.train_y[0], rng.normal(size=(7, F))))
-    return found
-
-
 def test_wasm_equals_the_interpreter(tmp_path: Path) -> None:
     made = cases()
-    specs = [make_spec(program, **facts, prefix=f"p{at}_") for at, (program, facts, *_) in enumerate(made)]
+    specs = specs_of(made)
     (tmp_path / "code.o").write_bytes(compile_models(specs, "0", CROSS_TARGETS[WASM]).object_code())
     exports = [spec.prefix + name for spec in specs for name in FUNCTIONS]
     link_wasm(tmp_path / "code.o", tmp_path / "code.wasm", exports)
     given = [
-        {
-            "prefix": s.prefix,
-            "outputs": s.outputs,
-            **{k: v.astype("<f8").tobytes().hex() for k, v in zip("XyV", arrays, strict=True)},
-        }
-        for s, (_, _, *arrays) in zip(specs, made, strict=True)
+        {"prefix": spec.prefix, "outputs": spec.outputs}
+        | {name: array.astype("<f8").tobytes().hex() for name, array in zip("XyV", case[2:], strict=True)}
+        for spec, case in zip(specs, made, strict=True)
     ]
     (tmp_path / "cases.json").write_text(json.dumps(given))
     (tmp_path / "driver.mjs").write_text(DRIVER)
-    done = subprocess.run(
-        ["node", "driver.mjs", "code.wasm", "cases.json"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    finite = 0
-    for spec, (program, facts, X, y, V), found in zip(specs, made, json.loads(done.stdout), strict=True):
-        expected = Expected(program, **facts)
-        learned = expected.fit(X, y)
-        assert found["codes"] == [0 if learned else 1, 0], spec.prefix
-        predictions = expected.predict(V).reshape(len(V), -1)
-        assert same(np.frombuffer(bytes.fromhex(found["out"])).reshape(len(V), -1), predictions), (spec.prefix, program)
-        finite += learned and bool(np.isfinite(predictions).all() and predictions.any())
-    assert finite > len(made) // 3
+    command = ["node", "driver.mjs", "code.wasm", "cases.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    check(made, [one["fit"] for one in found], [np.frombuffer(bytes.fromhex(one["out"])) for one in found])
 
 
 def write_module(tmp_path: Path, program: azdsl.Program, **facts: Any) -> None:
