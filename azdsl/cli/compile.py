@@ -36,7 +36,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.option(
     "--emit",
     default="shared,header,python",
-    help="Kinds of files to write, comma-separated [shared,header,python]; also object, numpy, llvm, asm.",
+    help="Kinds of files to write, comma-separated [shared,header,python]; also object, numpy, wasm, llvm, asm.",
 )
 @click.option(
     "--features",
@@ -60,6 +60,11 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
     help="Bits of the floating-point numbers in the program [64].",
 )
 @click.option("--cpu", default="native", help="Processor to compile for: native, generic, or x86-64-v2 to v4 [native].")
+@click.option(
+    "--target",
+    metavar="NAME",
+    help="Another machine for object, llvm, asm: aarch64-linux, aarch64-macos, x86_64-linux, x86_64-windows, riscv64-linux, wasm32.",
+)
 @click.option(
     "--prefix", help="Start of the names of C functions, a C identifier (default: az_ and the name of the model)."
 )
@@ -91,6 +96,7 @@ def command(
     output: Path | None,
     emit: str,
     cpu: str,
+    target: str | None,
     prefix: str | None,
     data: str | None,
     path: str | None,
@@ -108,6 +114,8 @@ def command(
       azdsl compile best.az
       azdsl compile best.az -o price.py --features 8 --train prices.csv --target-column price
       azdsl compile best.az --emit object,header --cpu x86-64-v3 --features 4,8
+      azdsl compile best.az --emit wasm -o price.wasm
+      azdsl compile best.az --emit object,header --target aarch64-linux
     """
     from azdsl.export.library import bundle
     from azdsl.export.library.c_header import check_prefix, default_prefix
@@ -130,7 +138,7 @@ def command(
             specs = [_trained(specs, experiment, data, options)]
         if "shared" in kinds and tuple(linker()) == ZIG:
             click.echo("linking with zig; the first use may take a minute", err=True)
-        files = bundle.write(specs, output, kinds, cpu)
+        files = bundle.write(specs, output, kinds, cpu, target)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if as_json:

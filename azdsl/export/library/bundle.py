@@ -9,37 +9,47 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from azdsl import __version__
+from azdsl.codegen.aot.cross_targets import CROSS_TARGETS, WASM
 from azdsl.codegen.aot.models import Compiled, Spec, compile_models
-from azdsl.codegen.target import processor
+from azdsl.codegen.target import Host, processor
 from azdsl.export.library.c_header import header
 from azdsl.export.library.errors import ExportError
 from azdsl.export.library.file_names import output_files
-from azdsl.export.library.linker import link
+from azdsl.export.library.linker import link, link_wasm
 from azdsl.export.library.python_module import wrapper
+from azdsl.export.library.wasm_module import FUNCTIONS, wasm_module
+
+HERE = frozenset({"shared", "python"})
+"""Kinds of files that run on this machine only."""
+CODE = frozenset({"shared", "object", "llvm", "asm"})
+"""Kinds of files that hold a machine's code."""
 
 
-def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native") -> dict[str, Path]:
-    """Compile models, write files of these kinds, and return their paths by kind.
+def write(
+    specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native", target: str | None = None
+) -> dict[str, Path]:
+    """Compile models and write files of these kinds; the files. Raises ``ValueError`` or ``OSError``.
 
-    ``output`` names the files as ``file_names.output_files`` describes. Several ``specs`` are the same program with
-    different numbers of features. Nothing is written if anything fails: ``ExportError``, ``ValueError`` or ``OSError``.
+    ``target`` is one of ``CROSS_TARGETS``, for code of another machine; without it code is for ``cpu`` here.
+    Nothing is written when anything fails.
     """
+    machine = _machine(kinds, cpu, target)
     files = output_files(output, kinds)
     if "numpy" in kinds:
         _check_numpy(specs[0])
-    processor(cpu)
-    compiled = compile_models(specs, __version__, cpu) if set(kinds) - {"header", "numpy"} else None
+    compiled = compile_models(specs, __version__, machine) if CODE & set(kinds) else None
     texts: dict[str, Callable[[], str | bytes]] = {
         "header": lambda: header(specs, __version__),
         "python": lambda: wrapper(specs, files["shared"].name, __version__),
         "numpy": lambda: _numpy(specs[0]),
+        "javascript": lambda: wasm_module(specs, files["wasm"].name, __version__),
     }
     if compiled:
         texts |= _native(compiled)
     try:
         staging = Path(tempfile.mkdtemp(prefix=".azdsl-", dir=output.parent))
         try:
-            staged = _stage(staging, files, texts, kinds)
+            staged = _stage(staging, files, texts, specs)
             for kind, file in files.items():
                 os.replace(staged[kind], file)
         finally:
@@ -48,6 +58,20 @@ def write(specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = 
         # the name of a temporary file would not help the user
         raise OSError(error.errno, error.strerror, str(output.parent)) from None
     return files
+
+
+def _machine(kinds: Sequence[str], cpu: str, target: str | None) -> Host:
+    """The processor to make code for. Raises ``ValueError``."""
+    if target is None:
+        return processor(cpu)
+    if target not in CROSS_TARGETS:
+        raise ExportError(f"unknown target {target!r}; known are {', '.join(CROSS_TARGETS)}")
+    if cpu != "native":
+        raise ExportError(f"--cpu {cpu} is a processor of this machine: leave it out with --target")
+    if here := sorted(HERE & set(kinds)):
+        others = "object,header" if target != WASM else "wasm"
+        raise ExportError(f"--target {target} cannot make {' and '.join(here)} here: use --emit {others}")
+    return CROSS_TARGETS[target]
 
 
 def _check_numpy(spec: Spec) -> None:
@@ -72,15 +96,19 @@ def _native(compiled: Compiled) -> dict[str, Callable[[], str | bytes]]:
 
 
 def _stage(
-    staging: Path, files: Mapping[str, Path], texts: Mapping[str, Callable[[], str | bytes]], kinds: Sequence[str]
+    staging: Path, files: Mapping[str, Path], texts: Mapping[str, Callable[[], str | bytes]], specs: Sequence[Spec]
 ) -> dict[str, Path]:
-    """Write every file to the directory ``staging``; the paths there by kind."""
-    staged = {kind: staging / f"{kind}{files[kind].suffix}" for kind in kinds}
-    for kind in kinds:
-        if kind != "shared":
+    """Make every file under a name of its own in ``staging``."""
+    staged = {kind: staging / f"{kind}{file.suffix}" for kind, file in files.items()}
+    for kind in files:
+        if kind not in ("shared", "wasm"):
             content = texts[kind]()
             staged[kind].write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    if "shared" in kinds:
+    if "wasm" in files:
+        object_file = staging / "wasm.o"
+        object_file.write_bytes(compile_models(specs, __version__, CROSS_TARGETS[WASM]).object_code())
+        link_wasm(object_file, staged["wasm"], [spec.prefix + name for spec in specs for name in FUNCTIONS])
+    if "shared" in files:
         object_file = staging / "code.o"
         code = texts["object"]()
         object_file.write_bytes(code if isinstance(code, bytes) else code.encode())

@@ -14,8 +14,11 @@ from pathlib import Path
 from azdsl.export.library.errors import ExportError
 from azdsl.export.library.linker import SUFFIX
 
-KINDS = ("shared", "object", "header", "python", "numpy", "llvm", "asm")
-"""Kinds of files. ``python`` loads ``shared`` and includes it."""
+KINDS = ("shared", "object", "header", "python", "numpy", "wasm", "javascript", "llvm", "asm")
+"""Kinds of files."""
+
+TOGETHER = {"python": "shared", "wasm": "javascript", "javascript": "wasm"}
+"""Kinds that come with another: a module with the code that it loads, and WebAssembly with its module."""
 
 ENDINGS: Mapping[str, tuple[str, ...]] = {
     "shared": (".so", ".dylib", ".dll"),
@@ -23,6 +26,8 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "header": (".h",),
     "python": (".py",),
     "numpy": (".py",),
+    "wasm": (".wasm",),
+    "javascript": (".mjs",),
     "llvm": (".ll",),
     "asm": (".s",),
 }
@@ -40,8 +45,7 @@ def parse_kinds(text: str) -> tuple[str, ...]:
             raise ExportError(f"unknown kind {kind!r} to emit; known are {', '.join(KINDS)}")
     if not kinds:
         raise ExportError(f"nothing to emit; choose from {', '.join(KINDS)}")
-    if "python" in kinds:
-        kinds.append("shared")
+    kinds += [TOGETHER[kind] for kind in kinds if kind in TOGETHER]
     return tuple(kind for kind in KINDS if kind in kinds)
 
 
