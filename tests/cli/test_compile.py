@@ -16,6 +16,7 @@ from modules import imported
 
 import azdsl
 from azdsl.cli import main
+from azdsl.export.library.file_names import KINDS
 
 LINEAR = f"task linear(features=3)\n{LEARNER}"
 BARE = LINEAR.split("\n", 1)[1]
