@@ -36,7 +36,7 @@ COMPILED = ("program", "instruction", "entry", "call", "draw", "loop")
 """The units of compiling: the program, its instructions, the unrolled entries, calls and random numbers, instructions with loops."""
 
 LIBRARY_WEIGHT, DIVISION_WEIGHT = 20.0, 4.0
-"""The least weight (``Op.weight``) of ops that call the C library, and of ops that divide."""
+"""The least weight (``Op.weight``) of ops that compute an elementary function, and of ops that divide."""
 
 
 @dataclass(frozen=True)
