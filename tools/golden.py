@@ -66,6 +66,7 @@ def programs() -> Iterator[dict[str, Any]]:
     """The cases: a program's text and what it is evaluated on."""
     from strategies import random_program
 
+    from azdsl.ir import METRICS
     from azdsl.ops import OPS
 
     sources = [op for op in OPS if op.output and not op.inputs]
@@ -73,13 +74,13 @@ def programs() -> Iterator[dict[str, Any]]:
         for shape in range(2 if op.output else 0):
             rng = np.random.default_rng((op.code, shape))
             at = (op.code + 2 * shape) % len(SHAPES)
-            multiclass = SHAPES[at]["metric"] == "multiclass"
-            program = random_program(rng, ops=[op, *sources], max_length=5, multiclass=multiclass)
+            metric = METRICS[SHAPES[at]["metric"]]
+            program = random_program(rng, ops=[op, *sources], max_length=5, metric=metric)
             yield {"op": op.name, "shape": at, "seed": op.code, "program": str(program)}
     for number in range(RANDOM_PROGRAMS * len(SHAPES)):
         at = number % len(SHAPES)
-        multiclass = SHAPES[at]["metric"] == "multiclass"
-        program = random_program(np.random.default_rng(number), max_length=12, multiclass=multiclass)
+        metric = METRICS[SHAPES[at]["metric"]]
+        program = random_program(np.random.default_rng(number), max_length=12, metric=metric)
         yield {"op": None, "shape": at, "seed": number, "program": str(program)}
 
 

@@ -13,116 +13,16 @@ from collections.abc import Callable, Sequence
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I32, I64, Emitter, Value
+from azdsl.codegen.lane_arithmetic import LaneArithmetic
 from azdsl.ops import coefficients as table
 
-_SIGN = -(1 << 63)
-_HIGH_WORD = -(1 << 32)
 _MANTISSA = (1 << 52) - 1
 _LOW = (1 << 32) - 1
 _BIAS = 1023
 _WORD = 64
 
 
-class _Lanes:
-    """Arithmetic on lanes of float64 and of their bits, in the notation of a formula."""
-
-    def __init__(self, e: Emitter) -> None:
-        self.e, self.b = e, e.builder
-
-    def number(self, value: float | Value) -> Value:
-        """A constant in every lane, or the lanes themselves."""
-        return self.e.constant(float(value), F64) if isinstance(value, int | float) else value
-
-    def add(self, *terms: float | Value) -> Value:
-        """A sum, left to right."""
-        total = self.number(terms[0])
-        for term in terms[1:]:
-            total = self.b.fadd(total, self.number(term))
-        return total
-
-    def sub(self, *terms: float | Value) -> Value:
-        """The first less the others, left to right."""
-        total = self.number(terms[0])
-        for term in terms[1:]:
-            total = self.b.fsub(total, self.number(term))
-        return total
-
-    def mul(self, *factors: float | Value) -> Value:
-        """A product, left to right."""
-        total = self.number(factors[0])
-        for factor in factors[1:]:
-            total = self.b.fmul(total, self.number(factor))
-        return total
-
-    def div(self, a: float | Value, b: float | Value) -> Value:
-        """A quotient."""
-        return self.b.fdiv(self.number(a), self.number(b))
-
-    def test(self, a: float | Value, predicate: str, b: float | Value) -> Value:
-        """Where an ordered comparison holds: nowhere with a NaN."""
-        return self.b.fcmp_ordered(predicate, self.number(a), self.number(b))
-
-    def choose(self, mask: Value, then: float | Value, other: float | Value) -> Value:
-        """``then`` where the mask is set, else ``other``."""
-        return self.b.select(mask, self.number(then), self.number(other))
-
-    def integer(self, value: int) -> Value:
-        """A 64-bit integer in every lane."""
-        return self.e.constant(value, I64)
-
-    def bits(self, value: Value) -> Value:
-        """The bits of numbers."""
-        return self.b.bitcast(value, self.e.wide(I64))
-
-    def floats(self, bits: Value) -> Value:
-        """The numbers of bits."""
-        return self.b.bitcast(bits, self.e.wide(F64))
-
-    def top(self, value: Value) -> Value:
-        """Numbers without the lower 32 bits of their mantissas."""
-        return self.floats(self.b.and_(self.bits(value), self.integer(_HIGH_WORD)))
-
-    def abs(self, value: Value) -> Value:
-        """Absolute values."""
-        return self.e.intrinsic("fabs", value)
-
-    def with_sign(self, value: Value, sign: Value) -> Value:
-        """Numbers that are not negative, with the signs of others."""
-        return self.floats(self.b.or_(self.bits(value), self.b.and_(self.bits(sign), self.integer(_SIGN))))
-
-    def negate_if(self, value: Value, bit: Value) -> Value:
-        """Numbers, negated where the lowest bit of an integer is set."""
-        return self.floats(self.b.xor(self.bits(value), self.b.shl(bit, self.integer(63))))
-
-    def horner(self, coefficients: Sequence[float], x: Value) -> Value:
-        """A polynomial, the constant term first, by Horner's rule."""
-        value: float | Value = coefficients[-1]
-        for coefficient in coefficients[-2::-1]:
-            value = self.add(coefficient, self.mul(x, value))
-        return value
-
-    def estrin(self, coefficients: Sequence[float], x: Value) -> Value:
-        """A polynomial, the constant term first, by Estrin's rule."""
-        values: list[float | Value] = list(coefficients)
-        while len(values) > 1:
-            pairs = [self.add(a, self.mul(x, b)) for a, b in zip(values[::2], values[1::2], strict=False)]
-            values, x = pairs + values[2 * len(pairs) :], self.mul(x, x)
-        return values[0]
-
-    def exact_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
-        """A + b, and its rounding error (Knuth)."""
-        total = self.add(a, b)
-        part = self.sub(total, a)
-        return total, self.add(self.sub(a, self.sub(total, part)), self.sub(b, part))
-
-    def exact_difference(self, a: Value, b: Value) -> tuple[Value, Value]:
-        """A - b, and its rounding error."""
-        total = self.sub(a, b)
-        part = self.sub(total, a)
-        return total, self.sub(self.sub(a, self.sub(total, part)), self.add(b, part))
-
-
-def _exp(m: _Lanes, x: Value) -> Value:
+def _exp(m: LaneArithmetic, x: Value) -> Value:
     nan = m.b.fcmp_unordered("uno", x, x)
     bounded = m.choose(m.test(x, ">", table.EXP_LEAST), x, table.EXP_LEAST)
     bounded = m.choose(m.test(bounded, "<", table.EXP_MOST), bounded, table.EXP_MOST)
@@ -142,7 +42,7 @@ def _exp(m: _Lanes, x: Value) -> Value:
     return m.choose(nan, x, value)
 
 
-def _log(m: _Lanes, x: Value) -> Value:
+def _log(m: LaneArithmetic, x: Value) -> Value:
     subnormal = m.test(x, "<", 2.0**-1022)
     scaled = m.choose(subnormal, m.mul(x, 2.0**54), x)
     bits = m.b.add(m.bits(scaled), m.integer((_BIAS << 52) - table.SQRT_HALF_BITS))
@@ -163,7 +63,7 @@ def _log(m: _Lanes, x: Value) -> Value:
     return m.choose(m.test(x, "==", 0.0), -math.inf, value)
 
 
-def _reduce(m: _Lanes, x: Value) -> tuple[Value, Value, Value]:
+def _reduce(m: LaneArithmetic, x: Value) -> tuple[Value, Value, Value]:
     """Quadrant (its two lowest bits count) and the rest as a sum."""
     e, b = m.e, m.b
     shifted = m.add(m.mul(x, table.TWO_OVER_PI), table.ROUND)
@@ -205,7 +105,7 @@ def _large_reduction(e: Emitter) -> ir.Function:
     function = ir.Function(module, ir.FunctionType(result, [F64]), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    m = _Lanes(Emitter(ir.IRBuilder(function.append_basic_block("entry")), e.features, 1))
+    m = LaneArithmetic(Emitter(ir.IRBuilder(function.append_basic_block("entry")), e.features, 1))
     b, x = m.b, function.args[0]
     bits = m.bits(x)
     exponent = b.and_(b.lshr(bits, m.integer(52)), m.integer(0x7FF))
@@ -243,7 +143,7 @@ def _large_reduction(e: Emitter) -> ir.Function:
     return function
 
 
-def _window_limbs(m: _Lanes, start: Value) -> list[Value]:
+def _window_limbs(m: LaneArithmetic, start: Value) -> list[Value]:
     """192 bits of 2/π from bit ``start``, as six integers of 32 bits, the lowest first."""
     b, module, name = m.b, m.b.module, "az_two_over_pi"
     words = table.TWO_OVER_PI_LENGTH // _WORD
@@ -263,7 +163,7 @@ def _window_limbs(m: _Lanes, start: Value) -> list[Value]:
     return limbs
 
 
-def _product_limbs(m: _Lanes, mantissa: Value, window: Sequence[Value]) -> list[Value]:
+def _product_limbs(m: LaneArithmetic, mantissa: Value, window: Sequence[Value]) -> list[Value]:
     """Mantissa times window modulo 2**192, in integers of 32 bits, the lowest first."""
     b, limbs = m.b, [m.integer(0)] * len(window)
     for offset, factor in enumerate((b.and_(mantissa, m.integer(_LOW)), b.lshr(mantissa, m.integer(32)))):
@@ -274,7 +174,7 @@ def _product_limbs(m: _Lanes, mantissa: Value, window: Sequence[Value]) -> list[
     return limbs
 
 
-def _exact_product(m: _Lanes, x: Value, y: Value) -> tuple[Value, Value]:
+def _exact_product(m: LaneArithmetic, x: Value, y: Value) -> tuple[Value, Value]:
     """X · y, and its rounding error (Dekker)."""
     total = m.mul(x, y)
     halves: list[Value] = []
@@ -287,7 +187,7 @@ def _exact_product(m: _Lanes, x: Value, y: Value) -> tuple[Value, Value]:
     return total, m.add(error, m.mul(x_low, y_low))
 
 
-def _kernels(m: _Lanes, high: Value, low: Value) -> tuple[Value, Value]:
+def _kernels(m: LaneArithmetic, high: Value, low: Value) -> tuple[Value, Value]:
     """Sine and cosine of a sum from -π/4 to π/4."""
     z = m.mul(high, high)
     cube = m.mul(z, high)
@@ -301,11 +201,11 @@ def _kernels(m: _Lanes, high: Value, low: Value) -> tuple[Value, Value]:
     return sine, cosine
 
 
-def _odd(m: _Lanes, quadrant: Value) -> Value:
+def _odd(m: LaneArithmetic, quadrant: Value) -> Value:
     return m.b.icmp_unsigned("!=", m.b.and_(quadrant, m.integer(1)), m.integer(0))
 
 
-def _sin(m: _Lanes, x: Value) -> Value:
+def _sin(m: LaneArithmetic, x: Value) -> Value:
     quadrant, high, low = _reduce(m, x)
     sine, cosine = _kernels(m, high, low)
     value = m.choose(_odd(m, quadrant), cosine, sine)
@@ -313,14 +213,14 @@ def _sin(m: _Lanes, x: Value) -> Value:
     return m.choose(m.test(x, "==", 0.0), x, value)
 
 
-def _cos(m: _Lanes, x: Value) -> Value:
+def _cos(m: LaneArithmetic, x: Value) -> Value:
     quadrant, high, low = _reduce(m, x)
     sine, cosine = _kernels(m, high, low)
     value = m.choose(_odd(m, quadrant), sine, cosine)
     return m.negate_if(value, m.b.lshr(m.b.add(quadrant, m.integer(1)), m.integer(1)))
 
 
-def _tan(m: _Lanes, x: Value) -> Value:
+def _tan(m: LaneArithmetic, x: Value) -> Value:
     quadrant, given_high, given_low = _reduce(m, x)
     odd = _odd(m, quadrant)
     sign = m.choose(odd, -1.0, 1.0)
@@ -345,7 +245,7 @@ def _tan(m: _Lanes, x: Value) -> Value:
     return m.choose(m.test(x, "==", 0.0), x, m.choose(far, turned, near))
 
 
-def _arctan(m: _Lanes, x: Value) -> Value:
+def _arctan(m: LaneArithmetic, x: Value) -> Value:
     a = m.abs(x)
     above, below, high, low = a, m.number(1.0), m.number(0.0), m.number(0.0)
     others = (
@@ -368,11 +268,11 @@ def _arctan(m: _Lanes, x: Value) -> Value:
     return m.with_sign(m.abs(value), x)
 
 
-def _asin_rest(m: _Lanes, z: Value) -> Value:
+def _asin_rest(m: LaneArithmetic, z: Value) -> Value:
     return m.div(m.mul(z, m.horner(table.ASIN_NUMERATOR, z)), m.horner(table.ASIN_DENOMINATOR, z))
 
 
-def _half_angle(m: _Lanes, x: Value) -> tuple[Value, Value, Value, Value, Value]:
+def _half_angle(m: LaneArithmetic, x: Value) -> tuple[Value, Value, Value, Value, Value]:
     """|x|, where it is below 1/2, z = x² there and (1 - |x|) / 2 elsewhere, its root, and the rest of arcsin's series at z."""
     a = m.abs(x)
     near = m.test(a, "<", 0.5)
@@ -380,14 +280,14 @@ def _half_angle(m: _Lanes, x: Value) -> tuple[Value, Value, Value, Value, Value]
     return a, near, z, m.e.intrinsic("sqrt", z), _asin_rest(m, z)
 
 
-def _root_correction(m: _Lanes, z: Value, s: Value) -> tuple[Value, Value]:
+def _root_correction(m: LaneArithmetic, z: Value, s: Value) -> tuple[Value, Value]:
     """A root's upper bits, and what they miss of it; nothing where it is 0."""
     top = m.top(s)
     missing = m.div(m.sub(z, m.mul(top, top)), m.add(s, top))
     return top, m.choose(m.test(z, "==", 0.0), 0.0, missing)
 
 
-def _arcsin(m: _Lanes, x: Value) -> Value:
+def _arcsin(m: LaneArithmetic, x: Value) -> Value:
     a, near, z, s, r = _half_angle(m, x)
     top, c = _root_correction(m, z, s)
     inner = m.sub(m.mul(2.0, s, r), m.sub(table.PIO2_LOW, m.mul(2.0, c)))
@@ -398,7 +298,7 @@ def _arcsin(m: _Lanes, x: Value) -> Value:
     return m.choose(m.test(a, "<=", 1.0), value, math.nan)
 
 
-def _arccos(m: _Lanes, x: Value) -> Value:
+def _arccos(m: LaneArithmetic, x: Value) -> Value:
     a, near, z, s, r = _half_angle(m, x)
     top, c = _root_correction(m, z, s)
     central = m.sub(table.PIO2_HIGH, m.sub(x, m.sub(table.PIO2_LOW, m.mul(x, r))))
@@ -408,7 +308,7 @@ def _arccos(m: _Lanes, x: Value) -> Value:
     return m.choose(m.test(a, "<=", 1.0), value, math.nan)
 
 
-FUNCTIONS: dict[str, Callable[[_Lanes, Value], Value]] = {
+FUNCTIONS: dict[str, Callable[[LaneArithmetic, Value], Value]] = {
     "exp": _exp,
     "log": _log,
     "sin": _sin,
@@ -425,6 +325,6 @@ def apply(e: Emitter, name: str, value: Value) -> Value:
     """A function of numbers of the emitter's type or of float64, computed in float64 and rounded to the values' type."""
     element = value.type.element if isinstance(value.type, ir.VectorType) else value.type
     if element == F64:
-        return FUNCTIONS[name](_Lanes(e), value)
-    result = FUNCTIONS[name](_Lanes(e), e.builder.fpext(value, e.wide(F64)))
+        return FUNCTIONS[name](LaneArithmetic(e), value)
+    result = FUNCTIONS[name](LaneArithmetic(e), e.builder.fpext(value, e.wide(F64)))
     return e.builder.fptrunc(result, e.wide(element))

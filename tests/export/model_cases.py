@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from machine import Expected, same
-from strategies import METRICS, random_program, random_tasks
+from strategies import METRIC_NAMES, METRICS, random_program, random_tasks
 
 from azdsl.codegen.aot.frames import Spec
 from azdsl.export.library.compiled_model import make_spec
@@ -37,9 +37,9 @@ def cases() -> list[Case]:
             found.append(Case(program, facts, rng.normal(size=(9, F)), rng.normal(size=9), rng.normal(size=(7, F))))
     for number in range(60):
         rng = np.random.default_rng(number)
-        metric = METRICS[number % 3]
-        F = max(1 + number % 9, 2 if metric == "multiclass" else 1)
-        program = random_program(rng, max_length=8, multiclass=metric == "multiclass")
+        metric = METRIC_NAMES[number % 3]
+        F = max(1 + number % 9, 2 if METRICS[metric].vector else 1)
+        program = random_program(rng, max_length=8, metric=METRICS[metric])
         tasks = random_tasks(rng, F, 1, metric, 1, 30)
         facts = {"features": F, "metric": metric, "precision": (64, 32)[number // 3 % 2], "seed": number}
         if metric == "multiclass":

@@ -40,7 +40,7 @@ def _facts(spec: Spec) -> dict[str, object]:
     sizes = {str(address): (at, address.kind.size(spec.features)) for address, at in spec.places.items()}
     return {
         "prefix": spec.prefix,
-        "metric": spec.metric,
+        "metric": spec.metric.name,
         "outputs": spec.outputs,
         "precision": spec.precision,
         "state": spec.state_bytes,
