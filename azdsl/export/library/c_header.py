@@ -75,7 +75,7 @@ def header(specs: Sequence[Spec], version: str) -> str:
     program = comment(str(specs[0].source))
     body = "\n".join(_functions(spec) for spec in specs)
     return (
-        f"/* Written by azdsl {version} from this program:\n\n{program}*/\n"
+        f"/* Written by azdsl {version} from this program:\n\n{program}\nThe library calls malloc and free, and no function of math.h. */\n"
         f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
         f'#ifdef __cplusplus\nextern "C" {{\n#endif\n\n#ifndef AZ_CODES\n#define AZ_CODES\n{CODES}#endif\n\n'
         f"{body}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
