@@ -150,6 +150,14 @@ class Program:
     def __len__(self) -> int:
         return sum(map(len, self.functions))
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Computed once: compiled code is looked up by program at every evaluation."""
+        return hash(self.functions)
+
     def __repr__(self) -> str:
         """The canonical text, short enough for the ``repr`` of an estimator."""
         return f"azdsl.parse({str(self)!r})"
