@@ -18,17 +18,15 @@ from azdsl.codegen.target import (
     _target_machine,
     load_object,
     optimize,
-    processor,
-    processor_names,
     this_machine,
 )
 
-__all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "processor_names"]
+__all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model"]
 
 _LEVEL = 2
 
 _FENCE = re.compile(r"(?:tail )?call ([^@]+?) @llvm\.arithmetic\.fence\.\w+\(\1 ([^)]+)\)")
-"""A fence against optimisations that change bits. They are done when code is generated, and WebAssembly has no code for it."""
+"""LLVM's fence between floating-point operations. LLVM cannot generate WebAssembly for it. After optimisation it has no purpose."""
 
 SHORT = 24
 """In modules of at most this many instructions, loops are unrolled, and training and prediction have code of their own. Longer modules
@@ -74,7 +72,7 @@ def compile_models(specs: Sequence[Spec], version: str, machine: Host | None = N
 
 def load_model(spec: Spec, version: str) -> Loaded:
     """Compile one model for this machine and load it into this process."""
-    machine = processor("native")
+    machine = this_machine()
     parsed, generator = optimize(_module([spec], version, machine), _LEVEL, machine, _short([spec]))
     return load_object(generator.emit_object(parsed))
 

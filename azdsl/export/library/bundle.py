@@ -28,10 +28,11 @@ CODE = frozenset({"shared", "object", "llvm", "asm"})
 def write(
     specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native", target: str | None = None
 ) -> dict[str, Path]:
-    """Compile models and write files of these kinds; the files. Raises ``ValueError`` or ``OSError``.
+    """Compile models, write files of these kinds, and return their paths by kind.
 
-    ``target`` is one of ``CROSS_TARGETS``, for code of another machine; without it code is for ``cpu`` here.
-    Nothing is written when anything fails.
+    ``output`` names the files as ``file_names.output_files`` describes. Several ``specs`` are the same program with
+    different numbers of features. Code is for ``target``, one of ``CROSS_TARGETS``, or else for ``cpu`` on this machine.
+    Nothing is written if anything fails: ``ExportError``, ``ValueError`` or ``OSError``.
     """
     machine = _machine(kinds, cpu, target)
     files = output_files(output, kinds)

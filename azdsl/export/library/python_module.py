@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from azdsl.codegen.aot.models import Spec
+from azdsl.export.library.model_metadata import model_metadata
 
 _BEGIN = "# --- facts\n"
 _END = "# --- end of facts\n"
@@ -16,24 +17,9 @@ def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
     template = (files("azdsl.export.library") / "python_module.py.in").read_text(encoding="utf-8")
     before, _, rest = template.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    facts = {spec.features: _facts(spec) for spec in specs}
+    facts = {spec.features: model_metadata(spec) for spec in specs}
     lines = ",\n".join(f"    {features}: {fact!r}" for features, fact in facts.items())
     text = (
         f"VERSION = {version!a}\nLIBRARY = {library!a}\nPROGRAM = {str(specs[0].source)!a}\nMODELS = {{\n{lines},\n}}\n"
     )
     return before + text + after
-
-
-def _facts(spec: Spec) -> dict[str, object]:
-    """The description of a model in the module; registers as (byte offset, shape)."""
-    rank = "svm".index
-    shapes = {str(address): (at, [spec.features] * rank(address.kind.value)) for address, at in spec.places.items()}
-    return {
-        "prefix": spec.prefix,
-        "metric": spec.metric.name,
-        "outputs": spec.outputs,
-        "precision": spec.precision,
-        "state": spec.state_bytes,
-        "limit": spec.max_abs_error,
-        "registers": shapes,
-    }

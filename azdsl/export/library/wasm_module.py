@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from azdsl.codegen.aot.models import Spec
+from azdsl.export.library.model_metadata import model_metadata
 
 _BEGIN = "// --- facts\n"
 _END = "// --- end of facts\n"
@@ -23,7 +24,7 @@ def wasm_module(specs: Sequence[Spec], wasm: str, version: str) -> str:
     facts = {
         "VERSION": version,
         "WASM": wasm,
-        "MODELS": {spec.features: _facts(spec) for spec in specs},
+        "MODELS": {spec.features: model_metadata(spec) for spec in specs},
         "PROGRAM": str(specs[0].source),
     }
     lines = "".join(f"const {name} = {_literal(value)};\n" for name, value in facts.items())
@@ -33,16 +34,3 @@ def wasm_module(specs: Sequence[Spec], wasm: str, version: str) -> str:
 def _literal(value: object) -> str:
     """A value as JavaScript text, also within a page's script element."""
     return json.dumps(value).replace("</", "<\\/")
-
-
-def _facts(spec: Spec) -> dict[str, object]:
-    """What the module must know of a model; registers as (byte offset, count of numbers)."""
-    sizes = {str(address): (at, address.kind.size(spec.features)) for address, at in spec.places.items()}
-    return {
-        "prefix": spec.prefix,
-        "metric": spec.metric.name,
-        "outputs": spec.outputs,
-        "precision": spec.precision,
-        "state": spec.state_bytes,
-        "registers": sizes,
-    }
