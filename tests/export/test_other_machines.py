@@ -55,7 +55,11 @@ DECLARED = """uint64_t {0}size(void); int {0}init(void *); int {0}fit(void *, co
 int {0}predict(void *, const double *, uint64_t, double *);"""
 
 
-@pytest.mark.parametrize("target", sorted(EMULATORS))
+# zig builds a C library for each machine first, which takes a minute: one machine is enough for the ordinary checks
+@pytest.mark.parametrize(
+    "target",
+    [pytest.param(name, marks=[] if name == "aarch64-linux" else pytest.mark.slow) for name in sorted(EMULATORS)],
+)
 def test_emulated_equals_the_interpreter(tmp_path: Path, target: str) -> None:
     emulator, triple = EMULATORS[target]
     if not shutil.which(emulator):

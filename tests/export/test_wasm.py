@@ -1,4 +1,4 @@
-"""WebAssembly gives the interpreter's bits, and its ES module a model's interface, under Node."""
+"""WebAssembly gives the interpreter's bits, and its ES module a model's interface, under Node and in a browser."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import browser, needs_browser, served
 from learners import LINEAR, SOFTMAX
 
 import azdsl
@@ -23,58 +24,107 @@ from azdsl.export.library.wasm_module import FUNCTIONS, wasm_module
 
 sys.path.insert(0, str(Path(__file__).parent))
 from machine import same
-from model_cases import cases, check, specs_of
+from model_cases import Case, cases, check, specs_of
 
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("node"), reason="needs Node"),
     pytest.mark.skipif(not (shutil.which("wasm-ld") or find_spec("ziglang")), reason="needs wasm-ld or the extra zig"),
     pytest.mark.filterwarnings("ignore:training stopped:RuntimeWarning"),
 ]
 
-# Fits and predicts with every model of a file through its bare functions; prints each prediction's bits.
+# Fits and predicts with every model of a file through its bare functions; the bits of the predictions in hexadecimal.
 DRIVER = """
-import { readFileSync } from "node:fs";
-const [wasm, cases] = process.argv.slice(2);
-const { instance } = await WebAssembly.instantiate(readFileSync(wasm));
-const code = instance.exports, at = Math.ceil(code.__heap_base.value / 64) * 64;
-code.memory.grow(64);
-const results = [];
-for (const { prefix, X, y, V, outputs } of JSON.parse(readFileSync(cases))) {
-  const call = (name, ...values) => code[prefix + name](...values);
-  let end = at + Math.ceil(Number(call("size")) / 64) * 64;
-  const put = (hex) => {
-    const bytes = Buffer.from(hex, "hex"), place = end;
-    new Uint8Array(code.memory.buffer, place, bytes.length).set(bytes);
-    end += Math.ceil((bytes.length + 1) / 64) * 64;
-    return place;
-  };
-  call("init", at);
-  const from = put(X), labels = put(y), rows = put(V), n = V.length / 2 / 8 / (X.length / y.length);
-  const fit = call("fit", at, from, labels, BigInt(y.length / 16));
-  call("predict", at, rows, BigInt(n), end);
-  results.push({ fit, out: Buffer.from(code.memory.buffer, end, n * outputs * 8).toString("hex") });
+const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const hexOf = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+export async function run(wasm, cases) {
+  const { instance } = await WebAssembly.instantiate(wasm);
+  const code = instance.exports, at = Math.ceil(code.__heap_base.value / 64) * 64;
+  code.memory.grow(64);
+  return cases.map(({ prefix, X, y, V, outputs }) => {
+    const call = (name, ...values) => code[prefix + name](...values);
+    let end = at + Math.ceil(Number(call("size")) / 64) * 64;
+    const put = (hex) => {
+      const bytes = bytesOf(hex), place = end;
+      new Uint8Array(code.memory.buffer, place, bytes.length).set(bytes);
+      end += Math.ceil((bytes.length + 1) / 64) * 64;
+      return place;
+    };
+    call("init", at);
+    const from = put(X), labels = put(y), rows = put(V), n = V.length / 2 / 8 / (X.length / y.length);
+    const fit = call("fit", at, from, labels, BigInt(y.length / 16));
+    call("predict", at, rows, BigInt(n), end);
+    return { fit, out: hexOf(new Uint8Array(code.memory.buffer, end, n * outputs * 8)) };
+  });
 }
-console.log(JSON.stringify(results));
+"""
+
+NODE = """
+import { readFileSync } from "node:fs";
+import { run } from "./driver.mjs";
+console.log(JSON.stringify(await run(readFileSync("code.wasm"), JSON.parse(readFileSync("cases.json")))));
+"""
+
+BROWSER = """
+import("./driver.mjs").then(async ({ run }) =>
+  run(await (await fetch("code.wasm")).arrayBuffer(), await (await fetch("cases.json")).json()))
 """
 
 
-def test_wasm_equals_the_interpreter(tmp_path: Path) -> None:
-    made = cases()
+EMPTY_PAGE = "<!DOCTYPE html><title>wasm</title><link rel=icon href=data:>"
+
+
+def prepare(folder: Path, made: list[Case]) -> None:
+    """Write programs as WebAssembly, their examples and the driver."""
     specs = specs_of(made)
-    (tmp_path / "code.o").write_bytes(compile_models(specs, "0", CROSS_TARGETS[WASM]).object_code())
-    exports = [spec.prefix + name for spec in specs for name in FUNCTIONS]
-    link_wasm(tmp_path / "code.o", tmp_path / "code.wasm", exports)
+    (folder / "code.o").write_bytes(compile_models(specs, "0", CROSS_TARGETS[WASM]).object_code())
+    link_wasm(folder / "code.o", folder / "code.wasm", [spec.prefix + name for spec in specs for name in FUNCTIONS])
     given = [
         {"prefix": spec.prefix, "outputs": spec.outputs}
         | {name: array.astype("<f8").tobytes().hex() for name, array in zip("XyV", case[2:], strict=True)}
         for spec, case in zip(specs, made, strict=True)
     ]
-    (tmp_path / "cases.json").write_text(json.dumps(given))
-    (tmp_path / "driver.mjs").write_text(DRIVER)
-    command = ["node", "driver.mjs", "code.wasm", "cases.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    (folder / "cases.json").write_text(json.dumps(given))
+    (folder / "driver.mjs").write_text(DRIVER)
+
+
+def compare(made: list[Case], found: Any) -> None:
     check(made, [one["fit"] for one in found], [np.frombuffer(bytes.fromhex(one["out"])) for one in found])
+
+
+@needs_node
+def test_wasm_equals_the_interpreter(tmp_path: Path) -> None:
+    made = cases()
+    prepare(tmp_path, made)
+    (tmp_path / "node.mjs").write_text(NODE)
+    done = subprocess.run(["node", "node.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    compare(made, json.loads(done.stdout))
+
+
+@needs_browser
+def test_wasm_in_a_browser_equals_the_interpreter(tmp_path: Path) -> None:
+    made = cases()[::5]
+    prepare(tmp_path, made)
+    (tmp_path / "index.html").write_text(EMPTY_PAGE)
+    with served(tmp_path) as address, browser(tmp_path / "profile") as page:
+        page.open(f"{address}/index.html")
+        compare(made, page.evaluate(BROWSER))
+        assert not page.errors
+
+
+@needs_browser
+def test_module_in_a_browser_loads_the_file_beside_it(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 3)), rng.normal(size=50)
+    write_module(tmp_path, azdsl.parse(LINEAR), features=3)
+    (tmp_path / "index.html").write_text(EMPTY_PAGE)
+    with served(tmp_path) as address, browser(tmp_path / "profile") as page:
+        page.open(f"{address}/index.html")
+        found = page.evaluate(
+            f"import('./m.mjs').then(async ({{ load }}) => [...(await load()).fit({X.tolist()}, {y.tolist()}).predict({X.tolist()})])"
+        )
+        assert not page.errors
+    assert same(found, azdsl.compile(azdsl.parse(LINEAR), features=3).fit(X, y).predict(X))
 
 
 def write_module(tmp_path: Path, program: azdsl.Program, **facts: Any) -> None:
@@ -97,6 +147,7 @@ def _entries(register: Any) -> Any:
     return register.values() if isinstance(register, dict) else [register]
 
 
+@needs_node
 def test_module_learns_and_predicts_as_python(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(50, 3)), rng.normal(size=50)
@@ -122,6 +173,7 @@ console.log(JSON.stringify([...[rows, twin, flat, one].map((m) => [...m.predict(
     assert same(found[0], twice) and same(found[1], twice) and not same(once, twice)
 
 
+@needs_node
 def test_module_predicts_probabilities_of_classes(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(40, 4)), rng.integers(0, 3, 40).astype(float)
@@ -134,6 +186,7 @@ def test_module_predicts_probabilities_of_classes(tmp_path: Path) -> None:
     assert same(np.reshape(found, (40, 3)), azdsl.compile(azdsl.parse(SOFTMAX), **facts).fit(X, y).predict(X))
 
 
+@needs_node
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -159,6 +212,7 @@ def test_module_refuses(tmp_path: Path, call: str, message: str) -> None:
     )
 
 
+@needs_node
 def test_large_tables_grow_the_memory(tmp_path: Path) -> None:
     write_module(tmp_path, azdsl.parse(LINEAR), features=3)
     script = """
