@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from azdsl.ir import FUNCTIONS
+from azdsl.ops.groups import GROUPS
 from azdsl.syntax.file_builder import STATEMENTS
 from azdsl.syntax.name_resolution import ALIASES, KINDS, RESERVED
 from azdsl.syntax.op_patterns import callees
@@ -23,6 +24,7 @@ def words() -> Mapping[str, tuple[str, ...]]:
         "statement": STATEMENTS,
         "function": FUNCTIONS,
         "op": callees(),
+        "group": GROUPS,
         "type": KINDS,
         "given": (*ALIASES, *RESERVED),
     }

@@ -30,6 +30,7 @@ class AzLexer(RegexLexer):  # type: ignore[misc]
             (rf"^({'|'.join(_WORDS['statement'])})\b(?=\s*[(\w])", Keyword),
             (rf"(:)(\s*)({'|'.join(_WORDS['type'])})\b", bygroups(Punctuation, Whitespace, Keyword.Type)),
             (words(_WORDS["op"], suffix=r"\b(?=\s*\()"), Name.Builtin),
+            (words(_WORDS["group"], suffix=r"\b(?=\s*[,)])"), Name.Builtin),
             (words(_WORDS["given"], suffix=r"\b"), Name.Builtin.Pseudo),
             (rf"{editors.REGISTER}\b", Name.Variable),
             (rf"({editors.NAME})(\s*)(=)(?=[^=])", bygroups(Name, Whitespace, Operator)),

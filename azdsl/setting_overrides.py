@@ -127,11 +127,11 @@ def _relative(path: str, base_dir: Path | None) -> str:
 
 
 def _ops(
-    ops: tuple[tuple[Op, ...], ...], given: Mapping[str, Any]
-) -> tuple[tuple[Op, ...], tuple[Op, ...], tuple[Op, ...]]:
-    """The allowed ops of Setup, Predict and Learn; the setting of one function wins over ``ops``."""
+    ops: Iterable[tuple[Op, ...] | None], given: Mapping[str, Any]
+) -> tuple[tuple[Op, ...] | None, tuple[Op, ...] | None, tuple[Op, ...] | None]:
+    """The ops given for Setup, Predict and Learn; the setting of one function wins over ``ops``."""
     texts = {key: _list_text(given[key]) for key in OPS_KEYS if key in given}
-    everywhere = [_parse_ops("ops", texts["ops"])] * 3 if "ops" in texts else ops
+    everywhere: Iterable[tuple[Op, ...] | None] = [_parse_ops("ops", texts["ops"])] * 3 if "ops" in texts else ops
     setup, predict, learn = (
         _parse_ops(key, texts[key]) if key in texts else before
         for key, before in zip(OPS_KEYS[1:], everywhere, strict=True)
@@ -139,7 +139,7 @@ def _ops(
     return setup, predict, learn
 
 
-def _parse_ops(key: str, text: str) -> tuple[Op, ...]:
+def _parse_ops(key: str, text: str) -> tuple[Op, ...] | None:
     """The ops in the text between the parentheses of an ``ops(…)`` statement. Raises ``azdsl.SyntaxError``."""
     from azdsl.syntax import parse_experiment
 

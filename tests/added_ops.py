@@ -182,6 +182,8 @@ def try_documents() -> None:
     listed = {row["name"]: row for row in json.loads(command("ops", "--json"))["ops"]}
     assert listed["matrix_square"]["doc"] == "Square, entry by entry."
     assert listed["vector_sum"]["text"] == "s = sum(v)"
+    groups = json.loads(command("ops", "--json"))["groups"]
+    assert set(OPS[:3]) < set(groups["arithmetic"]) and "vector_sum" in groups["statistics"]
     table = (Path(azdsl.__file__).parents[1] / "grammar" / "OPS.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in table for name in OPS)
 

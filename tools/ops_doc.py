@@ -8,6 +8,7 @@ from pathlib import Path
 from generated import write_or_check
 
 from azdsl.ops import OPS, Op
+from azdsl.ops.groups import GROUPS, MEMBERS
 
 PATH = Path(__file__).parent.parent / "grammar" / "OPS.md"
 
@@ -33,9 +34,27 @@ def row(op: Op) -> str:
     return f"| {op.code} | `{op.name}` | `{op.shape}` | {doc} | {constants} | {weight}{power} |\n"
 
 
+GROUPS_HEAD = """
+## Groups
+
+`ops(arithmetic, dot)` allows all ops of a group and one more. Wherever ops are listed (`ops`, `setup_ops`, `predict_ops`,
+`learn_ops`, in `island` and as options), a group stands for its ops, in the order of their numbers.
+
+| group | meaning | ops |
+|---|---|---|
+"""
+
+
+def group(name: str) -> str:
+    """The line of one group."""
+    members = MEMBERS[name]
+    every = ", ".join(f"`{op.shape}`" for op in members) if len(members) < len(OPS) - 1 else "all above"
+    return f"| `{name}` | {GROUPS[name]} | {every} |\n"
+
+
 def document() -> str:
     """The whole text of OPS.md."""
-    return HEAD + "".join(map(row, OPS))
+    return HEAD + "".join(map(row, OPS)) + GROUPS_HEAD + "".join(map(group, GROUPS))
 
 
 if __name__ == "__main__":

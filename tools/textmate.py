@@ -39,6 +39,7 @@ def grammar() -> dict[str, Any]:
             pattern("keyword.control", rf"^(?:{words['statement']})\b(?=\s*[(\w])"),
             pattern("", rf":\s*({words['type']})\b", _1="storage.type"),
             pattern("support.function", rf"\b(?:{words['op']})\b(?=\s*\()"),
+            pattern("support.function", rf"\b(?:{words['group']})\b(?=\s*[,)])"),
             pattern("variable.language", rf"\b(?:{words['given']})\b"),
             pattern("variable.other.register", rf"\b{editors.REGISTER}\b"),
             pattern("variable.other", rf"\b{name}\b"),

@@ -8,25 +8,29 @@ import click
 
 from azdsl.cli import DONE
 from azdsl.ops import OPS, Op
+from azdsl.ops.groups import GROUPS, MEMBERS
 
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[WORD]…")
+@click.option("--group", type=click.Choice(list(GROUPS)), help="Only the ops of this group.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(words: tuple[str, ...], as_json: bool) -> int:
+def command(words: tuple[str, ...], group: str | None, as_json: bool) -> int:
     """List the operations that programs are made of.
 
     With WORDs, only those whose name, text or meaning contains all of them. s, v and m stand for a scalar,
-    a vector and a matrix register, c for a constant; the cost is in scalar additions at F features.
+    a vector and a matrix register, c for a constant; the cost is in scalar additions at F features. Below the table
+    are the groups of ops: a list such as ops(…) may name a group for all of its ops.
 
     \b
     Example:
       azdsl ops
       azdsl ops mean matrix
+      azdsl ops --group linear_algebra
     """
-    found = [op for op in OPS if all(word.lower() in _text(op) for word in words)]
+    found = [op for op in (MEMBERS[group] if group else OPS) if all(word.lower() in _text(op) for word in words)]
     if as_json:
-        click.echo(json.dumps({"ops": [_facts(op) for op in found]}, ensure_ascii=False))
+        click.echo(json.dumps({"ops": [_facts(op) for op in found], "groups": _groups()}, ensure_ascii=False))
         return DONE
     rows = [("#", "name", "text", "cost", "meaning"), *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -35,7 +39,17 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
         click.echo(line)
     if not found:
         click.echo("no op matches", err=True)
+    if not words:
+        width = max(map(len, GROUPS))
+        click.echo("\ngroups, for lists such as ops(arithmetic, linear_algebra, arctan):")
+        for name in [group] if group else GROUPS:
+            click.echo(f"  {name:{width}}  {len(MEMBERS[name]):>2} ops: {GROUPS[name]}")
     return DONE
+
+
+def _groups() -> dict[str, list[str]]:
+    """The names of the ops of each group."""
+    return {name: [op.name for op in members] for name, members in MEMBERS.items()}
 
 
 def _text(op: Op) -> str:

@@ -56,7 +56,7 @@ def _options() -> Iterator[Callable[[Function], Function]]:
             )
     for key in OPS_KEYS:
         where = key.removesuffix("_ops").capitalize() if key != "ops" else "all three functions"
-        help = f'Ops that the search may use in {where}, such as "dot, s - s" (default: all).'
+        help = f'Ops that the search may use in {where}, such as "arithmetic, dot" (default: all; for tables: tables).'
         yield click.option(_flag(key), key, metavar="OPS", help=help)
     help = f"Kinds of mutation, some of {', '.join(MUTATIONS)} (default: all that the lengths permit)."
     yield click.option("--mutations", metavar="NAMES", help=help)

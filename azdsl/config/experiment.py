@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from azdsl.config.search import IslandSettings, Range, Registers, Search, keys
-from azdsl.config.tasks import Task
+from azdsl.config.tasks import FileTask, Task
 from azdsl.ir import FUNCTIONS, Program
-from azdsl.ops import OPS, Op
+from azdsl.ops import Op
+from azdsl.ops.groups import ALL, MEMBERS, listed
 
-EVOLVABLE: tuple[Op, ...] = OPS[1:]
-"""The ops that a function may use by default: all but NoOp."""
+EVOLVABLE: tuple[Op, ...] = MEMBERS[ALL]
+"""All ops that a function may use: all but NoOp."""
+
+TABLE_OPS = "tables"
+"""The group of ops that a function may use by default where the task is a table, or task sets given from Python."""
 
 OPS_KEYS = ("ops", *(f"{name.lower()}_ops" for name in FUNCTIONS))
 """The statements that list ops: for all functions, then for each of ``FUNCTIONS``."""
@@ -37,9 +41,7 @@ class Group:
         if None not in self.ops and len(set(self.ops)) == 1:
             parts.append(f"ops({_shapes(self.ops[0] or ())})")
         else:
-            parts += [
-                f"{key}({_shapes(ops)})" for key, ops in zip(OPS_KEYS[1:], self.ops, strict=True) if ops is not None
-            ]
+            parts += _by_function(self.ops)
         if self.mutations is not None:
             parts.append(f"mutations({', '.join(self.mutations)})")
         return f"island({', '.join(parts)})"
@@ -49,7 +51,7 @@ class Group:
 class Experiment:
     """The content of a ``.az`` file. ``str`` gives the text of a file that is read as an equal experiment.
 
-    ``ops`` are the allowed ops of Setup, Predict and Learn. ``frozen`` names the functions that do not evolve.
+    ``ops`` are the allowed ops of Setup, Predict and Learn, None for ``default_ops``. ``frozen`` names the functions that do not evolve.
     ``mutations`` is None for all kinds that the length limits permit. ``groups`` are overrides of some islands;
     of two for the same island the later one wins.
     """
@@ -58,7 +60,7 @@ class Experiment:
     task: Task | None = None
     registers: Registers = Registers()
     search: Search = Search()
-    ops: tuple[tuple[Op, ...], tuple[Op, ...], tuple[Op, ...]] = (EVOLVABLE, EVOLVABLE, EVOLVABLE)
+    ops: tuple[tuple[Op, ...] | None, tuple[Op, ...] | None, tuple[Op, ...] | None] = (None, None, None)
     mutations: tuple[str, ...] | None = None
     frozen: frozenset[str] = field(default=frozenset())
     groups: tuple[Group, ...] = ()
@@ -71,12 +73,10 @@ class Experiment:
             yield f"registers({_arguments(self.registers)})"
         if self.search != Search():
             yield f"search({_arguments(self.search)})"
-        if len(set(self.ops)) == 1:
-            if self.ops[0] != EVOLVABLE:
-                yield f"ops({_shapes(self.ops[0])})"
+        if self.ops[0] is not None and len(set(self.ops)) == 1:
+            yield f"ops({_shapes(self.ops[0])})"
         else:
-            for key, ops in zip(OPS_KEYS[1:], self.ops, strict=True):
-                yield f"{key}({_shapes(ops)})"
+            yield from _by_function(self.ops)
         if self.mutations is not None:
             yield f"mutations({', '.join(self.mutations)})"
         yield from map(str, self.groups)
@@ -87,7 +87,9 @@ class Experiment:
         for group in self.groups:
             if group.islands.least <= number <= group.islands.most:
                 given = {name: value for name, value in vars(group.settings).items() if value is not None}
-                setup, predict, learn = (mine or ops for mine, ops in zip(group.ops, own.ops, strict=True))
+                setup, predict, learn = (
+                    ops if mine is None else mine for mine, ops in zip(group.ops, own.ops, strict=True)
+                )
                 own = dataclasses.replace(
                     own,
                     search=dataclasses.replace(own.search, **given),
@@ -97,9 +99,19 @@ class Experiment:
         return own
 
     @property
+    def default_ops(self) -> str:
+        """The group of ops that a function may use whose ops are not given."""
+        return TABLE_OPS if self.task is None or isinstance(self.task, FileTask) else ALL
+
+    @property
+    def allowed_ops(self) -> tuple[tuple[Op, ...], ...]:
+        """The ops that Setup, Predict and Learn may use."""
+        return tuple(MEMBERS[self.default_ops] if ops is None else ops for ops in self.ops)
+
+    @property
     def all_ops(self) -> frozenset[Op]:
         """Every op that an island may use, and the ops of the program."""
-        lists = [*self.ops, *(ops or () for group in self.groups for ops in group.ops)]
+        lists = [*self.allowed_ops, *(ops or () for group in self.groups for ops in group.ops)]
         return frozenset(op for ops in lists for op in ops) | {i.op for i in self.program.instructions}
 
     def __str__(self) -> str:
@@ -109,9 +121,15 @@ class Experiment:
         return "".join(f"{line}\n" for line in self.statements()) + text
 
 
+def _by_function(ops: Iterable[tuple[Op, ...] | None]) -> Iterator[str]:
+    """The lists of ops of the functions that have one, as a file states them."""
+    given = zip(OPS_KEYS[1:], ops, strict=True)
+    return (f"{key}({_shapes(allowed)})" for key, allowed in given if allowed is not None)
+
+
 def _shapes(ops: tuple[Op, ...]) -> str:
-    """The names of ops, as a file lists them."""
-    return ", ".join(op.name for op in ops)
+    """The names of ops and of groups of ops, as a file lists them."""
+    return ", ".join(listed(ops))
 
 
 def _arguments(settings: Any) -> str:

@@ -1,7 +1,7 @@
 """The op table: all operations of the search space, each defined once.
 
 ``OPS`` has the ops in order of their codes, ``BY_NAME`` by their names. ``definition`` defines the record of an op;
-``elementwise``, ``algebra`` and ``constants`` define the ops.
+``elementwise``, ``algebra`` and ``constants`` define the ops; ``groups`` names groups of ops.
 """
 
 from azdsl.ops import algebra, constants, elementwise  # noqa: F401 - importing them defines the ops

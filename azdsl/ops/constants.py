@@ -21,7 +21,14 @@ def entry(index: float, features: int) -> int:
     return min(int(np.float32(features) * np.float32(index)), features - 1)
 
 
-@op(56, "-> s", "{out} = {c0}", general="{out} = {c0}", constants=(Role.VALUE,))
+@op(
+    56,
+    "-> s",
+    "{out} = {c0}",
+    general="{out} = {c0}",
+    constants=(Role.VALUE,),
+    groups=("constants", "arithmetic", "network", "tables"),
+)
 def const(value: Any) -> Any:
     """A constant."""
     return value
@@ -40,6 +47,7 @@ def _set_form(kind: Kind, at: str, value: str) -> str:
     general=_set_form(Kind.VECTOR, "{c0}", "{c1}"),
     constants=(Role.INDEX, Role.VALUE),
     rank=0,
+    groups=("constants",),
 )
 def vector_set(index: float, value: Any, *, old: list[Any]) -> list[Any]:
     """Set entry ⌊F·c0⌋ to c1; the others keep their value."""
@@ -54,6 +62,7 @@ def vector_set(index: float, value: Any, *, old: list[Any]) -> list[Any]:
     general=_set_form(Kind.MATRIX, "{c0}, {c1}", "{c2}"),
     constants=(Role.INDEX, Role.INDEX, Role.VALUE),
     rank=0,
+    groups=("constants",),
 )
 def matrix_set(row: float, column: float, value: Any, *, old: list[list[Any]]) -> list[list[Any]]:
     """Set the entry in row ⌊F·c0⌋, column ⌊F·c1⌋ to c2; the others keep their value."""
@@ -93,6 +102,7 @@ _GAUSSIAN = (Role.MEAN, Role.STD)
     constants=_UNIFORM,
     weight=20.0,
     latex=_UNIFORM_LATEX,
+    groups=("random",),
 )
 def scalar_uniform(low: Any, high: Any, *, draws: Any) -> Any:
     """Uniform draw between c0 and c1 (taken in order if c0 > c1)."""
@@ -107,6 +117,7 @@ def scalar_uniform(low: Any, high: Any, *, draws: Any) -> Any:
     constants=_UNIFORM,
     weight=20.0,
     latex=_UNIFORM_LATEX,
+    groups=("random",),
 )
 def vector_uniform(low: Any, high: Any, *, draws: Any) -> list[Any]:
     """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
@@ -122,6 +133,7 @@ def vector_uniform(low: Any, high: Any, *, draws: Any) -> list[Any]:
     constants=_UNIFORM,
     weight=20.0,
     latex=_UNIFORM_LATEX,
+    groups=("random",),
 )
 def matrix_uniform(low: Any, high: Any, *, draws: Any) -> list[list[Any]]:
     """Entries drawn uniformly between c0 and c1 (taken in order if c0 > c1)."""
@@ -137,6 +149,7 @@ def matrix_uniform(low: Any, high: Any, *, draws: Any) -> list[list[Any]]:
     constants=_GAUSSIAN,
     weight=60.0,
     latex=_GAUSSIAN_LATEX,
+    groups=("random",),
 )
 def scalar_gaussian(mean: Any, std: Any, *, draws: Any) -> Any:
     """Normal draw with mean c0 and standard deviation c1."""
@@ -151,6 +164,7 @@ def scalar_gaussian(mean: Any, std: Any, *, draws: Any) -> Any:
     constants=_GAUSSIAN,
     weight=60.0,
     latex=_GAUSSIAN_LATEX,
+    groups=("random", "network"),
 )
 def vector_gaussian(mean: Any, std: Any, *, draws: Any) -> list[Any]:
     """Entries drawn normally with mean c0 and standard deviation c1."""
@@ -166,6 +180,7 @@ def vector_gaussian(mean: Any, std: Any, *, draws: Any) -> list[Any]:
     constants=_GAUSSIAN,
     weight=60.0,
     latex=_GAUSSIAN_LATEX,
+    groups=("random", "network"),
 )
 def matrix_gaussian(mean: Any, std: Any, *, draws: Any) -> list[list[Any]]:
     """Entries drawn normally with mean c0 and standard deviation c1."""

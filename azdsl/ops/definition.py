@@ -61,6 +61,8 @@ class Op:
     ``{a}``, ``{b}``, the new ``{out}`` and the input's own change, ``{da}`` or ``{db}``; ``"0"`` where there is none.
     Constants of the op change as in ``general``, which is the op with constants in scalar registers.
 
+    ``groups`` are the named groups that it belongs to (``azdsl.ops.groups``).
+
     ``numpy`` and ``latex`` are its texts in those styles, None where they follow from the other fields
     (``export.readable.op_text`` says how and which slots they have).
     """
@@ -79,6 +81,7 @@ class Op:
     commutative: bool = False
     weight: float = 1.0
     rank: int = 0
+    groups: tuple[str, ...] = ()
     numpy: str | None = None
     latex: str | None = None
 
@@ -139,6 +142,7 @@ def op(
     weight: float = 1.0,
     rank: int | None = None,
     name: str | None = None,
+    groups: tuple[str, ...] = (),
     numpy: str | None = None,
     latex: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -178,6 +182,7 @@ def op(
             commutative=commutative,
             weight=weight,
             rank=largest if rank is None else rank,
+            groups=groups,
             numpy=numpy,
             latex=latex,
         )

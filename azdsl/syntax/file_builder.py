@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from azdsl.config.experiment import EVOLVABLE, OPS_KEYS, Experiment, Group
+from azdsl.config.experiment import OPS_KEYS, Experiment, Group
 from azdsl.config.search import Registers, Search
 from azdsl.config.tasks import Task
 from azdsl.diagnostics import Source, SyntaxError
@@ -144,7 +144,7 @@ class _Reader:
         else:
             contents.ops[word] = op_list(call.arguments, line, self.errors)
             if word == "ops" and not call.arguments:
-                self.errors.add("setting", "ops() allows no op", line, hint="remove the statement to allow all")
+                self.errors.add("setting", "ops() allows no op", line, hint="remove the statement, or write ops(all)")
 
     def step(self, line: Line, statement: tree.Assign | tree.Declare | tree.Bare) -> None:
         """Add a statement of the current function."""
@@ -195,7 +195,7 @@ def build(source: Source) -> Experiment:
     program = allocate(blocks, limits, metric, errors) if not errors.found else None
     if errors.found or program is None:
         raise SyntaxError(errors.found, source)
-    everywhere = contents.ops.get("ops", EVOLVABLE)
+    everywhere = contents.ops.get("ops")
     setup, predict, learn = (contents.ops.get(name, everywhere) for name in OPS_KEYS[1:])
     return Experiment(
         program,

@@ -1,8 +1,9 @@
-"""Op lists such as ``ops(…)``: ops by canonical shape (``dot(m, v)``, ``v = uniform``) or by name."""
+"""Op lists such as ``ops(…)``: ops by canonical shape (``dot(m, v)``, ``v = uniform``) or by name, and groups of ops by name."""
 
 from __future__ import annotations
 
 from azdsl.ops import BY_NAME, Kind, Op
+from azdsl.ops.groups import GROUPS, MEMBERS
 from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
 from azdsl.syntax.op_patterns import ENTRY, callees, op_matches, patterns, plain
 from azdsl.syntax.tree import Argument, Binary, Call, Entry, Expression, Name, Number, show
@@ -15,16 +16,23 @@ CONSTANT = "c"
 
 
 def op_list(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> tuple[Op, ...]:
-    """The ops that the arguments name; arguments that name no op, or several, are reported."""
+    """The ops that the arguments name, each once; arguments that name no op, or several, are reported.
+
+    A group may have ops that are also listed by name or in another group.
+    """
     found: list[Op] = []
+    named: set[str] = set()
     for argument in arguments:
-        candidates = _candidates(argument)
-        if len(candidates) != 1:
+        group = argument.value.text if argument.key is None and isinstance(argument.value, Name) else ""
+        candidates = list(MEMBERS[group]) if group in MEMBERS else _candidates(argument)
+        if group not in MEMBERS and len(candidates) != 1:
             _report(argument, candidates, line, errors)
-        elif candidates[0] in found:
-            errors.add("duplicate", f"{candidates[0].name} is listed twice", line, argument)
-        else:
-            found.append(candidates[0])
+            continue
+        name = group if group in MEMBERS else candidates[0].name
+        if name in named:
+            errors.add("duplicate", f"{name} is listed twice", line, argument)
+        named.add(name)
+        found += [op for op in candidates if op not in found]
     return tuple(found)
 
 
@@ -88,5 +96,5 @@ def _report(argument: Argument, candidates: list[Op], line: Line, errors: ErrorL
         errors.add("unknown-op", f"no op has the shape '{written}'", line, argument, f"there is {shapes}")
         return
     word = head or plain(value)
-    hint = nearest(word, [*BY_NAME, *callees()]) or "azdsl ops lists them all"
+    hint = nearest(word, [*BY_NAME, *callees(), *GROUPS]) or "azdsl ops lists all ops and groups"
     errors.add("unknown-op", f"unknown op '{brief(word)}'", line, argument, hint)

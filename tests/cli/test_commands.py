@@ -14,6 +14,7 @@ from learners import LINEAR as LEARNER
 
 from azdsl.cli import COMMANDS, main
 from azdsl.ops import OPS
+from azdsl.ops.groups import GROUPS
 
 ROOT = Path(__file__).parents[2]
 
@@ -152,7 +153,11 @@ def test_fmt_standard_input(run, monkeypatch):
 
 def test_ops(run):
     status, out, _ = run("ops")
-    assert status == 0 and len(out.splitlines()) == len(OPS) + 1
+    table, groups = out.split("\n\n")
+    assert status == 0 and len(table.splitlines()) == len(OPS) + 1
+    assert [line.split()[0] for line in groups.splitlines()[1:]] == list(GROUPS)
+    assert len(run("ops", "--group", "elementary")[1].split("\n\n")[0].splitlines()) == 9
+    assert run("ops", "--group", "elementry")[0] == 2
     assert len(run("ops", "norm", "axis=0")[1].splitlines()) == 2
     listed = json.loads(run("ops", "--json")[1])["ops"]
     assert [op["name"] for op in listed] == [op.name for op in OPS]

@@ -241,7 +241,7 @@ MESSAGES = {
     "search(population=5)": "1:1 tournament=10 is larger than population=5; make it smaller",
     "registers(scalars=1)": "1:19 scalars must be at least 2, not 1",
     "registers(scalars=65)": "1:19 scalars must be at most 64, not 65",
-    "ops()": "1:1 ops() allows no op; remove the statement to allow all",
+    "ops()": "1:1 ops() allows no op; remove the statement, or write ops(all)",
     "ops(dto)": "1:5 unknown op 'dto'; did you mean 'dot'?",
     "ops(abs)": "1:5 'abs' could be several ops; write s = abs(s), v = abs(v) or m = abs(m)",
     "ops(dot(s, s))": "1:5 no op has the shape 'dot(s, s)'; there is s = dot(v, v) or v = dot(m, v)",

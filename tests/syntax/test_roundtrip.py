@@ -115,7 +115,9 @@ def _group(draw: random.Random) -> Group:
 def test_experiments_come_back(seed: int) -> None:
     draw = random.Random(seed)
     lists = [tuple(draw.sample(OPS, draw.randint(1, 20))) for _ in FUNCTIONS]
-    ops = draw.choice([(EVOLVABLE,) * 3, (lists[0],) * 3, tuple(lists), ((), lists[1], lists[2])])
+    ops = draw.choice(
+        [(None,) * 3, (EVOLVABLE,) * 3, (None, lists[1], None), (lists[0],) * 3, tuple(lists), ((), lists[1], lists[2])]
+    )
     small = Registers(scalars=6, vectors=5, matrices=3)
     task = draw.choice([None, *TASKS.values()])
     experiment = Experiment(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from azdsl.config.experiment import EVOLVABLE, Experiment
+from azdsl.config.experiment import Experiment
 from azdsl.ir import FUNCTIONS
+from azdsl.ops.groups import listed
 from azdsl.tasks import describe
 
 
@@ -25,8 +26,10 @@ def introduction(experiment: Experiment, workers: str, path: Path | None, defaul
 
 
 def _ops(experiment: Experiment) -> str:
-    """The ops that may be used: their names, or how many."""
-    if len(set(experiment.ops)) == 1:
-        ops = experiment.ops[0]
-        return f"all {len(EVOLVABLE)}" if ops == EVOLVABLE else ", ".join(op.name for op in ops)
-    return ", ".join(f"{len(ops)} in {name}" for name, ops in zip(FUNCTIONS, experiment.ops, strict=True))
+    """The ops that may be used: the names of ops and groups, or how many."""
+    allowed = experiment.allowed_ops
+    if len(set(allowed)) > 1:
+        return ", ".join(f"{len(ops)} in {name}" for name, ops in zip(FUNCTIONS, allowed, strict=True))
+    words = ", ".join(listed(allowed[0]))
+    default = "" if any(ops is not None for ops in experiment.ops) else " (the default)"
+    return words if len(words.split(", ")) == len(allowed[0]) else f"{words}: {len(allowed[0])} ops{default}"

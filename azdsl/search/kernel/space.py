@@ -255,7 +255,7 @@ def _allowed(experiment: Experiment, function: int) -> list[Op]:
     if FUNCTIONS[function] in experiment.frozen:
         return []
     bank = Bank(experiment.registers)
-    ops = experiment.ops[function]
+    ops = experiment.allowed_ops[function]
     legal = [
         op
         for op in ops

@@ -106,7 +106,9 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
     if experiment.task:
         tables["task"] = {"kind": experiment.task.kind, **_settings(experiment.task)}
     tables |= {"registers": _settings(experiment.registers), "search": _settings(experiment.search)}
-    ops = {name.lower(): [op.name for op in chosen] for name, chosen in zip(FUNCTIONS, experiment.ops, strict=True)}
+    ops = {
+        name.lower(): [op.name for op in chosen] for name, chosen in zip(FUNCTIONS, experiment.allowed_ops, strict=True)
+    }
     mutations = {} if experiment.mutations is None else {"mutations": list(experiment.mutations)}
     tables["space"] = {"frozen": sorted(experiment.frozen), **mutations}
     tables["space.ops"] = ops
