@@ -81,9 +81,9 @@ def breed(
     space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, candidates: Any, last: Any, calls: Any
 ) -> None:
     """Breed children and settle them up to step ``last``; ``calls[0]`` counts how often it was reached. They are thrown away."""
-    state, fitness = island.rng, island.members.fitness
+    state, adjusted = island.rng, island.members.adjusted
     for _ in range(candidates):
-        parent, reached = tournament(fitness, space.tournament, state), _TOURNAMENT
+        parent, reached = tournament(adjusted, space.tournament, state), _TOURNAMENT
         if last >= _COPY:
             copy_row(space, island.members, parent, child, 0)
             reached = _COPY

@@ -64,6 +64,12 @@ class Search:
 
     population: int = _key(1000, "individuals of each island", 2, 10_000_000)
     tournament: int = _key(10, "individuals drawn for a tournament, whose best becomes the parent", 1, 10_000_000)
+    parsimony: float = _key(
+        0.0,
+        "price of each instruction that affects predictions, in fitness, when parents are chosen (0: size does not matter)",
+        0.0,
+        1.0,
+    )
     mutation: float = _key(0.9, "probability that a child is mutated rather than an exact copy", 0.0, 1.0)
     algorithm: str = _key("regularized_evolution", "search algorithm", choices=ALGORITHMS)
     init: str = _key(

@@ -38,7 +38,7 @@ def vector_scale(a: Scalar, b: Vector) -> Vector:
     "s m -> m",
     "{out} = {a} * {b}",
     ("{da} * {b}", "{a} * {db}"),
-    groups=("arithmetic", "linear_algebra", "network"),
+    groups=("arithmetic", "linear_algebra", "network", "tables"),
 )
 def matrix_scale(a: Scalar, b: Matrix) -> Matrix:
     """Scalar times matrix."""
@@ -107,7 +107,7 @@ def dot(a: Vector, b: Vector) -> Scalar:
     "{out} = outer({a}, {b})",
     ("outer({da}, {b})", "outer({a}, {db})"),
     latex=r"[a] \, [b]^{\top}",
-    groups=("linear_algebra", "network"),
+    groups=("linear_algebra", "network", "tables"),
 )
 def outer(a: Vector, b: Vector) -> Matrix:
     """Outer product: m[i, j] = a[i] * b[j]."""
@@ -120,7 +120,7 @@ def outer(a: Vector, b: Vector) -> Matrix:
     "{out} = dot({a}, {b})",
     ("dot({da}, {b})", "dot({a}, {db})"),
     latex=r"[a] \, [b]",
-    groups=("linear_algebra", "network"),
+    groups=("linear_algebra", "network", "tables"),
 )
 def matvec(a: Matrix, b: Vector) -> Vector:
     """Matrix times vector, each row summed left to right."""
@@ -144,7 +144,12 @@ def matmul(a: Matrix, b: Matrix) -> Matrix:
 
 
 @op(
-    37, "m -> m", "{out} = transpose({a})", "transpose({da})", latex=r"[a]^{\top}", groups=("linear_algebra", "network")
+    37,
+    "m -> m",
+    "{out} = transpose({a})",
+    "transpose({da})",
+    latex=r"[a]^{\top}",
+    groups=("linear_algebra", "network", "tables"),
 )
 def transpose(a: Matrix) -> Matrix:
     """Rows become columns."""

@@ -52,7 +52,7 @@ _define(
     "{out} = {a} + {b}",
     "{da}",
     "{db}",
-    groups={"arithmetic": "svm", "linear_algebra": "vm", "network": "svm", "tables": "sv"},
+    groups={"arithmetic": "svm", "linear_algebra": "vm", "network": "svm", "tables": "svm"},
     doc="Sum.",
     commutative=True,
 )
@@ -63,7 +63,7 @@ _define(
     "{out} = {a} - {b}",
     "{da}",
     "-{db}",
-    groups={"arithmetic": "svm", "linear_algebra": "vm", "network": "sv", "tables": "sv"},
+    groups={"arithmetic": "svm", "linear_algebra": "vm", "network": "sv", "tables": "svm"},
     doc="Difference.",
 )
 _define(

@@ -22,7 +22,7 @@ GROUPS: Mapping[str, str] = {
     "broadcast": "scalars and vectors repeated to vectors and matrices",
     "constants": "constants, and constant entries of vectors and matrices",
     "random": "uniform and normal draws",
-    "tables": "the default for tables: arithmetic and linear algebra of scalars and vectors, and a few bounded steps",
+    "tables": "the default for tables: sums, products and quotients, linear algebra, and functions that bound or cut a value",
     "network": "the ops of a two-layer network that is trained by gradient descent",
 }
 """The groups, in the order in which they are listed, with their meaning."""

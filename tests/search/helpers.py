@@ -12,7 +12,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from azdsl.codegen.numba_jit import jit
-from azdsl.config.experiment import Experiment
+from azdsl.config.experiment import EVOLVABLE, Experiment
 from azdsl.config.search import Range, Registers, Search
 from azdsl.ops import BY_NAME
 from azdsl.search.kernel import hurdle_run, loop
@@ -127,7 +127,7 @@ def demo(**search: Any) -> Experiment:
 def everything(**search: Any) -> Experiment:
     """All ops, lengths that vary."""
     settings = {"population": 100, "setup": Range(0, 6), "predict": Range(1, 6), "learn": Range(0, 8), "init": "random"}
-    return Experiment(registers=Registers(5, 4, 3), search=Search(**(settings | search)))
+    return Experiment(registers=Registers(5, 4, 3), search=Search(**(settings | search)), ops=(EVOLVABLE,) * 3)
 
 
 def task_set(

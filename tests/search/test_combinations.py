@@ -13,16 +13,17 @@ from azdsl.search.evolve import run
 
 STAGES = {"hurdles": "4x2, 8", "hurdle_every": 40}
 PROXY = STAGES | {"proxy": True}
+PRICED = STAGES | {"parsimony": 0.003}
 OWN = Group(Range(0, 0), IslandSettings(tournament=20, mutation=0.5), (OPS[1:4],) * 3)
 
 ROWS = [
     # algorithm, hurdles, exchange, restart, precision, fec, init, combine, islands, an island's own settings
     (ALGORITHMS[0], PROXY, "both", 700, 32, True, "random", "median", 3, True),
-    (ALGORITHMS[0], STAGES, "pairs", None, 64, False, "empty", "mean", 4, True),
+    (ALGORITHMS[0], PRICED, "pairs", None, 64, False, "empty", "mean", 4, True),
     (ALGORITHMS[0], {}, "both", 300, 32, True, "seed", "mean", 3, False),
     (ALGORITHMS[1], PROXY, "pairs", 300, 32, False, "random", "mean", 4, False),
     (ALGORITHMS[1], {}, "both", None, 64, True, "empty", "median", 3, True),
-    (ALGORITHMS[2], STAGES, "both", 700, 32, True, "seed", "median", 2, True),
+    (ALGORITHMS[2], PRICED, "both", 700, 32, True, "seed", "median", 2, True),
     (ALGORITHMS[3], PROXY, "ring", 300, 64, True, "random", "mean", 3, True),
     (ALGORITHMS[4], STAGES, "pairs", 700, 32, False, "empty", "median", 3, True),
 ]

@@ -24,22 +24,22 @@ REGULARIZED, NONREGULARIZED, CLIMBING, RANDOM, REINFORCE = range(len(ALGORITHMS)
 
 
 @jit
-def extremes(fitness: Any, draws: Any, state: Words) -> Any:
-    """Rows of the best and the worst of ``draws`` members drawn with replacement.
+def extremes(adjusted: Any, draws: Any, state: Words) -> Any:
+    """Rows of the best and the worst adjusted fitness of ``draws`` members drawn with replacement.
 
     Among equals, the best is the first drawn and the worst is the last drawn. Each random word gives two draws, as in
     ``loop.tournament``.
     """
-    size = fitness.size
+    size = adjusted.size
     best, word = digit(next_word(state), size)
     worst = best
     for i in range(1, draws):
         if i & 1 == 0:
             word = next_word(state)
         rival, word = digit(word, size)
-        if fitness[rival] > fitness[best]:
+        if adjusted[rival] > adjusted[best]:
             best = rival
-        if fitness[rival] <= fitness[worst]:
+        if adjusted[rival] <= adjusted[worst]:
             worst = rival
     return best, worst
 
@@ -47,9 +47,9 @@ def extremes(fitness: Any, draws: Any, state: Words) -> Any:
 @jit
 def climber(members: Any) -> Any:
     """Hill climbing's two rows: that of the current program, which is the better member (the younger of equals), and the other."""
-    fitness, about = members.fitness, members.about
+    adjusted, about = members.adjusted, members.about
     younger = 1 if about[1].birth > about[0].birth else 0
-    ahead = younger if fitness[0] == fitness[1] else (1 if fitness[1] > fitness[0] else 0)
+    ahead = younger if adjusted[0] == adjusted[1] else (1 if adjusted[1] > adjusted[0] else 0)
     return ahead, 1 - ahead
 
 
@@ -57,5 +57,5 @@ def climber(members: Any) -> Any:
 def rivals(space: Space, members: Any, state: Words) -> Any:
     """Rows of the next parent and of the member that its child replaces, for algorithms that do not replace the oldest."""
     if space.algorithm == NONREGULARIZED:
-        return extremes(members.fitness, space.tournament, state)
+        return extremes(members.adjusted, space.tournament, state)
     return climber(members)

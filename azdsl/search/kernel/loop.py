@@ -40,19 +40,19 @@ _NONE = np.uint64(0)
 
 
 @inline
-def tournament(fitness: Any, draws: Any, state: Words) -> Any:
-    """Row of the fittest of ``draws`` members drawn with replacement, the first drawn of equals.
+def tournament(adjusted: Any, draws: Any, state: Words) -> Any:
+    """Row with the highest adjusted fitness of ``draws`` members drawn with replacement, the first drawn of equals.
 
     Each random word gives two draws.
     """
-    size = fitness.size
+    size = adjusted.size
     winner, word = digit(next_word(state), size)
-    best = fitness[winner]
+    best = adjusted[winner]
     for i in range(1, draws):
         if i & 1 == 0:
             word = next_word(state)
         rival, word = digit(word, size)
-        other = fitness[rival]
+        other = adjusted[rival]
         winner, best = (rival, other) if other > best else (winner, best)
     return winner
 
@@ -73,10 +73,10 @@ def copy_words(typing: Any, target: Any, source: Any, count: Any) -> Any:
 
 @inline
 def copy_row(space: Space, source: Members, row: Any, target: Members, to: Any) -> None:
-    """Copy a member: its code up to the end of the program, constants, lengths, hash, birth and fitness."""
+    """Copy a member: its code up to the end of the program, constants, lengths, hash, birth and both kinds of fitness."""
     about, copied = source.about[row], target.about[to]
     copied.hash, copied.birth = about.hash, about.birth
-    target.fitness[to] = source.fitness[row]
+    target.fitness[to], target.adjusted[to] = source.fitness[row], source.adjusted[row]
     for f in range(3):
         copied.lengths[f] = about.lengths[f]
     end = space.functions[2].offset + about.lengths[2]
@@ -176,6 +176,13 @@ def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any
     return layer
 
 
+@inline
+def adjust(space: Space, members: Members, scratch: Scratch, row: Any) -> None:
+    """Update the adjusted fitness of a member whose live program is in ``scratch``."""
+    size = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
+    members.adjusted[row] = members.fitness[row] - space.parsimony * size
+
+
 @jit
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
     """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
@@ -194,7 +201,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
             compose(space, island.policy, state, members, row)
         elif clock[Clock.WRITTEN] >= space.initial_population:
             if space.algorithm == REGULARIZED:
-                parent = tournament(fitness, space.tournament, state)
+                parent = tournament(members.adjusted, space.tournament, state)
             else:
                 parent, row = rivals(space, members, state)
             if parent != row:
@@ -202,7 +209,10 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
             changed = uniform(state) < space.mutation and mutate(
                 space, state, members.code[row], members.constants[row], members.about[row].lengths
             )
-        layer = settle(space, island, scratch, engine, row) if changed else _COPY
+        layer = _COPY
+        if changed:
+            layer = settle(space, island, scratch, engine, row)
+            adjust(space, members, scratch, row)
         members.about[row].birth = clock[Clock.CANDIDATES]
         if space.algorithm == REINFORCE:
             learn(space, island.policy, members, row)

@@ -40,13 +40,15 @@ class Clock(IntEnum):
 class Members(NamedTuple):
     """Programs, one a row: ``code`` uint64[P, C], ``constants`` float64[P, 3 C], ``about`` ABOUT[P].
 
-    ``fitness`` float64[P] is -1 where a program is not evaluated yet or the row is empty.
+    ``fitness`` float64[P] is -1 where a program is not evaluated yet or the row is empty. ``adjusted`` float64[P] is the fitness
+    less the price of the live instructions (``Space.parsimony``): parents are chosen by it, everything else by the fitness.
     """
 
     code: NDArray[np.uint64]
     constants: NDArray[np.float64]
     about: NDArray[np.void]
     fitness: NDArray[np.float64]
+    adjusted: NDArray[np.float64]
 
 
 class Island(NamedTuple):
@@ -126,7 +128,7 @@ def reset_fitness(space: Space, island: Island) -> None:
 
 def _clear_fitness(island: Island) -> None:
     # The hashes too: a candidate with the hash of its row would keep the row's fitness.
-    island.members.fitness[:], island.members.about["hash"] = -1.0, 0
+    island.members.fitness[:], island.members.adjusted[:], island.members.about["hash"] = -1.0, -1.0, 0
     island.clock[Clock.WRITTEN] = 0
 
 
@@ -182,8 +184,10 @@ def select(members: Members, rows: Any) -> Members:
 def no_members(rows: int, capacity: int) -> Members:
     """``rows`` empty rows."""
     code, constants = aligned((rows, capacity), np.uint64), aligned((rows, CONSTANTS * capacity), np.float64)
-    members = Members(code, constants, aligned(rows, ABOUT), aligned(rows, np.float64))
-    members.fitness[:] = -1.0
+    members = Members(
+        code, constants, aligned(rows, ABOUT), *(aligned(rows, np.float64) for _ in ("fitness", "adjusted"))
+    )
+    members.fitness[:], members.adjusted[:] = -1.0, -1.0
     return members
 
 

@@ -92,7 +92,8 @@ class Space(NamedTuple):
     function and register: ``starts`` are hashes of the register's value at the start of the function, ``names`` salts of the
     register at its end. ``ops`` are the allowed ops, function by function. ``evolvable`` lists the functions that can be mutated,
     ``mutations`` the allowed kinds as indices into ``config.search.MUTATIONS``. ``given`` is the set of registers that the
-    evaluation writes, ``prediction`` that of the prediction register. ``budget`` is the greatest allowed cost. ``hurdles`` is the
+    evaluation writes, ``prediction`` that of the prediction register. ``budget`` is the greatest allowed cost. ``parsimony`` is the price of a live
+    instruction, in fitness. ``hurdles`` is the
     number of hurdles. Only a fitness above ``floor`` enters the finalists. ``algorithm`` is an index into
     ``config.search.ALGORITHMS``. The first ``initial_population`` candidates of an island have no parent.
     """
@@ -109,6 +110,7 @@ class Space(NamedTuple):
     budget: float
     mutation: float
     tournament: int
+    parsimony: float
     median: bool
     fec: bool
     hurdles: int
@@ -152,6 +154,7 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         budget=_budget(search, table),
         mutation=float(search.mutation),
         tournament=search.tournament,
+        parsimony=float(search.parsimony),
         median=search.combine == "median",
         fec=search.fec,
         hurdles=len(search.hurdle_list),

@@ -29,7 +29,7 @@ from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, no_me
 from azdsl.search.kernel.space import Space
 from azdsl.search.rundir import names
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the format."""
 
 _MET, _AHEAD = "met", "ahead"
@@ -256,7 +256,14 @@ def member_arrays(space: Space, members: Members) -> Arrays:
     constants = members.constants.ravel()[_constant_places(space, rows, fields)]
     about = {name: np.ascontiguousarray(members.about[field]) for name, field in _ABOUT.items()}
     lengths = members.about["lengths"].astype(_LENGTH)
-    return {"fields": fields, "constants": constants, "lengths": lengths, **about, "fitness": members.fitness}
+    return {
+        "fields": fields,
+        "constants": constants,
+        "lengths": lengths,
+        **about,
+        "fitness": members.fitness,
+        "adjusted": members.adjusted,
+    }
 
 
 def restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -264,7 +271,7 @@ def restore_members(space: Space, members: Members, arrays: Mapping[str, NDArray
     members.about["lengths"] = arrays["lengths"]
     for name, field in _ABOUT.items():
         members.about[field] = arrays[name]
-    members.fitness[:] = arrays["fitness"]
+    members.fitness[:], members.adjusted[:] = arrays["fitness"], arrays["adjusted"]
     rows, fields = np.flatnonzero(_used(space, members.about["lengths"])), arrays["fields"]
     members.code[:], members.constants[:] = 0, 0.0
     members.code.reshape(-1)[rows] = fields.astype("<u2").view("<u8")[:, 0]

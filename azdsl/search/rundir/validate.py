@@ -66,7 +66,7 @@ def _programs(space: Space, members: Members) -> str | None:
     lengths, functions, table = members.about["lengths"], space.functions, space.table
     if ((lengths < 0) | (lengths > functions["most"])).any():
         return "it has a program of invalid length"
-    if not (members.fitness <= 1.0).all():
+    if not ((members.fitness <= 1.0) & (members.adjusted <= members.fitness)).all():
         return "it has an invalid fitness"
     places = [np.arange(most) < lengths[:, [f]] for f, most in enumerate(functions["most"])]
     rows, columns = np.nonzero(np.hstack(places))
