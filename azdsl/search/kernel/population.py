@@ -120,7 +120,7 @@ def reset_fitness(space: Space, island: Island) -> None:
     for array in members:
         array[:] = np.roll(array, -first, axis=0)
     _clear_fitness(island)
-    island.finalists.fitness[:] = -1.0
+    island.finalists.fitness[:], island.finalists.adjusted[:] = -1.0, -1.0
     clear(island.fitness_cache)
     clear(island.fec_cache)
     reset_thresholds(island.hurdles)
