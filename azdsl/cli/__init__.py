@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": "Explain each line of a program and its effect on the fitness.",
     "fmt": "Format .az files in canonical layout.",
     "ops": "List the ops.",
+    "playground": "Write an HTML page on which programs can be trained.",
     "plot": "Plot the figures of a run as PNG or SVG.",
     "report": "Write an HTML page about a run.",
     "score": "Compute a program's fitness on fresh tasks or on a data file.",

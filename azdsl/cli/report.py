@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from azdsl.scoring import Scores, score
 if TYPE_CHECKING:
     from azdsl.report.data import Run
     from azdsl.report.page import Details
+    from azdsl.taskset import TaskSet
 
 SEEDS = 3
 
@@ -35,8 +37,9 @@ SEEDS = 3
 def command(directory: Path, output: Path | None, tasks: int) -> int:
     """Write a self-contained HTML page about a run.
 
-    It shows the progress with the programs of the milestones, the explained final program, its data flow, the hall
-    of fame, the fitness on each test task, the settings, and the commands that reproduce the run.
+    It shows the progress with the programs of the milestones, the explained final program, a playground on which it can
+    be trained (extra zig), its data flow, the hall of fame, the fitness on each test task, the settings, and the commands
+    that reproduce the run.
 
     \b
     Example:
@@ -83,8 +86,25 @@ def _details(run: Run, directory: Path, count: int) -> Details:
 
     pruned = prune(run.best, on_select, run.metric_definition)
     rounded = round_constants(pruned.program, on_search, on_select)
+    shown = _playground(run, rounded, fresh)
     try:
         found = explain(rounded, scores, run.metric_definition)
     except TooManyRegisters as error:
-        return Details(why_not=str(error))
-    return Details(found, rounded, fresh.tasks, SEEDS, pruned=pruned.words)
+        return Details(why_not=str(error), playground=shown)
+    return Details(found, rounded, fresh.tasks, SEEDS, pruned=pruned.words, playground=shown)
+
+
+def _playground(run: Run, program: Program, fresh: TaskSet) -> str:
+    """The playground as HTML, or a line that says why there is none."""
+    from azdsl.export.library.errors import NoLinker
+    from azdsl.report.playground.document import INTRODUCTION, playground
+    from azdsl.report.playground.subject import NoPlayground, make_subject
+
+    subject = make_subject("the program", program, fresh, run.experiment.search)
+    try:
+        return f"<p>{escape(INTRODUCTION)}</p>{playground([subject])}"
+    except NoLinker:
+        text = "To train the program in this page: pip install 'azdsl[zig]', then run azdsl report again."
+    except NoPlayground as error:
+        text = str(error)
+    return f"<p>{escape(text)}</p>"

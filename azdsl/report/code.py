@@ -32,17 +32,22 @@ def shortened(text: str) -> str:
     return "\n".join(_NUMBER.sub(short, code) + mark + comment for code, mark, comment in lines)
 
 
-def highlighted(text: str, before: str | None = None) -> str:
-    """The text as a ``pre`` element; lines that are not in ``before`` are marked as new."""
+def highlighted_lines(text: str) -> list[str]:
+    """The lines of the text as HTML."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
 
     from azdsl.pygments import AzLexer
 
     marked = str(highlight(text.rstrip("\n"), AzLexer(), HtmlFormatter(nowrap=True))).rstrip("\n")
+    return marked.split("\n")
+
+
+def highlighted(text: str, before: str | None = None) -> str:
+    """The text as a ``pre`` element; lines that are not in ``before`` are marked as new."""
     old = None if before is None else {_code(line) for line in before.split("\n")}
     rows = []
-    for line, html in zip(text.rstrip("\n").split("\n"), marked.split("\n"), strict=True):
+    for line, html in zip(text.rstrip("\n").split("\n"), highlighted_lines(text), strict=True):
         code = _code(line)
         new = old is not None and code and not code.startswith("def ") and code not in old
         rows.append(f'<span class="line new">{html}</span>' if new else f'<span class="line">{html}</span>')

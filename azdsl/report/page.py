@@ -31,7 +31,7 @@ class Details:
     """The measurements of a page: the effect of each line, and the program pruned and with rounded constants.
 
     ``explanation`` is measured on ``tasks`` tasks with ``seeds`` random seeds; if it is None, ``why_not`` is the reason.
-    ``pruned`` describes the instructions that ``rounded`` lacks.
+    ``pruned`` describes the instructions that ``rounded`` lacks. ``playground`` is the HTML of the playground or why there is none.
     """
 
     explanation: Explanation | None = None
@@ -40,6 +40,7 @@ class Details:
     seeds: int = 0
     why_not: str = ""
     pruned: str = ""
+    playground: str = ""
 
 
 def page(run: Run, details: Details) -> str:
@@ -49,6 +50,7 @@ def page(run: Run, details: Details) -> str:
         "Progress": _progress(run),
         "Lineage of the best": _lineage(run),
         "The program": _program(run, details),
+        "Playground": details.playground,
         "Data flow": _graph(run, details),
         "Hall of fame": _front(run),
         "Test tasks": _tasks(run),

@@ -213,6 +213,13 @@ def test_module_refuses(tmp_path: Path, call: str, message: str) -> None:
 
 
 @needs_node
+def test_predicting_keeps_whether_training_stopped(tmp_path: Path) -> None:
+    write_module(tmp_path, azdsl.parse(LINEAR), features=3)
+    script = "const m = await load(); m.fit([[1, 1, 1]], [1000]); m.predict([[1, 1, 1]]); console.log(m.stopped);"
+    assert node(tmp_path, script) is True
+
+
+@needs_node
 def test_large_tables_grow_the_memory(tmp_path: Path) -> None:
     write_module(tmp_path, azdsl.parse(LINEAR), features=3)
     script = """

@@ -12,6 +12,7 @@ from llvmlite import ir
 
 from azdsl.codegen.aot.frames import Spec
 from azdsl.codegen.aot.standalone import Code, Writer
+from azdsl.codegen.aot.traced import TRACE_FUNCTIONS, trace_layout
 from azdsl.codegen.target import (
     Host,
     Loaded,
@@ -21,7 +22,7 @@ from azdsl.codegen.target import (
     this_machine,
 )
 
-__all__ = ["Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model"]
+__all__ = ["TRACE_FUNCTIONS", "Code", "Compiled", "Loaded", "Spec", "compile_models", "load_model", "trace_layout"]
 
 _LEVEL = 2
 
@@ -61,10 +62,10 @@ class Compiled:
         return llvm.parse_bitcode(self.bitcode)
 
 
-def compile_models(specs: Sequence[Spec], version: str, machine: Host | None = None) -> Compiled:
-    """Compile models into one module, for ``machine`` (default: this one)."""
+def compile_models(specs: Sequence[Spec], version: str, machine: Host | None = None, traced: bool = False) -> Compiled:
+    """Compile models into one module, for ``machine`` (default: this one). ``traced``: with ``TRACE_FUNCTIONS``."""
     machine = machine or this_machine()
-    parsed, _ = optimize(_module(specs, version, machine), _LEVEL, machine, _short(specs))
+    parsed, _ = optimize(_module(specs, version, machine, traced), _LEVEL, machine, _short(specs))
     if _is_wasm(machine):
         parsed = llvm.parse_assembly(_FENCE.sub(r"bitcast \1 \2 to \1", str(parsed)))
     return Compiled(parsed.as_bitcode(), machine)
@@ -86,10 +87,10 @@ def _is_wasm(machine: Host) -> bool:
     return machine.triple.startswith("wasm")
 
 
-def _module(specs: Sequence[Spec], version: str, machine: Host) -> ir.Module:
+def _module(specs: Sequence[Spec], version: str, machine: Host, traced: bool = False) -> ir.Module:
     module = ir.Module("azdsl")
     # LLVM cannot generate WebAssembly for the shortcut that long programs take: Setup without vectors
     long = not _short(specs) and not _is_wasm(machine)
     for spec in specs:
-        Writer(module, spec, machine.vector_bytes, version, long=long).write()
+        Writer(module, spec, machine.vector_bytes, version, long, traced).write()
     return module

@@ -13,6 +13,7 @@ from llvmlite import ir
 
 from azdsl.codegen.aot.batch_predict import column, rows_at_once, scatter
 from azdsl.codegen.aot.frames import SEED, VISITS, Frame, Functions, Registers, Spec
+from azdsl.codegen.aot.traced import TRACE_FUNCTIONS, TracedFunctions
 from azdsl.codegen.emitter import F64, I32, I64, POINTER, Value
 from azdsl.codegen.protocol import Visit
 from azdsl.ir import METRICS
@@ -38,14 +39,17 @@ class Writer:
     """Adds all functions of one model to a module; ``vector_bytes`` is the width of the processor's vectors.
 
     A ``long`` program compiles faster: training and prediction share one copy of Predict where that hardly slows predictions, and
-    Setup uses no vectors.
+    Setup uses no vectors. A ``traced`` model also has ``TRACE_FUNCTIONS``.
     """
 
-    def __init__(self, module: ir.Module, spec: Spec, vector_bytes: int, version: str, long: bool = False) -> None:
+    def __init__(
+        self, module: ir.Module, spec: Spec, vector_bytes: int, version: str, long: bool = False, traced: bool = False
+    ) -> None:
         self.module = module
         self.spec = spec
         self.rows = rows_at_once(spec, vector_bytes)
         self.long = long
+        self.traced = traced
         self.sharing = long and (self.rows > 1 or all(spec.predicting))
         self.version = version
         self.model_bytes = spec.state_bytes
@@ -61,6 +65,10 @@ class Writer:
         self._learn_one(check, train)
         self._fit(check, train, setup)
         self._predict_one(self._predict(finite, in_order, self._predict_rows() if self.rows > 1 else None))
+        if self.traced:
+            trace_setup, trace = TRACE_FUNCTIONS
+            self._setup(trace_setup, traced=True)
+            self._visit_all(trace, learns=True, predicts=False, traced=True)
         self._metadata()
         self._create()
 
@@ -101,12 +109,15 @@ class Writer:
         with frame.builder.if_then(bad, likely=False):
             frame.builder.ret(ir.Constant(I32, int(code)) if isinstance(code, Code) else code)
 
-    def _functions(self, frame: Frame, visits: Value, registers: Registers) -> Functions:
+    def _functions(self, frame: Frame, visits: Value, registers: Registers, trace: Value | None = None) -> Functions:
         b = frame.builder
         seed = b.load(frame.offset(frame.model, SEED), typ=I64)
         key = (b.and_(seed, ir.Constant(I64, _LOW)), b.lshr(seed, ir.Constant(I64, 32)))
         number = lambda: b.and_(b.load(visits, typ=I64), ir.Constant(I64, _LOW))  # noqa: E731
-        return Functions(self.spec, frame, Visit(key, number, frame.constant(0, I64)), registers)
+        visit = Visit(key, number, frame.constant(0, I64))
+        if trace is not None:
+            return TracedFunctions(self.spec, frame, visit, registers, trace)
+        return Functions(self.spec, frame, visit, registers)
 
     # Checks
 
@@ -152,19 +163,20 @@ class Writer:
 
     # Training
 
-    def _setup(self) -> ir.Function:
-        frame = self._open("setup", I32, [POINTER, I64])
+    def _setup(self, name: str = "setup", traced: bool = False) -> ir.Function:
+        """``int name(model, seed)``; a traced one has the parameter ``trace`` too."""
+        frame = self._open(name, I32, [POINTER, I64, *([POINTER] if traced else [])])
         b = frame.builder
         if self.long:
             # Setup runs once: vectors would save less time than compiling them takes. The attribute forbids them.
             b.function.attributes.add("noimplicitfloat")
-        model, seed = b.function.args
+        model, seed, *rest = b.function.args
         self._refuse_null(frame)
         frame.clear(model, self.spec.state_bytes)
         b.store(seed, frame.offset(model, SEED))
         registers = Registers(frame, cleared=True)
         registers.keep(self.spec)
-        self._functions(frame, frame.offset(model, VISITS), registers).run(0)
+        self._functions(frame, frame.offset(model, VISITS), registers, *rest).run(0)
         b.ret(ir.Constant(I32, Code.OK))
         self._close(frame)
         return b.function
@@ -190,17 +202,18 @@ class Writer:
         self._return_if(frame, b.icmp_unsigned("!=", code, ir.Constant(I32, 0)), code)
         b.ret(b.call(train, [model, x, label, ir.Constant(I64, 1), ir.Constant(POINTER, None)]))
 
-    def _visit_all(self, name: str, learns: bool, predicts: bool) -> ir.Function:
+    def _visit_all(self, name: str, learns: bool, predicts: bool, traced: bool = False) -> ir.Function:
         """``int name(model, X, y, n, out)``: visit n checked examples in order, n at least 1.
 
-        A function that both learns and predicts learns if ``y`` is given, and predicts if it is NULL.
+        A function that both learns and predicts learns if ``y`` is given, and predicts if it is NULL. ``out`` is for predictions, or
+        for the trace.
         """
-        frame = self._open(name, I32, [POINTER, POINTER, POINTER, I64, POINTER], public=False)
+        frame = self._open(name, I32, [POINTER, POINTER, POINTER, I64, POINTER], public=traced)
         b, spec = frame.builder, self.spec
         model, X, y, n, out = b.function.args
         registers = self._registers(frame, read_only=spec.rows_independent and not learns)
         visits = frame.variable(I64, b.load(frame.offset(model, VISITS), typ=I64))
-        functions = self._functions(frame, visits, registers)
+        functions = self._functions(frame, visits, registers, out if traced else None)
         code = frame.variable(I32, ir.Constant(I32, Code.OK))
         with frame.repeat(lambda: n) as (at, leave):
             row = b.gep(X, [b.mul(at(), ir.Constant(I64, spec.features))], source_etype=F64)

@@ -1,4 +1,4 @@
-"""The error of exports."""
+"""The errors of exports."""
 
 from __future__ import annotations
 
@@ -7,3 +7,7 @@ from azdsl.errors import AzdslError
 
 class ExportError(AzdslError, ValueError):
     """An export that is not possible as requested."""
+
+
+class NoLinker(ExportError):
+    """There is no linker for WebAssembly."""

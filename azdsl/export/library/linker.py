@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from azdsl.export.library.errors import ExportError
+from azdsl.export.library.errors import ExportError, NoLinker
 
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 """The file name ending of shared libraries on this platform."""
@@ -60,11 +60,12 @@ def link_wasm(object_file: Path, module: Path, exports: Sequence[str]) -> None:
 
 
 def _wasm_linker() -> list[str]:
+    """The command of LLVM's linker for WebAssembly. Raises ``NoLinker``."""
     if found := shutil.which("wasm-ld"):
         return [found]
     if find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "wasm-ld"]
-    raise ExportError(
+    raise NoLinker(
         "linking WebAssembly needs LLVM's wasm-ld: pip install 'azdsl[zig]', or install lld; --emit object --target wasm32 needs neither"
     )
 

@@ -27,10 +27,15 @@ def wasm_module(specs: Sequence[Spec], wasm: str, version: str) -> str:
         "MODELS": {spec.features: model_metadata(spec) for spec in specs},
         "PROGRAM": str(specs[0].source),
     }
-    lines = "".join(f"const {name} = {_literal(value)};\n" for name, value in facts.items())
-    return before.replace("NAME.mjs", wasm.removesuffix(".wasm") + ".mjs") + lines + after
+    lines = "".join(f"const {name} = {literal(value)};\n" for name, value in facts.items())
+    return before.replace("NAME.mjs", wasm.removesuffix(".wasm") + ".mjs") + lines + after + "\n" + model_class()
 
 
-def _literal(value: object) -> str:
+def model_class() -> str:
+    """The JavaScript class ``Model``, a model in the memory of a WebAssembly instance."""
+    return (files("azdsl.export.library") / "wasm_model.js.in").read_text(encoding="utf-8")
+
+
+def literal(value: object) -> str:
     """A value as JavaScript text, also within a page's script element."""
-    return json.dumps(value).replace("</", "<\\/")
+    return json.dumps(value).replace("<", "\\u003c")
