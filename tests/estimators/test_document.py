@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def test_c_and_python(folder: Path) -> None:
     (folder / "use.py").write_text(snippet("from model import"))
     found = subprocess.run([sys.executable, "-S", "use.py"], capture_output=True, text=True, check=True, env={}).stdout
     assert [float(number) for number in printed] == eval(found) == [1.0, -1.0, 0.0, 3.0]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
+@pytest.mark.skipif(not (shutil.which("wasm-ld") or find_spec("ziglang")), reason="needs wasm-ld or the extra zig")
+def test_in_the_browser(folder: Path) -> None:
+    assert main(["compile", "best.az", "--features", "2", "--emit", "wasm", "-o", "best.wasm"]) == 0
+    data = "const X = [[1, 0], [0, 1]], y = [1, -1];\n"
+    (folder / "use.mjs").write_text(data + snippet("await load()") + "console.log(predictions.length);")
+    done = subprocess.run(["node", "use.mjs"], capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
 
 
 def test_in_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

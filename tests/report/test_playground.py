@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -99,6 +100,7 @@ def address(subjects: list[Subject], tmp_path_factory: pytest.TempPathFactory) -
     return file.as_uri()
 
 
+DOCS = Path(__file__).parents[2] / "docs"
 READY = "document.querySelector('.playground').dataset.ready === ''"
 
 
@@ -261,6 +263,35 @@ def test_a_phone_needs_no_sideways_scrolling(chromium: Browser, address: str, da
     assert not chromium.errors
 
 
+@needs_browser
+@needs_linker
+def test_every_control_has_a_name(opened: Browser) -> None:
+    wanted = {"button", "combobox", "slider", "radio", "application", "image", "Canvas"}
+    named: dict[str, list[str]] = {}
+    for node in opened.call("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value", "")
+        if role in wanted and not node["ignored"]:
+            named.setdefault(role, []).append(node.get("name", {}).get("value", ""))
+    assert set(named) >= {"button", "combobox", "slider", "radio", "application", "image"}
+    assert all(all(names) for names in named.values()), named
+
+
+@needs_browser
+@needs_linker
+def test_marks_of_changes_stay_until_the_next_step(opened: Browser) -> None:
+    changed = "[...document.querySelectorAll('.pg-code .changed')].length"
+    assert opened.evaluate(changed) == 0
+    for _ in range(2):
+        opened.click("[data-do=step]")
+    before = opened.evaluate(changed)
+    left, top = opened.center(".pg-map", 0.3, 0.3)
+    opened.call("Input.dispatchMouseEvent", type="mouseMoved", x=left, y=top)
+    opened.wait("document.querySelector('.pg-read').textContent !== ''")
+    assert before > 2 and opened.evaluate(changed) == before
+    opened.press("r")
+    assert opened.evaluate(changed) == 0
+
+
 @needs_linker
 def test_the_page_needs_nothing_from_elsewhere(subjects: list[Subject]) -> None:
     text = page(subjects, "</script><script>alert(1)")
@@ -279,6 +310,21 @@ def test_large_programs_are_refused() -> None:
     subject = make_subject("large", azdsl.parse(LINEAR), _tasks(65, "rmse"), Search())
     with pytest.raises(NoPlayground, match="large has 65 features: the playground shows programs with at most 64"):
         payload([subject])
+
+
+VARIES = re.compile(r'"[A-Za-z0-9+/=]{200,}"|<style>.*?</style>|Made by azdsl [^<]*', re.DOTALL)
+"""What a page of the same program may differ in: WebAssembly, by versions of LLVM; examples, by versions of scikit-learn; looks; version."""
+
+
+@needs_linker
+def test_the_page_of_the_documents_is_as_the_command_writes_it(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    text = (DOCS / "playground.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("azdsl playground") and "docs/" in line]
+    *words, output = shlex.split(line)[1:]
+    assert main([*words, str(tmp_path / "p.html")]) == 0
+    made, kept = (VARIES.sub("", file.read_text("utf-8")) for file in (tmp_path / "p.html", DOCS / Path(output).name))
+    assert made == kept, f"write the page again: {line}"
 
 
 @needs_linker

@@ -18,11 +18,12 @@ class ValueView {
     this.shown = "";
   }
 
-  show(values, colours) {
+  /** Show values; after a step, whether they have changed. */
+  show(values, colours, stepped) {
     if (this.picture) drawEntries(this.picture, colours, values, this.columns);
     this.text.textContent = summary(values);
     const now = values.join();
-    this.cell.classList.toggle("changed", this.shown !== "" && this.shown !== now);
+    if (stepped || this.shown === "") this.cell.classList.toggle("changed", this.shown !== "" && this.shown !== now);
     this.shown = now;
   }
 
@@ -81,7 +82,10 @@ class CodeView {
 
   /** Show what the lines and the registers of a model hold; `input` has the last example's features and label. */
   show(model, colours, input) {
+    // drawing the same state again, as when the pointer moves, keeps the marks of the last step
+    const stepped = model !== this.model || model.visits !== this.visits;
     this.model = model;
+    this.visits = model.visits;
     const started = model.visits > 0, found = new Map(Object.entries(input));
     for (const line of this.lines) {
       if (!line.value) continue;
@@ -91,12 +95,12 @@ class CodeView {
         continue;
       }
       const values = model.written(line);
-      line.value.show(values, colours);
+      line.value.show(values, colours, stepped);
       found.set(line.register, values);
     }
     for (const [register, value] of Object.entries(model.memory)) found.set(register, typeof value === "number" ? [value] : value);
     for (const { register, value } of this.named) {
-      if (found.has(register)) value.show(found.get(register), colours);
+      if (found.has(register)) value.show(found.get(register), colours, stepped);
       else value.empty();
     }
     this._explain();

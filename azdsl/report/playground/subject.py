@@ -30,7 +30,7 @@ from azdsl.taskset import TaskSet
 MOST_FEATURES = 64
 """The largest F of a playground: the page shows all numbers of a matrix."""
 
-MOST_TRAIN, MOST_VALID, MOST_NUMBERS = 500, 200, 20_000
+MOST_TRAIN, MOST_VALID, MOST_NUMBERS = 500, 200, 8_000
 """The most examples of a task that a page contains, and the most numbers in them."""
 
 PREFIX = "az_"
