@@ -71,6 +71,9 @@ class Search:
         1.0,
     )
     mutation: float = _key(0.9, "probability that a child is mutated rather than an exact copy", 0.0, 1.0)
+    tune: float = _key(
+        0.0, "share of the candidates that are an elite with other constants: a local search (0: none)", 0.0, 0.9
+    )
     algorithm: str = _key("regularized_evolution", "search algorithm", choices=ALGORITHMS)
     init: str = _key(
         "seed",

@@ -13,6 +13,7 @@ from azdsl.search.evolve import run
 
 STAGES = {"hurdles": "4x2, 8", "hurdle_every": 40}
 PROXY = STAGES | {"proxy": True}
+TUNED = {"tune": 0.3}
 PRICED = STAGES | {"parsimony": 0.003}
 OWN = Group(Range(0, 0), IslandSettings(tournament=20, mutation=0.5), (OPS[1:4],) * 3)
 
@@ -20,10 +21,10 @@ ROWS = [
     # algorithm, hurdles, exchange, restart, precision, fec, init, combine, islands, an island's own settings
     (ALGORITHMS[0], PROXY, "both", 700, 32, True, "random", "median", 3, True),
     (ALGORITHMS[0], PRICED, "pairs", None, 64, False, "empty", "mean", 4, True),
-    (ALGORITHMS[0], {}, "both", 300, 32, True, "seed", "mean", 3, False),
+    (ALGORITHMS[0], TUNED, "both", 700, 32, True, "seed", "mean", 3, False),
     (ALGORITHMS[1], PROXY, "pairs", 300, 32, False, "random", "mean", 4, False),
-    (ALGORITHMS[1], {}, "both", None, 64, True, "empty", "median", 3, True),
-    (ALGORITHMS[2], PRICED, "both", 700, 32, True, "seed", "median", 2, True),
+    (ALGORITHMS[1], TUNED, "both", None, 64, True, "random", "median", 3, True),
+    (ALGORITHMS[2], PRICED | TUNED, "both", 700, 32, True, "seed", "median", 2, True),
     (ALGORITHMS[3], PROXY, "ring", 300, 64, True, "random", "mean", 3, True),
     (ALGORITHMS[4], STAGES, "pairs", 700, 32, False, "empty", "median", 3, True),
 ]
@@ -52,4 +53,4 @@ def test_results_do_not_depend_on_workers_and_interruptions(tmp_path, row):
     parts = run(asked(3000), resume=tmp_path / "b", quiet=True, workers=2)
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert results(uninterrupted) == results(parts) and len(uninterrupted.history) >= 3
-    assert sum(uninterrupted.layers.values()) == 3000 and (uninterrupted.layers["hurdle"] > 0) == bool(hurdles)
+    assert sum(uninterrupted.layers.values()) == 3000 and (uninterrupted.layers["hurdle"] > 0) == ("hurdles" in hurdles)

@@ -34,8 +34,12 @@ from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, rando
 from azdsl.search.kernel.reinforce import compose, learn
 from azdsl.search.kernel.rng import Words, digit, next_word, uniform
 from azdsl.search.kernel.space import Space
+from azdsl.search.kernel.tuning import adapt, begin, done, is_new, step
 
 _COPY, _NEUTRAL, _BUDGET, _CACHED, _FEC, _STOPPED, _HURDLE, _FULL = range(len(LAYERS))
+_SEEN = (_COPY, _NEUTRAL, _CACHED)
+"""Layers of candidates that cannot be new finalists."""
+
 _NONE = np.uint64(0)
 
 
@@ -183,6 +187,31 @@ def adjust(space: Space, members: Members, scratch: Scratch, row: Any) -> None:
     members.adjusted[row] = members.fitness[row] - space.parsimony * size
 
 
+@inline
+def has_incumbent(space: Space, island: Island, parent: Any) -> Any:
+    """Whether there is a program to tune. Without one, the member in row ``parent`` becomes the incumbent unless it was tuned."""
+    if done(island.tuning):
+        program_hash = island.members.about[parent].hash
+        if not is_new(island.tuned, program_hash):
+            return False
+        copy_row(space, island.members, parent, island.incumbent, 0)
+        begin(island.tuning, island.tuned, program_hash)
+    return True
+
+
+@inline
+def challenge(space: Space, island: Island, row: Any, layer: Any) -> None:
+    """Compare a tuned candidate with the incumbent. A better one replaces it, and a new one also among the finalists."""
+    members, incumbent, finalists = island.members, island.incumbent, island.finalists
+    better = members.fitness[row] > incumbent.fitness[0]
+    if better:
+        for i in range(finalists.fitness.size):
+            if layer not in _SEEN and finalists.about[i].hash == incumbent.about[0].hash:
+                finalists.fitness[i] = -1.0
+        copy_row(space, members, row, incumbent, 0)
+    adapt(island.tuning, island.tuned, better, incumbent.about[0].hash)
+
+
 @jit
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
     """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
@@ -194,7 +223,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
     fitness, clock = members.fitness, island.clock
     worst = max(lowest(island.finalists.fitness), space.floor)
     for _ in range(candidates):
-        row, changed = clock[Clock.WRITTEN] % fitness.size, True
+        row, changed, tunes = clock[Clock.WRITTEN] % fitness.size, True, False
         if space.algorithm == RANDOM:
             randomize(space, members, row, state)
         elif space.algorithm == REINFORCE:
@@ -204,11 +233,16 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
                 parent = tournament(members.adjusted, space.tournament, state)
             else:
                 parent, row = rivals(space, members, state)
-            if parent != row:
-                copy_row(space, members, parent, members, row)
-            changed = uniform(state) < space.mutation and mutate(
-                space, state, members.code[row], members.constants[row], members.about[row].lengths
-            )
+            tunes = space.tune > 0.0 and uniform(state) < space.tune and has_incumbent(space, island, parent)
+            if tunes:
+                copy_row(space, island.incumbent, 0, members, row)
+                changed = step(space, island, scratch, row)
+            else:
+                if parent != row:
+                    copy_row(space, members, parent, members, row)
+                changed = uniform(state) < space.mutation and mutate(
+                    space, state, members.code[row], members.constants[row], members.about[row].lengths
+                )
         layer = _COPY
         if changed:
             layer = settle(space, island, scratch, engine, row)
@@ -219,6 +253,8 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
         clock[Clock.WRITTEN] += 1
         clock[Clock.CANDIDATES] += 1
         island.counts[layer] += 1
+        if tunes:
+            challenge(space, island, row, layer)
         # Copies, neutral and cached candidates cannot be new: their program was compared with the finalists before.
-        if fitness[row] > worst and layer not in (_COPY, _NEUTRAL, _CACHED):
+        if fitness[row] > worst and layer not in _SEEN:
             worst = max(remember(space, members, island.finalists, row), space.floor)

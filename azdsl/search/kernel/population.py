@@ -20,6 +20,7 @@ from azdsl.search.kernel.mutate import write_random
 from azdsl.search.kernel.reinforce import Policy, make_policy, reset_policy
 from azdsl.search.kernel.rng import Words, below, seeded
 from azdsl.search.kernel.space import Space
+from azdsl.search.kernel.tuning import PROGRESS, REMEMBERED
 
 LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "hurdle", "full")
 """The ways in which the fitness of a candidate can be settled, in the order of ``Island.counts``."""
@@ -56,11 +57,15 @@ class Island(NamedTuple):
 
     ``finalists`` are the best programs so far with different hashes. ``clock`` int64[3] is indexed by ``Clock``, ``counts``
     int64[8] counts candidates by ``LAYERS``. ``fitness_cache`` maps canonical hashes to fitness, ``fec_cache`` maps hashes of the
-    errors on the first examples to fitness. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
+    errors on the first examples to fitness. ``incumbent`` is one row: the program whose constants are tuned (``kernel.tuning``), with
+    the numbers ``tuning`` float64[3] and the hashes ``tuned`` uint64[64]. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
     """
 
     members: Members
     finalists: Members
+    incumbent: Members
+    tuning: NDArray[np.float64]
+    tuned: NDArray[np.uint64]
     rng: Words
     clock: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -81,6 +86,9 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
     return Island(
         members=no_members(search.population, capacity),
         finalists=no_members(search.finalists, capacity),
+        incumbent=no_members(1, capacity),
+        tuning=aligned(len(PROGRESS), np.float64),
+        tuned=aligned(REMEMBERED, np.uint64),
         rng=seeded(search.seed, island),
         clock=aligned(len(Clock), np.int64),
         counts=aligned(len(LAYERS), np.int64),
@@ -130,6 +138,8 @@ def _clear_fitness(island: Island) -> None:
     # The hashes too: a candidate with the hash of its row would keep the row's fitness.
     island.members.fitness[:], island.members.adjusted[:], island.members.about["hash"] = -1.0, -1.0, 0
     island.clock[Clock.WRITTEN] = 0
+    island.incumbent.fitness[:], island.incumbent.adjusted[:] = -1.0, -1.0
+    island.tuning[:], island.tuned[:] = 0.0, 0
 
 
 @jit

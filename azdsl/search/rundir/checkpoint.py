@@ -52,7 +52,10 @@ class _Fields(NamedTuple):
     programs: Mapping[str, str]
 
 
-_ISLAND = _Fields(("rng", "clock", "counts"), {"members": "members", "finalists": "finalists"})
+_ISLAND = _Fields(
+    ("rng", "clock", "counts", "tuning", "tuned"),
+    {"members": "members", "finalists": "finalists", "incumbent": "incumbent"},
+)
 _REPORT = _Fields(
     ("fitness", "clock", "counts"), {"finalists": "finalists", "leaving": "emigrants", "fittest": "fittest"}
 )

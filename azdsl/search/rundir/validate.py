@@ -23,7 +23,12 @@ def island_problem(space: Space, groups: int, island: Island) -> str | None:
         return "it is evaluated on a task group that the search does not have"
     if not island.rng.any():
         return "the state of its random number generator is 0"
-    found = [_counts(island), *(_members(space, members) for members in (island.members, island.finalists))]
+    if not (np.isfinite(island.tuning) & (island.tuning >= 0.0) & (island.tuning < 2.0**53)).all():
+        return "its tuning of constants has an invalid number"
+    found = [
+        _counts(island),
+        *(_members(space, members) for members in (island.members, island.finalists, island.incumbent)),
+    ]
     found += [_cache(space, cache) for cache in (island.fitness_cache, island.fec_cache)]
     return next((text for text in found if text), None)
 
