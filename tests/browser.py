@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -74,8 +75,12 @@ class Browser:
     def close(self) -> None:
         """End the browser."""
         self._session = ""
-        self.call("Browser.close")
-        self._process.wait(PATIENCE)
+        try:
+            self.call("Browser.close")
+            self._process.wait(PATIENCE)
+        except (PageError, OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
         os.close(self._commands)
         os.close(self._answers)
 
@@ -94,6 +99,8 @@ class Browser:
 
     def _next(self) -> Any:
         while b"\0" not in self._buffer:
+            if not select.select([self._answers], [], [], PATIENCE)[0]:
+                raise PageError(f"no answer from the browser in {PATIENCE:.0f} s")
             part = os.read(self._answers, 1 << 16)
             if not part:
                 raise PageError("the browser has ended")
@@ -147,6 +154,13 @@ class Browser:
         """Click an element with the mouse."""
         left, top = self.center(selector, x, y)
         for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", buttons=1, clickCount=1)
+
+    def drag(self, selector: str, *places: tuple[float, float]) -> None:
+        """Press the mouse at the first place of an element, move over the others, release."""
+        points = [self.center(selector, x, y) for x, y in places]
+        kinds = ["mousePressed", *["mouseMoved"] * (len(points) - 1)]
+        for kind, (left, top) in zip([*kinds, "mouseReleased"], [*points, points[-1]], strict=True):
             self.call("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", buttons=1, clickCount=1)
 
     def tap(self, selector: str, x: float = 0.5, y: float = 0.5) -> None:

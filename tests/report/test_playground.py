@@ -200,6 +200,11 @@ def test_points_are_added_erased_and_cleared(opened: Browser) -> None:
     opened.click("[name=pg-label][value='erase']")
     opened.click(".pg-map", 0.25, 0.25)
     assert opened.evaluate(labels) == [-1]
+    opened.click("[name=pg-label][value='0']")
+    opened.drag(".pg-map", (0.2, 0.5), (0.21, 0.5), (0.3, 0.5), (0.31, 0.5), (0.4, 0.5))
+    assert opened.evaluate(labels) == [-1, 0, 0, 0]
+    opened.click(".pg-map", 0.6, 0.2)
+    assert opened.evaluate(labels) == [-1, 0, 0, 0, 0]
 
 
 @needs_browser
@@ -223,6 +228,7 @@ def test_keys_on_the_map_and_in_the_code(opened: Browser) -> None:
     opened.click("[data-do=step]")
     opened.click(".pg-line:nth-child(2)")
     assert "0.01" in opened.evaluate("document.querySelector('.pg-detail td').textContent")
+    assert "A constant." in opened.evaluate("document.querySelector('.pg-detail').textContent")
 
 
 @needs_browser

@@ -65,9 +65,7 @@ def _wasm_linker() -> list[str]:
         return [found]
     if find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "wasm-ld"]
-    raise NoLinker(
-        "linking WebAssembly needs LLVM's wasm-ld: pip install 'azdsl[zig]', or install lld; --emit object --target wasm32 needs neither"
-    )
+    raise NoLinker("linking WebAssembly needs LLVM's wasm-ld: pip install 'azdsl[zig]', or install lld")
 
 
 def _run(command: list[str], product: str) -> None:

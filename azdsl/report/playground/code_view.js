@@ -106,16 +106,16 @@ class CodeView {
     this._explain();
   }
 
-  /** The chosen line with all digits of its value. */
+  /** The chosen line, what its op does, and its value with all digits. */
   _explain() {
     const line = this.lines[this.chosen];
     if (!line) return;
-    const head = element("code", { class: "pg-exact" }, line.text);
-    if (!line.value || !line.value.shown) return this.detail.replaceChildren(head, element("p", {}, "not executed yet"));
+    const head = [element("code", { class: "pg-exact" }, line.text), element("p", {}, line.words)];
+    if (!line.value || !line.value.shown) return this.detail.replaceChildren(...head, element("p", {}, "Not executed yet."));
     const values = this.model.written(line), columns = line.value.columns;
     const rows = Array.from({ length: values.length / columns }, (_, r) =>
       element("tr", {}, ...Array.from(values.subarray(r * columns, (r + 1) * columns), (v) => element("td", {}, exact(v)))));
-    this.detail.replaceChildren(head, element("div", { class: "scroll" }, element("table", {}, element("tbody", {}, ...rows))));
+    this.detail.replaceChildren(...head, element("div", { class: "scroll" }, element("table", {}, element("tbody", {}, ...rows))));
   }
 
   /** Highlighted code; its text was escaped when the page was made. */

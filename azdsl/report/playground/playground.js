@@ -5,6 +5,11 @@ const RATES = [1, 4, 15, 60, 600, 6000, Infinity];
 const MOST_HISTORY = 400, CHUNK = 256, FRAME_MS = 10;
 const LABELS = { rmse: [-1, 0, 1], accuracy: [0, 1] };
 const ERASE = "erase";
+/** The distance of points that are drawn with a pressed mouse. */
+const DRAWN_APART = 0.2;
+
+/** Whether two places are far enough from each other for two points that are drawn. */
+const apart = ([a, b], [c, d]) => Math.hypot(a - c, b - d) >= DRAWN_APART;
 
 class Playground {
   constructor(root) {
@@ -206,6 +211,12 @@ class Playground {
     this._edited();
   }
 
+  /** Mark a place on the way of a pressed mouse, if it is far enough from the one before. */
+  _draw(place) {
+    if (!this.drawn && this.pressed && apart(this.pressed, place)) this._mark((this.drawn = this.pressed));
+    if (this.drawn && apart(this.drawn, place)) this._mark((this.drawn = place));
+  }
+
   _edited() {
     this.last = -1;
     if (this.history.length) this.history.pop();
@@ -232,8 +243,20 @@ class Playground {
       const box = map.getBoundingClientRect();
       return [((event.clientX - box.left) / box.width) * 2 * EDGE - EDGE, EDGE - ((event.clientY - box.top) / box.height) * 2 * EDGE];
     };
-    map.addEventListener("click", (event) => this._mark(place(event)));
-    map.addEventListener("pointermove", (event) => this._point(event.pointerType === "touch" ? null : place(event)));
+    map.addEventListener("click", (event) => {
+      if (!this.drawn) this._mark(place(event));
+      this.drawn = null;
+    });
+    // a mouse or a pen draws points along its way; a finger scrolls
+    map.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch") return;
+      this._point(place(event));
+      if (event.buttons === 1) this._draw(place(event));
+    });
+    map.addEventListener("pointerdown", (event) => {
+      this.drawn = null;
+      this.pressed = place(event);
+    });
     map.addEventListener("pointerleave", () => this._point(null));
     map.addEventListener("focus", () => map.matches(":focus-visible") && this._point(this.cross ?? [0, 0]));
     map.addEventListener("blur", () => this._point(null));
@@ -292,5 +315,10 @@ pick.replaceChildren(...SUBJECTS.map(({ name }, n) => element("option", { value:
 root.querySelector(".pg-subject").hidden = SUBJECTS.length === 1;
 // for the console, and for tests
 root.playground = new Playground(root);
-await root.playground.open(0);
-root.dataset.ready = "";
+try {
+  await root.playground.open(0);
+  root.dataset.ready = "";
+} catch (error) {
+  root.querySelector(".pg-status").textContent = `This browser cannot run the program: ${error.message}`;
+  throw error;
+}

@@ -141,7 +141,8 @@ def _lines(spec: Spec, places: Sequence[int | None]) -> list[dict[str, Any]]:
         lines.append({"function": name, "html": highlighted_lines(f"def {name}():")[0]})
         for instruction in block:
             text, place = str(instruction), next(at)
-            line: dict[str, Any] = {"text": text, "html": highlighted_lines(shortened(text))[0]}
+            html = highlighted_lines(shortened(text))[0]
+            line: dict[str, Any] = {"text": text, "html": html, "words": instruction.op.doc}
             if instruction.output is not None:
                 line |= {"register": str(instruction.output), "place": place}
             lines.append(line)
