@@ -54,7 +54,7 @@ READ = """(() => {
   const hex = (values) => [...new Uint8Array(Float64Array.from(values).buffer)].map((b) => b.toString(16).padStart(2, "0")).join("");
   return {
     visits: p.model.visits, X: hex(p.examples.X), y: hex(p.examples.y), map: hex(p.model.frozen(p.grid.slice(0, p.grid.length / 64))),
-    lines: p.view.lines.map((line) => line.value.shown && hex(p.model.written(line))),
+    lines: p.view.lines.map((line) => line.value.shown ? hex(p.model.written(line)) : ""),
     texts: p.view.lines.map((line) => line.row.querySelector(".pg-number").textContent),
   };
 })()"""
@@ -227,7 +227,7 @@ def test_keys_on_the_map_and_in_the_code(opened: Browser) -> None:
     assert opened.evaluate("document.querySelector('[data-pick=speed]').value") == "4"
     opened.click("[data-do=step]")
     opened.click(".pg-line:nth-child(2)")
-    assert "0.01" in opened.evaluate("document.querySelector('.pg-detail td').textContent")
+    assert "0.01" in opened.evaluate("document.querySelector('.pg-detail pre').textContent")
     assert "A constant." in opened.evaluate("document.querySelector('.pg-detail').textContent")
 
 
@@ -247,6 +247,21 @@ def test_training_that_stops_says_so(chromium: Browser, tmp_path: Path) -> None:
     assert not expected.learn(numbers(found["X"]).reshape(len(y), -1), y) and expected.visits == found["visits"]
     chromium.press("r")
     assert not chromium.evaluate("document.querySelector('.pg-status').classList.contains('bad')")
+
+
+@needs_browser
+@needs_linker
+def test_an_empty_program_after_another(chromium: Browser, subjects: list[Subject], tmp_path: Path) -> None:
+    empty = make_subject("empty", azdsl.Program(), _tasks(3, "rmse"), Search())
+    (tmp_path / "e.html").write_text(page([subjects[0], empty], "empty"), encoding="utf-8")
+    chromium.open((tmp_path / "e.html").as_uri())
+    chromium.wait(READY)
+    pick(chromium, "subject", 1)
+    chromium.click("[data-do=step]")
+    found = chromium.evaluate(READ)
+    assert (found["visits"], found["lines"]) == (1, []) and not numbers(found["map"]).any()
+    assert "No instruction" in chromium.evaluate("document.querySelector('.pg-detail').textContent")
+    assert not chromium.errors
 
 
 @needs_browser

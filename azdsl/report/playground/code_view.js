@@ -15,16 +15,17 @@ class ValueView {
     this.text = element("span", { class: "pg-number" });
     this.picture = register[0] === "s" ? "" : element("canvas", { class: register[0] === "v" ? "pg-vector" : "pg-matrix", "aria-hidden": "true" });
     this.cell = element("span", { class: "pg-value" }, this.picture, this.text);
-    this.shown = "";
+    /** The values that are shown, null for none. */
+    this.shown = null;
   }
 
   /** Show values; after a step, whether they have changed. */
   show(values, colours, stepped) {
     if (this.picture) drawEntries(this.picture, colours, values, this.columns);
     this.text.textContent = summary(values);
-    const now = values.join();
-    if (stepped || this.shown === "") this.cell.classList.toggle("changed", this.shown !== "" && this.shown !== now);
-    this.shown = now;
+    const first = !this.shown, changed = !first && values.some((value, n) => !Object.is(value, this.shown[n]));
+    if (stepped || first) this.cell.classList.toggle("changed", changed);
+    if (changed || first) this.shown = values;
   }
 
   /** Show that there is no value yet. */
@@ -32,7 +33,7 @@ class ValueView {
     if (this.picture) this.picture.width = this.picture.height = 1;
     this.text.textContent = "–";
     this.cell.classList.remove("changed");
-    this.shown = "";
+    this.shown = null;
   }
 }
 
@@ -65,6 +66,8 @@ class CodeView {
     this.named = Object.entries(subject.roles).map(([register, role]) => ({ register, role, value: new ValueView(register, subject.features) }));
     this.registers.replaceChildren(...this.named.map(({ register, role, value }) =>
       element("div", { class: "pg-register" }, element("span", {}, element("code", {}, register), element("small", {}, role)), value.cell)));
+    this.explained = null;
+    this.model = null;
     this.choose(0);
   }
 
@@ -109,13 +112,16 @@ class CodeView {
   /** The chosen line, what its op does, and its value with all digits. */
   _explain() {
     const line = this.lines[this.chosen];
-    if (!line) return;
+    if (!line) return this.detail.replaceChildren("No instruction of this program affects its predictions.");
+    const values = line.value?.shown;
+    if (this.explained?.line === line && this.explained.values === values) return;
+    this.explained = { line, values };
     const head = [element("code", { class: "pg-exact" }, line.text), element("p", {}, line.words)];
-    if (!line.value || !line.value.shown) return this.detail.replaceChildren(...head, element("p", {}, "Not executed yet."));
-    const values = this.model.written(line), columns = line.value.columns;
-    const rows = Array.from({ length: values.length / columns }, (_, r) =>
-      element("tr", {}, ...Array.from(values.subarray(r * columns, (r + 1) * columns), (v) => element("td", {}, exact(v)))));
-    this.detail.replaceChildren(...head, element("div", { class: "scroll" }, element("table", {}, element("tbody", {}, ...rows))));
+    if (!values) return this.detail.replaceChildren(...head, element("p", {}, "Not executed yet."));
+    const texts = Array.from(values, exact), columns = line.value.columns, width = Math.max(...texts.map((text) => text.length));
+    const rows = Array.from({ length: texts.length / columns }, (_, r) =>
+      texts.slice(r * columns, (r + 1) * columns).map((text) => text.padStart(columns > 1 ? width : 0)).join("  "));
+    this.detail.replaceChildren(...head, element("pre", { class: "pg-digits", tabindex: "0", "aria-label": "All digits" }, rows.join("\n")));
   }
 
   /** Highlighted code; its text was escaped when the page was made. */

@@ -141,9 +141,9 @@ class Playground {
       drawAgainst(this.map, colours, { metric, predictions, outputs, labels: examples.valid.y });
     }
     this._measure();
-    const measure = metric === "rmse" ? "root mean squared error" : "share of wrong classes";
+    const [measure, brief] = metric === "rmse" ? ["root mean squared error", "RMSE"] : ["share of wrong classes", "wrong"];
     const curve = this.find(".pg-curve"), now = this.history.at(-1);
-    drawCurve(curve, colours, this.history, measure);
+    drawCurve(curve, colours, this.history, brief);
     curve.setAttribute("aria-label", `Curve of the ${measure}: ${now ? short(now.train) : "no examples"} after ${model.visits} examples`);
     const F = this.subject.features, shown = this.last >= 0 && this.last < examples.y.length;
     const row = shown ? examples.X.slice(this.last * F, (this.last + 1) * F) : null, label = shown ? examples.y[this.last] : null;
