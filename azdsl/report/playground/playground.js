@@ -34,10 +34,9 @@ class Playground {
     this.find("[data-pick=examples]").replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
     this.find("[data-pick=seed]").value = this.subject.seed;
     this.find(".pg-seed").hidden = !this.subject.random;
-    const F = this.subject.features;
+    const F = this.subject.features, directions = F > 1 ? `the coordinate along the direction at k · 180° / ${F}, for k from 0 to ${F - 1}` : "x₁";
     this.find(".pg-embedding").textContent =
-      `The program has ${F} feature${F > 1 ? "s" : ""}. Feature k of a point is its coordinate along the direction at k · 180° / ${F}, ` +
-      `for k from 0 to ${F - 1}: ${F === 2 ? "x₁ and x₂." : "with k = 0 it is x₁."} Labels are given, so that every program learns the same points.`;
+      `The program has ${F} feature${F > 1 ? "s" : ""}. Feature ${F > 1 ? "k" : "0"} of a point is ${directions}. The labels of a pattern are a function of x₁ and x₂.`;
     this.view.open(this.subject);
     this.choose(patterns[0]);
     this.number = number;
@@ -198,6 +197,8 @@ class Playground {
     const button = this.find("[data-do=run]");
     button.textContent = this.running ? "Pause" : "Run";
     button.setAttribute("aria-pressed", String(this.running));
+    // a screen reader would have to read every frame
+    for (const name of [".pg-status", ".pg-detail", ".pg-read"]) this.find(name).setAttribute("aria-live", this.running ? "off" : "polite");
     const rate = RATES[this.find("[data-pick=speed]").value];
     this.find(".pg-rate").textContent = rate === Infinity ? "fastest" : `${rate.toLocaleString("en")} / s`;
   }
