@@ -74,6 +74,12 @@ class Search:
     tune: float = _key(
         0.0, "share of the candidates that are an elite with other constants: a local search (0: none)", 0.0, 0.9
     )
+    tune_finalists: int = _key(
+        0,
+        "evaluations that tune the constants of each of the best finalists at the end of the run (0: none)",
+        0,
+        MAX_COUNT,
+    )
     algorithm: str = _key("regularized_evolution", "search algorithm", choices=ALGORITHMS)
     init: str = _key(
         "seed",

@@ -20,7 +20,8 @@ from azdsl.search.display.progress import Snapshot
 from azdsl.search.islands import exchange, proxy, run_state, task_rotation
 from azdsl.search.islands.exchange import Reports
 from azdsl.search.islands.executor import TICK_SECONDS, Executor, WorkerPool
-from azdsl.search.islands.hall_of_fame import HallOfFame
+from azdsl.search.islands.final_tuning import tuned_finalists
+from azdsl.search.islands.hall_of_fame import HallOfFame, include
 from azdsl.search.islands.island_report import IslandReport, make_report
 from azdsl.search.islands.migration import immigrants, insert_immigrants, sources
 from azdsl.search.islands.plan import Plan
@@ -34,6 +35,9 @@ from azdsl.search.kernel.space import Space
 from azdsl.search.recorder import Recorder
 from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.validate import island_problem, report_problem
+
+_INTERRUPTED = "interrupted"
+"""The reason of a run that the user stopped."""
 
 OnEpoch = Callable[[Snapshot], Any]
 
@@ -68,6 +72,7 @@ class Session:
         ] = {}  # for the next exchange, of islands that are past ``state.epoch``
         self._immigrants: Sequence[Members | None] = [None] * len(islands)  # to insert at the end of ``state.epoch``
         self._ended_at_exchange = False  # then later candidates do not count
+        self._interrupted = False  # then the finalists are not tuned, since the user waits
         self._seconds_before = 0.0
         self._started = time.monotonic()
         if plan.groups > 1:
@@ -118,7 +123,8 @@ class Session:
         with self._executor.pool(self.islands, deadline) as pool:
             while not reason:
                 if asked.is_set():
-                    return "interrupted"
+                    self._interrupted = True
+                    return _INTERRUPTED
                 if search.timeout is not None and self.seconds >= search.timeout:
                     return f"timeout of {search.timeout:g} s reached"
                 waiting += [number for number in idle if not self._start(pool, number)]
@@ -135,7 +141,7 @@ class Session:
                 else:
                     idle = pool.wait(TICK_SECONDS)
                     self.recorder.tick()
-        self._ended_at_exchange = True
+        self._ended_at_exchange, self._interrupted = True, reason == _INTERRUPTED
         return reason
 
     def _stop_reason(self) -> str:
@@ -218,13 +224,15 @@ class Session:
             found = exchange.finalists(plan, pending)
             hall_of_fame = exchange.updated_hall_of_fame(plan, hall_of_fame, pending, found)
         found += exchange.finalists(plan, reports)
-        chosen = answer(plan.judge.compare(self.state.finalists, found))
+        compared = plan.judge.compare(self.state.finalists, found)
+        tuned = [] if self._interrupted else tuned_finalists(plan.judge, compared, exchange.evaluations(reports))
+        chosen = answer(plan.judge.compare(compared, tuned))
         if chosen is None:  # the run stopped before the first evaluation: the seed program
             seed_program = canonical(plan.experiment.program, plan.metric)
             chosen = plan.judge.compare((), [Found(seed_program, 0, 0.0, 0, 0)])[0]
         return Conclusion(
             answer=chosen,
-            hall_of_fame=exchange.updated_hall_of_fame(plan, hall_of_fame, reports, found),
+            hall_of_fame=include(exchange.updated_hall_of_fame(plan, hall_of_fame, reports, found), tuned),
             evaluations=exchange.evaluations(reports),
             layers=exchange.layers(reports),
             hurdles=exchange.hurdles(plan, reports),
@@ -256,4 +264,4 @@ def _callback_reason(snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpo
     except KeyboardInterrupt:
         if asked.is_set():
             raise
-        return "interrupted"
+        return _INTERRUPTED

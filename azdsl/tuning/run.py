@@ -23,14 +23,11 @@ from azdsl.tasks import DEFAULT_TASK, Split, build
 from azdsl.taskset import TaskSet
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 from azdsl.tuning.constants import Point, Tunable, start, tunables, with_point
-from azdsl.tuning.search import Trials, gradient_search, local_search, random_search
+from azdsl.tuning.search import Trials, run_methods
 from azdsl.tuning.slopes import slope_of
 
 FINALISTS = 32
 """The number of best points on the search tasks that are compared on the selection tasks."""
-
-_STREAM = 0x7C2E
-"""The stream of random numbers of the methods: no other use of the random seed has it."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,7 @@ def tune_text(
     )
     first = start(items)
     trials.known[first] = splits.fitness(programs([first]), "search")[0]
-    progress = _search(trials, first, methods, evals, seed, lambda: slope_of(experiment, items, splits.tasks["search"]))
+    progress = run_methods(trials, first, methods, seed, lambda: slope_of(experiment, items, splits.tasks["search"]))
     finalists = list(dict.fromkeys([first, *trials.fittest(FINALISTS)]))
     selected = dict(zip(finalists, splits.fitness(programs(finalists), "select"), strict=True))
     chosen = max(finalists, key=lambda point: (selected[point], point == first))
@@ -212,25 +209,6 @@ def tune_text(
         trials.spent,
         time.monotonic() - began,
     )
-
-
-def _search(
-    trials: Trials, first: Point, methods: Sequence[str], evals: int, seed: int, make_slope: Callable[[], Any]
-) -> tuple[tuple[str, int, float], ...]:
-    """Run the methods, each with an equal share of the budget and the remainder of the earlier ones."""
-    progress = []
-    for number, name in enumerate(methods, 1):
-        trials.budget = evals * number // len(methods)
-        rng = np.random.default_rng(np.random.SeedSequence((seed, _STREAM, number)))
-        match name:
-            case "random":
-                random_search(trials, first, rng)
-            case "local":
-                local_search(trials, rng)
-            case "gradient":
-                gradient_search(trials, make_slope())
-        progress.append((name, trials.spent, max(trials.known.values())))
-    return tuple(progress)
 
 
 def _scores(splits: _Splits, programs: Sequence[Program]) -> list[Score]:

@@ -33,6 +33,9 @@ LENGTHS = (2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
 APART = 0.1
 """The least difference between two finalists, in the logarithm of some constant."""
 
+_STREAM = 0x7C2E
+"""The stream of random numbers of the methods: no other use of the random seed has it."""
+
 Slope = Callable[[Point], NDArray[np.float64] | None]
 """The gradient of the loss in the logarithms of the constants; None where there is none."""
 
@@ -88,6 +91,28 @@ class Trials:
         self.known |= zip(new, map(float, self.evaluate(new)), strict=True)
         self.spent += len(new)
         return max(self.known.values()) > before
+
+
+def run_methods(
+    trials: Trials, first: Point, methods: Sequence[str], seed: int, make_slope: Callable[[], Slope]
+) -> tuple[tuple[str, int, float], ...]:
+    """Run the methods, each with an equal share of the budget and the remainder of the earlier ones.
+
+    Returns for each its name, and the evaluations and the best fitness at its end. ``make_slope`` makes the gradient.
+    """
+    progress, budget = [], trials.budget
+    for number, name in enumerate(methods, 1):
+        trials.budget = budget * number // len(methods)
+        rng = np.random.default_rng(np.random.SeedSequence((seed, _STREAM, number)))
+        match name:
+            case "random":
+                random_search(trials, first, rng)
+            case "local":
+                local_search(trials, rng)
+            case "gradient":
+                gradient_search(trials, make_slope())
+        progress.append((name, trials.spent, max(trials.known.values())))
+    return tuple(progress)
 
 
 def random_search(trials: Trials, start: Point, rng: np.random.Generator) -> None:

@@ -54,7 +54,7 @@ class Judge:
 
     @cached_property
     def _on_all(self) -> EnginesHandle:
-        """The VM on all tasks of the search, for searches that evaluate on task groups."""
+        """The VM on all tasks of the search."""
         return self._engines(self.search, conditions(self.experiment.search, "search"))
 
     def _engines(self, tasks: TaskSet, under: Conditions) -> EnginesHandle:
@@ -75,9 +75,13 @@ class Judge:
             found.append(float(combined(task_fitness, self.experiment.search.combine)))
         return found
 
+    def search_fitness(self, programs: Iterable[Program]) -> list[float]:
+        """Each program's fitness on all tasks of the search."""
+        return self._scores(self._on_all, self.search, programs)
+
     def on_all(self, found: Sequence[Found]) -> list[Found]:
         """``found``, whose fitness is that on a task group, with the fitness on all tasks of the search."""
-        scores = self._scores(self._on_all, self.search, (item.program for item in found))
+        scores = self.search_fitness(item.program for item in found)
         return [replace(item, search_fitness=score) for item, score in zip(found, scores, strict=True)]
 
     def final(self, program: Program) -> tuple[float, list[float]]:
@@ -96,13 +100,18 @@ class Judge:
 
 
 def answer(finalists: Iterable[Finalist]) -> Finalist | None:
-    """The finalist with the highest selection fitness; of equals by search fitness, then the smallest, then the earliest."""
+    """The first finalist of ``ranked``."""
+    return next(iter(ranked(finalists)), None)
+
+
+def ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
+    """The finalists by falling selection fitness; of equals by search fitness, then the smallest, then the earliest."""
 
     def rank(finalist: Finalist) -> tuple[float, float, int, int, int]:
         found = finalist.found
         return -finalist.fitness, -found.search_fitness, len(found.program), found.birth, found.island
 
-    return min(finalists, key=rank, default=None)
+    return sorted(finalists, key=rank)
 
 
 def canonical(program: Program, metric: Metric) -> Program:

@@ -1,0 +1,38 @@
+"""Tuning of the best finalists at the end of a run (``search(tune_finalists=100)``)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from azdsl.search.islands.selection import Finalist, Found, Judge, canonical, ranked
+from azdsl.tuning.finalists import better_constants
+
+TUNED = 5
+"""The number of finalists that are tuned."""
+
+SHARE = 0.001
+"""The greatest number of evaluations for one finalist, as a share of the run's candidates: a short run ends soon."""
+
+
+def tuned_finalists(judge: Judge, finalists: Iterable[Finalist], candidates: int) -> list[Found]:
+    """The best finalists with constants that are better on the search tasks, after a run of ``candidates`` candidates.
+
+    Finalists without better constants are left out. The random seed and the arguments determine the result.
+    """
+    search = judge.experiment.search
+    evaluations = min(search.tune_finalists, int(SHARE * candidates))
+    metric, found = judge.search.metric_definition, list[Found]()
+    for finalist in ranked(finalists)[:TUNED] if evaluations else []:
+        program, fitness = finalist.found.program, judge.search_fitness([finalist.found.program])[0]
+        better = better_constants(program, fitness, judge.experiment, judge.search, judge.search_fitness, evaluations)
+        if better:
+            tuned = canonical(better[0], metric)
+            found.append(replace(finalist.found, program=tuned, hash=_hash(str(tuned)), search_fitness=better[1]))
+    return found
+
+
+def _hash(text: str) -> int:
+    """A hash in place of the canonical hash, which only the compiled search computes."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
