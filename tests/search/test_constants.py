@@ -1,4 +1,4 @@
-"""``search(tune=…)``: a share of the candidates are an elite with other constants."""
+"""``search(tune=…)``: a share of the evaluations tunes the constants of elites."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from azdsl.ops import Role
 from azdsl.scoring import draw_seed
 from azdsl.search.islands.workers import make_context
 from azdsl.search.kernel.loop import run_epoch
-from azdsl.search.kernel.population import genotype, make_island, write_initial
+from azdsl.search.kernel.population import LAYERS, genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
-from azdsl.search.kernel.tuning import LEFT, REMEMBERED, SPREAD, TUNED, WIDEST, step
+from azdsl.search.kernel.tuning import LEFT, REMEMBERED, SPENT, SPREAD, TUNED, WIDEST, step
 from azdsl.tasks import build
 
 SLOW = azdsl.parse(
@@ -86,7 +86,9 @@ def test_tuning_finds_the_learning_rate(algorithm):
     """There are no mutations, so that only tuning can change a program."""
     fitness = {}
     for share in (0.0, 0.3):
-        run = Real(tune=share, population=50, algorithm=algorithm, mutation=0.0).go(600)
+        run = Real(tune=share, population=50, algorithm=algorithm, mutation=0.0)
+        run.island.counts[LAYERS.index("full")] = 1000  # as if mutated candidates had been evaluated before
+        run.go(400)
         fitness[share] = run.island.finalists.fitness.max()
     assert fitness[0.3] > fitness[0.0] + 0.05, fitness
 
@@ -107,6 +109,15 @@ def test_the_incumbent_has_its_own_fitness_and_replaces_its_predecessor_among_th
     program = genotype(run.space, run.island.incumbent, 0)
     again = azdsl.evaluate(program, run.tasks, seed=draw_seed(0, "search"))
     assert again.fitness == run.island.incumbent.fitness[0]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_the_share_is_one_of_the_full_evaluations(share):
+    run = Real(tune=share, population=50).go(4000)
+    full = sum(run.island.counts[LAYERS.index(layer)] for layer in ("full", "stopped_early"))
+    assert run.island.tuning[SPENT] == pytest.approx(share * full, abs=1 + 0.2 * share * full)
+    write_initial(run.space, run.experiment, run.island)
+    assert run.island.tuning[SPENT] > 0 == run.island.tuning[LEFT]
 
 
 def test_no_program_is_tuned_again_at_once():

@@ -34,7 +34,7 @@ from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, rando
 from azdsl.search.kernel.reinforce import compose, learn
 from azdsl.search.kernel.rng import Words, digit, next_word, uniform
 from azdsl.search.kernel.space import Space
-from azdsl.search.kernel.tuning import adapt, begin, done, is_new, step
+from azdsl.search.kernel.tuning import SPENT, adapt, begin, done, is_new, step
 
 _COPY, _NEUTRAL, _BUDGET, _CACHED, _FEC, _STOPPED, _HURDLE, _FULL = range(len(LAYERS))
 _SEEN = (_COPY, _NEUTRAL, _CACHED)
@@ -188,6 +188,12 @@ def adjust(space: Space, members: Members, scratch: Scratch, row: Any) -> None:
 
 
 @inline
+def tuning_due(space: Space, island: Island) -> Any:
+    """Whether the candidates that tuned so far are less than their share of the full evaluations."""
+    return island.tuning[SPENT] < space.tune * (island.counts[_FULL] + island.counts[_STOPPED])
+
+
+@inline
 def has_incumbent(space: Space, island: Island, parent: Any) -> Any:
     """Whether there is a program to tune. Without one, the member in row ``parent`` becomes the incumbent unless it was tuned."""
     if done(island.tuning):
@@ -233,7 +239,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
                 parent = tournament(members.adjusted, space.tournament, state)
             else:
                 parent, row = rivals(space, members, state)
-            tunes = space.tune > 0.0 and uniform(state) < space.tune and has_incumbent(space, island, parent)
+            tunes = space.tune > 0.0 and tuning_due(space, island) and has_incumbent(space, island, parent)
             if tunes:
                 copy_row(space, island.incumbent, 0, members, row)
                 changed = step(space, island, scratch, row)

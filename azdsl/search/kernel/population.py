@@ -20,7 +20,7 @@ from azdsl.search.kernel.mutate import write_random
 from azdsl.search.kernel.reinforce import Policy, make_policy, reset_policy
 from azdsl.search.kernel.rng import Words, below, seeded
 from azdsl.search.kernel.space import Space
-from azdsl.search.kernel.tuning import PROGRESS, REMEMBERED
+from azdsl.search.kernel.tuning import PROGRESS, REMEMBERED, SPENT
 
 LAYERS = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "hurdle", "full")
 """The ways in which the fitness of a candidate can be settled, in the order of ``Island.counts``."""
@@ -58,7 +58,7 @@ class Island(NamedTuple):
     ``finalists`` are the best programs so far with different hashes. ``clock`` int64[3] is indexed by ``Clock``, ``counts``
     int64[8] counts candidates by ``LAYERS``. ``fitness_cache`` maps canonical hashes to fitness, ``fec_cache`` maps hashes of the
     errors on the first examples to fitness. ``incumbent`` is one row: the program whose constants are tuned (``kernel.tuning``), with
-    the numbers ``tuning`` float64[3] and the hashes ``tuned`` uint64[64]. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
+    the numbers ``tuning`` float64[4] and the hashes ``tuned`` uint64[64]. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
     """
 
     members: Members
@@ -139,7 +139,7 @@ def _clear_fitness(island: Island) -> None:
     island.members.fitness[:], island.members.adjusted[:], island.members.about["hash"] = -1.0, -1.0, 0
     island.clock[Clock.WRITTEN] = 0
     island.incumbent.fitness[:], island.incumbent.adjusted[:] = -1.0, -1.0
-    island.tuning[:], island.tuned[:] = 0.0, 0
+    island.tuning[:SPENT], island.tuned[:] = 0.0, 0
 
 
 @jit

@@ -93,7 +93,7 @@ class Space(NamedTuple):
     register at its end. ``ops`` are the allowed ops, function by function. ``evolvable`` lists the functions that can be mutated,
     ``mutations`` the allowed kinds as indices into ``config.search.MUTATIONS``. ``given`` is the set of registers that the
     evaluation writes, ``prediction`` that of the prediction register. ``budget`` is the greatest allowed cost. ``parsimony`` is the price of a live
-    instruction, in fitness. ``tune`` is the share of candidates that tune an elite. ``hurdles`` is the
+    instruction, in fitness. ``tune`` is the share of the full evaluations that tune an elite. ``hurdles`` is the
     number of hurdles. Only a fitness above ``floor`` enters the finalists. ``algorithm`` is an index into
     ``config.search.ALGORITHMS``. The first ``initial_population`` candidates of an island have no parent.
     """

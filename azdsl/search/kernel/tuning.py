@@ -1,12 +1,14 @@
 """Tuning of constants inside the search: a local search around one elite at a time (``search(tune=0.1)``).
 
-A share of an island's candidates has no mutated parent, but is the *incumbent* with other constants: each of its live constants is
+Some of an island's candidates have no mutated parent, but are the *incumbent* with other constants: each of its live constants is
 multiplied by the exponential of a Gaussian step with probability 1/2, at least one of them; signs and instructions stay. Such a
 candidate is evaluated and enters the population like any other (Lamarckian evolution). If it is better it becomes the incumbent, and
 replaces the previous incumbent among the finalists. The size of the steps follows the 1/5 success rule (Rechenberg 1973). When the
 steps are tiny or ``TRIALS`` candidates were spent, the next winner of a tournament that was not tuned before becomes the incumbent.
 
-Candidates are counted, not seconds, and everything is part of the island's state: the result does not depend on time slices.
+Nearly all of these candidates are evaluated in full, while most others are settled by the caches. So their share is one of the full
+evaluations, which is about their share of the time. Evaluations are counted, not seconds, and everything is part of the island's
+state: the result does not depend on time slices.
 """
 
 from __future__ import annotations
@@ -40,10 +42,15 @@ NARROW = WIDEN**-0.25
 REMEMBERED = 64
 """Canonical hashes of the latest tuned programs that are kept, so that none of these is tuned again."""
 
-PROGRESS = ("standard deviation of the steps", "candidates left to the incumbent", "hashes kept so far")
+PROGRESS = (
+    "standard deviation of the steps",
+    "candidates left to the incumbent",
+    "hashes kept so far",
+    "candidates that tuned, of all incumbents",
+)
 """The numbers of ``Island.tuning``."""
 
-SPREAD, LEFT, TUNED = range(len(PROGRESS))
+SPREAD, LEFT, TUNED, SPENT = range(len(PROGRESS))
 
 _INDEX = ROLES.index(Role.INDEX)
 _NONE = np.uint64(0)
@@ -119,5 +126,6 @@ def adapt(tuning: Any, tuned: Any, better: Any, program_hash: Any) -> None:
     """Update the size of the steps after a candidate; ``program_hash`` is that of the incumbent."""
     tuning[SPREAD] = min(tuning[SPREAD] * WIDEN, WIDEST) if better else tuning[SPREAD] * NARROW
     tuning[LEFT] -= 1.0
+    tuning[SPENT] += 1.0
     if done(tuning):
         keep(tuning, tuned, program_hash)
