@@ -101,7 +101,7 @@ def test_hurdles_did_not_change_searches_without_them(make, digest):
     """The digests are those before hurdles were added."""
     run, found = Run(make(population=100)).go(5000), hashlib.blake2b(digest_size=8)
     for name, array in sorted(to_arrays(run.island).items()):
-        if name.split(".")[0] in ("members", "finalists", "rng", "clock"):
+        if name.split(".")[0] in ("members", "finalists", "rng", "clock") and not name.endswith(".adjusted"):
             found.update(
                 name.encode() + (array[:2] if name == "clock" else array).tobytes()
             )  # the third number was added with task groups
