@@ -65,7 +65,7 @@ class Search:
     population: int = _key(1000, "individuals of each island", 2, 10_000_000)
     tournament: int = _key(10, "individuals drawn for a tournament, whose best becomes the parent", 1, 10_000_000)
     parsimony: float = _key(
-        0.0,
+        1e-5,
         "price of each instruction that affects predictions, in fitness, when parents are chosen (0: size does not matter)",
         0.0,
         1.0,
