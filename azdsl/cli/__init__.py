@@ -29,6 +29,7 @@ COMMANDS = {
     "ops": "List the ops.",
     "playground": "Write an HTML page on which programs can be trained.",
     "plot": "Plot the figures of a run as PNG or SVG.",
+    "predict": "Train a program on one table and predict another.",
     "report": "Write an HTML page about a run.",
     "score": "Compute a program's fitness on fresh tasks or on a data file.",
     "show": "Print a program in one of five styles.",

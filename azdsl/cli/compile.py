@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from azdsl.cli import DONE
 from azdsl.cli.files import load_experiment, located, path_option
@@ -21,6 +19,7 @@ from azdsl.ir import METRICS, MetricName
 
 if TYPE_CHECKING:
     from azdsl.codegen.aot.models import Spec
+    from azdsl.tasks.training import Training
 
 TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 
@@ -106,8 +105,10 @@ def command(
     """Compile a program to a library for C, and to a Python module; neither needs azdsl.
 
     The ending of -o selects the file that is named: with -o price.py the module is price.py and its library
-    price.azdsl.so. The rows of --train are learned in order and are not scaled: scale them as you
-    scale the rows to predict. FILE may be - for standard input.
+    price.azdsl.so. With a table as the task of FILE, the rows of --train are encoded, scaled and shuffled as that
+    task says, and the Python module has a class TableModel, which predicts rows of a table as they are; the C
+    header says how to make X. Otherwise the rows are learned in order and are not scaled: scale them as you scale
+    the rows to predict. FILE may be - for standard input.
 
     \b
     Example:
@@ -132,13 +133,18 @@ def command(
         kinds = parse_kinds(emit)
         output_files(output, kinds)
         name = check_prefix(prefix if prefix is not None else default_prefix(model_name(output)))
-        metric, sizes, classes = _shape(experiment, directory, data, options)
+        metric: MetricName = options["metric"] or (experiment.task.metric if experiment.task else "rmse")
+        examples = _training(data, experiment, metric, options) if data is not None else None
+        sizes, classes = _shape(experiment, directory, metric, examples, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)
-        if data is not None:
-            specs = [_trained(specs, experiment, data, options)]
+        encoding = None
+        if data is not None and examples is not None:
+            tabular = experiment.task if isinstance(experiment.task, FileTask) else None
+            specs = [_trained(specs, examples, data, options["epochs"] or (tabular.epochs if tabular else 1))]
+            encoding = examples.encoding.to_json() if tabular else None
         if "shared" in kinds and tuple(linker()) == ZIG:
             click.echo("linking with zig; the first use may take a minute", err=True)
-        files = bundle.write(specs, output, kinds, cpu, target)
+        files = bundle.write(specs, output, kinds, cpu, target, encoding)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -163,13 +169,18 @@ def _metadata(specs: list[Spec], prefix: str) -> dict[str, object]:
 
 
 def _shape(
-    experiment: Experiment, directory: Path, data: str | None, options: dict[str, Any]
-) -> tuple[MetricName, list[int | None], int | None]:
-    """Metric, numbers of features and number of classes, from options or else from the task in the file."""
+    experiment: Experiment,
+    directory: Path,
+    metric: MetricName,
+    examples: Training | None,
+    options: dict[str, Any],
+) -> tuple[list[int | None], int | None]:
+    """Numbers of features and number of classes, from options, the rows of --train, or else the task in the file."""
     task = experiment.task
-    metric: MetricName = options["metric"] or (task.metric if task else "rmse")
     sizes = _sizes(options["features"])
     classes = options["classes"] if METRICS[metric].vector else None
+    if examples is not None and isinstance(task, FileTask):
+        sizes, classes = sizes or [examples.X.shape[1]], classes or examples.classes
     if not sizes and isinstance(task, Linear | FileTask | ImageTask) and task.features:
         sizes = [task.features]
     unknown = not sizes or (METRICS[metric].vector and classes is None)
@@ -179,13 +190,13 @@ def _shape(
         built = tasks.build(task, experiment.search.seed, "search", directory)
         sizes = sizes or [built.features]
         classes = classes or (built.classes if METRICS[metric].vector else None)
-    if not sizes and data is not None:
-        sizes = [_training_rows(data, experiment, options)[0].shape[1]]
+    if not sizes and examples is not None:
+        sizes = [examples.X.shape[1]]
     if not sizes:
         raise click.UsageError("the file has no task statement, so the number of features is unknown: set --features")
     if METRICS[metric].vector and classes is None:
         raise click.UsageError("the number of classes is unknown: set --classes")
-    return metric, list(sizes), classes
+    return list(sizes), classes
 
 
 def _sizes(text: str | None) -> list[int]:
@@ -220,40 +231,37 @@ def _specs(
     ]  # fmt: skip
 
 
-def _training_rows(
-    data: str, experiment: Experiment, options: dict[str, Any]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X [n, F] and y [n] of a table."""
+def _training(data: str, experiment: Experiment, metric: MetricName, options: dict[str, Any]) -> Training:
+    """The rows of --train: encoded and shuffled as the table task of FILE says; without one, numbers as they are."""
     from azdsl.tasks.tables import read
+    from azdsl.tasks.training import training
 
-    table = read(data)
-    task = experiment.task if isinstance(experiment.task, FileTask) else FileTask()
-    target = options["target_column"] or task.target
-    listed = options["columns"] or task.columns
-    names = [n.strip() for n in listed.split(",") if n.strip()] if listed else [n for n in table.columns if n != target]
-    y = table.numbers(target)
-    if not names or target in names:
-        raise click.ClickException(
-            f"{data}: --columns must name at least one column, and not the target column {target!r}"
-        )
-    return np.stack([table.numbers(n) for n in names], axis=1), y
+    known = experiment.task if isinstance(experiment.task, FileTask) else None
+    task = known or FileTask(standardize=False, categorical="error")
+    keys = {
+        "target": options["target_column"],
+        "columns": options["columns"],
+        "epochs": options["epochs"],
+        "metric_name": metric,
+    }
+    given = {key: value for key, value in keys.items() if value is not None}
+    return training(read(data), replace(task, **given), experiment.search.seed if known else None)
 
 
-def _trained(specs: list[Spec], experiment: Experiment, data: str, options: dict[str, Any]) -> Spec:
+def _trained(specs: list[Spec], examples: Training, data: str, epochs: int) -> Spec:
     """The only model, trained on a table."""
     from azdsl.export.library.compiled_model import Model
 
     if len(specs) > 1:
         raise click.UsageError("--train works for one number of features: set --features to a single number")
-    X, y = _training_rows(data, experiment, options)
     (spec,) = specs
-    if X.shape[1] != spec.features:
-        sizes = f"{X.shape[1]} columns to predict from, but --features is {spec.features}"
+    if examples.X.shape[1] != spec.features:
+        sizes = f"{examples.X.shape[1]} columns to predict from, but --features is {spec.features}"
         raise click.ClickException(f"{data}: has {sizes}")
     model = Model(spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        model.fit(X, y, options["epochs"] or 1)
+        model.fit(examples.X, examples.y, epochs)
     if model.stopped:
         raise click.ClickException(
             f"{data}: training stopped: an error was NaN or larger than {spec.max_abs_error:g}; "

@@ -128,6 +128,18 @@ class FileTask(Task):
         "metric: rmse, accuracy (of labels 0 and 1) or multiclass",
         choices=tuple(METRICS),
     )
+    categorical: str = _key(
+        "one_hot",
+        "what becomes of text: one_hot (a feature for each category), ordinal (its place in the alphabet), or error",
+        choices=("one_hot", "ordinal", "error"),
+    )
+    categories: str | None = _key(None, "columns of numbers that are categories too, separated by commas")
+    dates: str | None = _key(None, "columns of ISO 8601 dates, which become days since 1970, separated by commas")
+    missing: str = _key(
+        "error",
+        "what becomes of missing values: error, mean or median (of the training rows), or drop (leave out such rows)",
+        choices=("error", "mean", "median", "drop"),
+    )
     standardize: bool = _key(
         True, "scale features, and a regression target, by mean and standard deviation of the training rows"
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from azdsl.config.tasks import FileTask, Sizes, Split
 from azdsl.ir import METRICS
 from azdsl.limits import MAX_FEATURES
-from azdsl.tasks.scaling import scaling
+from azdsl.tasks.encoding import Raw, raw
 from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator
 from azdsl.tasks.tables import Table
 from azdsl.taskset import TaskError, TaskSet
@@ -27,19 +27,18 @@ LEAST_ROWS = 10
 
 def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSet:
     """The tasks of ``split`` from a table. No row validates in two splits. Raises ``TaskError``."""
-    X, y = _examples(table, task)
+    examples = _examples(table, task)
+    y = examples.y
     rows, sizes = split_rows(len(y), task.select, task.test, seed), task.sizes(split)
     chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table) for t in range(sizes.tasks)]
     regression = not METRICS[task.metric].classifies
     pieces: list[tuple[Array, Array, Array, Array]] = []
     scales = []
     for train, valid in chosen:
-        center, scale = scaling(X[train]) if task.standardize else (0.0, 1.0)
-        middle, spread = scaling(y[train]) if task.standardize and regression else (0.0, 1.0)
-        spread = spread if np.isfinite(spread) else 1.0
-        scaled, target = (X - center) / scale + 0.0, (y - middle) / spread  # + 0.0: no negative zeros
+        encoding = examples.fit(train, task)
+        scaled, target = examples.features(encoding), examples.targets(encoding)
         pieces.append((scaled[train], target[train], scaled[valid], target[valid]))
-        scales.append(float(spread))
+        scales.append(encoding.target_scale)
     classes = int(y.max()) + 1 if METRICS[task.metric].vector else None
     train_X, train_y, valid_X, valid_y = (np.stack(arrays) for arrays in zip(*pieces, strict=True))
     train_X, valid_X = (_padded(array, task.features, classes, table) for array in (train_X, valid_X))
@@ -48,17 +47,10 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     return replace(tasks, target_scale=np.array(scales)) if regression else tasks
 
 
-def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
-    """Features [rows, F] and labels [rows], validated."""
-    y = table.numbers(task.target)
-    if task.columns is None:
-        names = [name for name in table.columns if name != task.target]
-    else:
-        names = [name.strip() for name in task.columns.split(",") if name.strip()]
-    if task.target in names:
-        raise TaskError(f"{table.source}: the target {task.target!r} is also in columns; remove it there")
-    if not names:
-        raise TaskError(f"{table.source}: no column remains to predict {task.target!r} from; add some to columns=…")
+def _examples(table: Table, task: FileTask) -> Raw:
+    """The rows of a table, validated."""
+    examples = raw(table, task)
+    y = examples.y
     if len(y) < LEAST_ROWS:
         raise TaskError(f"{table.source}: {len(y)} rows are too few; a table needs at least {LEAST_ROWS}")
     if (y == y[0]).all():
@@ -71,16 +63,16 @@ def _examples(table: Table, task: FileTask) -> tuple[Array, Array]:
             f"{table.source}: {task.target!r} is {y[row]:.15g} in row {row + 1}, but {task.metric} has at most {MAX_FEATURES} classes, "
             "numbered from 0; renumber them"
         )
-    if len(names) > MAX_FEATURES:
+    if examples.X.shape[1] > MAX_FEATURES:
         raise TaskError(
-            f"{table.source}: {len(names):,} columns to predict from are more than {MAX_FEATURES} features; choose some with columns=…"
+            f"{table.source}: {examples.X.shape[1]:,} columns to predict from are more than {MAX_FEATURES} features; choose some with columns=…"
         )
     if METRICS[task.metric].classifies and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))
         raise TaskError(
             f"{table.source}: {task.metric} needs class numbers 0, 1, …, but {task.target!r} is {y[row]:g} in row {row + 1}"
         )
-    return np.stack([table.numbers(name) for name in names], axis=1), y
+    return examples
 
 
 def split_rows(rows: int, select: float, test: float, seed: int) -> dict[Split, Rows]:

@@ -1,74 +1,48 @@
-"""Tables: named columns of numbers from .npz, .csv and .parquet files and from scikit-learn."""
+"""Tables: named columns from .npz, .csv and .parquet files and from scikit-learn."""
 
 from __future__ import annotations
 
 import csv
 import difflib
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from azdsl.config.tasks import BUNDLED
-from azdsl.limits import MAX_COLUMNS, MAX_DATA_VALUE
+from azdsl.limits import MAX_COLUMNS
 from azdsl.tasks.archives import check_size, read_arrays
 from azdsl.taskset import TaskError
-
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
-"""What stands for a missing value in a text file, in lower case."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name, each checked only when it is asked for. ``source`` names the table."""
+    """Columns of equal length by name, each checked only when it is encoded. ``source`` names the table.
+
+    ``numbers_of_rows`` are the rows' numbers in the file, from 1, where some were dropped.
+    """
 
     source: str
     columns: Mapping[str, Sequence[Any]]
+    numbers_of_rows: tuple[int, ...] = ()
 
     @property
     def rows(self) -> int:
         """Rows of the table."""
         return len(next(iter(self.columns.values())))
 
-    def numbers(self, name: str) -> NDArray[np.float64]:
-        """Column ``name`` as float64[rows], all finite. Raises ``TaskError``."""
+    def column(self, name: str) -> Sequence[Any]:
+        """The values of column ``name``. Raises ``TaskError``."""
         if name not in self.columns:
             close = difflib.get_close_matches(name, self.columns, 1, 0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {_listed(self.columns)}"
             raise TaskError(f"{self.source} has no column {name!r}; {hint}")
-        column = self.columns[name]
-        if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
-            numbers = column.astype(np.float64)
-        else:
-            numbers = np.array([self._number(name, row, value) for row, value in enumerate(column, 1)])
-        if not np.isfinite(numbers).all():
-            row = int(np.argmax(~np.isfinite(numbers)))
-            what = "is missing" if math.isnan(numbers[row]) else f"is {numbers[row]}"
-            raise TaskError(f"{self.source}: column {name!r} {what} in row {row + 1}; remove or fill such rows first")
-        if (abs(numbers) > MAX_DATA_VALUE).any():
-            row = int(np.argmax(abs(numbers) > MAX_DATA_VALUE))
-            raise TaskError(
-                f"{self.source}: column {name!r} is {numbers[row]:g} in row {row + 1}: too large to compute with"
-            )
-        return numbers
+        return self.columns[name]
 
-    def _number(self, name: str, row: int, value: Any) -> float:
-        """A value of row ``row`` (from 1) as a number; NaN if it is missing."""
-        if value is None or str(value).strip().lower() in MISSING:
-            return math.nan
-        try:
-            if not np.iscomplexobj(value):
-                return float(value)
-        except (TypeError, ValueError):
-            pass
-        what = "text" if isinstance(value, str) else type(value).__name__
-        problem = f"column {name!r} holds {what} ({str(value)[:40]!r} in row {row})"
-        raise TaskError(f"{self.source}: {problem}; leave it out with columns=… or turn it into numbers")
+    def row(self, at: int) -> int:
+        """The number of a row in its file, from 1, for messages."""
+        return self.numbers_of_rows[at] if self.numbers_of_rows else at + 1
 
 
 def _listed(names: Iterable[str]) -> str:

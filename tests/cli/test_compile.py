@@ -109,6 +109,10 @@ def test_hostile_text_in_the_program_is_in_no_file(run: Any, tmp_path: Path) -> 
     assert not any(b"stolen" in content for content in written["clean"].values())
 
 
+MISSING = (
+    "error: d.csv: column 'a' is missing in row 1; remove or fill such rows first, or use missing=mean, median or drop"
+)
+BAD_LABELS = "error: d.csv: 'y': accuracy needs labels 0 and 1; use multiclass for more classes"
 TEXT_COLUMN = (
     "error: d.csv: column 'a' holds text ('red' in row 1); leave it out with columns=… or turn it into numbers"
 )
@@ -133,12 +137,12 @@ BAD: list[tuple[list[str], str, str, str]] = [
     (["--target-column", "y"], LINEAR, "", "error: --target-column needs --train"),
     (["--train", "no.csv"], LINEAR, "", "error: no.csv: no such file"),
     (["--train", "d.csv"], LINEAR, "a,b,c,y\nred,1,2,3\n", TEXT_COLUMN),
-    (["--train", "d.csv"], LINEAR, "a,b,c,y\nnan,1,2,3\n", "error: d.csv: column 'a' is missing in row 1; remove or fill such rows first"),
+    (["--train", "d.csv"], LINEAR, "a,b,c,y\nnan,1,2,3\n", MISSING),
     (["--train", "d.csv"], LINEAR, "a,b,y\n1,2,3\n", "error: d.csv: has 2 columns to predict from, but --features is 3"),
     (["--train", "d.csv"], LINEAR, "a,b,c,z\n1,2,3,4\n", "error: d.csv has no column 'y'; it has a, b, c, z"),
     (["--train", "d.csv", "--features", "3,4"], LINEAR, "a,b,c,y\n1,2,3,4\n", ONE_SIZE),
     (["--train", "d.csv"], LINEAR, "a,b,c,y\n1,2,3,400\n", STOPPED),
-    (["--train", "d.csv", "--metric", "accuracy"], LINEAR, "a,b,c,y\n1,2,3,4\n", "error: y must contain only 0 and 1"),
+    (["--train", "d.csv", "--metric", "accuracy"], LINEAR, "a,b,c,y\n1,2,3,4\n", BAD_LABELS),
 ]  # fmt: skip
 
 

@@ -152,7 +152,7 @@ def test_classes_pad_the_features(csv_task):
         ({}, {"columns": "a,bb"}, "has no column 'bb'; did you mean 'b'"),
         ({}, {"columns": "a,y"}, "the target 'y' is also in columns"),
         ({}, {"columns": " , "}, "no column remains"),
-        ({"b": ["x"] * 40}, {}, "column 'b' holds text .'x' in row 1"),
+        ({"b": ["x"] * 40}, {"categorical": "error"}, "column 'b' holds text .'x' in row 1"),
         ({"b": [1.0] * 16 + [""] + [2.0] * 23}, {}, "column 'b' is missing in row 17"),
         ({"b": [1.0] * 16 + ["NA"] + [2.0] * 23}, {}, "column 'b' is missing in row 17"),
         ({"b": [1.0] * 39 + ["inf"]}, {}, "column 'b' is inf in row 40"),

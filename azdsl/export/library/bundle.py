@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from azdsl import __version__
 from azdsl.codegen.aot.cross_targets import CROSS_TARGETS, WASM
@@ -26,12 +27,18 @@ CODE = frozenset({"shared", "object", "llvm", "asm"})
 
 
 def write(
-    specs: Sequence[Spec], output: Path, kinds: Sequence[str], cpu: str = "native", target: str | None = None
+    specs: Sequence[Spec],
+    output: Path,
+    kinds: Sequence[str],
+    cpu: str = "native",
+    target: str | None = None,
+    encoding: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
     """Compile models, write files of these kinds, and return their paths by kind.
 
     ``output`` names the files as ``file_names.output_files`` describes. Several ``specs`` are the same program with
     different numbers of features. Code is for ``target``, one of ``CROSS_TARGETS``, or else for ``cpu`` on this machine.
+    ``encoding`` is how the table that they were trained on became features, None for numbers as they are.
     Nothing is written if anything fails: ``ExportError``, ``ValueError`` or ``OSError``.
     """
     machine = _machine(kinds, cpu, target)
@@ -40,8 +47,8 @@ def write(
         _check_numpy(specs[0])
     compiled = compile_models(specs, __version__, machine) if CODE & set(kinds) else None
     texts: dict[str, Callable[[], str | bytes]] = {
-        "header": lambda: header(specs, __version__),
-        "python": lambda: wrapper(specs, files["shared"].name, __version__),
+        "header": lambda: header(specs, __version__, encoding),
+        "python": lambda: wrapper(specs, files["shared"].name, __version__, encoding),
         "numpy": lambda: _numpy(specs[0]),
         "javascript": lambda: wasm_module(specs, files["wasm"].name, __version__),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from azdsl.codegen.aot.models import Spec
 from azdsl.export.library.errors import ExportError
@@ -69,17 +70,43 @@ def comment(text: str) -> str:
     return re.sub(r"\?(?=\?)", "? ", plain)  # the trigraph ??/ is a backslash
 
 
-def header(specs: Sequence[Spec], version: str) -> str:
-    """The header of a library of these models."""
+def header(specs: Sequence[Spec], version: str, encoding: Mapping[str, Any] | None = None) -> str:
+    """The header of a library of these models, which says how a table's columns become X if there is an ``encoding``."""
     guard = f"{specs[0].prefix.rstrip('_')}_H".upper()
     program = comment(str(specs[0].source))
     body = "\n".join(_functions(spec) for spec in specs)
     return (
         f"/* Written by azdsl {version} from this program:\n\n{program}\nThe library calls malloc and free, and no function of math.h. */\n"
+        f"{table_comment(encoding) if encoding else ''}"
         f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
         f'#ifdef __cplusplus\nextern "C" {{\n#endif\n\n#ifndef AZ_CODES\n#define AZ_CODES\n{CODES}#endif\n\n'
         f"{body}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
     )
+
+
+def table_comment(encoding: Mapping[str, Any]) -> str:
+    """A comment: what each number of X is, computed from which column, and what a prediction means."""
+    lines, at = ["X is made of the columns of a table. x[i] = (value - mean) / deviation, where value is", ""], 0
+    for column in encoding["columns"]:
+        kind, name = column["kind"], column["name"]
+        meanings = {
+            "number": [name],
+            "date": [f"{name}, in days since 1970-01-01"],
+            "one_hot": [f"1 if {name} is {one!r}, else 0" for one in column["categories"]],
+            "ordinal": [f"{name}: " + ", ".join(f"{n} {one!r}" for n, one in enumerate(column["categories"]))],
+        }
+        for meaning in meanings[kind]:
+            fill, center, scale = (encoding[key][at] for key in ("fill", "center", "scale"))
+            how = "x is always 0" if scale is None else f"mean {center!r}, deviation {scale!r}"
+            lines.append(f"  x[{at}]  {meaning}; {how}" + ("" if fill is None else f"; {fill!r} if missing"))
+            at += 1
+    lines += [f"  x[{i}]  0" for i in range(at, encoding["features"])]
+    target = encoding["target"]
+    if encoding["labels"]:
+        lines.append(f"Classes of {target}: " + ", ".join(f"{n} {one!r}" for n, one in enumerate(encoding["labels"])))
+    else:
+        lines.append(f"{target} = prediction * {encoding['target_scale']!r} + {encoding['target_center']!r}")
+    return "/* " + comment("\n".join(lines)) + " */\n"
 
 
 def _functions(spec: Spec) -> str:

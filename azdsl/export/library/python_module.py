@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from typing import Any
 
 from azdsl.codegen.aot.models import Spec
 from azdsl.export.library.model_metadata import model_metadata
@@ -12,8 +13,11 @@ _BEGIN = "# --- facts\n"
 _END = "# --- end of facts\n"
 
 
-def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
-    """The text of the module. ``library`` is the file name of the shared library in the same directory."""
+def wrapper(specs: Sequence[Spec], library: str, version: str, encoding: Mapping[str, Any] | None = None) -> str:
+    """The text of the module. ``library`` is the file name of the shared library in the same directory.
+
+    With an ``encoding``, as ``Encoding.to_json`` gives it, the module has a class ``TableModel`` too.
+    """
     template = (files("azdsl.export.library") / "python_module.py.in").read_text(encoding="utf-8")
     before, _, rest = template.partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -22,4 +26,12 @@ def wrapper(specs: Sequence[Spec], library: str, version: str) -> str:
     text = (
         f"VERSION = {version!a}\nLIBRARY = {library!a}\nPROGRAM = {str(specs[0].source)!a}\nMODELS = {{\n{lines},\n}}\n"
     )
-    return before + text + after
+    return before + text + after + (_table_model(encoding) if encoding else "")
+
+
+def _table_model(encoding: Mapping[str, Any]) -> str:
+    """The functions that azdsl itself encodes rows with, the encoding, and the class that uses both."""
+    source = (files("azdsl.tasks") / "row_encoding.py").read_text(encoding="utf-8")
+    _, _, functions = source.partition("from __future__ import annotations\n")
+    model = (files("azdsl.export.library") / "table_model.py.in").read_text(encoding="utf-8")
+    return f"\n\n# --- rows of a table{functions}\n\nENCODING = {dict(encoding)!r}\n{model}"
