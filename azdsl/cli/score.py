@@ -41,9 +41,20 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
     "--data", type=click.Path(), help="A .npz, .csv or .parquet file with examples for training and validation."
 )
 @path_option
-@click.option("--target-column", metavar="NAME", help="Target column or array of --data [y].")
-@click.option("--columns", metavar="NAMES", help="Feature columns of --data, comma-separated (default: all others).")
-@click.option("--metric", "metric_name", type=click.Choice(METRICS), help="Metric for --data [rmse].")
+@click.option(
+    "--target-column", metavar="NAME", help="Target column or array of --data (default: of FILE's table, else y)."
+)
+@click.option(
+    "--columns",
+    metavar="NAMES",
+    help="Feature columns of --data, comma-separated (default: of FILE's table, else all others).",
+)
+@click.option(
+    "--metric",
+    "metric_name",
+    type=click.Choice(METRICS),
+    help="Metric for --data (default: of FILE's table, else rmse).",
+)
 @click.option("--tasks", type=int_range(Task, "test_tasks"), help="Number of tasks (default: the file's).")
 @click.option("--seed", type=int_range(Search, "seed"), help="Random seed of tasks and draws (default: the file's).")
 @click.option(
@@ -176,7 +187,18 @@ def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task
         "columns": data["columns"],
         "metric_name": data["metric_name"],
     }
-    return FileTask(**{key: value for key, value in keys.items() if value is not None}), Path()
+    given = {key: value for key, value in keys.items() if value is not None}
+    return FileTask(**(_encoding_keys(experiment.task) | given)), Path()
+
+
+def _encoding_keys(task: Task | None) -> dict[str, Any]:
+    """How the file's own table becomes features: text, dates and missing values of --data are treated alike."""
+    if not isinstance(task, FileTask):
+        return {}
+    known = {name: getattr(task, name) for name in ("categorical", "categories", "dates", "missing")}
+    if type(task) is FileTask:
+        known |= {"target": task.target, "columns": task.columns, "metric_name": task.metric_name}
+    return known
 
 
 def _facts(together: float, fitness: NDArray[np.float64], tasks: TaskSet) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from azdsl.config.tasks import FileTask
 from azdsl.ir import METRICS
 from azdsl.limits import MAX_DATA_VALUE
-from azdsl.tasks.row_encoding import category, encode_rows, encode_value, is_missing, number
+from azdsl.tasks.row_encoding import category, days, encode_rows, encode_value, is_missing, number
 from azdsl.tasks.scaling import scaling
 from azdsl.tasks.tables import Table
 from azdsl.taskset import TaskError
@@ -227,6 +227,11 @@ def _column(table: Table, name: str, task: FileTask, as_category: bool, as_date:
                 f"column {name!r} holds text ({str(values[row])[:40]!r} in row {table.row(row)}); "
                 "leave it out with columns=… or turn it into numbers"
             )
+        if all(_dated(value) for value in values):
+            return (
+                f"column {name!r} holds dates, such as {str(values[0])[:40]!r}; use dates={name!r} for days since 1970, "
+                f"or categories={name!r}"
+            )
     found = sorted({category(value) for value in values if not is_missing(value)})
     if len(found) > MOST_CATEGORIES and not as_category:
         return (
@@ -236,6 +241,14 @@ def _column(table: Table, name: str, task: FileTask, as_category: bool, as_date:
     if not found:
         return Column(name)
     return Column(name, "ordinal" if task.categorical == "ordinal" else "one_hot", tuple(found))
+
+
+def _dated(value: Any) -> bool:
+    try:
+        days(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _readable(value: Any) -> bool:
@@ -284,6 +297,8 @@ def _unreadable(table: Table, column: Column, at: int, value: Any) -> str:
         advice = "write dates as 2026-11-27, or leave it out of dates=…"
     elif isinstance(value, str) and _readable(value.replace(",", ".")):
         advice = "write numbers with a decimal point"
+    elif _dated(value):
+        advice = f"use dates={column.name!r} for days since 1970"
     else:
         advice = "leave it out with columns=… or turn it into numbers"
     return f"column {column.name!r} holds {what} ({str(value)[:40]!r} in row {table.row(at)}); {advice}"

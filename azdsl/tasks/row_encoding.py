@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timezone
 from typing import Any
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "?"})
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>", "?"})
 """What stands for a missing value in a text, in lower case."""
 
 LOGICAL = {"true": 1.0, "false": 0.0}
@@ -34,7 +34,7 @@ def number(value: Any) -> float:
         if "_" in text:
             raise ValueError(value)
         return float(text)
-    if isinstance(value, complex):
+    if isinstance(value, complex) or type(value).__name__.startswith("complex"):
         raise ValueError(value)
     try:
         return float(value)

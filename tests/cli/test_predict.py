@@ -109,3 +109,11 @@ def test_options_that_do_not_fit(houses: list[list[Any]], capsys: pytest.Capture
     ):
         assert main(["predict", *arguments, "--train", "houses.csv", "new.csv"]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_score_reads_another_table_as_the_file_reads_its_own(
+    houses: list[list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("houses.csv").rename("moved.csv")
+    assert main(["score", "seed.az", "--data", "moved.csv", "--backend", "reference", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fitness"] > 0

@@ -152,3 +152,21 @@ def test_rows_without_the_columns(data: Any) -> None:
     encoding = training(table, FileTask(path="t.csv"), None).encoding.to_json()
     with pytest.raises(ValueError, match=r"column|has no"):
         encode_rows(encoding, rows_of(encoding, data))
+
+
+def test_dates_are_numbers_by_choice() -> None:
+    columns = {"sold": ["2020-01-01", "2021-05-05"] * 10, "y": [str(at) for at in range(20)]}
+    table = Table("t.csv", columns)
+    with pytest.raises(TaskError, match=r"column 'sold' holds dates, such as '2020-01-01'; use dates='sold'"):
+        raw(table, FileTask(path="t.csv"))
+    assert raw(table, FileTask(path="t.csv", dates="sold")).X[0, 0] == 18262.0
+    assert raw(table, FileTask(path="t.csv", categories="sold")).X.shape == (20, 2)
+    objects = Table("t.parquet", {"sold": [date(2020, 1, 1)] * 20, "y": list(range(20))})
+    with pytest.raises(TaskError, match="use dates='sold'"):
+        raw(objects, FileTask(path="t.csv"))
+
+
+def test_complex_numbers_are_no_numbers() -> None:
+    for kind in (complex, np.complex64, np.complex128):
+        with pytest.raises(ValueError):
+            number(kind(1))
