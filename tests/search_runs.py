@@ -31,6 +31,7 @@ def small(all_ops: bool = False, **search: Any) -> Experiment:
         "max_evals": 3000,
         "migrants": 0.05,
         "parsimony": 0.0,
+        "tune": 0.0,
     }
     task = Linear(features=3, tasks=3, train=12, valid=6, select_tasks=4, test_tasks=5)
     ops = EVOLVABLE if all_ops else OPS

@@ -55,7 +55,7 @@ MACHINES = {
 
 SEARCH = """task linear(features=4, tasks=4, train=20, valid=10, select_tasks=2, test_tasks=2, select_train=20, select_valid=10)
 registers(scalars=4, vectors=3, matrices=1)
-search(population=50, tournament=5, init=random, setup=6, predict=4, learn=6, max_evals=4000, seed=5, islands=2, parsimony=0)
+search(population=50, tournament=5, init=random, setup=6, predict=4, learn=6, max_evals=4000, seed=5, islands=2, parsimony=0, tune=0)
 def Setup():
 def Predict():
 def Learn():

@@ -72,7 +72,7 @@ class Search:
     )
     mutation: float = _key(0.9, "probability that a child is mutated rather than an exact copy", 0.0, 1.0)
     tune: float = _key(
-        0.0, "share of the full evaluations that tune the constants of elites, a local search (0: none)", 0.0, 0.9
+        0.1, "share of the full evaluations that tune the constants of elites, a local search (0: none)", 0.0, 0.9
     )
     tune_finalists: int = _key(
         0,

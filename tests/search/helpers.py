@@ -120,14 +120,14 @@ DEMO_OPS = tuple(
 def demo(**search: Any) -> Experiment:
     """The demo's search space: 10 + 2 + 8 instructions, six ops."""
     lengths = {"setup": Range(10, 10), "predict": Range(2, 2), "learn": Range(8, 8)}
-    settings = Search(**({"init": "random", "parsimony": 0.0} | lengths | search))
+    settings = Search(**({"init": "random", "parsimony": 0.0, "tune": 0.0} | lengths | search))
     return Experiment(registers=Registers(4, 3, 1), search=settings, ops=(DEMO_OPS,) * 3)
 
 
 def everything(**search: Any) -> Experiment:
     """All ops, lengths that vary."""
     settings = {"population": 100, "setup": Range(0, 6), "predict": Range(1, 6), "learn": Range(0, 8)}
-    settings |= {"init": "random", "parsimony": 0.0}
+    settings |= {"init": "random", "parsimony": 0.0, "tune": 0.0}
     return Experiment(registers=Registers(5, 4, 3), search=Search(**(settings | search)), ops=(EVOLVABLE,) * 3)
 
 
