@@ -13,9 +13,10 @@ from azdsl.codegen.autoselect.choice import Probe, choose
 from azdsl.codegen.autoselect.cost_store import costs_for
 from azdsl.codegen.blocks import lay_out
 from azdsl.codegen.compiled_program import KEPT, compiled_program, jit_lanes
-from azdsl.codegen.protocol import DEFAULTS, EvaluationSettings, Field, Specialization
+from azdsl.codegen.protocol import DEFAULTS, EvaluationSettings, Specialization
 from azdsl.ir import Packed, Program, pack_live
-from azdsl.ir.packing import CONSTANTS
+from azdsl.ir.packing import CONSTANTS, programs_using
+from azdsl.ops import Kind
 from azdsl.taskset import TaskSet
 
 _PROBE_RUNS = 4
@@ -32,7 +33,12 @@ def evaluate_vm(
     metric = tasks.metric_definition
     packed = [pack_live(program, metric) for program in programs]
     starts, lengths, code, constants = concatenate(packed)
-    handle = build_engine(tasks, capacity=Capacity(int(lengths.sum(axis=1).max())), settings=settings)
+    handle = build_engine(
+        tasks,
+        capacity=Capacity(int(lengths.sum(axis=1).max())),
+        settings=settings,
+        programs=np.unique(programs_using(Kind.MATRIX, lengths, code)).tolist(),
+    )
     fitness = np.zeros((len(programs), tasks.tasks))
     evaluate_many(handle.engine, starts, lengths, code, constants, fitness)
     return fitness
@@ -98,13 +104,14 @@ def vm_probe(settings: EvaluationSettings) -> Probe:
         from azdsl.codegen.execute import evaluate_many
 
         starts, lengths, code, constants = concatenate([pack_live(program, tasks.metric_definition)])
-        handle = build_engine(tasks, capacity=Capacity(int(lengths.sum())), settings=settings)
+        matrices = programs_using(Kind.MATRIX, lengths, code).tolist()
+        handle = build_engine(tasks, capacity=Capacity(int(lengths.sum())), settings=settings, programs=matrices)
         fitness = np.zeros((1, tasks.tasks))
-        seconds = math.inf
+        seconds, stopped = math.inf, False
         for _ in range(_PROBE_RUNS):
             started = thread_time()
-            evaluate_many(handle.engine, starts, lengths, code, constants, fitness)
+            stopped = evaluate_many(handle.engine, starts, lengths, code, constants, fitness)
             seconds = min(seconds, thread_time() - started)
-        return seconds, bool(np.all(handle.engine.arguments[:, Field.STOPPED] != 0))
+        return seconds, stopped
 
     return probe

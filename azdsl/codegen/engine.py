@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import vm
-from azdsl.codegen.blocks import Block, make_blocks
-from azdsl.codegen.memory import aligned
+from azdsl.codegen.blocks import Block, lay_out, plan
+from azdsl.codegen.memory import ALIGNMENT, aligned
 from azdsl.codegen.protocol import DEFAULTS, FIELDS, EvaluationSettings, Field, Specialization
 from azdsl.codegen.target import Loaded, cached_object, host, load_object
 from azdsl.ir.packing import CONSTANTS
@@ -32,6 +32,9 @@ NO_KIND = len(_KINDS)
 
 WORKING_SET_BYTES = 24 * 1024
 """A block is widened while a program's usual registers take at most this many bytes of a first-level cache."""
+
+FOUR_VECTORS_BYTES = 6 * 1024
+"""The same for blocks of four vectors, on processors with 16 vector registers."""
 
 
 class Column(enum.IntEnum):
@@ -57,7 +60,10 @@ class Linked(enum.IntEnum):
 
 
 class Engine(NamedTuple):
-    """A VM, tasks in B blocks of at most W lanes, and working memory.
+    """A VM, one or several task sets in B blocks of at most W lanes, and working memory.
+
+    ``spans`` int64[task sets, 2, 2]: programs without matrices run on blocks ``spans[k, 0, 0]`` … ``spans[k, 0, 1]`` - 1 of task
+    set k, programs with a matrix on those of ``spans[k, 1]``.
 
     ``table`` int64[ops, …] has the ``Column``s of each op, ``sizes`` int64[3] the numbers in a register of each kind.
     ``arguments`` int64[B, FIELDS] are the blocks' argument tables, ``functions`` int64[B] the addresses of the VM for each
@@ -74,6 +80,7 @@ class Engine(NamedTuple):
     sizes: NDArray[np.int64]
     features: int
     multiclass: int
+    spans: NDArray[np.int64]
     arguments: NDArray[np.int64]
     functions: NDArray[np.int64]
     handlers: NDArray[np.int64]
@@ -139,15 +146,20 @@ def op_table(ops: tuple[Op, ...]) -> NDArray[np.int64]:
 
 
 def widest_block(features: int, precision: int, matrices: bool) -> int:
-    """Lanes of a full block: one, two or four vectors, as many as ``WORKING_SET_BYTES`` allows.
+    """Lanes of a full block: one, two or four vectors.
 
-    Wider blocks share the cost of dispatch among more tasks. The limit was found by measurement at F = 4, 8 and 16, with and
-    without matrices, for 10 and 32 tasks.
+    Wider blocks share the cost of dispatch among more tasks. Lane values of a cache line are always worth it where that is two
+    vectors; otherwise ``WORKING_SET_BYTES`` limits the width. Where a processor has 16 vector registers, four vectors only
+    pay off for the smallest programs. Found by measurement for 10 and 32 tasks at F = 4, 8 and 16 with AVX-512, and for 10 tasks
+    at F = 4 and 16 with AVX2, for programs with and without matrices.
     """
-    vector = host().vector_bytes * 8 // precision
+    vector_bytes = host().vector_bytes
     numbers = 8 * features + (2 * features**2 if matrices else 0)
-    fitting = [vector * n for n in (1, 2, 4) if vector * n * numbers * precision // 8 <= WORKING_SET_BYTES]
-    return max(fitting, default=vector)
+    limits = {2: max(WORKING_SET_BYTES, ALIGNMENT * numbers), 4: WORKING_SET_BYTES}
+    if vector_bytes < ALIGNMENT:
+        limits[4] = FOUR_VECTORS_BYTES
+    fitting = [n for n, limit in limits.items() if vector_bytes * n * numbers <= limit]
+    return max(fitting, default=1) * vector_bytes * 8 // precision
 
 
 @lru_cache(maxsize=32)
@@ -183,33 +195,36 @@ def build_engine(
     trace: bool = False,
     blocks: tuple[Block, ...] = (),
     prefix_of: tuple[Block, ...] = (),
+    programs: Collection[bool] = (False, True),
     workspace: Workspace | None = None,
 ) -> EngineHandle:
     """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
 
     ``blocks`` are those of an engine of another thread with the same arguments. ``prefix_of`` are those of an engine on tasks
-    that begin with these tasks and their examples. Either way layouts in memory are shared. ``workspace`` is that of another
+    that begin with these tasks and their examples. Either way layouts in memory are shared. ``programs`` says whether programs
+    without matrices (False), with matrices (True) or both will run. ``workspace`` is that of another
     engine of this thread, for the same programs on tasks of the same kind: then a program linked for one engine is linked
     for the other.
     """
     ops = tuple(sorted((op for op in ops if op.output), key=lambda op: op.code))
-    matrices = any(Kind.MATRIX in (*op.inputs, op.output) for op in ops)
+    few = tuple(op for op in ops if not op.uses(Kind.MATRIX))
+    cut, spans = _cut(tasks, settings.precision, [m for m in programs if (len(few) < len(ops) if m else few)])
     if not blocks:
-        widest = widest_block(tasks.features, settings.precision, matrices)
-        blocks = make_blocks(tasks, widest, settings, prefix_of)
-    code = _load_vms(tasks, ops, {block.lanes for block in blocks}, settings.precision)
+        blocks = tuple(lay_out(tasks, first, lanes, settings, prefix_of) for first, lanes in cut)
+    code, handlers = _load_vms(tasks, ops, few, {lanes for _, lanes in cut}, settings.precision)
     lane_bytes = [block.lanes * settings.precision // 8 for block in blocks]
     if workspace is None:
-        workspace = _make_workspace(capacity, tasks.features, matrices, max(lane_bytes))
+        workspace = _make_workspace(capacity, tasks.features, len(few) < len(ops), max(lane_bytes))
     fitness, traces = (aligned((len(blocks), max(code)), dtype) for dtype in (np.float64, np.uint64))
     engine = Engine(
         table=op_table(ops),
         sizes=np.array([kind.size(tasks.features) for kind in _KINDS], np.int64),
         features=tasks.features,
         multiclass=int(tasks.metric_definition.vector),
+        spans=spans,
         arguments=_arguments(blocks, fitness, traces if trace else None, workspace),
         functions=np.array([code[block.lanes].address("evaluate") for block in blocks], np.int64),
-        handlers=np.stack([handler_addresses(code[block.lanes], ops) for block in blocks]),
+        handlers=np.stack([handlers[block.lanes] for block in blocks]),
         lane_bytes=np.array(lane_bytes, np.int64),
         first=np.array([block.first for block in blocks], np.int64),
         tasks=np.array([block.count for block in blocks], np.int64),
@@ -224,10 +239,47 @@ def build_engine(
     return EngineHandle(engine, blocks, tuple(code.values()), workspace)
 
 
-def _load_vms(tasks: TaskSet, ops: tuple[Op, ...], widths: set[int], precision: int) -> dict[int, Loaded]:
-    """The VM for each number of lanes."""
+def _cut(tasks: TaskSet, precision: int, programs: Collection[bool]) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+    """The blocks (first task, lanes) for programs without (False) and with matrices (True), and ``Engine.spans``.
+
+    Programs without matrices need less of the cache, so their blocks may be wider. Blocks that suit both are there once.
+    """
+    blocks, spans = list[tuple[int, int]](), np.zeros((1, 2, 2), np.int64)
+    for matrices in programs:
+        cut = plan(tasks.tasks, widest_block(tasks.features, precision, matrices))
+        if cut != blocks:
+            spans[0, int(matrices) if blocks else slice(None)] = len(blocks), len(blocks) + len(cut)
+            blocks += cut
+    return blocks, spans
+
+
+def _load_vms(
+    tasks: TaskSet, ops: tuple[Op, ...], few: tuple[Op, ...], widths: set[int], precision: int
+) -> tuple[dict[int, Loaded], dict[int, NDArray[np.int64]]]:
+    """The VM and its handlers for each number of lanes.
+
+    Where only programs without matrices run, the VM has only the ops ``few``, so that less is compiled.
+    """
     one = Specialization(tasks.features, 1, tasks.metric_definition, tasks.classes, precision)
-    return {lanes: load_vm(one.with_lanes(lanes), ops) for lanes in sorted(widths)}
+    both = {lanes for _, lanes in plan(tasks.tasks, widest_block(tasks.features, precision, matrices=True))}
+    code, handlers = dict[int, Loaded](), dict[int, NDArray[np.int64]]()
+    for lanes in sorted(widths):
+        own = ops if lanes in both else few
+        code[lanes] = load_vm(one.with_lanes(lanes), own)
+        handlers[lanes] = _among(handler_addresses(code[lanes], own), own, ops)
+    return code, handlers
+
+
+def _among(addresses: NDArray[np.int64], few: tuple[Op, ...], ops: tuple[Op, ...]) -> NDArray[np.int64]:
+    """The handlers of a VM with the ops ``few`` in the places of a VM with the ops ``ops``; 0 where there is none."""
+    places = vm.handlers(ops)
+    chain, first = list(places.items())[-1]
+    found = np.zeros(first + len(vm.accumulations(chain[0])), np.int64)
+    found[: vm.CALLS] = addresses[: vm.CALLS]
+    for chain, own in vm.handlers(few).items():
+        count = len(vm.accumulations(chain[0]))
+        found[places[chain] : places[chain] + count] = addresses[own : own + count]
+    return found
 
 
 def _make_workspace(capacity: Capacity, features: int, matrices: bool, lane_bytes: int) -> Workspace:

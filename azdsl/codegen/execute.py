@@ -207,6 +207,18 @@ def link(
 
 
 @inline
+def _span(engine: Engine, number: int, lengths: NDArray[np.int64], code: NDArray[np.uint64]) -> Any:
+    """The first block on which a live program runs on task set ``number``, and the block after the last."""
+    table, spans, matrices = engine.table, engine.spans, 0
+    if spans[number, 0, 0] != spans[number, 1, 0]:
+        for row in range(lengths[0] + lengths[1] + lengths[2]):
+            op = np.int64(op_code(code[row]))
+            if table[op, 0] == _MATRIX or table[op, 1] == _MATRIX or table[op, _OUT] == _MATRIX:
+                matrices = 1
+    return spans[number, matrices, 0], spans[number, matrices, 1]
+
+
+@inline
 def _run(
     engine: Engine,
     lengths: NDArray[np.int64],
@@ -239,14 +251,14 @@ def evaluate(
     constants: NDArray[np.float64],
     task_fitness: NDArray[np.float64],
     linked: bool,
-    first: int,
-    end: int,
+    number: int,
 ) -> bool:
-    """Write a live packed program's fitness on each task of blocks ``first`` … ``end`` - 1 to ``task_fitness`` float64[T].
+    """Write a live packed program's fitness on each task of task set ``number`` to ``task_fitness`` float64[T].
 
     ``linked`` says that the program is the one that an engine with the same workspace ran last. Returns whether all these tasks
     stopped early.
     """
+    first, end = _span(engine, number, lengths, code)
     stopped = _run(engine, lengths, code, constants, linked, first, end)
     for block in range(first, end):
         for lane in range(engine.tasks[block]):
@@ -259,10 +271,11 @@ def trace(
     engine: Engine, lengths: NDArray[np.int64], code: NDArray[np.uint64], constants: NDArray[np.float64]
 ) -> np.uint64:
     """A hash of all predictions on the tasks of a tracing engine; 0 if all tasks stopped early, and only then."""
-    if _run(engine, lengths, code, constants, False, 0, engine.arguments.shape[0]):
+    first, end = _span(engine, 0, lengths, code)
+    if _run(engine, lengths, code, constants, False, first, end):
         return _STOPPED_TRACE
     result = _PRIME
-    for block in range(engine.arguments.shape[0]):
+    for block in range(first, end):
         for lane in range(engine.tasks[block]):
             result = (result ^ engine.trace[block, lane]) * _PRIME
             result = result ^ (result >> _SHIFT)
@@ -277,9 +290,14 @@ def evaluate_many(
     code: NDArray[np.uint64],
     constants: NDArray[np.float64],
     task_fitness: NDArray[np.float64],
-) -> None:
-    """``evaluate`` for P programs that follow each other in ``code``. ``task_fitness`` is float64[P, T]."""
+) -> bool:
+    """``evaluate`` for P programs that follow each other in ``code``. ``task_fitness`` is float64[P, T].
+
+    Returns whether all programs stopped early on all tasks.
+    """
+    stopped = True
     for p in range(starts.shape[0]):
         end = starts[p] + lengths[p].sum()
         live, values = code[starts[p] : end], constants[starts[p] : end]
-        evaluate(engine, lengths[p], live, values, task_fitness[p], False, 0, engine.arguments.shape[0])
+        stopped = evaluate(engine, lengths[p], live, values, task_fitness[p], False, 0) and stopped
+    return stopped

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from azdsl.ir.metric import RMSE, Metric
 from azdsl.ir.passes import remove_dead_code
 from azdsl.ir.program import Address, Instruction, Program
-from azdsl.ops import OPS
+from azdsl.ops import OPS, Kind
 
 A_SHIFT, B_SHIFT, OUT_SHIFT = np.uint64(16), np.uint64(32), np.uint64(48)
 """The lowest bit of the first input, the second input and the output in a word; the op is at bit 0."""
@@ -85,6 +85,14 @@ def pack(program: Program) -> Packed:
         constants[row, : len(instruction.constants)] = instruction.constants
     lengths = np.array([len(block) for block in program.functions], np.int64)
     return Packed(lengths, code, constants, (lengths.tobytes(), code.tobytes(), constants.tobytes()))
+
+
+def programs_using(kind: Kind, lengths: NDArray[np.int64], code: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of P programs use registers of a kind, bool[P]; ``lengths`` [P, 3], and ``code`` in which they follow each other."""
+    using = np.array([op.uses(kind) for op in OPS])[op_code(code).astype(np.intp)]
+    counts = np.concatenate([[0], np.cumsum(using)])
+    ends = np.concatenate([[0], np.cumsum(lengths.sum(axis=1))])
+    return np.asarray(counts[ends[1:]] > counts[ends[:-1]])
 
 
 def pack_live(program: Program, metric: Metric = RMSE) -> Packed:

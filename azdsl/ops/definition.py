@@ -95,6 +95,10 @@ class Op:
         """Whether the op keeps part of the old value of its output, and therefore reads it."""
         return "old" in self.context
 
+    def uses(self, kind: Kind) -> bool:
+        """Whether an input or the output is of this kind."""
+        return kind in (*self.inputs, self.output)
+
     def cost(self, features: int) -> float:
         """The cost of one execution with F = ``features``, in scalar additions."""
         return self.weight * float(features**self.rank)

@@ -22,7 +22,7 @@ from azdsl.codegen.engine import widest_block
 from azdsl.codegen.target import host
 from azdsl.codegen.tensors import UNROLLED_ROWS
 from azdsl.ir import Packed, Program, pack_live
-from azdsl.ir.packing import FIELD
+from azdsl.ir.packing import FIELD, programs_using
 from azdsl.ops import OPS, Kind, Op
 from azdsl.taskset import TaskSet
 
@@ -172,12 +172,14 @@ def vm_times(packed: Sequence[Packed], tasks: TaskSet, costs: Costs, precision: 
     ops = (np.concatenate([p.code for p in packed]) & np.uint64(FIELD)).astype(np.intp)
     times = np.repeat(np.tile(np.array(visits, np.float64), len(packed)), lengths.ravel())
     ends = np.concatenate([[0], np.cumsum(lengths.sum(axis=1))])
-    total = np.zeros(len(packed))
-    for _, lanes in plan(tasks.tasks, widest_block(features, precision, matrices=True)):
-        unit = _seconds(costs, lanes, compiled=False)
-        sums = np.concatenate([[0.0], np.cumsum((op_work(features, lanes, precision) @ unit)[ops] * times)])
-        total += sums[ends[1:]] - sums[ends[:-1]] + visits[1] * unit[CLASSES.index("visit")]
-    return total
+    totals = np.zeros((2, len(packed)))
+    for total, matrices in zip(totals, (False, True), strict=True):
+        for _, lanes in plan(tasks.tasks, widest_block(features, precision, matrices)):
+            unit = _seconds(costs, lanes, compiled=False)
+            sums = np.concatenate([[0.0], np.cumsum((op_work(features, lanes, precision) @ unit)[ops] * times)])
+            total += sums[ends[1:]] - sums[ends[:-1]] + visits[1] * unit[CLASSES.index("visit")]
+    using = programs_using(Kind.MATRIX, lengths, np.concatenate([p.code for p in packed]))
+    return np.where(using, totals[1], totals[0])
 
 
 def predict(program: Program, tasks: TaskSet, costs: Costs, precision: int = 64) -> Prediction:

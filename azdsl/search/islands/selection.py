@@ -69,9 +69,7 @@ class Judge:
         engine, found = engines.engines.full, []
         for program in programs:
             packed, task_fitness = pack_live(program, tasks.metric_definition), np.zeros(tasks.tasks)
-            run_engine(
-                engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0, len(engine.arguments)
-            )
+            run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0)
             found.append(float(combined(task_fitness, self.experiment.search.combine)))
         return found
 

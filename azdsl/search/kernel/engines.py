@@ -27,15 +27,13 @@ class Engines(NamedTuple):
     """``full`` evaluates on the tasks. ``early`` hashes the errors on each task's first examples.
 
     All engines share their memory. ``linked``: a program always runs on ``early`` before it runs on ``full``, so that the
-    program is linked only once. ``hurdles`` holds the blocks of all hurdles: blocks ``spans[k] … spans[k + 1]`` (int64[K + 1]) are
-    those of hurdle k.
+    program is linked only once. ``hurdles`` holds the blocks of all hurdles: its task set k is that of hurdle k.
     """
 
     full: Engine
     early: Engine
     linked: bool
     hurdles: Engine
-    spans: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +92,8 @@ def make_engines(
     settings |= {"workspace": complete.workspace, "prefix_of": complete.blocks}
     early = build_engine(sets[1], chosen, trace=True, blocks=others[1], **settings)
     parts = [build_engine(a, chosen, blocks=b, **settings) for a, b in zip(sets[2:], others[2:], strict=True)]
-    spans = np.cumsum([0, *(len(part.blocks) for part in parts)])
     at_hurdles = _joined([part.engine for part in parts]) if parts else complete.engine
-    return EnginesHandle(
-        Engines(complete.engine, early.engine, search.fec, at_hurdles, spans), (complete, early, *parts)
-    )
+    return EnginesHandle(Engines(complete.engine, early.engine, search.fec, at_hurdles), (complete, early, *parts))
 
 
 def _joined(engines: list[Engine]) -> Engine:
@@ -113,7 +108,9 @@ def _joined(engines: list[Engine]) -> Engine:
     fitness = aligned((len(arguments), max(engine.fitness.shape[1] for engine in engines)), np.float64)
     for row in range(len(arguments)):
         arguments[row, Field.FITNESS] = fitness[row].ctypes.data
+    before = np.cumsum([0, *(len(engine.arguments) for engine in engines)])
     return engines[0]._replace(
+        spans=np.concatenate([engine.spans + blocks for engine, blocks in zip(engines, before, strict=False)]),
         arguments=arguments,
         functions=together("functions"),
         handlers=together("handlers"),
@@ -141,8 +138,7 @@ def _full(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: An
         return None
 
     def implementation(engine: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
-        blocks = engine.full.arguments.shape[0]
-        return evaluate(engine.full, lengths, code, constants, task_fitness, engine.linked, 0, blocks)
+        return evaluate(engine.full, lengths, code, constants, task_fitness, engine.linked, 0)
 
     return implementation
 
@@ -164,9 +160,9 @@ def _hurdle(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, t
         return None
 
     def implementation(engine: Any, number: Any, lengths: Any, code: Any, constants: Any, task_fitness: Any) -> Any:
-        first, end = engine.spans[number], engine.spans[number + 1]
         linked = engine.linked or number > 0
-        evaluate(engine.hurdles, lengths, code, constants, task_fitness, linked, first, end)
-        return engine.hurdles.first[end - 1] + engine.hurdles.tasks[end - 1]
+        evaluate(engine.hurdles, lengths, code, constants, task_fitness, linked, number)
+        last = engine.hurdles.spans[number, 0, 1] - 1
+        return engine.hurdles.first[last] + engine.hurdles.tasks[last]
 
     return implementation
