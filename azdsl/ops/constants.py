@@ -47,7 +47,7 @@ def _set_form(kind: Kind, at: str, value: str) -> str:
     general=_set_form(Kind.VECTOR, "{c0}", "{c1}"),
     constants=(Role.INDEX, Role.VALUE),
     rank=0,
-    groups=("constants",),
+    groups=("constants", "tables"),
 )
 def vector_set(index: float, value: Any, *, old: list[Any]) -> list[Any]:
     """Set entry ⌊F·c0⌋ to c1; the others keep their value."""
