@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import programs, random_program
 
 from azdsl.config.experiment import EVOLVABLE, Experiment, Group
+from azdsl.config.schema import value_types
 from azdsl.config.search import MUTATIONS, IslandSettings, Range, Registers, Search
 from azdsl.config.tasks import TASKS, Task
 from azdsl.ir import FUNCTIONS, Address, Instruction, Program
@@ -78,7 +79,7 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
             values[field.name] = draw.random() < 0.5
         elif isinstance(default, Range):
             values[field.name] = Range(draw.randint(1, 4), draw.randint(4, 4000))
-        elif isinstance(default, str) or field.name in ("columns", "dataset"):
+        elif value_types(kind)[field.name] is str:
             values[field.name] = draw.choice(["a b", 'say "x" # \\', "plain", "true", "größe", "1..2", "it's"])
         elif isinstance(default, float):
             values[field.name] = draw.choice([0.5, 0.25, 1 / 3, 0.1])
