@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from azdsl.api import evaluate
-from azdsl.bench import exports, yardstick
+from azdsl.bench import baseline, exports, yardstick
 from azdsl.bench.figures import QUICK, Figure, Measured, Sample, Scale, measure
 from azdsl.bench.report import FIGURES, cells, line, select
 from azdsl.bench.workloads import (
@@ -26,11 +26,14 @@ from azdsl.bench.workloads import (
 )
 from azdsl.cli import main
 from azdsl.ir import remove_dead_code
+from azdsl.ir.metric import ACCURACY
+from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 
 ROOT = Path(__file__).parents[2]
 CHEAP = ("evaluations", "network-jit-4", "network-vm-4", "help", "export-one-row")
 REAL = ("cifar10-network-jit", "cifar10-network-vm", "cifar10-search")
+S10 = ("s10-steps-64", "s10-steps-32")
 TINY = Scale(1, 0.01)
 
 
@@ -50,7 +53,7 @@ def test_cheap_figures_are_positive(name: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "figure", [f for f in FIGURES if f.name not in (*CHEAP, "first-start", *REAL)], ids=lambda f: f.name
+    "figure", [f for f in FIGURES if f.name not in (*CHEAP, "first-start", *REAL, *S10)], ids=lambda f: f.name
 )
 def test_every_figure_is_positive(figure: Figure):
     value = measure(figure, QUICK, None).value
@@ -80,6 +83,7 @@ def test_an_unknown_figure_is_a_users_mistake(capsys: pytest.CaptureFixture[str]
 
 def test_figures_on_real_pictures_say_what_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert [figure.name for figure in select(["cifar10"])] == list(REAL)
+    assert [figure.name for figure in select(["s10"])] == list(S10)
     command = ["bench", "--only", "cifar10-network-vm", "--quick"]
     assert main(command) == 0
     assert "not measured name the folder of CIFAR-10" in capsys.readouterr().out
@@ -197,3 +201,12 @@ def test_the_network_in_c_learns_what_numpy_learns(yardsticks: yardstick.Yardsti
         hidden += back[:, :, None] * x[:, None, :]
     reading = yardsticks.read("network-4")
     assert reading.value > 0 and reading.checksum == pytest.approx(bias.sum(), rel=1e-9)
+
+
+def test_the_programs_of_the_baseline_are_live_and_fit_its_setting():
+    setting, found = load_experiment(baseline.SETTING), baseline.programs()
+    assert len(found) == 93 and len(set(map(str, found))) == 49
+    ops = {"setup": setting.search.setup, "predict": setting.search.predict, "learn": setting.search.learn}
+    for program in found:
+        assert len(remove_dead_code(program, ACCURACY)) == len(program) > 0
+        assert all(len(block) <= limit.most for block, limit in zip(program.functions, ops.values(), strict=True))
