@@ -148,14 +148,16 @@ def op_table(ops: tuple[Op, ...]) -> NDArray[np.int64]:
 def widest_block(features: int, precision: int, matrices: bool) -> int:
     """Lanes of a full block: one, two or four vectors.
 
-    Wider blocks share the cost of dispatch among more tasks. Lane values of a cache line are always worth it where that is two
-    vectors; otherwise ``WORKING_SET_BYTES`` limits the width. Where a processor has 16 vector registers, four vectors only
+    Wider blocks share the cost of dispatch among more tasks. In float64 lane values of a cache line are always worth it where
+    that is two vectors; otherwise ``WORKING_SET_BYTES`` limits the width. Where a processor has 16 vector registers, four vectors only
     pay off for the smallest programs. Found by measurement for 10 and 32 tasks at F = 4, 8 and 16 with AVX-512, and for 10 tasks
     at F = 4 and 16 with AVX2, for programs with and without matrices.
     """
     vector_bytes = host().vector_bytes
     numbers = 8 * features + (2 * features**2 if matrices else 0)
-    limits = {2: max(WORKING_SET_BYTES, ALIGNMENT * numbers), 4: WORKING_SET_BYTES}
+    limits = {2: WORKING_SET_BYTES, 4: WORKING_SET_BYTES}
+    if precision == 64:
+        limits[2] = max(limits[2], ALIGNMENT * numbers)
     if vector_bytes < ALIGNMENT:
         limits[4] = FOUR_VECTORS_BYTES
     fitting = [n for n, limit in limits.items() if vector_bytes * n * numbers <= limit]
