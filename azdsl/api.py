@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from azdsl.report.run_result import RunResult
     from azdsl.search.islands.executor import Placement
 
-BACKENDS = ("reference", "vm", "jit", "auto")
-"""The backends. All give the same bits."""
+BACKENDS = ("reference", "vm", "jit", "auto", "gpu")
+"""The backends. All give the same bits; ``gpu`` has not been measured on a GPU yet."""
 
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
@@ -84,14 +84,15 @@ def evaluate(
     r"""Train and validate a program, or each program of a list, on every task. The result depends on the arguments only.
 
     ``backend`` is ``"reference"`` (pure Python), ``"vm"`` (for many short evaluations), ``"jit"`` (for few long
-    evaluations) or ``"auto"`` (the faster of vm and jit for each program, by a cost model of this machine that is
-    measured on first use). ``seed``, from 0 to 2**64 - 1, is the random seed of the program's draws. Training stops at an
-    error that is NaN or greater than ``max_abs_error``, which is at least 0. ``precision`` is 64 or 32: the bits of the
-    numbers that the program computes with. ``combine`` is ``"mean"`` or ``"median"`` (the upper median): how the fitness
-    over all tasks follows from the fitness on each task. ``announce`` is called before ``"auto"`` measures this machine.
+    evaluations), ``"auto"`` (the faster of vm and jit for each program, by a cost model of this machine that is
+    measured on first use) or ``"gpu"`` (for many long evaluations: a list of programs on an NVIDIA GPU). ``seed``, from 0 to
+    2**64 - 1, is the random seed of the program's draws. Training stops at an error that is NaN or greater than
+    ``max_abs_error``, which is at least 0. ``precision`` is 64 or 32: the bits of the numbers that the program computes
+    with. ``combine`` is ``"mean"`` or ``"median"`` (the upper median): how the fitness over all tasks follows from the
+    fitness on each task. ``announce`` is called before ``"auto"`` measures this machine.
 
-    Raises ``TypeError`` for what is not a program or not a task set, and ``ValueError`` for an empty list and for
-    arguments outside these ranges.
+    Raises ``TypeError`` for what is not a program or not a task set, ``ValueError`` for an empty list and for
+    arguments outside these ranges, and ``AzdslError`` for ``"gpu"`` where there is none.
 
     >>> import numpy as np
     >>> from azdsl import TaskSet

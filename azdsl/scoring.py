@@ -104,7 +104,7 @@ def evaluate(
     under: Conditions,
     announce: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """The fitness of each program on each task, float64[P, T], by the backend ``reference``, ``vm``, ``jit`` or ``auto``.
+    """The fitness of each program on each task, float64[P, T], by a backend of ``azdsl.evaluate``.
 
     ``announce`` is called before ``auto`` measures this machine for the first time.
     """
@@ -119,7 +119,7 @@ def evaluate(
         return np.array([interp.evaluate(p, tasks, **settings) for p in programs], np.float64)
     from azdsl import codegen
 
-    compiled = cast(Literal["auto", "vm", "jit"], backend)
+    compiled = cast(Literal["auto", "vm", "jit", "gpu"], backend)
     return codegen.evaluate(programs, tasks, backend=compiled, announce=announce, **settings)
 
 

@@ -72,7 +72,7 @@ def test_the_median_is_the_upper_one():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backend": "gpu"}, "unknown backend 'gpu': use one of reference, vm, jit"),
+        ({"backend": "tpu"}, "unknown backend 'tpu': use one of reference, vm, jit"),
         ({"precision": 16}, "unknown precision 16: use one of 64, 32"),
         ({"combine": "max"}, "unknown combine 'max'"),
         ({"seed": -1}, "seed must be between 0"),

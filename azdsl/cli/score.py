@@ -64,7 +64,12 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
     default="test",
     help="Split: search, selection or test tasks [test].",
 )
-@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="Backend; all give the same bits [auto].")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="auto",
+    help="Backend; all give the same bits, gpu has not been measured on a GPU yet [auto].",
+)
 @click.option(
     "--against",
     multiple=True,

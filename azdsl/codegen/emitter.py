@@ -27,7 +27,13 @@ UNROLL = 8
 
 
 class Emitter:
-    """An IRBuilder with the lane type, F and the type of numbers."""
+    """An IRBuilder with the lane type, F and the type of numbers.
+
+    On a GPU several threads share a task (``gpu.threads``): there ``spread``, ``put``, ``slot``, ``barrier`` and ``any`` differ.
+    """
+
+    address: Any = POINTER
+    """The type of a register's address."""
 
     def __init__(self, builder: ir.IRBuilder, features: int, lanes: int, precision: int = 64) -> None:
         self.builder = builder
@@ -77,6 +83,10 @@ class Emitter:
         """A lane mask as an integer, lane 0 in the lowest bit."""
         return mask if self.lanes == 1 else self.builder.bitcast(mask, ir.IntType(self.lanes))
 
+    def any(self, bits: Value) -> Value:
+        """Whether any bit of ``bits`` is set: an i1 that is the same in all threads."""
+        return self.builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
     def mask(self, bits: Value) -> Value:
         """An integer of one bit per lane as a lane mask."""
         return bits if self.lanes == 1 else self.builder.bitcast(bits, self.wide(I1))
@@ -113,6 +123,19 @@ class Emitter:
         """Write the lane value at ``index`` of an array."""
         self.builder.store(value, self.element_pointer(pointer, index), align=min(self.lane_bytes, 64))
 
+    def put(self, value: Value, pointer: Value, index: Index = 0) -> None:
+        """Write a lane value that every thread of a task has."""
+        self.store(value, pointer, index)
+
+    def barrier(self) -> None:
+        """Let what threads wrote be read by the others of the task."""
+
+    def clear(self, pointer: Value, bytes_: Value) -> None:
+        """Write zeros to whole lane values."""
+        byte, i1 = ir.IntType(8), ir.IntType(1)
+        memset = self.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, byte, I64, i1])
+        self.builder.call(memset, [pointer, ir.Constant(byte, 0), bytes_, ir.Constant(i1, 0)])
+
     def read(self, pointer: Value, index: int, type_: Any) -> Value:
         """Field ``index`` of a table of 8-byte fields."""
         return self.builder.load(self.builder.gep(pointer, [ir.Constant(I64, index)], source_etype=I64), typ=type_)
@@ -124,7 +147,7 @@ class Emitter:
         return ir.Constant(I64, index) if isinstance(index, int) else index
 
     def flat(self, *place: Index) -> Index:
-        """An element's index in its register's array: 0 for a scalar; matrices are stored row by row."""
+        """An element's number: 0 for a scalar; those of matrices row by row."""
         if len(place) < 2:
             return place[0] if place else 0
         row, column = place
@@ -132,6 +155,10 @@ class Emitter:
             return row * self.features + column
         start = self.builder.mul(self.index(row), ir.Constant(I64, self.features))
         return self.builder.add(start, self.index(column))
+
+    def slot(self, *place: Index) -> Index:
+        """An element's index in its register's array."""
+        return self.flat(*place)
 
     def fold(
         self,
@@ -173,6 +200,10 @@ class Emitter:
             return ()
 
         self.fold(count, (), step, unroll=unroll)
+
+    def spread(self, count: int, body: Callable[[Index], None], unroll: int = UNROLL) -> None:
+        """Run ``body`` for index 0 … ``count`` - 1, each in one of the task's threads."""
+        self.each(count, body, unroll)
 
     def total(self, count: int, terms: Callable[[Index], Sequence[Value]]) -> list[Value]:
         """Sums of terms, left to right from the first: the language's one reduction order."""

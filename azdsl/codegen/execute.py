@@ -301,3 +301,34 @@ def evaluate_many(
         live, values = code[starts[p] : end], constants[starts[p] : end]
         stopped = evaluate(engine, lengths[p], live, values, task_fitness[p], False, 0) and stopped
     return stopped
+
+
+@jit
+def link_many(
+    engine: Engine,
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    code: NDArray[np.uint64],
+    constants: NDArray[np.float64],
+    records: NDArray[np.int64],
+    table: NDArray[np.int64],
+) -> int:
+    """Link P programs that follow each other in ``code`` into ``records``, for block 0 of an engine.
+
+    A row of ``table`` int64[P, 5] is the number of the program, the words before its records of Setup, Predict and Learn, and the
+    lane values of its registers. Returns how many words were written.
+    """
+    used = 0
+    origin = engine.records.ctypes.data
+    for p in range(starts.shape[0]):
+        end = starts[p] + lengths[p].sum()
+        link(engine, 0, lengths[p], code[starts[p] : end], constants[starts[p] : end])
+        table[p, 0] = p
+        for function in range(3):
+            table[p, 1 + function] = used + (engine.linked[_STARTS + function] - origin) // _WORD_BYTES
+        table[p, 4] = engine.linked[_USED]
+        words = 3 + (end - starts[p]) * (_HEADER + constants.shape[1])
+        for at in range(words):
+            records[used + at] = engine.records[at]
+        used += words
+    return used

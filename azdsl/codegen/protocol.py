@@ -159,7 +159,7 @@ class Evaluation:
         self.active = e.variable(
             lane_int, b.trunc(self._field(Field.LANES), lane_int) if e.lanes < 64 else self._field(Field.LANES)
         )
-        self.best = self._field(Field.FITNESS, POINTER)
+        self.best = self._best()
         b.store(e.constant(0.0, F64), self.best, align=8)
         self.trace = e.variable(e.wide(I64), e.constant(0, I64))
         self.tracing = b.icmp_unsigned("!=", self._field(Field.TRACE), ir.Constant(I64, 0))
@@ -180,14 +180,21 @@ class Evaluation:
             self._validate()
         b.branch(self.finish)
         b.position_at_end(self.finish)
-        # evaluation ends in training only when every task has stopped; before the first validation that means fitness 0
-        b.store(b.load(reached, typ=I64), self._place(Field.STOPPED))
-        with b.if_then(self.tracing):
-            final = b.xor(
-                b.load(self.trace, typ=e.wide(I64)), b.zext(e.mask(b.load(self.active, typ=lane_int)), e.wide(I64))
-            )
-            b.store(final, self._field(Field.TRACE, POINTER), align=8)
+        self._finish(b.load(reached, typ=I64))
         b.ret_void()
+
+    def _best(self) -> Value:
+        """Where each task's best fitness is kept."""
+        return self._field(Field.FITNESS, POINTER)
+
+    def _finish(self, stopped: Value) -> None:
+        """Write results. Evaluation ends in training only when every task has stopped; before the first validation that means 0."""
+        e, b = self.e, self.builder
+        b.store(stopped, self._place(Field.STOPPED))
+        with b.if_then(self.tracing):
+            alive = e.mask(b.load(self.active, typ=ir.IntType(e.lanes)))
+            final = b.xor(b.load(self.trace, typ=e.wide(I64)), b.zext(alive, e.wide(I64)))
+            b.store(final, self._field(Field.TRACE, POINTER), align=8)
 
     def _place(self, field: Field) -> Value:
         return self.builder.gep(self.arguments, [ir.Constant(I64, int(field))], source_etype=I64)
@@ -204,7 +211,8 @@ class Evaluation:
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
         backend.predicting(self._place_of(xs, at, e.features))
         if self.specialization.metric.vector:
-            e.each(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
+            e.spread(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
+            e.barrier()
         backend.run(1)
 
     def _train(self) -> None:
@@ -228,7 +236,8 @@ class Evaluation:
         prediction = e.load(backend.prediction())
         if self.specialization.metric.name == "accuracy":
             prediction = sigmoid(e, prediction)
-            e.store(prediction, backend.prediction())
+            e.barrier()
+            e.put(prediction, backend.prediction())
         self._record(prediction)
         return too_far(e, b.fsub(y, prediction), self.limit)
 
@@ -237,15 +246,16 @@ class Evaluation:
         e, b, backend = self.e, self.builder, self.backend
         shares = softmax(e, [e.load(backend.vector(2), i) for i in range(self.specialization.classes)])
         bad = None
+        e.barrier()
         for i, share in enumerate(shares):
             hot = b.select(b.fcmp_ordered("==", y, e.constant(float(i))), e.constant(1.0), e.constant(0.0))
-            e.store(share, backend.vector(2), i)
-            e.store(hot, backend.vector(1), i)
+            e.put(share, backend.vector(2), i)
+            e.put(hot, backend.vector(1), i)
             self._record(share)
             far = too_far(e, b.fsub(hot, share), self.limit)
             bad = far if bad is None else b.or_(bad, far)
         for i in range(self.specialization.classes, e.features):
-            e.store(e.constant(0.0), backend.vector(1), i)
+            e.put(e.constant(0.0), backend.vector(1), i)
         return bad
 
     def _stop(self, bad: Value) -> None:
@@ -254,11 +264,11 @@ class Evaluation:
         lane_int = ir.IntType(e.lanes)
         active = b.load(self.active, typ=lane_int)
         failing = b.and_(e.bits(bad), active)
-        with b.if_then(b.icmp_unsigned("!=", failing, ir.Constant(lane_int, 0)), likely=False):
+        with b.if_then(e.any(failing), likely=False):
             remaining = b.and_(active, b.not_(failing))
             b.store(remaining, self.active)
             go_on = b.append_basic_block("some_left")
-            b.cbranch(b.icmp_unsigned("==", remaining, ir.Constant(lane_int, 0)), self.finish, go_on)
+            b.cbranch(e.any(remaining), go_on, self.finish)
             b.position_at_end(go_on)
 
     def _record(self, prediction: Value) -> None:
@@ -313,16 +323,14 @@ class Evaluation:
 
         An earlier validation goes on, because it changes memory.
         """
-        b = self.builder
-        lane_int = ir.IntType(self.e.lanes)
+        e, b = self.e, self.builder
+        lane_int = ir.IntType(e.lanes)
         before = b.load(failed, typ=lane_int)
         after = b.or_(before, bad)
-        with b.if_then(b.icmp_unsigned("!=", after, before), likely=False):
+        with b.if_then(e.any(b.xor(after, before)), likely=False):
             b.store(after, failed)
             alive = b.and_(b.load(self.active, typ=lane_int), b.not_(after))
-            hopeless = b.and_(
-                b.icmp_unsigned("==", alive, ir.Constant(lane_int, 0)), b.load(self.last, typ=ir.IntType(1))
-            )
+            hopeless = b.and_(b.not_(e.any(alive)), b.load(self.last, typ=ir.IntType(1)))
             go_on = b.append_basic_block("some_valid")
             b.cbranch(hopeless, leave, go_on)
             b.position_at_end(go_on)

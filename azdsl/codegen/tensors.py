@@ -14,7 +14,7 @@ def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
     """The register whose lane values start at ``pointer``."""
 
     def at(*place: Index) -> Value:
-        return e.load(pointer, e.flat(*place))
+        return e.load(pointer, e.slot(*place))
 
     return Tensor(kind, at)
 
@@ -22,12 +22,12 @@ def memory_tensor(e: Emitter, kind: Kind, pointer: Value) -> Tensor:
 def store_tensor(e: Emitter, tensor: Tensor, pointer: Value) -> None:
     """Compute every element and store it from ``pointer`` on."""
     if tensor.kind is Kind.SCALAR:
-        e.store(tensor.at(), pointer)
+        e.put(tensor.at(), pointer)
     elif tensor.kind is Kind.VECTOR:
-        e.each(e.features, lambda i: e.store(tensor.at(i), pointer, i))
+        e.spread(e.features, lambda i: e.store(tensor.at(i), pointer, i))
     else:
 
         def row(i: Index) -> None:
-            e.each(e.features, lambda j: e.store(tensor.at(i, j), pointer, e.flat(i, j)))
+            e.each(e.features, lambda j: e.store(tensor.at(i, j), pointer, e.slot(i, j)))
 
-        e.each(e.features, row, unroll=UNROLLED_ROWS)
+        e.spread(e.features, row, unroll=UNROLLED_ROWS)

@@ -12,7 +12,7 @@ examples, without a copy.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from llvmlite import ir
 
@@ -86,14 +86,14 @@ class Machine:
         """Clear the registers and emit the handlers."""
         b = e.builder
         self.e, self.arguments, self.visit = e, arguments, visit
-        self.memory = e.read(arguments, int(Field.MEMORY), POINTER)
+        self.memory = e.read(arguments, int(Field.MEMORY), e.address)
         self.cleared = e.read(arguments, int(Field.MEMORY_BYTES), I64)
         self.places = fixed_registers(e.features, self.metric)
-        memset = e.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, ir.IntType(8), I64, ir.IntType(1)])
-        b.call(memset, [self.memory, ir.Constant(ir.IntType(8), 0), self.cleared, ir.Constant(ir.IntType(1), 0)])
+        e.clear(self.memory, self.cleared)
+        e.barrier()
         self.ip = e.variable(POINTER)
         self.accumulator = e.variable(e.type)
-        self.features = e.variable(POINTER, e.element_pointer(self.memory, self.places[Kind.VECTOR, 0]))
+        self.features = e.variable(e.address, e.element_pointer(self.memory, self.places[Kind.VECTOR, 0]))
         self.returns = [b.append_basic_block("back") for _ in range(CALLS)]
         self.calls = 0
         self._emit_handlers()
@@ -138,7 +138,6 @@ class Machine:
         self.dispatch = b.append_basic_block("dispatch")
         b.position_at_end(self.dispatch)
         ip = b.load(self.ip, typ=POINTER)
-        jump = b.branch_indirect(b.load(ip, typ=POINTER))
         table = list(self.returns)
         for op, *consumers in handlers(self.ops):
             for accumulated in accumulations(op):
@@ -149,21 +148,29 @@ class Machine:
                     self._emit_fused(op, consumers[0], inputs, ip)
                 else:
                     self._emit_handler(LOWERINGS[op.code], inputs, ip)
-                b.store(e.offset(ip, WORD * (record_words(op) + len(consumers))), self.ip)
+                e.barrier()
+                b.store(b.gep(ip, [ir.Constant(I64, record_words(op) + len(consumers))], source_etype=I64), self.ip)
                 b.branch(self.dispatch)
+        b.position_at_end(self.dispatch)
+        self._jump(ip, table)
+        b.position_at_end(here)
+
+    def _jump(self, ip: Value, table: Sequence[ir.Block]) -> None:
+        """Emit the jump to the handler of the record at ``ip``, which holds the handler's address."""
+        b = self.e.builder
+        jump = b.branch_indirect(b.load(ip, typ=POINTER))
         for block in table:
             jump.add_destination(block)
         addresses = ir.GlobalVariable(b.module, ir.ArrayType(POINTER, len(table)), f"{b.function.name}_handlers")
         addresses.initializer = ir.Constant(addresses.value_type, [self._address(block) for block in table])
         addresses.global_constant = True
-        b.position_at_end(here)
 
     def _operand(self, kind: Kind, pointer: Value) -> Tensor:
         """The register at an address; v0 for the null pointer."""
-        b = self.e.builder
+        e, b = self.e, self.e.builder
         if kind is Kind.VECTOR:
-            nowhere = b.icmp_unsigned("==", pointer, ir.Constant(POINTER, None))
-            pointer = b.select(nowhere, b.load(self.features, typ=POINTER), pointer)
+            nowhere = b.icmp_unsigned("==", pointer, ir.Constant(e.address, None))
+            pointer = b.select(nowhere, b.load(self.features, typ=e.address), pointer)
         return memory_tensor(self.e, kind, pointer)
 
     def _inputs(self, op: Op, accumulated: tuple[bool, bool], ip: Value) -> list[Tensor]:
@@ -171,7 +178,7 @@ class Machine:
         e = self.e
         value = e.builder.load(self.accumulator, typ=e.type)
         return [
-            Tensor(kind, lambda: value) if here else self._operand(kind, e.read(ip, 1 + at, POINTER))
+            Tensor(kind, lambda: value) if here else self._operand(kind, e.read(ip, 1 + at, e.address))
             for at, (kind, here) in enumerate(zip(op.inputs, accumulated, strict=False))
         ]
 
@@ -179,14 +186,14 @@ class Machine:
         """The handler of a pair. Both ops work entry by entry, so the output may overwrite an input of the same kind."""
         e = self.e
         first = LOWERINGS[producer.code](e, Operands(inputs=inputs))
-        other = self._operand(first.kind, e.read(ip, HEADER_WORDS, POINTER))
+        other = self._operand(first.kind, e.read(ip, HEADER_WORDS, e.address))
         both = LOWERINGS[consumer.code](e, Operands(inputs=[other, first]))
-        store_tensor(e, both, e.read(ip, HEADER_WORDS - 1, POINTER))
+        store_tensor(e, both, e.read(ip, HEADER_WORDS - 1, e.address))
 
     def _emit_handler(self, lowering: Lowering, inputs: list[Tensor], ip: Value) -> None:
         e, b, op = self.e, self.e.builder, lowering.op
-        pointers = [e.read(ip, 1 + at, POINTER) for at in range(len(op.inputs))]
-        out = e.read(ip, HEADER_WORDS - 1, POINTER)
+        pointers = [e.read(ip, 1 + at, e.address) for at in range(len(op.inputs))]
+        out = e.read(ip, HEADER_WORDS - 1, e.address)
         raw = [e.read(ip, HEADER_WORDS + at, F64) for at in range(len(op.constants))]
         operands = Operands(
             inputs=inputs,
@@ -200,10 +207,10 @@ class Machine:
         )
         tensor = lowering(e, operands)
         if op.updates:
-            e.store(tensor.at(*operands.places), out, e.flat(*operands.places))
+            e.put(tensor.at(*operands.places), out, e.slot(*operands.places))
         elif op.output is Kind.SCALAR:
             value = tensor.at()
-            e.store(value, out)
+            e.put(value, out)
             b.store(value, self.accumulator)
         elif lowering.pointwise or op.output not in op.inputs:
             store_tensor(e, tensor, out)
@@ -219,10 +226,15 @@ class Machine:
         e, b = self.e, self.e.builder
         same = [b.icmp_unsigned("==", pointer, out) for pointer in inputs]
         aliased = same[0] if len(same) == 1 else b.or_(*same)
-        target = b.select(aliased, e.offset(self.memory, self.cleared), out)
+        target = b.select(aliased, self._spare(), out)
         store_tensor(e, tensor, target)
+        e.barrier()
         with b.if_then(aliased):
             store_tensor(e, memory_tensor(e, tensor.kind, target), out)
+
+    def _spare(self) -> Value:
+        """The address of memory for one more register."""
+        return self.e.offset(self.memory, self.cleared)
 
 
 def emit(module: ir.Module, name: str, specialization: Specialization, ops: Collection[Op]) -> None:
