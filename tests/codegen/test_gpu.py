@@ -37,13 +37,13 @@ def orders(rng):
     [(3, 40, "rmse", 64), (9, 5, "accuracy", 64), (16, 3, "multiclass", 32), (33, 2, "rmse", 64)],
 )
 def test_twin_agrees_with_the_interpreter_in_any_order(features, tasks, metric, precision):
-    from azdsl.codegen.gpu.twin import evaluate_twin
+    from azdsl.codegen.gpu.twin import Twin, evaluate_twin
 
     rng = np.random.default_rng(features)
     made = random_tasks(rng, features, tasks, metric, max_examples=4)
     settings = EvaluationSettings(7, 100.0, precision)
     programs = [random_program(rng, metric=made.metric_definition) for _ in range(25)]
-    found = [evaluate_twin(programs, made, settings, order) for order in orders(rng)]
+    found = [evaluate_twin(programs, made, settings, Twin(order)) for order in orders(rng)]
     tally = Tally()
     for at, program in enumerate(programs):
         expected = interp.evaluate(program, made, seed=7, precision=precision)
@@ -51,6 +51,23 @@ def test_twin_agrees_with_the_interpreter_in_any_order(features, tasks, metric, 
         for rows in found:
             assert rows[at].tolist() == expected, program
     assert tally.share > 0.2
+
+
+@needs_contexts
+def test_programs_that_do_not_fit_have_the_same_bits():
+    """Of the memory that the batch needs, a device has half: the larger programs run on the processor."""
+    from azdsl.codegen.gpu.twin import Twin, evaluate_twin
+
+    rng = np.random.default_rng(2)
+    made = random_tasks(rng, 9, 5, "rmse", max_examples=4)
+    programs = [random_program(rng) for _ in range(20)]
+    packed = concatenate([pack_live(program, made.metric_definition) for program in programs])
+    needs = make_batch(made, Shape.usual(9, 64), *packed).warp_bytes
+    most = int(np.median(needs))
+    assert needs.min() <= most < needs.max()
+    expected = evaluate_vm(programs, made)
+    assert np.array_equal(evaluate_twin(programs, made, twin=Twin(shared_bytes=most)), expected)
+    assert expected.max() > 0
 
 
 @needs_contexts
@@ -67,11 +84,13 @@ def test_a_missing_barrier_shows(monkeypatch):
     )
     expected = evaluate_vm([program], made)
     assert expected.max() > 0
-    assert all(np.array_equal(twin.evaluate_twin([program], made, order=order), expected) for order in orders(rng))
+    assert all(
+        np.array_equal(twin.evaluate_twin([program], made, twin=twin.Twin(order)), expected) for order in orders(rng)
+    )
     monkeypatch.setattr(WarpEmitter, "barrier", lambda self: None)
     monkeypatch.setattr(twin, "cached_object", lambda key, make: make())
     twin._load.cache_clear()
-    broken = [twin.evaluate_twin([program], made, order=order) for order in orders(rng)]
+    broken = [twin.evaluate_twin([program], made, twin=twin.Twin(order)) for order in orders(rng)]
     twin._load.cache_clear()
     assert not all(np.array_equal(rows, expected) for rows in broken)
 

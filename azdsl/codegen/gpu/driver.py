@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.codegen.gpu.ptx import LEAST_CAPABILITY
+from azdsl.codegen.gpu.batch import GPU_OPS
+from azdsl.codegen.gpu.kernel import NAME
+from azdsl.codegen.gpu.ptx import LEAST_CAPABILITY, kernel_ptx
+from azdsl.codegen.gpu.threads import Shape
+from azdsl.codegen.protocol import Specialization
+from azdsl.codegen.sources import sources_digest
+from azdsl.codegen.target import cached_object
 from azdsl.errors import AzdslError
 
 
@@ -28,6 +34,9 @@ _MULTIPROCESSORS, _MAJOR, _MINOR, _MOST_SHARED = 16, 75, 76, 97
 
 _DYNAMIC_SHARED = 8
 """The number of the function attribute for the most shared memory of a launch."""
+
+_SHARED_SHARE = 9
+"""The number of the function attribute for the percentage of a multiprocessor's memory that blocks share; the rest is its cache."""
 
 _ERROR_LOG, _ERROR_LOG_BYTES = 5, 6
 """Options of the driver's translation of PTX."""
@@ -104,6 +113,7 @@ class Gpu:
 
     def __init__(self) -> None:
         self._library = library = _Library()
+        self._kernels: dict[tuple[Specialization, Shape], Kernel] = {}
         if library.result("Init", 0):
             raise GpuError("no GPU: NVIDIA's driver found none that works; use the backend vm, jit or auto")
         device, context = ctypes.c_int(), ctypes.c_void_p()
@@ -140,6 +150,15 @@ class Gpu:
         self._library("DeviceGetAttribute", ctypes.byref(value), number, self._device)
         return value.value
 
+    def kernel(self, specialization: Specialization, shape: Shape) -> Kernel:
+        """The kernel for a specialization: loaded before, or from the cache on disk, or translated now."""
+        known = self._kernels.get((specialization, shape))
+        if known is None:
+            key = f"gpu {specialization} {shape} {self.capability} {self.driver_version} {sources_digest(__name__)}"
+            code = cached_object(key, lambda: self.translate(kernel_ptx(specialization, GPU_OPS, shape)))
+            known = self._kernels[specialization, shape] = self.load(code)
+        return known
+
     def translate(self, ptx: str) -> bytes:
         """PTX as machine code of this GPU."""
         log = ctypes.create_string_buffer(_LOG_BYTES)
@@ -158,12 +177,13 @@ class Gpu:
         finally:
             self._library("LinkDestroy", state)
 
-    def load(self, code: bytes, name: str) -> Kernel:
+    def load(self, code: bytes) -> Kernel:
         """Load machine code. Its kernel may use all of a block's memory."""
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
         self._library("ModuleLoadData", ctypes.byref(module), code)
-        self._library("ModuleGetFunction", ctypes.byref(function), module, name.encode())
+        self._library("ModuleGetFunction", ctypes.byref(function), module, NAME.encode())
         self._library("FuncSetAttribute", function, _DYNAMIC_SHARED, self.shared_bytes)
+        self._library("FuncSetAttribute", function, _SHARED_SHARE, 100)
         return Kernel(module, function)
 
     def buffer(self, size: int) -> Buffer:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen.backends import concatenate, evaluate_vm
-from azdsl.codegen.gpu.batch import GPU_OPS, Batch, examples, make_batch, numbers, specialize, words
-from azdsl.codegen.gpu.driver import Gpu, Kernel, gpu
-from azdsl.codegen.gpu.kernel import NAME, Parameter
-from azdsl.codegen.gpu.ptx import kernel_ptx
+from azdsl.codegen.gpu.batch import Batch, examples, make_batch, numbers, specialize, words
+from azdsl.codegen.gpu.driver import gpu
+from azdsl.codegen.gpu.kernel import Parameter
 from azdsl.codegen.gpu.threads import WARP, Shape
 from azdsl.codegen.protocol import DEFAULTS, EvaluationSettings, Specialization
-from azdsl.codegen.sources import sources_digest
-from azdsl.codegen.target import cached_object
 from azdsl.ir import Program, pack_live
 from azdsl.taskset import TaskSet
 
@@ -24,28 +21,45 @@ MOST_WARPS = 1 << 22
 """Warps of a launch, so that the screen of a desktop does not freeze for long."""
 
 
-@lru_cache(maxsize=32)
-def load_kernel(specialization: Specialization, shape: Shape) -> Kernel:
-    """The kernel on the GPU of this process: machine code from the cache on disk, or translated now."""
-    device = gpu()
-    key = f"gpu {specialization} {shape} {device.capability} {device.driver_version} {sources_digest(__name__)}"
+class Memory(Protocol):
+    """Memory of a device."""
 
-    def make() -> bytes:
-        return device.translate(kernel_ptx(specialization, GPU_OPS, shape))
+    @property
+    def address(self) -> int:
+        """Its address on the device."""
 
-    return device.load(cached_object(key, make), NAME)
+    def read(self, array: NDArray[Any]) -> None:
+        """Copy it to an array, when all launches before have ended."""
 
 
-class TasksOnGpu:
-    """A task set in the GPU's memory."""
+class Device(Protocol):
+    """What runs kernels: a GPU, or the twin. A warp can have ``shared_bytes`` of memory."""
 
-    def __init__(self, tasks: TaskSet, settings: EvaluationSettings = DEFAULTS, shape: Shape | None = None) -> None:
-        self.device: Gpu = gpu()
-        self.device.activate()
-        self.tasks = tasks
+    shared_bytes: int
+
+    def kernel(self, specialization: Specialization, shape: Shape) -> Any:
+        """The kernel for a specialization."""
+
+    def holding(self, array: NDArray[Any]) -> Memory:
+        """Memory with the content of an array."""
+
+    def launch(self, kernel: Any, blocks: int, threads: int, shared: int, parameters: Sequence[int]) -> None:
+        """Run a kernel with 8-byte parameters on ``blocks`` blocks, each with ``shared`` bytes of memory."""
+
+    def wait(self) -> None:
+        """Wait until all launches have ended."""
+
+
+class TasksOnDevice:
+    """A task set in a device's memory."""
+
+    def __init__(
+        self, device: Device, tasks: TaskSet, settings: EvaluationSettings = DEFAULTS, shape: Shape | None = None
+    ) -> None:
+        self.device, self.tasks, self.settings = device, tasks, settings
         specialization, usual = specialize(tasks, settings)
         self.shape = shape or usual
-        self.kernel = load_kernel(specialization, self.shape)
+        self.kernel = device.kernel(specialization, self.shape)
         self._arrays = {p: self.device.holding(a) for p, a in examples(tasks, settings.precision).items()}
         self._numbers = numbers(tasks, settings, self.shape)
 
@@ -72,15 +86,21 @@ class TasksOnGpu:
         out.read(fitness)
         return fitness
 
+    def evaluate(self, programs: Sequence[Program]) -> NDArray[np.float64]:
+        """Fitness float64[P, T]; of programs that need too much memory by the virtual machine."""
+        packed = concatenate([pack_live(program, self.tasks.metric_definition) for program in programs])
+        batch = make_batch(self.tasks, self.shape, *packed)
+        fitness = self.run(batch, len(programs))
+        large = np.flatnonzero(batch.warp_bytes > self.device.shared_bytes).tolist()
+        if large:
+            fitness[large] = evaluate_vm([programs[i] for i in large], self.tasks, self.settings)
+        return fitness
+
 
 def evaluate_gpu(
     programs: Sequence[Program], tasks: TaskSet, settings: EvaluationSettings = DEFAULTS
 ) -> NDArray[np.float64]:
     """Fitness float64[P, T] by the GPU. Raises ``GpuError`` where there is none."""
-    on_gpu = TasksOnGpu(tasks, settings)
-    batch = make_batch(tasks, on_gpu.shape, *concatenate([pack_live(p, tasks.metric_definition) for p in programs]))
-    fitness = on_gpu.run(batch, len(programs))
-    large = np.flatnonzero(batch.warp_bytes > on_gpu.device.shared_bytes).tolist()
-    if large:
-        fitness[large] = evaluate_vm([programs[i] for i in large], tasks, settings)
-    return fitness
+    device = gpu()
+    device.activate()
+    return TasksOnDevice(device, tasks, settings).evaluate(programs)

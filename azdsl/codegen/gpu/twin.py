@@ -7,24 +7,25 @@ what others have not written yet, or have overwritten already, in some order of 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from azdsl.codegen.backends import concatenate
-from azdsl.codegen.emitter import F64, I32, I64, POINTER, Value
-from azdsl.codegen.gpu.batch import GPU_OPS, examples, make_batch, numbers, specialize, words
-from azdsl.codegen.gpu.kernel import NAME, POINTERS, Parameter, WarpEvaluation, open_function
+from azdsl.codegen.emitter import I32, I64, POINTER, Value
+from azdsl.codegen.gpu.batch import GPU_OPS
+from azdsl.codegen.gpu.evaluate import TasksOnDevice
+from azdsl.codegen.gpu.kernel import NAME, TYPES, WarpEvaluation, open_function
 from azdsl.codegen.gpu.threads import WARP, Shape
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.protocol import DEFAULTS, EvaluationSettings, Specialization
 from azdsl.codegen.sources import sources_digest
 from azdsl.codegen.target import Loaded, cached_object, compile_object, load_object
-from azdsl.ir import Program, pack_live
-from azdsl.ops import Op
+from azdsl.ir import Program
 from azdsl.taskset import TaskSet
 
 _CONTEXT_BYTES = 4096
@@ -32,7 +33,9 @@ _CONTEXT_BYTES = 4096
 
 _STACK_BYTES = 64 << 10
 
-_STATE = ("parameters", "memory", "contexts", "following", "votes", "warp")
+_ARRAYS = ("parameters", "memory", "contexts", "following", "votes")
+_BLOCK = "block"
+"""The variables of the module: addresses, and the number of the block, which is a warp."""
 
 
 class _TwinThreads:
@@ -43,11 +46,11 @@ class _TwinThreads:
         switch = ir.FunctionType(I32, [POINTER, POINTER])
         self.switch = ir.Function(module, switch, "swapcontext")
         self.state: dict[str, Value] = {}
-        for name in _STATE:
+        for name in (*_ARRAYS, _BLOCK):
             variable = ir.GlobalVariable(module, I64, f"twin_{name}")
             variable.initializer = ir.Constant(I64, 0)
             value = builder.load(builder.bitcast(variable, POINTER), typ=I64)
-            self.state[name] = value if name == "warp" else builder.inttoptr(value, POINTER)
+            self.state[name] = value if name == _BLOCK else builder.inttoptr(value, POINTER)
         wide = builder.zext(lane, I64)
         self.vote = builder.gep(self.state["votes"], [wide], source_etype=ir.IntType(8))
         self.own = builder.gep(self.state["contexts"], [self._bytes(wide)], source_etype=ir.IntType(8))
@@ -84,7 +87,7 @@ class _TwinThreads:
 
 
 @lru_cache(maxsize=32)
-def _load(specialization: Specialization, ops: Collection[Op], shape: Shape) -> Loaded:
+def _load(specialization: Specialization, shape: Shape) -> Loaded:
     """The kernel for a specialization as machine code of this machine."""
 
     def make() -> bytes:
@@ -93,47 +96,13 @@ def _load(specialization: Specialization, ops: Collection[Op], shape: Shape) -> 
         builder = open_function(function)
         lane = function.args[0]
         threads = _TwinThreads(builder, lane)
-        types = [POINTER if p in POINTERS else F64 if p is Parameter.MAX_ABS_ERROR else I64 for p in Parameter]
-        parameters = [threads.parameter(at, type_) for at, type_ in enumerate(types)]
-        warp = builder.trunc(threads.state["warp"], I32)
-        WarpEvaluation(builder, specialization, ops, shape, threads, lane, warp, parameters)
+        parameters = [threads.parameter(at, type_) for at, type_ in enumerate(TYPES)]
+        warp = builder.trunc(threads.state[_BLOCK], I32)
+        WarpEvaluation(builder, specialization, GPU_OPS, shape, threads, lane, warp, parameters)
         return compile_object(module, 1)
 
-    key = f"twin {specialization} {shape} {[op.code for op in ops]} {sources_digest(__name__)}"
+    key = f"twin {specialization} {shape} {sources_digest(__name__)}"
     return load_object(cached_object(key, make))
-
-
-class _Warp:
-    """The contexts and stacks of a warp's threads."""
-
-    def __init__(self, code: Loaded, order: Sequence[int]) -> None:
-        self.library = ctypes.CDLL(None)
-        self.code, self.order = code, list(order)
-        self.contexts = aligned((WARP + 1, _CONTEXT_BYTES), np.uint8)
-        self.stacks = aligned((WARP, _STACK_BYTES), np.uint8)
-        self.votes = aligned(WARP, np.uint8)
-        self.following = np.zeros(WARP, np.int64)
-        self.following[self.order] = np.roll(self.order, -1)
-
-    def set(self, name: str, value: int) -> None:
-        """Write a variable of the module."""
-        ctypes.c_int64.from_address(self.code.data_address(f"twin_{name}")).value = value
-
-    def context(self, lane: int) -> int:
-        """The address of a thread's context; number ``WARP`` is that of the caller."""
-        return int(self.contexts[lane].ctypes.data)
-
-    def run(self) -> None:
-        """Run all threads to their end."""
-        function = ctypes.c_void_p(self.code.address(NAME))
-        for at, lane in enumerate(self.order):
-            own = self.context(lane)
-            self.library.getcontext(ctypes.c_void_p(own))
-            after = self.order[at + 1] if at + 1 < WARP else WARP
-            _Link.from_address(own).set(int(self.stacks[lane].ctypes.data), self.context(after))
-            self.library.makecontext(ctypes.c_void_p(own), function, 1, ctypes.c_int(lane))
-        back, first = self.context(WARP), self.context(self.order[0])
-        self.library.swapcontext(ctypes.c_void_p(back), ctypes.c_void_p(first))
 
 
 class _Link(ctypes.Structure):
@@ -152,35 +121,85 @@ class _Link(ctypes.Structure):
         self.link, self.stack, self.stack_bytes = link, stack, _STACK_BYTES
 
 
+@dataclass(frozen=True, eq=False)
+class _HostMemory:
+    """Memory of this machine as memory of a device."""
+
+    array: NDArray[Any]
+
+    @property
+    def address(self) -> int:
+        """Its address."""
+        return int(self.array.ctypes.data)
+
+    def read(self, array: NDArray[Any]) -> None:
+        """Copy it to an array."""
+        array[:] = self.array
+
+
+class Twin:
+    """This machine as a device for kernels; the threads of a warp run in ``order``. Only on Linux."""
+
+    def __init__(self, order: Sequence[int] = range(WARP), shared_bytes: int = 227 << 10) -> None:
+        self.order, self.shared_bytes = list(order), shared_bytes
+        self._library = ctypes.CDLL(None)
+        self._contexts = aligned((WARP + 1, _CONTEXT_BYTES), np.uint8)
+        self._stacks = aligned((WARP, _STACK_BYTES), np.uint8)
+        self._votes = aligned(WARP, np.uint8)
+        self._following = np.zeros(WARP, np.int64)
+        self._following[self.order] = np.roll(self.order, -1)
+
+    def kernel(self, specialization: Specialization, shape: Shape) -> Loaded:
+        """The kernel for a specialization."""
+        return _load(specialization, shape)
+
+    def holding(self, array: NDArray[Any]) -> _HostMemory:
+        """Memory with the content of an array."""
+        return _HostMemory(array.copy())
+
+    def launch(self, kernel: Loaded, blocks: int, threads: int, shared: int, parameters: Sequence[int]) -> None:
+        """Run a kernel."""
+        if threads != WARP or shared > self.shared_bytes:
+            raise ValueError(f"a block is a warp of {WARP} threads with at most {self.shared_bytes} bytes of memory")
+        values = np.array(parameters, np.int64)
+        memory = aligned(shared, np.uint8)
+        memory[:] = 0xFF  # what a kernel reads before anything wrote it is not 0
+        arrays = (values, memory, self._contexts, self._following, self._votes)
+        for name, array in zip(_ARRAYS, arrays, strict=True):
+            _set(kernel, name, array.ctypes.data)
+        for block in range(blocks):
+            _set(kernel, _BLOCK, block)
+            self._run(ctypes.c_void_p(kernel.address(NAME)))
+
+    def wait(self) -> None:
+        """Do nothing: launches have ended."""
+
+    def _context(self, lane: int) -> int:
+        """The address of a thread's context; number ``WARP`` is that of the caller."""
+        return int(self._contexts[lane].ctypes.data)
+
+    def _run(self, function: ctypes.c_void_p) -> None:
+        """Run all threads of a warp to their end."""
+        for lane, following in zip(self.order, [*self.order[1:], WARP], strict=True):
+            own = self._context(lane)
+            self._library.getcontext(ctypes.c_void_p(own))
+            _Link.from_address(own).set(int(self._stacks[lane].ctypes.data), self._context(following))
+            self._library.makecontext(ctypes.c_void_p(own), function, 1, ctypes.c_int(lane))
+        back, first = self._context(WARP), self._context(self.order[0])
+        self._library.swapcontext(ctypes.c_void_p(back), ctypes.c_void_p(first))
+
+
+def _set(code: Loaded, name: str, value: int) -> None:
+    """Write a variable of the module."""
+    ctypes.c_int64.from_address(code.data_address(f"twin_{name}")).value = value
+
+
 def evaluate_twin(
     programs: Sequence[Program],
     tasks: TaskSet,
     settings: EvaluationSettings = DEFAULTS,
-    order: Sequence[int] = range(WARP),
+    twin: Twin | None = None,
     shape: Shape | None = None,
 ) -> NDArray[np.float64]:
-    """Fitness float64[P, T] by the kernel on this machine; the threads of a warp run in ``order``. Only on Linux."""
-    specialization, usual = specialize(tasks, settings)
-    shape = shape or usual
-    batch = make_batch(tasks, shape, *concatenate([pack_live(p, tasks.metric_definition) for p in programs]))
-    fitness = np.full((len(programs), tasks.tasks), np.nan)
-    arrays = examples(tasks, settings.precision)
-    arrays |= {Parameter.FITNESS: fitness, Parameter.RECORDS: batch.records, Parameter.TABLE: batch.table}
-    values = {**{p: a.ctypes.data for p, a in arrays.items()}, **numbers(tasks, settings, shape)}
-    parameters = words([values[p] for p in Parameter])
-    # what a kernel reads before anything wrote it is not 0
-    memory = aligned(int(batch.warp_bytes.max()), np.uint8)
-    memory[:] = 0xFF
-    warp = _Warp(_load(specialization, GPU_OPS, shape), order)
-    for name, array in (
-        ("parameters", parameters),
-        ("memory", memory),
-        ("contexts", warp.contexts),
-        ("following", warp.following),
-        ("votes", warp.votes),
-    ):
-        warp.set(name, array.ctypes.data)
-    for number in range(len(programs) * int(values[Parameter.GROUPS])):
-        warp.set("warp", number)
-        warp.run()
-    return fitness
+    """Fitness float64[P, T] by the kernel on this machine."""
+    return TasksOnDevice(twin or Twin(), tasks, settings, shape).evaluate(programs)
