@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from azdsl.errors import AzdslError
 from azdsl.ir.metric import METRICS, Metric, MetricName, metric_error
 from azdsl.limits import MAX_FEATURES
+from azdsl.ops import elementary
 
 
 class TaskError(AzdslError, ValueError):
@@ -28,7 +29,8 @@ class TaskSet:
     metric accuracy, class numbers from 0 to C - 1 with C from 2 to F for multiclass. Training passes through the examples
     ``epochs`` times, with a validation after every ``epoch_length`` examples. ``target_scale`` float64[T] is the divisor of
     each task's regression labels, None for labels that were not scaled. ``mapping`` is the file of which the arrays are
-    views, None for arrays in memory. The arrays are read-only: compiled backends keep the layout of a task set in memory.
+    views, None for arrays in memory. ``valid_rows`` is the number of rows of a table of which each task validates on a random
+    part, None for tasks without common rows. The arrays are read-only: compiled backends keep the layout of a task set in memory.
     """
 
     train_X: NDArray[np.float64]
@@ -41,6 +43,7 @@ class TaskSet:
     classes: int = 0
     target_scale: NDArray[np.float64] | None = None
     mapping: mmap.mmap | None = None
+    valid_rows: int | None = None
 
     @classmethod
     def from_arrays(
@@ -112,6 +115,25 @@ class TaskSet:
         """The baseline: the RMSE of predicting each task's mean training label, T numbers in the units of the target."""
         errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
         return [float(np.sqrt(np.mean(row * row))) * scale for row, scale in zip(errors, self._scales(), strict=True)]
+
+    @property
+    def overlap(self) -> float:
+        """How much the validation rows of two tasks overlap, as ``azdsl.paired.difference`` takes it: m / (M - m) for m of M rows."""
+        if self.valid_rows is None:
+            return 0.0
+        count = int(self.valid_X.shape[1])
+        return count / (self.valid_rows - count) if count < self.valid_rows else math.inf
+
+    def baseline(self) -> list[float]:
+        """The fitness on each of the T tasks of predicting the mean of the training labels or, for classes, the most frequent."""
+        if not self.metric_definition.classifies:
+            errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
+            return [1.0 - 2.0 / math.pi * elementary.arctan(float(np.sqrt(np.mean(row * row)))) for row in errors]
+        found = []
+        for train, valid in zip(self.train_y, self.valid_y, strict=True):
+            labels, counts = np.unique(train, return_counts=True)
+            found.append(float(np.mean(valid == labels[np.argmax(counts)])))
+        return found
 
     def _scales(self) -> list[float]:
         return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]

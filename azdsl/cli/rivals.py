@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from azdsl.comparison.paired import Difference
 from azdsl.ir import Program
+from azdsl.paired import Difference
 
 MOST_LINES = 10_000
 

@@ -127,7 +127,7 @@ def _score(
 ) -> int:
     """Score one file, print the figures and return the exit status."""
     from azdsl import tasks as make
-    from azdsl.comparison.paired import difference
+    from azdsl.paired import difference
     from azdsl.syntax import parse_experiment
 
     text = read_text(file)

@@ -84,22 +84,24 @@ def one_run(experiment: Experiment, name: str, seed: int, base_dir: Path, halt: 
 
 
 def _kept(name: str, result: Result) -> Run:
-    """The stored figures of a result."""
+    """The stored figures of a result: of the program that was chosen, also where the run gives back the seed program."""
+    ending = result.ending
+    assert ending is not None  # every run has one
     settings = result.experiment.search
     steps = [step for event in result.history for step in event.get("milestones", ())]
     curve = tuple((int(step["evaluations"]), float(step["fitness"])) for step in steps)
-    reached = result.fitness >= settings.target
+    reached = ending.selection_fitness >= settings.target
     return Run(
         name=name,
         seed=settings.seed,
         evaluations=result.evaluations,
         fitness=max((fitness for _, fitness in curve), default=0.0),
-        selection=result.fitness,
-        test=result.test_fitness,
+        selection=ending.selection_fitness,
+        test=ending.chosen.fitness,
         reached=reached,
         needed=_needed(result) if reached else None,
         seconds=round(result.seconds, 3),
-        program=str(result.best),
+        program=ending.program,
         curve=curve,
     )
 

@@ -143,6 +143,11 @@ class Search:
     precision: int = _key(
         64, "bits of floating-point numbers in the search; finalists are compared in 64 bits", choices=(32, 64)
     )
+    choose: str = _key(
+        "smallest",
+        "final program: the smallest finalist within one standard error of the best on the selection tasks, or the best",
+        choices=("smallest", "best"),
+    )
     finalists: int = _key(10, "best programs of the search that are compared on the selection tasks", 1, 10_000)
     target: float = _key(2.0, "stop when the fitness on the selection tasks reaches this (above 1: never)", 0.0)
     max_evals: int | None = _key(

@@ -114,7 +114,8 @@ class FileTask(Task):
 
     A search task is a split of the search rows into training and validation rows. A selection task trains on the
     search rows and validates on the selection rows. A test task trains on both and validates on the test rows.
-    Several selection or test tasks differ in the order of the training rows.
+    Several selection or test tasks differ in the order of the training rows and in the random numbers that programs draw,
+    and each validates on a random half of its rows.
     """
 
     kind = "file"
@@ -154,18 +155,30 @@ class FileTask(Task):
     valid: int | None = _key(
         None, "validation rows of a search task (default: a quarter of the search rows)", 1, MAX_EXAMPLES
     )
-    select_tasks: int = _key(1, "selection tasks, each with another order of the training rows", 1, 100_000)
+    select_tasks: int = _key(
+        10, "selection tasks, each with another order of the training rows and half of the rows to validate", 1, 100_000
+    )
     select_train: int | None = _key(
         None, "training rows of a selection task (default: all search rows)", 1, MAX_EXAMPLES
     )
     select_valid: int | None = _key(
-        None, "validation rows of a selection task (default: all selection rows)", 1, MAX_EXAMPLES
+        None,
+        "validation rows of a selection task (default: half of the selection rows; all of them for one task)",
+        1,
+        MAX_EXAMPLES,
     )
-    test_tasks: int = _key(1, "test tasks, each with another order of the training rows", 1, 100_000)
+    test_tasks: int = _key(
+        20, "test tasks, each with another order of the training rows and half of the rows to validate", 1, 100_000
+    )
     test_train: int | None = _key(
         None, "training rows of a test task (default: all search and selection rows)", 1, MAX_EXAMPLES
     )
-    test_valid: int | None = _key(None, "validation rows of a test task (default: all test rows)", 1, MAX_EXAMPLES)
+    test_valid: int | None = _key(
+        None,
+        "validation rows of a test task (default: half of the test rows; all of them for one task)",
+        1,
+        MAX_EXAMPLES,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

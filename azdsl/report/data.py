@@ -43,7 +43,7 @@ class Run:
     """A run, from its directory or from a result.
 
     ``fitness`` is that on the selection tasks; it, ``test_fitness`` and ``search_fitness`` are None until they are known.
-    ``history`` has the record of each epoch, ``settings`` the tables of ``config.toml``.
+    ``history`` has the record of each epoch, ``ending`` the lines on what was found beside the seed, ``settings`` the tables of ``config.toml``.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Run:
     settings: Mapping[str, Mapping[str, Any]]
     seed_text: str
     version: str
+    ending: Sequence[str] = ()
 
     @property
     def metric_definition(self) -> Metric:

@@ -14,6 +14,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.ir import Program
 from azdsl.report.data import Member, Milestone, Run
+from azdsl.search.islands.ending import Ending
 from azdsl.search.result import Result
 from azdsl.search.rundir import directory, names
 from azdsl.search.rundir.artifacts import config_text, seed_text
@@ -72,6 +73,7 @@ def _run(
         front=members,
         settings=settings,
         seed_text=seed_text(experiment),
+        ending=Ending.from_dict(facts["ending"]).lines() if facts.get("ending") else (),
         version=version,
         **{key: facts[key] for key in kept},
     )

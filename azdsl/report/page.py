@@ -67,7 +67,8 @@ def page(run: Run, details: Details) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)}</title><style>{_asset('style.css')}</style></head>\n"
-        f'<body><div class="azdsl"><header><h1>{escape(run.name)}</h1><p class="sub">{escape(_subtitle(run))}</p>{_figures(run)}</header>'
+        f'<body><div class="azdsl"><header><h1>{escape(run.name)}</h1><p class="sub">{escape(_subtitle(run))}</p>{_figures(run)}'
+        f"{_ending(run)}</header>"
         f"<nav>{links}</nav><main>{body}</main><footer>Made by azdsl {escape(run.version)}.</footer></div>"
         f"<script>{_asset('script.js')}</script></body></html>\n"
     )
@@ -110,6 +111,11 @@ def _figures(run: Run) -> str:
         "rate": f"{run.evaluations / run.seconds:,.0f}/s" if run.seconds else "–",
     }
     return '<dl class="figures">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in shown.items()) + "</dl>"
+
+
+def _ending(run: Run) -> str:
+    """What was found beside the seed program, once the run has ended."""
+    return f"<pre>{escape(chr(10).join(run.ending))}</pre>" if run.ending else ""
 
 
 def _number(value: float | None) -> str:

@@ -5,30 +5,34 @@ fixed number of candidates, as many at a time as there are workers. At the end o
 its best programs and counts. After the last report of an epoch, one thread holds the exchange: the best programs are
 compared on T_select, the hall of fame is updated, an event and perhaps a checkpoint are written, and the stopping
 conditions are checked. Meanwhile the islands run their next epoch; at its end they receive the immigrants of that exchange.
-At the end of the run all finalists are compared on T_select; the best is the answer and is scored once on T_test. The
+At the end of the run all finalists are compared on T_select; one is chosen and scored once on T_test,
+beside the seed program and the trivial baseline; it is the answer if it is better than both, else the seed program is. The
 result depends on the seed program, the settings and the data, not on the number of workers, time slices or interruptions.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from azdsl import tasks as make
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
+from azdsl.scoring import combined
 from azdsl.search.display.introduction import introduction
 from azdsl.search.display.progress import Reporter
 from azdsl.search.display.reporters import explained, make_reporter
+from azdsl.search.islands.ending import Ending, examples, make_ending
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.schedule import make_schedule
-from azdsl.search.islands.selection import Judge
+from azdsl.search.islands.selection import Finalist, Judge, canonical
 from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_context, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.hurdles import costs
@@ -225,40 +229,64 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
     """Choose the answer, score it and write the results. ``reason`` is why the search stopped."""
     plan, seconds = session.plan, session.seconds
     ended = session.finish()
-    chosen = ended.answer
-    test_fitness, by_task = plan.judge.final(chosen.found.program)
-    session.recorder.publish(chosen, ended.hall_of_fame, ended.evaluations, test_fitness)
-    test, interrupted = prepared.data.test, reason == "interrupted"
+    chosen, test, interrupted = ended.answer, prepared.data.test, reason == "interrupted"
+    ending, by_task = _ending(prepared, chosen)
+    target_reached = chosen.fitness >= plan.search.target
+    if not ending.better:
+        chosen = _seed(prepared)
+    session.recorder.publish(chosen, ended.hall_of_fame, ended.evaluations, ending)
     table = isinstance(plan.experiment.task, FileTask) and test.metric == "rmse"
     result = Result(
         best=chosen.found.program,
         fitness=chosen.fitness,
-        test_fitness=test_fitness,
+        test_fitness=ending.best.fitness,
         search_fitness=chosen.found.search_fitness,
         evaluations=ended.evaluations,
         seconds=seconds,
         run_dir=prepared.path,
         layers=ended.layers,
-        reached=chosen.fitness >= plan.search.target or (plan.search.target > 1.0 and not interrupted),
+        reached=target_reached or (plan.search.target > 1.0 and not interrupted),
         interrupted=interrupted,
         stopped=reason,
         metric=test.metric,
         history=tuple(session.recorder.history),
-        test_rmse=_mean(test.rmse(by_task)) if table else None,
-        mean_rmse=_mean(test.mean_rmse()) if table else None,
+        test_rmse=ending.best.units if table else None,
+        mean_rmse=ending.baseline.units if table else None,
         experiment=plan.experiment,
         hall_of_fame=ended.hall_of_fame,
         task_fitness=tuple(by_task),
         hurdles=ended.hurdles,
+        ending=ending,
     )
     session.recorder.add_result(result.as_dict())
     return result
 
 
-def _mean(errors: list[float]) -> float | None:
-    """The mean over tasks; None if a task failed."""
-    mean = sum(errors) / len(errors)
-    return mean if math.isfinite(mean) else None
+def _ending(prepared: _Run, chosen: Finalist) -> tuple[Ending, list[float]]:
+    """The verdict on the chosen program, and the fitness of the program that the run gives back on each test task."""
+    judge, test, search = prepared.plan.judge, prepared.data.test, prepared.data.search
+    seed = prepared.experiment.program
+    program = chosen.found.program
+    if program == canonical(seed, prepared.plan.metric):
+        program = seed
+    scores = judge.final([seed, program])
+    (selection,) = judge.on_each([program])
+    ending = make_ending(
+        test,
+        scores[0],
+        scores[1],
+        float(combined(np.array(test.baseline()), prepared.experiment.search.combine)),
+        held_out=prepared.data.test is not prepared.data.search,
+        selection=(chosen.fitness, selection.tolist()),
+        candidates=len(scores) * examples(test) / examples(search),
+    )
+    return ending, scores[1 if ending.better else 0][2]
+
+
+def _seed(prepared: _Run) -> Finalist:
+    """The seed program as a finalist, for a run that found nothing better."""
+    judge, program = prepared.plan.judge, prepared.experiment.program
+    return Finalist(judge.measured(program, 0, 0), judge.fitness([program])[0])
 
 
 def _restore(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:

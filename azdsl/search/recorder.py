@@ -8,6 +8,7 @@ from typing import Any
 
 from azdsl.search.display.progress import Reporter, Snapshot, Stop
 from azdsl.search.islands import exchange
+from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.exchange import Reports
 from azdsl.search.islands.hall_of_fame import HallOfFame
 from azdsl.search.islands.plan import Plan
@@ -82,14 +83,14 @@ class Recorder:
         self._save_at = ended + save_after(ended - started)
 
     def publish(
-        self, chosen: Finalist | None, hall_of_fame: HallOfFame, evaluations: int, test_fitness: float | None = None
+        self, chosen: Finalist | None, hall_of_fame: HallOfFame, evaluations: int, ending: Ending | None = None
     ) -> None:
         """Write ``best.az``, if there is a final program, and the hall of fame, as they are after ``evaluations`` candidates."""
         if self._directory is None:
             return
         experiment = self._plan.experiment
         files = {names.entry(entry.size): entry_text(experiment, entry) for entry in hall_of_fame}
-        files |= {names.BEST: best_text(experiment, chosen, evaluations, test_fitness)} if chosen else {}
+        files |= {names.BEST: best_text(experiment, chosen, evaluations, ending)} if chosen else {}
         self._directory.save_texts(files | {names.HALL_OF_FAME: front_table(hall_of_fame)})
 
     def add_result(self, result: Mapping[str, Any]) -> None:

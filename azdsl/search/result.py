@@ -9,6 +9,7 @@ from typing import Any
 
 from azdsl.config.experiment import Experiment
 from azdsl.ir import Program
+from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.hall_of_fame import HallOfFame
 from azdsl.search.islands.proxy import describe
 from azdsl.search.rundir import names
@@ -23,7 +24,9 @@ class Result:
     ``fitness`` is that of ``best`` on the selection tasks, ``test_fitness`` on the test tasks (``task_fitness`` on each
     of them), ``search_fitness`` on the search tasks. ``evaluations`` counts candidates, ``layers`` the candidates by how
     they were settled, ``seconds`` the running time of all sessions. ``stopped`` is the reason for the end.
-    ``reached`` is whether ``fitness`` is at least the target (without a target: whether the run was not interrupted).
+    ``ending`` compares the seed program and the program that was chosen on the selection tasks with each other and with
+    the trivial baseline; unless the chosen one is better than both, ``best`` is the seed program.
+    ``reached`` is whether the chosen program's selection fitness is at least the target (without a target: whether the run was not interrupted).
     ``history`` has the record of each epoch. For regression on a table, ``test_rmse`` is the root mean square error on
     held-out rows in the unit of the target, and ``mean_rmse`` that of a prediction of the mean. ``hurdles`` is the
     result of ``proxy.summary``, None without hurdles.
@@ -48,6 +51,7 @@ class Result:
     hall_of_fame: HallOfFame = ()
     task_fitness: tuple[float, ...] = ()
     hurdles: Mapping[str, Any] | None = None
+    ending: Ending | None = None
 
     @property
     def front(self) -> HallOfFame:
@@ -69,16 +73,14 @@ class Result:
         """The result as JSON values, the program as text; without history, experiment and hall of fame."""
         facts = {name: value for name, value in vars(self).items() if name not in _NOT_JSON}
         facts |= {"layers": dict(self.layers), "task_fitness": list(self.task_fitness)}
+        facts |= {"ending": self.ending and self.ending.as_dict()}
         return {**facts, "best": str(self.best), "run_dir": self.run_dir and str(self.run_dir)}
 
     def __str__(self) -> str:
         """The figures and the program as text for people."""
         lines = [f"fitness   {self.test_fitness:.6f} on the test tasks, {self.fitness:.6f} on the selection tasks"]
-        if self.metric != "rmse":
-            lines.append(f"accuracy  {100 * self.test_fitness:.2f} % on the test tasks")
-        if self.test_rmse is not None and self.mean_rmse is not None:
-            baseline = f"; a prediction of the mean has {self.mean_rmse:.6g}"
-            lines.append(f"RMSE      {self.test_rmse:.6g} on held-out rows{baseline}")
+        if self.ending:
+            lines += self.ending.lines()
         lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")
         if self.hurdles:
             lines.append(f"hurdles   {describe(self.hurdles)}")

@@ -11,11 +11,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
+from azdsl.ir import Program
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.islands import exchange, proxy, run_state, task_rotation
 from azdsl.search.islands.exchange import Reports
@@ -27,7 +28,7 @@ from azdsl.search.islands.migration import immigrants, insert_immigrants, source
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.schedule import shares
-from azdsl.search.islands.selection import Finalist, Found, answer, canonical
+from azdsl.search.islands.selection import Finalist, Found, answer, canonical, choose, text_hash
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
@@ -224,19 +225,34 @@ class Session:
             found = exchange.finalists(plan, pending)
             hall_of_fame = exchange.updated_hall_of_fame(plan, hall_of_fame, pending, found)
         found += exchange.finalists(plan, reports)
+        hall_of_fame = exchange.updated_hall_of_fame(plan, hall_of_fame, reports, found)
         compared = plan.judge.compare(self.state.finalists, found)
+        compared = plan.judge.compare(compared, self._others(compared, hall_of_fame))
         tuned = [] if self._interrupted else tuned_finalists(plan.judge, compared, exchange.evaluations(reports))
-        chosen = answer(plan.judge.compare(compared, tuned))
-        if chosen is None:  # the run stopped before the first evaluation: the seed program
-            seed_program = canonical(plan.experiment.program, plan.metric)
-            chosen = plan.judge.compare((), [Found(seed_program, 0, 0.0, 0, 0)])[0]
+        compared = plan.judge.compare(compared, tuned)
+        chosen = choose(plan.judge, compared)
+        # The fitness in the search may be one from a cache.
+        fresh = replace(chosen.found, search_fitness=plan.judge.fresh_search_fitness(chosen.found.program))
         return Conclusion(
-            answer=chosen,
-            hall_of_fame=include(exchange.updated_hall_of_fame(plan, hall_of_fame, reports, found), tuned),
+            answer=replace(chosen, found=fresh),
+            hall_of_fame=include(hall_of_fame, tuned),
             evaluations=exchange.evaluations(reports),
             layers=exchange.layers(reports),
             hurdles=exchange.hurdles(plan, reports),
         )
+
+    def _others(self, finalists: Sequence[Finalist], hall_of_fame: HallOfFame) -> list[Found]:
+        """The seed program and the programs of the hall of fame that are not among the finalists."""
+        plan, known = self.plan, {finalist.found.program for finalist in finalists}
+        found: dict[Program, Found] = {}
+        for entry in hall_of_fame:
+            if entry.program not in known:
+                origin = entry.island, entry.birth
+                found[entry.program] = Found(entry.program, text_hash(str(entry.program)), entry.fitness, *origin)
+        seed_program = canonical(plan.experiment.program, plan.metric)
+        if seed_program not in known and seed_program not in found:
+            found[seed_program] = plan.judge.measured(seed_program, 0, 0)
+        return list(found.values())
 
     def save(self) -> None:
         """Write a checkpoint, ``best.az`` and the hall of fame of the last exchange. All islands must be idle."""

@@ -44,7 +44,8 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     train_X, valid_X = (_padded(array, task.features, classes, table) for array in (train_X, valid_X))
     length = task.epoch_length(train_X.shape[1])
     tasks = TaskSet.from_arrays(train_X, train_y, valid_X, valid_y, task.metric, length, task.epochs, classes)
-    return replace(tasks, target_scale=np.array(scales)) if regression else tasks
+    shared = None if split == "search" or sizes.tasks == 1 else len(rows[split])
+    return replace(tasks, target_scale=np.array(scales) if regression else None, valid_rows=shared)
 
 
 def _examples(table: Table, task: FileTask) -> Raw:
@@ -93,7 +94,9 @@ def _sample(
     for asked, available in ((sizes.train, train_rows), (sizes.valid, rows[split])):
         if asked is not None and asked > len(available):
             raise TaskError(f"{table.source}: {asked} rows are requested, but only {len(available)} are available")
-    return rng.permutation(train_rows)[: sizes.train], rng.permutation(rows[split])[: sizes.valid]
+    # Each of several tasks validates on half of the rows, so that their fitness shows how much it depends on the rows.
+    half = (len(rows[split]) + 1) // 2 if sizes.tasks > 1 else None
+    return rng.permutation(train_rows)[: sizes.train], rng.permutation(rows[split])[: sizes.valid or half]
 
 
 def _sample_search(order: Rows, sizes: Sizes, table: Table) -> tuple[Rows, Rows]:

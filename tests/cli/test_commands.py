@@ -273,7 +273,7 @@ def test_score_on_data(run, linear, tmp_path):
     options = ("score", linear, "--data", data, "--target-column", "price", "--backend", "reference")
     status, out, err = run(*options)
     assert status == 0, err
-    assert "1 split of" in out and "48 + 12 rows" in out and "RMSE " in out
+    assert "20 splits of" in out and "48 + 6 rows" in out and "RMSE " in out
 
 
 def test_score_on_a_bundled_data_set_is_in_its_units(run):

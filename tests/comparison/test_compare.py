@@ -43,9 +43,9 @@ def test_runs_are_those_of_evolve(whole):
     for kept in whole.runs:
         alone = run(small(target=0.4, **BUDGET, seed=kept.seed, algorithm=kept.name), quiet=True)
         assert (kept.program, kept.fitness, kept.test) == (
-            str(alone.best),
+            alone.ending.program,
             alone.history[-1]["best"],
-            alone.test_fitness,
+            alone.ending.chosen.fitness,
         )
         assert (kept.evaluations, kept.reached) == (alone.evaluations, alone.reached)
         steps = [fitness for _, fitness in kept.curve]
@@ -142,13 +142,17 @@ def test_every_algorithm_by_default(tmp_path):
 
 def test_variants_are_runs_with_those_settings(tmp_path):
     variants = [{"population": 5, "tournament": 2}, {"algorithm": "random_search"}, {}]
-    made = azdsl.compare(small(target=0.4, **BUDGET), variants=variants, seeds=[1, 2], out=tmp_path / "c", workers=1)
+    made = azdsl.compare(
+        small(target=0.4, choose="best", **BUDGET), variants=variants, seeds=[1, 2], out=tmp_path / "c", workers=1
+    )
     assert [row.name for row in made.rows] == ["population=5, tournament=2", "algorithm=random_search", "as given"]
     found = [run.program for run in made.runs if run.seed == 2]
-    alone = [run(small(target=0.4, **BUDGET, **own, seed=2), quiet=True) for own in variants]
-    assert found == [str(result.best) for result in alone] and len(set(found)) > 1
+    alone = [run(small(target=0.4, choose="best", **BUDGET, **own, seed=2), quiet=True) for own in variants]
+    assert found == [result.ending.program for result in alone] and len(set(found)) > 1
     assert made.baseline == "population=5, tournament=2" and "times as fast as population=5, tournament=2" in str(made)
-    again = compare(small(target=0.4, **BUDGET), base_dir=None, variants=variants[1:], seeds=[2], out=tmp_path / "c")
+    again = compare(
+        small(target=0.4, choose="best", **BUDGET), base_dir=None, variants=variants[1:], seeds=[2], out=tmp_path / "c"
+    )
     assert facts(again) == [kept for kept in facts(made) if kept.seed == 2][1:]
     made.plot().savefig(tmp_path / "a.svg")
 
@@ -158,7 +162,7 @@ def test_variants_have_epochs_of_their_own():
         small(max_evals=400, epoch=None), base_dir=None, variants=[{"islands": 1}, {"islands": 2}], seeds=[0]
     )
     alone = [run(small(max_evals=400, islands=n, epoch=4 // n), quiet=True) for n in (1, 2)]
-    assert [kept.program for kept in made.runs] == [str(result.best) for result in alone]
+    assert [kept.program for kept in made.runs] == [result.ending.program for result in alone]
 
 
 @pytest.mark.parametrize(

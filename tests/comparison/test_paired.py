@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from azdsl.comparison.paired import difference, t_quantile
+from azdsl.paired import difference, t_quantile
 
 
 @pytest.mark.parametrize(

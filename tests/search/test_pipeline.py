@@ -122,9 +122,9 @@ def test_candidates_after_the_last_exchange_do_not_count(tmp_path, sessions):
 
 def test_finalists_before_a_change_of_group_are_not_lost():
     """Stopped when one island has ended its epoch and the other has one candidate left."""
-    settings = {"islands": 2, "epoch": 400, "tasks_per_evaluation": 1, "redraw": 400, "restart": None}
+    settings = {"islands": 2, "epoch": 400, "tasks_per_evaluation": 1, "redraw": 400, "restart": None, "choose": "best"}
     found = [
-        run(small(seed=2, max_evals=candidates, **settings), quiet=True, workers=1).fitness
+        run(small(seed=2, max_evals=candidates, **settings), quiet=True, workers=1).ending.selection_fitness
         for candidates in (798, 799, 800)
     ]
     assert found[0] == found[1] == found[2] > 0.3

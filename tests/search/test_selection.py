@@ -31,7 +31,7 @@ def test_each_split_has_its_own_random_seed_of_draws(seed):
     scores = {
         "search": judge.on_all([found])[0].search_fitness,
         "select": judge.fitness([DRAWS])[0],
-        "test": judge.final(DRAWS)[0],
+        "test": judge.final([DRAWS])[0][1],
     }
     for split, score in scores.items():
         assert score == azdsl.evaluate(DRAWS, tasks, "reference", seed=draw_seed(seed, split)).fitness

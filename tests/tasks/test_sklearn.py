@@ -21,12 +21,12 @@ def test_bundled(name, role):
     tasks = build(SklearnTask(path=name, tasks=3), 0, role)
     assert tasks.metric == BUNDLED[name]
     assert (tasks.features, tasks.classes) == SHAPES[name]
-    assert tasks.tasks == (3 if role == "search" else 1)
+    assert tasks.tasks == {"search": 3, "select": 10, "test": 20}[role]
 
 
 def test_diabetes_scores_in_target_units():
     pytest.importorskip("sklearn")
-    tasks = build(SklearnTask(path="diabetes"), 0, "test")
+    tasks = build(SklearnTask(path="diabetes", test_tasks=1), 0, "test")
     X, y, VX, Vy = tasks.train_X[0], tasks.train_y[0], tasks.valid_X[0], tasks.valid_y[0]
     error = np.sqrt(np.mean((VX @ np.linalg.lstsq(X, y, rcond=None)[0] - Vy) ** 2)) * tasks.target_scale[0]
     assert 45 < error < 62

@@ -100,8 +100,8 @@ def test_sizes_asked_for(tmp_path):
     shapes = [build(task, 0, role, tmp_path) for role in ROLES]
     assert [(s.train_y.shape, s.valid_y.shape) for s in shapes] == [
         ((2, 12), (2, 3)),
-        ((4, 5), (4, 10)),
-        ((1, 40), (1, 6)),
+        ((4, 5), (4, 5)),
+        ((20, 40), (20, 6)),
     ]
     assert build(FileTask(path=name, train=29), 0, "search", tmp_path).valid_y.shape == (10, 1)
     for sizes in ({"train": 30}, {"train": 20, "valid": 11}, {"valid": 30}):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
-from azdsl.search.islands.selection import Finalist, Found, Judge, canonical, ranked
+from azdsl.search.islands.selection import Finalist, Found, Judge, canonical, ranked, text_hash
 from azdsl.tuning.finalists import better_constants
 
 TUNED = 5
@@ -29,7 +28,7 @@ def tuned_finalists(judge: Judge, finalists: Iterable[Finalist], candidates: int
         better = better_constants(program, fitness, judge.experiment, judge.search, judge.search_fitness, evaluations)
         if better:
             tuned = canonical(better[0], metric)
-            found.append(replace(finalist.found, program=tuned, hash=_hash(str(tuned)), search_fitness=better[1]))
+            found.append(replace(finalist.found, program=tuned, hash=text_hash(str(tuned)), search_fitness=better[1]))
     return found
 
 
@@ -40,8 +39,3 @@ def _different(finalists: Iterable[Finalist]) -> list[Finalist]:
         instructions = [[(i.op, i.inputs, i.output) for i in f] for f in finalist.found.program.functions]
         first.setdefault(repr(instructions), finalist)
     return list(first.values())[:TUNED]
-
-
-def _hash(text: str) -> int:
-    """A hash in place of the canonical hash, which only the compiled search computes."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from azdsl.codegen.execute import evaluate as run_engine
 from azdsl.config.experiment import Experiment
 from azdsl.ir import Metric, Program, pack_live, remove_dead_code, renumber
+from azdsl.paired import difference
 from azdsl.scoring import Conditions, combined, conditions, score
+from azdsl.search.islands.ending import failures
 from azdsl.search.kernel.engines import EnginesHandle, make_engines
 from azdsl.search.kernel.population import Members, best, genotype
 from azdsl.search.kernel.space import Space
@@ -65,13 +69,22 @@ class Judge:
         """Each program's fitness on the selection tasks."""
         return self._scores(self._selection, self.select, programs)
 
-    def _scores(self, engines: EnginesHandle, tasks: TaskSet, programs: Iterable[Program]) -> list[float]:
+    def on_each(self, programs: Iterable[Program]) -> list[NDArray[np.float64]]:
+        """Each program's fitness on each selection task."""
+        return self._each(self._selection, self.select, programs)
+
+    def _each(self, engines: EnginesHandle, tasks: TaskSet, programs: Iterable[Program]) -> list[NDArray[np.float64]]:
         engine, found = engines.engines.full, []
         for program in programs:
             packed, task_fitness = pack_live(program, tasks.metric_definition), np.zeros(tasks.tasks)
             run_engine(engine, packed.lengths, packed.code, packed.constants, task_fitness, False, 0)
-            found.append(float(combined(task_fitness, self.experiment.search.combine)))
+            found.append(task_fitness)
         return found
+
+    def _scores(self, engines: EnginesHandle, tasks: TaskSet, programs: Iterable[Program]) -> list[float]:
+        """Each program's fitness over all tasks: a complete evaluation, never one from a cache."""
+        combine = self.experiment.search.combine
+        return [float(combined(each, combine)) for each in self._each(engines, tasks, programs)]
 
     def search_fitness(self, programs: Iterable[Program]) -> list[float]:
         """Each program's fitness on all tasks of the search."""
@@ -82,10 +95,18 @@ class Judge:
         scores = self.search_fitness(item.program for item in found)
         return [replace(item, search_fitness=score) for item, score in zip(found, scores, strict=True)]
 
-    def final(self, program: Program) -> tuple[float, list[float]]:
-        """The fitness on the test tasks, combined and for each task."""
-        found = score([program], self.experiment, self.test, "test", "jit")
-        return float(found.fitness[0]), found.task_fitness[0].tolist()
+    def final(self, programs: Sequence[Program]) -> list[tuple[Program, float, list[float]]]:
+        """Each program with its fitness on the test tasks, combined and for each task."""
+        found = score(programs, self.experiment, self.test, "test", "jit")
+        return list(zip(programs, found.fitness_list, found.task_fitness.tolist(), strict=True))
+
+    def measured(self, program: Program, island: int, birth: int) -> Found:
+        """A program that may not be among the finalists, with its fitness on all tasks of the search."""
+        return Found(program, text_hash(str(program)), self.fresh_search_fitness(program), island, birth)
+
+    def fresh_search_fitness(self, program: Program) -> float:
+        """As ``search_fitness``, without another copy of the search tasks in memory."""
+        return score([program], self.experiment, self.search, "search", "jit").fitness_list[0]
 
     def compare(self, finalists: Sequence[Finalist], found: Iterable[Found]) -> tuple[Finalist, ...]:
         """``finalists``, and programs of ``found`` with new canonical hashes, evaluated on the selection tasks."""
@@ -95,6 +116,35 @@ class Judge:
             return tuple(finalists)
         scores = self.fitness(item.program for item in new.values())
         return (*finalists, *(Finalist(item, fitness) for item, fitness in zip(new.values(), scores, strict=True)))
+
+
+def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
+    """The final program by the setting ``choose``: the first of ``ranked``, or the smallest that is as good.
+
+    As good is what is at most one standard error worse, by the paired difference over the selection tasks (the rule of one
+    standard error: Breiman et al. 1984, "Classification and regression trees", 3.4.3), and fails on no more of them; and
+    reaches the target if the best does.
+    """
+    search, order = judge.experiment.search, ranked(finalists)
+    best = order[0]
+    smaller = [item for item in order[1:] if len(item.found.program) < len(best.found.program)]
+    if search.choose == "best" or not smaller:
+        return best
+    smaller.sort(key=lambda item: len(item.found.program))
+    (of_best,) = judge.on_each([best.found.program])
+    for item in smaller:
+        if item.fitness < search.target <= best.fitness:
+            continue
+        (fitness,) = judge.on_each([item.found.program])
+        lost = difference(of_best.tolist(), fitness.tolist(), judge.select.overlap)
+        if failures(fitness.tolist()) <= failures(of_best.tolist()) and lost.mean <= (lost.error or 0.0):
+            return item
+    return best
+
+
+def text_hash(text: str) -> int:
+    """A hash in place of the canonical hash, which only the compiled search computes."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def answer(finalists: Iterable[Finalist]) -> Finalist | None:

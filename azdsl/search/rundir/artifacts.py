@@ -19,6 +19,7 @@ from azdsl.config.schema import Range, SettingsError, keys
 from azdsl.config.tasks import relocated
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
+from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.islands.selection import Finalist
 from azdsl.search.rundir import names
@@ -36,15 +37,23 @@ _RECOMPUTED = (
 """The commands that compute the scores in a file."""
 
 
-def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, test_fitness: float | None) -> str:
-    """``best.az``: the origin and scores of the program as comments, and an experiment that scores or evolves it."""
+def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, ending: Ending | None) -> str:
+    """``best.az``: the origin and scores of the program as comments, and an experiment that scores or evolves it.
+
+    ``ending`` is None while the run goes on; if it found nothing better, the program is the seed program.
+    """
     found, search = finalist.found, experiment.search
+    of = f"of {evaluations:,} candidates on {_count(search.islands, 'island')}"
+    origin = [f"evolved by azdsl {__version__} with seed {search.seed}: the best {of}"]
+    origin += [f"found as candidate {found.birth:,} of island {found.island}"]
+    if ending and not ending.better:
+        origin = [f"the seed program: azdsl {__version__} with seed {search.seed} found nothing better, {of}"]
     lines = [
-        f"evolved by azdsl {__version__} with seed {search.seed}: the best of {evaluations:,} candidates on {_count(search.islands, 'island')}",
-        f"found as candidate {found.birth:,} of island {found.island}",
+        *origin,
         f"search fitness     {found.search_fitness!r}" + (", in 32 bits" if search.precision == 32 else ""),
         f"selection fitness  {finalist.fitness!r}",
-        f"test fitness       {'not scored yet' if test_fitness is None else repr(test_fitness)}",
+        f"test fitness       {'not scored yet' if ending is None else repr(ending.best.fitness)}",
+        *(ending.lines() if ending else ()),
         f"tasks              {_tasks(experiment)}",
         *_RECOMPUTED,
     ]

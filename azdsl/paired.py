@@ -16,8 +16,8 @@ BISECTIONS = 60
 class Difference:
     """The fitness of one program minus that of another, on the same tasks.
 
-    ``low`` and ``high`` bound the mean's 95 % confidence interval (Student's t over tasks); None for one task. ``better`` and
-    ``worse`` count tasks.
+    ``error`` is the standard error of the mean, ``low`` and ``high`` bound its 95 % confidence interval (Student's t over
+    tasks); None where it cannot be told. ``better`` and ``worse`` count tasks.
     """
 
     mean: float
@@ -26,13 +26,23 @@ class Difference:
     better: int
     worse: int
     tasks: tuple[float, ...]
+    error: float | None = None
 
 
-def difference(fitness: Sequence[float], other: Sequence[float]) -> Difference:
-    """The first program's fitness on each task [T] minus the other's [T]."""
+def difference(fitness: Sequence[float], other: Sequence[float], overlap: float = 0.0) -> Difference:
+    """The first program's fitness on each task [T] minus the other's [T].
+
+    Tasks that validate on random m of the same M rows are not independent: two of them have m/M of their rows in common, so
+    the variance over tasks is too small by the factor 1 - m/M, and more tasks do not make the mean more certain than M rows
+    allow. ``overlap`` is m / (M - m), 0 for independent tasks. The variance of the mean over T tasks is estimated as
+    (1/T + overlap) times that over tasks (Nadeau and Bengio 2003, "Inference for the generalization error"). An infinite
+    overlap, where all tasks validate on the same rows, leaves no interval.
+    """
     lost = np.subtract(fitness, other)
     mean, count = float(lost.mean()), len(lost)
-    reach = t_quantile(0.95, count - 1) * float(lost.std(ddof=1)) / math.sqrt(count) if count > 1 else None
+    known = count > 1 and math.isfinite(overlap)
+    error = float(lost.std(ddof=1)) * math.sqrt(1.0 / count + overlap) if known else None
+    reach = None if error is None else t_quantile(0.95, count - 1) * error
     return Difference(
         mean,
         None if reach is None else mean - reach,
@@ -40,6 +50,7 @@ def difference(fitness: Sequence[float], other: Sequence[float]) -> Difference:
         int((lost > 0).sum()),
         int((lost < 0).sum()),
         tuple(lost.tolist()),
+        error,
     )
 
 

@@ -1,0 +1,130 @@
+"""The ending of a run: seed, chosen program and baseline on held-out tasks, and the verdict that ``best.az`` follows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from search_runs import small
+
+import azdsl
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Search
+from azdsl.config.tasks import FileTask
+from azdsl.ir.metric import RMSE
+from azdsl.paired import difference
+from azdsl.search.evolve import run
+from azdsl.search.islands.ending import Ending
+from azdsl.search.islands.selection import canonical
+from azdsl.syntax import load_experiment
+from azdsl.tasks import build
+
+LINEAR = azdsl.parse(
+    "def Setup():\n  s2 = {}\ndef Predict():\n  s1 = dot(v0, v1)\n"
+    "def Learn():\n  s3 = s0 - s1\n  s3 = s3 * s2\n  v2 = s3 * v0\n  v1 = v1 + v2\n".format("0.01")
+)
+EMPTY = azdsl.parse("def Setup():\ndef Predict():\ndef Learn():\n")
+
+
+def table(path, metric, noise, seed=0):
+    draw = np.random.default_rng(seed)
+    X = draw.normal(size=(200, 4))
+    y = draw.normal(size=200) if noise else 5000 * X @ [3, 1, -2, 0.5] + 10_000 + 4000 * draw.normal(size=200)
+    y = (y > 0).astype(float) if metric == "accuracy" else y
+    np.savetxt(path / "table.csv", np.c_[X, y], delimiter=",", header="a,b,c,d,y", comments="")
+    return FileTask(path="table.csv", metric_name=metric)
+
+
+def searched(path, program, task, **search):
+    settings = Search(population=100, tournament=10, max_evals=20_000, **search)
+    return run(Experiment(program, task=task, search=settings), base_dir=path, out=path / "run", quiet=True)
+
+
+@pytest.mark.parametrize("program", [LINEAR, EMPTY], ids=["linear", "empty"])
+@pytest.mark.parametrize("metric", ["rmse", "accuracy"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_labels_of_noise_give_back_the_seed(tmp_path, program, metric, seed):
+    result = searched(tmp_path, program, table(tmp_path, metric, noise=True, seed=seed), seed=seed)
+    assert not result.ending.better and "nothing better than your seed was found" in str(result)
+    text = (tmp_path / "run" / "best.az").read_text()
+    assert load_experiment(tmp_path / "run" / "best.az").program == result.best == program
+    assert "nothing better than your seed was found" in text and "the seed program" in text
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_answer_is_never_significantly_worse_than_a_linear_seed(tmp_path, seed):
+    task = table(tmp_path, "rmse", noise=False, seed=seed)
+    result = searched(tmp_path, LINEAR, task, seed=seed)
+    scores = [
+        azdsl.evaluate(program, build(task, seed, "test", tmp_path), "vm", seed=seed).task_fitness
+        for program in (result.best, LINEAR)
+    ]
+    test = build(task, seed, "test", tmp_path)
+    found = difference(scores[0].tolist(), scores[1].tolist(), test.overlap)
+    assert found.high is not None and found.high >= 0.0
+    gain = result.ending.gain
+    if result.ending.better:
+        assert (gain.mean, gain.low, gain.high) == (found.mean, found.low, found.high) and found.low > 0.0
+        assert "better than your seed by" in str(result)
+    else:
+        assert found.mean == 0.0
+
+
+def test_a_slow_seed_is_improved_significantly(tmp_path):
+    """So that the tests above are not vacuous: something better is found and said so, the same everywhere."""
+    slow = azdsl.parse(str(LINEAR).replace("0.01", "0.001"))
+    result = searched(tmp_path, slow, table(tmp_path, "rmse", noise=False))
+    assert result.ending.better and result.ending.gain.low > 0.0 and result.ending.units_gain.low > 0.0
+    facts = json.loads((tmp_path / "run" / "result.json").read_text())["ending"]
+    assert Ending.from_dict(facts) == result.ending and facts["better"] is True
+    text = (tmp_path / "run" / "best.az").read_text()
+    assert all(line in text and line in str(result) for line in result.ending.lines())
+
+
+def test_several_tasks_of_a_table_show_how_sure_the_rows_make_it(tmp_path):
+    """The interval of the mean of many halves of M values is that of M values, not one that shrinks with the number of tasks."""
+    draw, covered, wide = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        values = draw.normal(size=40)
+        halves = [float(draw.permutation(values)[:20].mean()) for _ in range(20)]
+        zeros = [0.0] * len(halves)
+        corrected, naive = difference(halves, zeros, 1.0), difference(halves, zeros)
+        covered += corrected.low <= 0.0 <= corrected.high
+        wide += naive.low <= 0.0 <= naive.high
+    assert 0.92 <= covered / 400 <= 0.99 and wide / 400 < 0.6
+    task = table(tmp_path, "rmse", noise=True)
+    assert build(task, 0, "test", tmp_path).overlap == 1.0
+    alone = build(replace(task, test_tasks=1), 0, "test", tmp_path)
+    assert alone.overlap == 0.0 and alone.valid_y.shape == (1, 40)
+
+
+def test_the_smallest_of_equals_is_chosen():
+    """A program with a constant that hardly matters loses to the one without."""
+    results = {how: run(small(max_evals=4000, choose=how), quiet=True) for how in ("best", "smallest")}
+    sizes = {how: result.ending.chosen.size for how, result in results.items()}
+    assert sizes["smallest"] < sizes["best"]
+    assert results["smallest"].ending.selection_fitness <= results["best"].ending.selection_fitness
+
+
+def test_tasks_of_the_search_are_not_called_a_test():
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(3, 30, 2))
+    given = azdsl.TaskSet.from_arrays(X, X @ [1.0, 2.0], X, X @ [1.0, 2.0])
+    result = run(replace(small(), task=None), tasks=given, quiet=True)
+    assert str(canonical(result.best, RMSE)) == result.ending.program and "no tasks were held out" in str(result)
+
+
+@pytest.mark.parametrize("metric", ["rmse", "accuracy", "multiclass"])
+def test_the_baseline_predicts_the_mean_or_the_majority(metric):
+    X = np.zeros((1, 4, 3))
+    y = np.array([[0.0, 1.0, 1.0, 1.0]])
+    tasks = azdsl.TaskSet.from_arrays(X, y, X, 1.0 - y, metric)
+    constant = "  s1 = s2\n" if metric != "multiclass" else "  v2 = v1\n"
+    setup = "  s2 = 0.75\n" if metric != "multiclass" else "  s2 = 1\n  v1 = s2 * v1\n"
+    if metric == "multiclass":
+        assert tasks.baseline() == [0.25]
+        return
+    program = azdsl.parse(f"def Setup():\n{setup}def Predict():\n{constant}def Learn():\n")
+    assert tasks.baseline() == pytest.approx(azdsl.evaluate(program, tasks).task_fitness)
