@@ -29,7 +29,9 @@ class Difference:
     error: float | None = None
 
 
-def difference(fitness: Sequence[float], other: Sequence[float], overlap: float = 0.0) -> Difference:
+def difference(
+    fitness: Sequence[float], other: Sequence[float], overlap: float = 0.0, halves: bool = False
+) -> Difference:
     """The first program's fitness on each task [T] minus the other's [T].
 
     Tasks that validate on random m of the same M rows are not independent: two of them have m/M of their rows in common, so
@@ -37,12 +39,22 @@ def difference(fitness: Sequence[float], other: Sequence[float], overlap: float 
     allow. ``overlap`` is m / (M - m), 0 for independent tasks. The variance of the mean over T tasks is estimated as
     (1/T + overlap) times that over tasks (Nadeau and Bengio 2003, "Inference for the generalization error"). An infinite
     overlap, where all tasks validate on the same rows, leaves no interval.
+
+    With ``halves``, tasks 2k and 2k+1 have the same training examples and validate on the two halves of the rows. Then half
+    the difference within a pair is the error of the mean by the choice of rows (balanced half-samples, McCarthy 1969), the
+    variance over pairs is that by training, and the variances of both add up; Student's t is over pairs.
     """
     lost = np.subtract(fitness, other)
     mean, count = float(lost.mean()), len(lost)
     known = count > 1 and math.isfinite(overlap)
     error = float(lost.std(ddof=1)) * math.sqrt(1.0 / count + overlap) if known else None
-    reach = None if error is None else t_quantile(0.95, count - 1) * error
+    freedom = count - 1
+    if halves and count >= 4 and count % 2 == 0:
+        first, second = lost[0::2], lost[1::2]
+        by_rows = float(((first - second) ** 2).mean()) / 4.0
+        by_training = float(((first + second) / 2.0).var(ddof=1)) / len(first)
+        error, freedom = math.sqrt(by_rows + by_training), len(first) - 1
+    reach = None if error is None else t_quantile(0.95, freedom) * error
     return Difference(
         mean,
         None if reach is None else mean - reach,

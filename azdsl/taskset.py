@@ -30,7 +30,8 @@ class TaskSet:
     ``epochs`` times, with a validation after every ``epoch_length`` examples. ``target_scale`` float64[T] is the divisor of
     each task's regression labels, None for labels that were not scaled. ``mapping`` is the file of which the arrays are
     views, None for arrays in memory. ``valid_rows`` is the number of rows of a table of which each task validates on a random
-    part, None for tasks without common rows. The arrays are read-only: compiled backends keep the layout of a task set in memory.
+    part, None for tasks without common rows. With ``halves``, tasks 2k and 2k+1 train alike and validate on two halves.
+    The arrays are read-only: compiled backends keep the layout of a task set in memory.
     """
 
     train_X: NDArray[np.float64]
@@ -44,6 +45,7 @@ class TaskSet:
     target_scale: NDArray[np.float64] | None = None
     mapping: mmap.mmap | None = None
     valid_rows: int | None = None
+    halves: bool = False
 
     @classmethod
     def from_arrays(

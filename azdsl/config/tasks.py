@@ -114,8 +114,8 @@ class FileTask(Task):
 
     A search task is a split of the search rows into training and validation rows. A selection task trains on the
     search rows and validates on the selection rows. A test task trains on both and validates on the test rows.
-    Several selection or test tasks differ in the order of the training rows and in the random numbers that programs draw,
-    and each validates on a random half of its rows.
+    Of several selection or test tasks, each two validate on two random halves of the rows; pairs differ in the order of the
+    training rows. All differ in the random numbers that programs draw.
     """
 
     kind = "file"
@@ -156,7 +156,10 @@ class FileTask(Task):
         None, "validation rows of a search task (default: a quarter of the search rows)", 1, MAX_EXAMPLES
     )
     select_tasks: int = _key(
-        10, "selection tasks, each with another order of the training rows and half of the rows to validate", 1, 100_000
+        10,
+        "selection tasks, each pair with another order of the training rows and half of the rows for each",
+        1,
+        100_000,
     )
     select_train: int | None = _key(
         None, "training rows of a selection task (default: all search rows)", 1, MAX_EXAMPLES
@@ -168,7 +171,7 @@ class FileTask(Task):
         MAX_EXAMPLES,
     )
     test_tasks: int = _key(
-        20, "test tasks, each with another order of the training rows and half of the rows to validate", 1, 100_000
+        20, "test tasks, each pair with another order of the training rows and half of the rows for each", 1, 100_000
     )
     test_train: int | None = _key(
         None, "training rows of a test task (default: all search and selection rows)", 1, MAX_EXAMPLES

@@ -30,7 +30,9 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     examples = _examples(table, task)
     y = examples.y
     rows, sizes = split_rows(len(y), task.select, task.test, seed), task.sizes(split)
-    chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table) for t in range(sizes.tasks)]
+    halves = split != "search" and sizes.tasks > 1 and sizes.valid is None and len(rows[split]) > 1
+    streams = [divmod(t, 2) if halves else (t, None) for t in range(sizes.tasks)]
+    chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table, half) for t, half in streams]
     regression = not METRICS[task.metric].classifies
     pieces: list[tuple[Array, Array, Array, Array]] = []
     scales = []
@@ -45,7 +47,7 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     length = task.epoch_length(train_X.shape[1])
     tasks = TaskSet.from_arrays(train_X, train_y, valid_X, valid_y, task.metric, length, task.epochs, classes)
     shared = None if split == "search" or sizes.tasks == 1 else len(rows[split])
-    return replace(tasks, target_scale=np.array(scales) if regression else None, valid_rows=shared)
+    return replace(tasks, target_scale=np.array(scales) if regression else None, valid_rows=shared, halves=halves)
 
 
 def _examples(table: Table, task: FileTask) -> Raw:
@@ -85,18 +87,21 @@ def split_rows(rows: int, select: float, test: float, seed: int) -> dict[Split, 
 
 
 def _sample(
-    rows: dict[Split, Rows], split: Split, sizes: Sizes, rng: np.random.Generator, table: Table
+    rows: dict[Split, Rows], split: Split, sizes: Sizes, rng: np.random.Generator, table: Table, half: int | None
 ) -> tuple[Rows, Rows]:
-    """The training rows of one task, in a random order, and its validation rows. Raises ``TaskError``."""
+    """The training rows of one task, in a random order, and its validation rows: all, or half number ``half``. Raises ``TaskError``."""
     if split == "search":
         return _sample_search(rng.permutation(rows["search"]), sizes, table)
     train_rows = rows["search"] if split == "select" else np.concatenate([rows["search"], rows["select"]])
     for asked, available in ((sizes.train, train_rows), (sizes.valid, rows[split])):
         if asked is not None and asked > len(available):
             raise TaskError(f"{table.source}: {asked} rows are requested, but only {len(available)} are available")
-    # Each of several tasks validates on half of the rows, so that their fitness shows how much it depends on the rows.
-    half = (len(rows[split]) + 1) // 2 if sizes.tasks > 1 else None
-    return rng.permutation(train_rows)[: sizes.train], rng.permutation(rows[split])[: sizes.valid or half]
+    train, valid = rng.permutation(train_rows)[: sizes.train], rng.permutation(rows[split])
+    if half is None:
+        return train, valid[: sizes.valid]
+    # Two tasks validate on two halves of the rows, so that their fitness shows how much it depends on the rows.
+    count = len(valid) // 2
+    return train, valid[half * count : (half + 1) * count]
 
 
 def _sample_search(order: Rows, sizes: Sizes, table: Table) -> tuple[Rows, Rows]:

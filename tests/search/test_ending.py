@@ -62,7 +62,7 @@ def test_an_answer_is_never_significantly_worse_than_a_linear_seed(tmp_path, see
         for program in (result.best, LINEAR)
     ]
     test = build(task, seed, "test", tmp_path)
-    found = difference(scores[0].tolist(), scores[1].tolist(), test.overlap)
+    found = difference(scores[0].tolist(), scores[1].tolist(), test.overlap, test.halves)
     assert found.high is not None and found.high >= 0.0
     gain = result.ending.gain
     if result.ending.better:
@@ -85,17 +85,27 @@ def test_a_slow_seed_is_improved_significantly(tmp_path):
 
 def test_several_tasks_of_a_table_show_how_sure_the_rows_make_it(tmp_path):
     """The interval of the mean of many halves of M values is that of M values, not one that shrinks with the number of tasks."""
-    draw, covered, wide = np.random.default_rng(0), 0, 0
+    draw, covered, paired, wide = np.random.default_rng(0), 0, 0, 0
     for _ in range(400):
         values = draw.normal(size=40)
         halves = [float(draw.permutation(values)[:20].mean()) for _ in range(20)]
         zeros = [0.0] * len(halves)
         corrected, naive = difference(halves, zeros, 1.0), difference(halves, zeros)
+        orders = [draw.permutation(values) for _ in range(10)]
+        training = draw.normal(size=10)  # so that pairs differ, by as much as one value
+        pairs = [
+            float(order[at : at + 20].mean() + t) for order, t in zip(orders, training, strict=True) for at in (0, 20)
+        ]
+        both = difference(pairs, zeros, 1.0, halves=True)
+        paired += both.low <= 0.0 <= both.high
         covered += corrected.low <= 0.0 <= corrected.high
         wide += naive.low <= 0.0 <= naive.high
-    assert 0.92 <= covered / 400 <= 0.99 and wide / 400 < 0.6
+    assert 0.92 <= covered / 400 <= 0.99 and 0.92 <= paired / 400 <= 0.99 and wide / 400 < 0.6
     task = table(tmp_path, "rmse", noise=True)
     assert build(task, 0, "test", tmp_path).overlap == 1.0
+    several = build(task, 0, "test", tmp_path)
+    assert several.halves and (several.train_y[0] == several.train_y[1]).all()
+    assert (several.train_y[1] != several.train_y[2]).any()
     alone = build(replace(task, test_tasks=1), 0, "test", tmp_path)
     assert alone.overlap == 0.0 and alone.valid_y.shape == (1, 40)
 

@@ -195,7 +195,9 @@ def make_ending(
             (seed[1], chosen[1], trivial_fitness), units, by_task, (len(seed[0]), len(chosen[0]), 0), strict=True
         )
     ]
-    over_seed, over_base = (Gain.of(difference(chosen[2], other, test.overlap)) for other in (seed[2], base))
+    over_seed, over_base = (
+        Gain.of(difference(chosen[2], other, test.overlap, test.halves)) for other in (seed[2], base)
+    )
     sign = 1.0 if test.metric_definition.classifies else -1.0
     known = all(map(math.isfinite, [*units[0], *units[1]]))
     signed = [[sign * value for value in values] for values in units[:2]]
@@ -208,7 +210,7 @@ def make_ending(
         baseline=scores[2],
         gain=over_seed,
         gain_over_baseline=over_base,
-        units_gain=Gain.of(difference(signed[1], signed[0], test.overlap)) if known else None,
+        units_gain=Gain.of(difference(signed[1], signed[0], test.overlap, test.halves)) if known else None,
         program=str(chosen[0]),
         is_seed=chosen[0] == seed[0],
         selection_fitness=selection[0],

@@ -136,7 +136,7 @@ def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
         if item.fitness < search.target <= best.fitness:
             continue
         (fitness,) = judge.on_each([item.found.program])
-        lost = difference(of_best.tolist(), fitness.tolist(), judge.select.overlap)
+        lost = difference(of_best.tolist(), fitness.tolist(), judge.select.overlap, judge.select.halves)
         if failures(fitness.tolist()) <= failures(of_best.tolist()) and lost.mean <= (lost.error or 0.0):
             return item
     return best
