@@ -210,6 +210,8 @@ class Machine:
             e.put(tensor.at(*operands.places), out, e.slot(*operands.places))
         elif op.output is Kind.SCALAR:
             value = tensor.at()
+            if Kind.SCALAR in op.inputs:
+                e.barrier()  # all threads have read the inputs, of which the output may be one
             e.put(value, out)
             b.store(value, self.accumulator)
         elif lowering.pointwise or op.output not in op.inputs:

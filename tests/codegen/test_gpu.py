@@ -54,6 +54,22 @@ def test_twin_agrees_with_the_interpreter_in_any_order(features, tasks, metric, 
 
 
 @needs_contexts
+def test_a_scalar_op_may_overwrite_its_input():
+    """All threads of a task read the input before one of them writes the output; each then has the same value."""
+    from azdsl.codegen.gpu.twin import Twin, evaluate_twin
+
+    rng = np.random.default_rng(3)
+    made = random_tasks(rng, 8, 4, "rmse", max_examples=4)
+    program = parse(
+        "def Setup():\n  s2 = 0.5\ndef Predict():\n  s2 = cos(s2)\n  v1 = bcast(s2)\n  s1 = dot(v1, v0)\n"
+        "def Learn():\n  s2 = s2 * s2\n  v2 = bcast(s2)\n"
+    )
+    expected = evaluate_vm([program], made)
+    assert expected.max() > 0
+    assert all(np.array_equal(evaluate_twin([program], made, twin=Twin(order)), expected) for order in orders(rng))
+
+
+@needs_contexts
 def test_programs_that_do_not_fit_have_the_same_bits():
     """Of the memory that the batch needs, a device has half: the larger programs run on the processor."""
     from azdsl.codegen.gpu.twin import Twin, evaluate_twin
