@@ -36,7 +36,7 @@ from azdsl.codegen.execute import evaluate_many
 from azdsl.codegen.gpu.batch import make_batch
 from azdsl.codegen.gpu.driver import gpu
 from azdsl.codegen.gpu.evaluate import Device, TasksOnDevice, evaluate_gpu
-from azdsl.codegen.gpu.threads import WARP
+from azdsl.codegen.gpu.threads import WARP, Shape
 from azdsl.codegen.protocol import EvaluationSettings
 from azdsl.ir import METRICS, MetricName, Program, pack_live
 from azdsl.taskset import TaskSet
@@ -207,10 +207,15 @@ def processor_rate(
 
 
 def device_rate(
-    device: Device, program: Program, tasks: TaskSet, settings: EvaluationSettings, warps: int
+    device: Device,
+    program: Program,
+    tasks: TaskSet,
+    settings: EvaluationSettings,
+    warps: int,
+    shape: Shape | None = None,
 ) -> tuple[float, NDArray[np.float64], int]:
     """Task-steps a second of a device on a batch of ``warps`` warps; the fitness [P, T], the bytes of a warp."""
-    held = TasksOnDevice(device, tasks, settings)
+    held = TasksOnDevice(device, tasks, settings, shape)
     count = max(1, warps // -(-tasks.tasks // held.shape.tasks))
     batch = make_batch(tasks, held.shape, *concatenate([pack_live(program, tasks.metric_definition)] * count))
     fitness, times = held.run(batch, count), []
@@ -258,6 +263,21 @@ def measure(device: Device, deadline: float, warps: int, rows: Sequence[tuple[in
             )
     say(f"\nat least 40 times one core at F = 16: {'yes' if reached else 'no'}")
     return same
+
+
+def measure_layouts(device: Device, deadline: float, warps: int) -> bool:
+    """Task-steps a second with other numbers of threads a task, until ``deadline``."""
+    say("| F | T | program | threads a task | GPU [ns] |\n| --- | --- | --- | --- | --- |")
+    for features, rows in ((4, 1), (4, 4), (16, 1), (16, 4), (16, 16)):
+        for tasks in (example_tasks(features, count, 500) for count in (10, 100)):
+            for name, text in PROGRAMS.items():
+                if time.monotonic() > deadline:
+                    say("\n(the time was over before the end of the table)")
+                    return True
+                shape = Shape(features, 64, rows)
+                rate, _, _ = device_rate(device, parse(RATE + text), tasks, EvaluationSettings(), warps, shape)
+                say(f"| {features} | {tasks.tasks} | {name} | {rows} | {1e9 / rate:.3f} |")
+    return True
 
 
 def check_races(deadline: float) -> bool:
@@ -337,8 +357,10 @@ def main() -> int:
         f"{device.multiprocessors} multiprocessors, {device.shared_bytes >> 10} KiB a warp at most; CUDA {device.driver_version}; "
         f"{platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy {np.__version__}"
     )
+    warps = device.multiprocessors * 128
     good = part("Bits", lambda: check_bits(options.cases, options.each))
-    good = part("Task-steps a second", lambda: measure(device, end - 60, device.multiprocessors * 128, ROWS)) and good
+    good = part("Task-steps a second", lambda: measure(device, end - 60, warps, ROWS)) and good
+    part("Threads a task", lambda: measure_layouts(device, end - 30, warps))
     good = part("Races and memory", lambda: check_races(end)) and good
     return int(not good)
 
