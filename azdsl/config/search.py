@@ -54,7 +54,10 @@ class Registers:
 ALGORITHMS = ("regularized_evolution", "nonregularized_evolution", "hill_climbing", "random_search", "reinforce")
 """The search algorithms. Compiled code numbers them by their place here."""
 
-MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
+BLIND_MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
+"""The kinds of mutation that do not look at what instructions are for."""
+
+MUTATIONS = (*BLIND_MUTATIONS, "graft", "accumulate", "parameter", "rewire", "bypass")
 """The kinds of mutation. Compiled code numbers them by their place here."""
 
 
@@ -80,6 +83,7 @@ class Search:
         0,
         MAX_COUNT,
     )
+    edits: float = _key(0.0, "probability that a mutated child is mutated once more, again and again", 0.0, 0.95)
     algorithm: str = _key("regularized_evolution", "search algorithm", choices=ALGORITHMS)
     init: str = _key(
         "seed",
@@ -106,6 +110,11 @@ class Search:
         "candidates of each island after which populations restart if the target is not reached (default: never)",
         1,
         MAX_COUNT,
+    )
+    restart_from: str = _key(
+        "initial",
+        "populations after a restart: the initial one again, copies of the best program on the selection tasks, or both in turn",
+        choices=("initial", "best", "both"),
     )
     tasks_per_evaluation: int | None = _key(
         None,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import Program
@@ -178,7 +179,7 @@ class Session:
         if arrived is not None:
             insert_immigrants(plan.search, island, arrived)
         if plan.restarts(state):
-            write_initial(space, plan.experiment, island)
+            write_initial(space, restarted(plan, state, number), island)
             reset_thresholds(island.hurdles)
         if plan.redraws(state):
             self._set_group(space, island, state.groups_drawn + 1)
@@ -267,6 +268,18 @@ class Session:
             "events_bytes": events_bytes,
         }
         return checkpoint.encode(self.plan.space, self.islands, facts, self._reports, self._next_reports)
+
+
+def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
+    """The experiment whose initial population island ``number`` has after a restart.
+
+    With ``restart_from=both``, neighboring islands and successive restarts of an island alternate.
+    """
+    experiment, search, chosen = plan.experiment, plan.search, answer(state.finalists)
+    ordinal = state.restarted_at // (search.restart or 1) + number
+    if chosen is None or search.restart_from == "initial" or (search.restart_from == "both" and ordinal % 2):
+        return experiment
+    return replace(experiment, program=chosen.found.program, search=replace(search, init="seed"))
 
 
 def _limit_reached(search: Search) -> str:

@@ -26,7 +26,7 @@ def population(experiment: Experiment):
 def mutated(space, island, row):
     """Mutate a row: the programs before and after, and the returned flag."""
     before, members = genotype(space, island.members, row), island.members
-    changed = mutate(space, island.rng, members.code[row], members.constants[row], members.about[row]["lengths"])
+    changed = mutate(space, island.rng, scratch, members.code[row], members.constants[row], members.about[row]["lengths"])
     return before, genotype(space, members, row), changed
 
 
@@ -138,7 +138,7 @@ def alterations(name: str, constants: tuple[float, ...], count: int = 4000) -> n
     members, results = island.members, []
     for _ in range(count):
         members.constants[0, : len(constants)] = constants
-        mutate(space, island.rng, members.code[0], members.constants[0], members.about[0]["lengths"])
+        mutate(space, island.rng, scratch, members.code[0], members.constants[0], members.about[0]["lengths"])
         results.append(members.constants[0, : len(constants)].copy())
     return np.array(results)
 

@@ -24,7 +24,7 @@ from azdsl.codegen.memory import aligned
 from azdsl.codegen.numba_jit import inline, multiply_high
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.hash_salts import hash_salts
-from azdsl.search.kernel.space import Space
+from azdsl.search.kernel.space import MAX_EXPRESSION, Space
 
 _SECOND, _OLD, _NUMBER, _DRAW, _LAST = hash_salts("step", 5)
 _NONE, _ONE = np.uint64(0), np.uint64(1)
@@ -48,6 +48,9 @@ class Scratch(NamedTuple):
     left: NDArray[np.uint64]
     begins: NDArray[np.uint64]
     values: NDArray[np.uint64]
+    edit: NDArray[np.uint64]
+    edit_constants: NDArray[np.float64]
+    pending: NDArray[np.int64]
     task_fitness: NDArray[np.float64]
 
 
@@ -67,6 +70,9 @@ def make_scratch(space: Space, tasks: int) -> Scratch:
         left=left,
         begins=aligned(3, np.uint64),
         values=aligned(space.starts.shape[1], np.uint64),
+        edit=aligned(MAX_EXPRESSION, np.uint64),
+        edit_constants=aligned(MAX_EXPRESSION * CONSTANTS, np.float64),
+        pending=aligned(2 * MAX_EXPRESSION, np.int64),
         task_fitness=aligned(tasks, np.float64),
     )
 

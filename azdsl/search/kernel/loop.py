@@ -219,6 +219,16 @@ def challenge(space: Space, island: Island, row: Any, layer: Any) -> None:
 
 
 @jit
+def mutate_often(space: Space, state: Words, scratch: Scratch, members: Members, row: Any) -> Any:
+    """Mutate a member once, and once more with probability ``space.edits``, again and again. Returns False if it is unchanged."""
+    code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
+    changed = mutate(space, state, scratch, code, constants, lengths)
+    while space.edits > 0.0 and uniform(state) < space.edits:
+        changed |= mutate(space, state, scratch, code, constants, lengths)
+    return changed
+
+
+@jit
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
     """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
 
@@ -246,9 +256,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
             else:
                 if parent != row:
                     copy_row(space, members, parent, members, row)
-                changed = uniform(state) < space.mutation and mutate(
-                    space, state, members.code[row], members.constants[row], members.about[row].lengths
-                )
+                changed = uniform(state) < space.mutation and mutate_often(space, state, scratch, members, row)
         layer = _COPY
         if changed:
             layer = settle(space, island, scratch, engine, row)

@@ -13,32 +13,19 @@ from azdsl.codegen.instruction_words import make_word, op_code, with_field
 from azdsl.codegen.numba_jit import inline
 from azdsl.config.search import MUTATIONS
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, OUT_SHIFT
-from azdsl.ops import Role
+from azdsl.search.kernel.canonical import Scratch
+from azdsl.search.kernel.data_flow import GRAFT, edit
 from azdsl.search.kernel.rng import Words, digit, exp, next_word, normal, uniform
-from azdsl.search.kernel.space import ROLES, Space
+from azdsl.search.kernel.rows import INDEX, STD, fresh_constants, order, shift
+from azdsl.search.kernel.space import Space
 
-_INDEX, _STD = ROLES.index(Role.INDEX), ROLES.index(Role.STD)
 _ALTER, _INSTRUCTION, _FUNCTION, _INSERT, _REMOVE, _TRADE = (
     MUTATIONS.index(name)
     for name in ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
 )
+_TRIES = 8
 FLIP = 0.1
 """Probability that a mutated constant changes its sign instead of its magnitude."""
-
-
-@inline
-def order(constants: Any, at: Any, low: Any, high: Any) -> None:
-    """Swap the lower and the upper bound of a uniform draw if they are out of order."""
-    low, high = CONSTANTS * at + low, CONSTANTS * at + high
-    if low != high and constants[low] > constants[high]:
-        constants[low], constants[high] = constants[high], constants[low]
-
-
-@inline
-def fresh_constant(state: Words, role: Any) -> Any:
-    """A constant of a random instruction: U(0, 1) for an index or a standard deviation, else U(-1, 1)."""
-    u = uniform(state)
-    return u if role in (_INDEX, _STD) else 2.0 * u - 1.0
 
 
 @inline
@@ -53,11 +40,7 @@ def write_random(space: Space, state: Words, code: Any, constants: Any, function
         b, word = digit(word, record.b_count)
         out, word = digit(word, record.out_count)
         code[at] = make_word(op, a, b, out + record.out_first)
-        for i in range(CONSTANTS):
-            constants[CONSTANTS * at + i] = 0.0
-        for i in range(record.constants):
-            constants[CONSTANTS * at + i] = fresh_constant(state, record.roles[i])
-        order(constants, at, record.low, record.high)
+        fresh_constants(state, record, constants, at)
 
 
 @inline
@@ -67,9 +50,9 @@ def alter_constant(state: Words, word: Any, record: Any, constants: Any, at: Any
     role = record.roles[i]
     place = CONSTANTS * at + i
     before = constants[place]
-    if role == _INDEX:
+    if role == INDEX:
         after = uniform(state)
-    elif role != _STD and uniform(state) < FLIP:
+    elif role != STD and uniform(state) < FLIP:
         after = -before
     else:
         after = before * exp(normal(state))
@@ -103,28 +86,10 @@ def alter(space: Space, state: Words, code: Any, constants: Any, at: Any) -> Any
 
 
 @inline
-def move(code: Any, constants: Any, source: Any, target: Any) -> None:
-    """Copy one instruction."""
-    code[target] = code[source]
-    for i in range(CONSTANTS):
-        constants[CONSTANTS * target + i] = constants[CONSTANTS * source + i]
-
-
-@inline
-def shift(code: Any, constants: Any, gap: Any, to: Any) -> None:
-    """Move the gap at index ``gap`` to index ``to`` by shifting the instructions between them."""
-    for at in range(gap, to):
-        move(code, constants, at + 1, at)
-    for at in range(gap, to, -1):
-        move(code, constants, at - 1, at)
-
-
-@inline
-def mutate(space: Space, state: Words, code: Any, constants: Any, lengths: Any) -> Any:
-    """Mutate a row once. Returns False if it is certainly unchanged, for example because its length does not permit the mutation."""
-    k, word = digit(next_word(state), space.mutations.size)
-    f, word = digit(word, space.evolvable.size)
-    kind, function = space.mutations[k], space.evolvable[f]
+def mutate_blindly(
+    space: Space, state: Words, code: Any, constants: Any, lengths: Any, kind: Any, function: Any, word: Any
+) -> Any:
+    """One of ``BLIND_MUTATIONS``. Draws come from ``word``, then from ``state``. Returns False if the row is certainly unchanged."""
     limits, n = space.functions[function], lengths[function]
     first = limits.offset
     if (kind == _INSERT and n == limits.most) or (kind != _INSERT and n == 0):
@@ -154,3 +119,20 @@ def mutate(space: Space, state: Words, code: Any, constants: Any, lengths: Any) 
         at, fresh = 0, n
     write_random(space, state, code, constants, function, first + at, fresh)
     return True
+
+
+@inline
+def mutate(space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
+    """Mutate a row once. Returns False if it is certainly unchanged, for example because its length does not permit the mutation.
+
+    A data-flow mutation that finds nothing to edit is drawn again, a few times.
+    """
+    for _ in range(_TRIES):
+        k, word = digit(next_word(state), space.mutations.size)
+        f, word = digit(word, space.evolvable.size)
+        kind, function = space.mutations[k], space.evolvable[f]
+        if kind < GRAFT:
+            return mutate_blindly(space, state, code, constants, lengths, kind, function, word)
+        if edit(space, state, scratch, code, constants, lengths, kind, function):
+            return True
+    return False

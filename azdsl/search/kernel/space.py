@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.experiment import Experiment
-from azdsl.config.search import ALGORITHMS, MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.config.search import ALGORITHMS, BLIND_MUTATIONS, MUTATIONS, Range, Registers, Search, SettingsError
 from azdsl.ir import FUNCTIONS, LABEL, Address, Metric, Program
 from azdsl.ir.program import READ_ONLY
 from azdsl.limits import MAX_REGISTERS
@@ -67,6 +67,17 @@ FUNCTION_TABLE = np.dtype(
     ]
 )
 
+KIND_TABLE = np.dtype(
+    [
+        ("base", "i8"),  # number of the kind's register 0
+        ("all", "u8"),  # the kind's registers, one bit each
+        ("writable", "u8"),
+    ]
+)
+
+MAX_EXPRESSION = 6
+"""Instructions that one mutation can insert into a function."""
+
 BASELINE = (
     ("const", "vector_gaussian", "matrix_gaussian"),
     ("matvec", "vector_maximum", "dot"),
@@ -100,6 +111,7 @@ class Space(NamedTuple):
 
     table: NDArray[np.void]
     functions: NDArray[np.void]
+    kinds: NDArray[np.void]
     starts: NDArray[np.uint64]
     names: NDArray[np.uint64]
     ops: NDArray[np.int64]
@@ -107,8 +119,10 @@ class Space(NamedTuple):
     mutations: NDArray[np.int64]
     given: np.uint64
     prediction: np.uint64
+    label: np.uint64
     budget: float
     mutation: float
+    edits: float
     tournament: int
     parsimony: float
     tune: float
@@ -145,6 +159,7 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     return Space(
         table=table,
         functions=_functions(lengths, [len(ops) for ops in allowed]),
+        kinds=_kinds(bank),
         starts=_starts(bank, tasks.metric_definition),
         names=np.stack([hash_salts(f"name {name}", bank.total) for name in FUNCTIONS]),
         ops=np.array([op.code for ops in allowed for op in ops], np.int64),
@@ -152,8 +167,10 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         mutations=_mutations(experiment, [lengths[f] for f in evolvable]),
         given=bank.flags(*tasks.metric_definition.given),
         prediction=bank.flags(tasks.metric_definition.prediction),
+        label=bank.flags(tasks.metric_definition.label),
         budget=_budget(search, table),
         mutation=float(search.mutation),
+        edits=float(search.edits),
         tournament=search.tournament,
         parsimony=float(search.parsimony),
         tune=float(search.tune),
@@ -277,7 +294,7 @@ def _allowed(experiment: Experiment, function: int) -> list[Op]:
 def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64]:
     """The allowed kinds of mutation, without those that the lengths make impossible."""
     varies = any(r.least < r.most for r in lengths)
-    wanted = MUTATIONS if experiment.mutations is None else experiment.mutations
+    wanted = BLIND_MUTATIONS if experiment.mutations is None else experiment.mutations
     unknown = [name for name in wanted if name not in MUTATIONS]
     if unknown:
         raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; choose from {', '.join(MUTATIONS)}")
@@ -332,6 +349,17 @@ def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
         record["special"] = len(roles) > 1 or op.random or op.updates
         record["costs"] = runs * op.cost(tasks.features)
     return table
+
+
+def _kinds(bank: Bank) -> NDArray[np.void]:
+    """One record per kind of register."""
+    kinds = np.zeros(len(Kind), KIND_TABLE)
+    for record, kind in zip(kinds, Kind, strict=True):
+        first, count = bank.writable(kind)
+        base = int(bank.base[kind])
+        record["base"], record["all"] = base, ((1 << bank.sizes[kind]) - 1) << base
+        record["writable"] = ((1 << count) - 1) << (base + first)
+    return kinds
 
 
 def _starts(bank: Bank, metric: Metric) -> NDArray[np.uint64]:

@@ -1,0 +1,414 @@
+"""Mutations that know the live data flow of a genotype: what they insert is used, and what they delete is bypassed.
+
+A blind insertion writes a random register from random registers: it rarely changes a prediction, and a useful one needs several such
+insertions at once. The mutations here edit expressions: trees of a few instructions that a live instruction reads, whose leaves are
+registers that live instructions write or the evaluation gives. Temporaries are registers that no live instruction touches; dead
+instructions that write them are removed, and other dead code stays.
+
+- ``graft`` replaces a live value by an expression of it, for one reader or for all.
+- ``accumulate`` updates a register at the end of Learn by an expression of its old value.
+- ``parameter`` grafts an expression that reads an unused register, and accumulates in that register; half of the time Setup
+  initializes it.
+- ``rewire`` makes a live instruction read another live value.
+- ``bypass`` deletes a live instruction; its readers read one of its inputs.
+
+All are typed by the op table. Function-preserving steps are frequent, because a register that nothing has written yet is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azdsl.codegen.instruction_words import first_input, make_word, op_code, output_register, second_input, with_field
+from azdsl.codegen.numba_jit import inline, jit, lowest_bit
+from azdsl.config.search import MUTATIONS
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, OUT_SHIFT
+from azdsl.search.kernel.canonical import Scratch, bounds, liveness
+from azdsl.search.kernel.rows import fresh_constants, move, shift
+from azdsl.search.kernel.rng import Words, below, uniform
+from azdsl.search.kernel.space import MAX_EXPRESSION, Space
+
+GRAFT, ACCUMULATE, PARAMETER, REWIRE, BYPASS = (
+    MUTATIONS.index(name) for name in ("graft", "accumulate", "parameter", "rewire", "bypass")
+)
+_TRIES = 32
+"""Draws of an op before a position counts as impossible to fill."""
+_NONE, _ONE = np.uint64(0), np.uint64(1)
+_SETUP, _PREDICT, _LEARN = range(3)
+
+
+@inline
+def pick(state: Words, registers: Any) -> Any:
+    """A random register of a set, or -1 if the set is empty."""
+    count, rest = 0, registers
+    while rest != _NONE:
+        rest &= rest - _ONE
+        count += 1
+    if count == 0:
+        return -1
+    rest = registers
+    for _ in range(below(state, count)):
+        rest &= rest - _ONE
+    return np.int64(lowest_bit(rest))
+
+
+@inline
+def kind_of(space: Space, register: Any) -> Any:
+    """The kind of a register number: 0 scalar, 1 vector, 2 matrix."""
+    return 2 if register >= space.kinds[2].base else (1 if register >= space.kinds[1].base else 0)
+
+
+@inline
+def remove_dead(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, registers: Any) -> None:
+    """Remove a function's dead instructions that write one of ``registers``. ``liveness`` must be up to date, and is not after it."""
+    first, end = bounds(space, lengths, function)
+    live, to = scratch.begins[function], first
+    for at in range(first, end):
+        keep = live < end and scratch.order[live] == at
+        live += np.uint64(keep)
+        if keep or (scratch.writes[at] & registers) == _NONE:
+            move(code, constants, at, to)
+            to += _ONE
+    lengths[function] = to - first
+
+
+@inline
+def pad(space: Space, code: Any, constants: Any, lengths: Any) -> None:
+    """Lengthen every function to its minimum by NoOp."""
+    for f in range(3):
+        limits = space.functions[f]
+        for at in range(limits.offset + lengths[f], limits.offset + limits.least):
+            code[at] = _NONE
+            for i in range(CONSTANTS):
+                constants[CONSTANTS * at + i] = 0.0
+        lengths[f] = max(lengths[f], limits.least)
+
+
+@inline
+def survey(space: Space, scratch: Scratch, lengths: Any) -> Any:
+    """The registers that live instructions write, and those that they read; ``liveness`` must be up to date."""
+    written, read = _NONE, _NONE
+    for f in range(3):
+        for i in range(scratch.begins[f], bounds(space, lengths, f)[1]):
+            written |= scratch.writes[scratch.order[i]]
+            read |= scratch.reads[scratch.order[i]]
+    return written, read
+
+
+@inline
+def pick_live(space: Space, state: Words, scratch: Scratch, lengths: Any, function: Any) -> Any:
+    """The index of a random live instruction in its function, or -1."""
+    first, end = bounds(space, lengths, function)
+    begin = scratch.begins[function]
+    if begin == end:
+        return -1
+    return np.int64(scratch.order[begin + np.uint64(below(state, end - begin))] - first)
+
+
+@inline
+def draw_op(space: Space, state: Words, function: Any, kind: Any) -> Any:
+    """An allowed op of ``function`` with an output of ``kind``, or -1."""
+    choice = space.functions[function]
+    for _ in range(_TRIES):
+        op = space.ops[choice.first_op + below(state, choice.op_count)]
+        record = space.table[op]
+        if record.has_output and record.updates == 0 and record.out_base == space.kinds[kind].base:
+            return op
+    return -1
+
+
+@jit
+def grow(
+    space: Space, state: Words, scratch: Scratch, function: Any, target: Any, size: Any, old: Any, hole: Any, known: Any, free: Any
+) -> Any:
+    """Write an expression of about ``size`` instructions for ``target`` to the end of ``scratch.edit``. Returns its length, 0 if none fits.
+
+    The first fitting input is ``old`` and the next is ``hole`` (-1: none); ``hole`` must be used. Other leaves are registers of
+    ``known``, temporaries are registers of ``free``.
+    """
+    pending, waiting, made = scratch.pending, 1, 0
+    pending[0] = target
+    while waiting > 0:
+        if made == MAX_EXPRESSION:
+            return 0
+        waiting -= 1
+        out = pending[waiting]
+        op = draw_op(space, state, function, kind_of(space, out))
+        if op < 0:
+            return 0
+        record = space.table[op]
+        if out < record.out_base + record.out_first:
+            return 0
+        made += 1
+        at = MAX_EXPRESSION - made
+        inputs = record.inputs
+        word = make_word(op, 0, 0, out - record.out_base)
+        flip = inputs == 2 and uniform(state) < 0.5
+        for i in range(inputs):
+            second = (i == 1) != flip
+            base = np.int64(record.b_base if second else record.a_base)
+            kind = kind_of(space, base)
+            everything = space.kinds[kind].all
+            more = made + waiting < size
+            if old >= 0 and kind_of(space, old) == kind and not (more and uniform(state) < 0.5):
+                register = old
+                old = -1
+            elif hole >= 0 and kind_of(space, hole) == kind and not (more and uniform(state) < 0.5):
+                register = hole
+                hole = -1
+            else:
+                register = -1
+                if more and uniform(state) < 0.7:
+                    register = pick(state, free & space.kinds[kind].writable)
+                    if register >= 0:
+                        free &= ~(_ONE << np.uint64(register))
+                        pending[waiting] = register
+                        waiting += 1
+                if register < 0 and uniform(state) < 0.9:
+                    register = pick(state, known & everything)
+                if register < 0:
+                    register = pick(state, everything)
+            word = with_field(word, B_SHIFT if second else A_SHIFT, register - base)
+        scratch.edit[at] = word
+        fresh_constants(state, record, scratch.edit_constants, at)
+    return 0 if hole >= 0 else made
+
+
+@inline
+def insert(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, at: Any, count: Any) -> Any:
+    """Insert the last ``count`` instructions of ``scratch.edit`` at index ``at`` of a function. Returns whether there was room."""
+    limits, n = space.functions[function], lengths[function]
+    if count == 0 or n + count > limits.most:
+        return False
+    first = limits.offset
+    for i in range(n - 1, at - 1, -1):
+        move(code, constants, first + i, first + i + count)
+    for i in range(count):
+        place, source = first + at + i, MAX_EXPRESSION - count + i
+        code[place] = scratch.edit[source]
+        for k in range(CONSTANTS):
+            constants[CONSTANTS * place + k] = scratch.edit_constants[CONSTANTS * source + k]
+    lengths[function] = n + count
+    return True
+
+
+@inline
+def replace_reads(space: Space, code: Any, first: Any, end: Any, before: Any, after: Any) -> Any:
+    """Make the instructions ``code[first:end]`` read ``after`` where they read ``before``, up to the next write of ``before``.
+
+    Returns whether there was no such write.
+    """
+    for at in range(first, end):
+        op = space.table[op_code(code[at])]
+        if op.inputs > 0 and op.a_base + np.int64(first_input(code[at])) == before:
+            code[at] = with_field(code[at], A_SHIFT, after - op.a_base)
+        if op.inputs > 1 and op.b_base + np.int64(second_input(code[at])) == before:
+            code[at] = with_field(code[at], B_SHIFT, after - op.b_base)
+        if op.has_output and op.out_base + np.int64(output_register(code[at])) == before:
+            return False
+    return True
+
+
+@inline
+def input_of(space: Space, word: Any, slot: Any) -> Any:
+    """The number of the register that an instruction reads as its input ``slot``."""
+    op = space.table[op_code(word)]
+    return (op.b_base + np.int64(second_input(word))) if slot else (op.a_base + np.int64(first_input(word)))
+
+
+@inline
+def expression_size(state: Words, least: Any) -> Any:
+    """``least``, and one more with probability 1/2, again and again."""
+    size = least
+    while size < MAX_EXPRESSION and uniform(state) < 0.5:
+        size += 1
+    return size
+
+
+@jit
+def graft(
+    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, hole: Any, known: Any, free: Any
+) -> Any:
+    """Replace a live value of ``function`` by an expression of it that reads ``hole`` (-1: none). Returns whether it was possible."""
+    n = lengths[function]
+    at = pick_live(space, state, scratch, lengths, function)
+    if at < 0 and function == _PREDICT:  # the prediction is left from Setup
+        register = np.int64(lowest_bit(space.prediction))
+        count = grow(space, state, scratch, function, register, expression_size(state, 1), -1, hole, known, free)
+        return insert(space, scratch, code, constants, lengths, function, n, count)
+    if at < 0:
+        return False
+    first = space.functions[function].offset
+    record = space.table[op_code(code[first + at])]
+    size = expression_size(state, 1 if hole < 0 else 2)
+    if record.inputs == 0 or uniform(state) < 0.5:  # the output: all readers see the new value
+        if not record.has_output:
+            return False
+        register = record.out_base + np.int64(output_register(code[first + at]))
+        count = grow(space, state, scratch, function, register, size, register, hole, known, free)
+        return insert(space, scratch, code, constants, lengths, function, at + 1, count)
+    register = input_of(space, code[first + at], below(state, record.inputs))
+    value = pick(state, free & space.kinds[kind_of(space, register)].writable)
+    if value < 0:
+        return False
+    free &= ~(_ONE << np.uint64(value))
+    count = grow(space, state, scratch, function, value, size, register, hole, known, free)
+    if count == 0 or n + count > space.functions[function].most:
+        return False
+    if uniform(state) < 0.5:
+        replace_reads(space, code, first + at, first + at + 1, register, value)
+    else:
+        while at > 0:
+            before = space.table[op_code(code[first + at - 1])]
+            if before.has_output and before.out_base + np.int64(output_register(code[first + at - 1])) == register:
+                break
+            at -= 1
+        if replace_reads(space, code, first + at, first + n, register, value) and function == _PREDICT:
+            learn = space.functions[_LEARN].offset
+            replace_reads(space, code, learn, learn + lengths[_LEARN], register, value)
+    return insert(space, scratch, code, constants, lengths, function, at, count)
+
+
+@inline
+def depends_on_label(space: Space, scratch: Scratch, code: Any, lengths: Any) -> Any:
+    """The registers that depend on the label at the end of Learn, by its live instructions; ``liveness`` must be up to date."""
+    registers = space.label
+    for i in range(scratch.begins[_LEARN], bounds(space, lengths, _LEARN)[1]):
+        at = scratch.order[i]
+        if (scratch.reads[at] & registers) != _NONE:
+            registers |= scratch.writes[at]
+        else:
+            registers &= ~scratch.writes[at]
+    return registers
+
+
+@inline
+def accumulate(
+    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, register: Any, known: Any, free: Any
+) -> Any:
+    """Let Learn update ``register`` at its end by an expression of its old value and the label. Returns whether it was possible."""
+    n = lengths[_LEARN]
+    at = n
+    signals = depends_on_label(space, scratch, code, lengths)
+    count = 0
+    for _ in range(8):
+        if count == 0:
+            size = expression_size(state, 2)
+            signal = pick(state, signals & space.kinds[below(state, 3)].all)
+            if signal >= 0:
+                count = grow(space, state, scratch, _LEARN, register, size, register, signal, known, free)
+    return insert(space, scratch, code, constants, lengths, _LEARN, at, count)
+
+
+@inline
+def evolves(space: Space, function: Any) -> Any:
+    """Whether a function may be mutated."""
+    return space.functions[function].op_count > 0
+
+
+@jit
+def add_parameter(
+    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, known: Any, free: Any
+) -> Any:
+    """Let Predict read an unused register and Learn update it; Setup initializes it with probability 1/2."""
+    kind = below(state, 3)
+    hole = pick(state, free & space.kinds[kind].writable)
+    if hole < 0 or not evolves(space, _PREDICT) or not evolves(space, _LEARN):
+        return False
+    free &= ~(_ONE << np.uint64(hole))
+    found = False
+    for _ in range(8):
+        if not found:
+            found = graft(space, state, scratch, code, constants, lengths, _PREDICT, hole, known, free)
+    if not found:
+        return False
+    liveness(space, scratch, code, lengths)
+    written, read = survey(space, scratch, lengths)
+    known |= written
+    free &= ~(written | read)
+    accumulate(space, state, scratch, code, constants, lengths, hole, known, free)
+    if evolves(space, _SETUP) and uniform(state) < 0.5:
+        count = grow(space, state, scratch, _SETUP, hole, 1, -1, -1, known, free)
+        insert(space, scratch, code, constants, lengths, _SETUP, lengths[_SETUP], count)
+    return True
+
+
+@inline
+def bypass(space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any) -> Any:
+    """Delete a live instruction; later instructions of the function read its input of the same kind, if it has one."""
+    n = lengths[function]
+    at = pick_live(space, state, scratch, lengths, function)
+    if at < 0:
+        return False
+    first = space.functions[function].offset
+    record = space.table[op_code(code[first + at])]
+    if record.inputs > 0 and record.has_output:
+        slot = below(state, record.inputs)
+        register = input_of(space, code[first + at], slot)
+        out = record.out_base + np.int64(output_register(code[first + at]))
+        if kind_of(space, register) == kind_of(space, out):
+            replace_reads(space, code, first + at + 1, first + n, out, register)
+    shift(code, constants, first + at, first + n - 1)
+    lengths[function] = n - 1
+    return True
+
+
+@inline
+def rewire(space: Space, state: Words, scratch: Scratch, code: Any, lengths: Any, function: Any, known: Any) -> Any:
+    """Let a live instruction read another live value of the kind."""
+    at = pick_live(space, state, scratch, lengths, function)
+    if at < 0:
+        return False
+    at += space.functions[function].offset
+    record = space.table[op_code(code[at])]
+    if record.inputs == 0:
+        return False
+    second = below(state, record.inputs) == 1
+    base = np.int64(record.b_base if second else record.a_base)
+    register = pick(state, known & space.kinds[kind_of(space, base)].all)
+    if register < 0:
+        return False
+    before = code[at]
+    code[at] = with_field(before, B_SHIFT if second else A_SHIFT, register - base)
+    return code[at] != before
+
+
+@jit
+def edit(
+    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, kind: Any, function: Any
+) -> Any:
+    """Edit the live data flow of a row by mutation ``kind``. Returns whether an edit was possible."""
+    liveness(space, scratch, code, lengths)
+    written, read = survey(space, scratch, lengths)
+    known = written | space.given
+    unused = ~(written | read | space.given | space.prediction)
+    free = _NONE
+    for k in range(3):
+        for _ in range(3):
+            register = pick(state, unused & ~free & space.kinds[k].writable)
+            if register >= 0:
+                free |= _ONE << np.uint64(register)
+    if kind <= PARAMETER:
+        for f in range(3):
+            full = lengths[f] + MAX_EXPRESSION > space.functions[f].most
+            remove_dead(space, scratch, code, constants, lengths, f, ~_NONE if full else free)
+        liveness(space, scratch, code, lengths)
+    changed = False
+    if kind == GRAFT:
+        changed = graft(space, state, scratch, code, constants, lengths, function, -1, known, free)
+    elif kind == ACCUMULATE:
+        candidates = (written | read) & ~space.prediction
+        group = space.kinds[below(state, 3)]
+        register = pick(state, (candidates if uniform(state) < 0.75 else free) & group.writable)
+        if register >= 0 and evolves(space, _LEARN):
+            changed = accumulate(space, state, scratch, code, constants, lengths, register, known, free)
+    elif kind == PARAMETER:
+        changed = add_parameter(space, state, scratch, code, constants, lengths, known, free)
+    elif kind == REWIRE:
+        changed = rewire(space, state, scratch, code, lengths, function, known)
+    else:
+        changed = bypass(space, state, scratch, code, constants, lengths, function)
+    pad(space, code, constants, lengths)
+    return changed
