@@ -61,7 +61,9 @@ def kind_of(space: Space, register: Any) -> Any:
 
 
 @inline
-def remove_dead(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, registers: Any) -> None:
+def remove_dead(
+    space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, registers: Any
+) -> None:
     """Remove a function's dead instructions that write one of ``registers``. ``liveness`` must be up to date, and is not after it."""
     first, end = bounds(space, lengths, function)
     live, to = scratch.begins[function], first
@@ -121,7 +123,16 @@ def draw_op(space: Space, state: Words, function: Any, kind: Any) -> Any:
 
 @jit
 def grow(
-    space: Space, state: Words, scratch: Scratch, function: Any, target: Any, size: Any, old: Any, hole: Any, known: Any, free: Any
+    space: Space,
+    state: Words,
+    scratch: Scratch,
+    function: Any,
+    target: Any,
+    size: Any,
+    old: Any,
+    hole: Any,
+    known: Any,
+    free: Any,
 ) -> Any:
     """Write an expression of about ``size`` instructions for ``target`` to the end of ``scratch.edit``. Returns its length, 0 if none fits.
 
@@ -177,7 +188,9 @@ def grow(
 
 
 @inline
-def insert(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, at: Any, count: Any) -> Any:
+def insert(
+    space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, at: Any, count: Any
+) -> Any:
     """Insert the last ``count`` instructions of ``scratch.edit`` at index ``at`` of a function. Returns whether there was room."""
     limits, n = space.functions[function], lengths[function]
     if count == 0 or n + count > limits.most:
@@ -229,7 +242,16 @@ def expression_size(state: Words, least: Any) -> Any:
 
 @jit
 def graft(
-    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, hole: Any, known: Any, free: Any
+    space: Space,
+    state: Words,
+    scratch: Scratch,
+    code: Any,
+    constants: Any,
+    lengths: Any,
+    function: Any,
+    hole: Any,
+    known: Any,
+    free: Any,
 ) -> Any:
     """Replace a live value of ``function`` by an expression of it that reads ``hole`` (-1: none). Returns whether it was possible."""
     n = lengths[function]
@@ -286,7 +308,15 @@ def depends_on_label(space: Space, scratch: Scratch, code: Any, lengths: Any) ->
 
 @inline
 def accumulate(
-    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, register: Any, known: Any, free: Any
+    space: Space,
+    state: Words,
+    scratch: Scratch,
+    code: Any,
+    constants: Any,
+    lengths: Any,
+    register: Any,
+    known: Any,
+    free: Any,
 ) -> Any:
     """Let Learn update ``register`` at its end by an expression of its old value and the label. Returns whether it was possible."""
     n = lengths[_LEARN]
