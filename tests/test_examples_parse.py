@@ -34,7 +34,7 @@ def test_all_examples_are_there() -> None:
         "logistic",
         "nearest_mean",
     )
-    names += ("few_examples", "fast_training", "many_classes")
+    names += ("few_examples", "fast_training", "many_classes", "past_linear", "backprop")
     assert {path.stem for path in FILES} >= set(names)
 
 

@@ -52,7 +52,7 @@ def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch,
     """From mutation on; gives the step that was reached."""
     about = child.about[0]
     changed = uniform(island.rng) < space.mutation and mutate(
-        space, island.rng, child.code[0], child.constants[0], about.lengths
+        space, island.rng, scratch, child.code[0], child.constants[0], about.lengths
     )
     if not changed or last < _LIVENESS:
         return _MUTATION

@@ -8,12 +8,13 @@ import pytest
 from search_runs import OPS, files, small
 
 from azdsl.config.experiment import Group
-from azdsl.config.search import ALGORITHMS, IslandSettings, Range
+from azdsl.config.search import ALGORITHMS, MUTATIONS, IslandSettings, Range
 from azdsl.search.evolve import run
 
 STAGES = {"hurdles": "4x2, 8", "hurdle_every": 40}
 PROXY = STAGES | {"proxy": True}
 TUNED = {"tune": 0.3}
+BACK = {"restart_from": "both", "edits": 0.3}
 PRICED = STAGES | {"parsimony": 0.003}
 OWN = Group(Range(0, 0), IslandSettings(tournament=20, mutation=0.5), (OPS[1:4],) * 3)
 
@@ -22,6 +23,7 @@ ROWS = [
     (ALGORITHMS[0], PROXY, "both", 700, 32, True, "random", "median", 3, True),
     (ALGORITHMS[0], PRICED, "pairs", None, 64, False, "empty", "mean", 4, True),
     (ALGORITHMS[0], TUNED, "both", 700, 32, True, "seed", "mean", 3, False),
+    (ALGORITHMS[0], BACK, "both", 700, 64, True, "empty", "mean", 3, False),
     (ALGORITHMS[1], PROXY, "pairs", 300, 32, False, "random", "mean", 4, False),
     (ALGORITHMS[1], TUNED, "both", None, 64, True, "random", "median", 3, True),
     (ALGORITHMS[2], PRICED | TUNED, "both", 700, 32, True, "seed", "median", 2, True),
@@ -45,7 +47,8 @@ def test_results_do_not_depend_on_workers_and_interruptions(tmp_path, row):
     settings |= {"fec": fec, "init": init, "combine": combine, "islands": islands}
 
     def asked(candidates):
-        return replace(small(max_evals=candidates, **settings), groups=(OWN,) if own else ())
+        mutations = MUTATIONS if "edits" in hurdles else None
+        return replace(small(max_evals=candidates, **settings), groups=(OWN,) if own else (), mutations=mutations)
 
     uninterrupted = run(asked(3000), out=tmp_path / "a", quiet=True, workers=1)
     run(asked(77), out=tmp_path / "b", quiet=True, workers=3)

@@ -8,9 +8,10 @@ from search.helpers import demo, everything, task_set
 from strategies import random_program
 
 from azdsl.config.experiment import Experiment
-from azdsl.config.search import MUTATIONS, Range, Registers
+from azdsl.config.search import BLIND_MUTATIONS, Range, Registers
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import BY_NAME, OPS, Role
+from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
@@ -25,8 +26,10 @@ def population(experiment: Experiment):
 
 def mutated(space, island, row):
     """Mutate a row: the programs before and after, and the returned flag."""
-    before, members = genotype(space, island.members, row), island.members
-    changed = mutate(space, island.rng, scratch, members.code[row], members.constants[row], members.about[row]["lengths"])
+    before, members, scratch = genotype(space, island.members, row), island.members, make_scratch(space, 1)
+    changed = mutate(
+        space, island.rng, scratch, members.code[row], members.constants[row], members.about[row]["lengths"]
+    )
     return before, genotype(space, members, row), changed
 
 
@@ -71,7 +74,7 @@ def test_mutants_are_legal(experiment):
     assert set(seen) == set(space.ops.tolist())
 
 
-@pytest.mark.parametrize("kind", MUTATIONS)
+@pytest.mark.parametrize("kind", BLIND_MUTATIONS)
 def test_each_kind_of_mutation_makes_its_change(kind):
     experiment = replace(everything(), mutations=(kind,))
     space, island = population(experiment)
@@ -136,6 +139,7 @@ def alterations(name: str, constants: tuple[float, ...], count: int = 4000) -> n
     experiment = replace(everything(setup=Range(0, 0), predict=Range(1, 1)), ops=((), (op,), ()), mutations=("alter",))
     space, island = population(experiment)
     members, results = island.members, []
+    scratch = make_scratch(space, 1)
     for _ in range(count):
         members.constants[0, : len(constants)] = constants
         mutate(space, island.rng, scratch, members.code[0], members.constants[0], members.about[0]["lengths"])

@@ -6,7 +6,7 @@ registers that live instructions write or the evaluation gives. Temporaries are 
 instructions that write them are removed, and other dead code stays.
 
 - ``graft`` replaces a live value by an expression of it, for one reader or for all.
-- ``accumulate`` updates a register at the end of Learn by an expression of its old value.
+- ``accumulate`` updates a register at the end of Learn by an expression of its old value and of a value that depends on the label.
 - ``parameter`` grafts an expression that reads an unused register, and accumulates in that register; half of the time Setup
   initializes it.
 - ``rewire`` makes a live instruction read another live value.
@@ -21,56 +21,46 @@ from typing import Any
 
 import numpy as np
 
-from azdsl.codegen.instruction_words import first_input, make_word, op_code, output_register, second_input, with_field
+from azdsl.codegen.instruction_words import first_input, op_code, output_register, second_input, with_field
 from azdsl.codegen.numba_jit import inline, jit, lowest_bit
 from azdsl.config.search import MUTATIONS
-from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, OUT_SHIFT
+from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS
 from azdsl.search.kernel.canonical import Scratch, bounds, liveness
-from azdsl.search.kernel.rows import fresh_constants, move, shift
+from azdsl.search.kernel.expressions import expression_size, grow, kind_of, pick
 from azdsl.search.kernel.rng import Words, below, uniform
+from azdsl.search.kernel.rows import move, shift
 from azdsl.search.kernel.space import MAX_EXPRESSION, Space
 
 GRAFT, ACCUMULATE, PARAMETER, REWIRE, BYPASS = (
     MUTATIONS.index(name) for name in ("graft", "accumulate", "parameter", "rewire", "bypass")
 )
-_TRIES = 32
-"""Draws of an op before a position counts as impossible to fill."""
+_ATTEMPTS = 8
+"""Draws of an expression before an edit counts as impossible."""
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 _SETUP, _PREDICT, _LEARN = range(3)
 
 
 @inline
-def pick(state: Words, registers: Any) -> Any:
-    """A random register of a set, or -1 if the set is empty."""
-    count, rest = 0, registers
-    while rest != _NONE:
-        rest &= rest - _ONE
-        count += 1
-    if count == 0:
-        return -1
-    rest = registers
-    for _ in range(below(state, count)):
-        rest &= rest - _ONE
-    return np.int64(lowest_bit(rest))
+def evolves(space: Space, function: Any) -> Any:
+    """Whether a function may be mutated."""
+    return space.functions[function].op_count > 0
 
 
 @inline
-def kind_of(space: Space, register: Any) -> Any:
-    """The kind of a register number: 0 scalar, 1 vector, 2 matrix."""
-    return 2 if register >= space.kinds[2].base else (1 if register >= space.kinds[1].base else 0)
-
-
-@inline
-def remove_dead(
+def make_room(
     space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, registers: Any
 ) -> None:
-    """Remove a function's dead instructions that write one of ``registers``. ``liveness`` must be up to date, and is not after it."""
+    """Remove a function's dead instructions that write one of ``registers``; all of them if the function is nearly full.
+
+    ``liveness`` must be up to date, and is not after it.
+    """
     first, end = bounds(space, lengths, function)
+    full = lengths[function] + MAX_EXPRESSION > space.functions[function].most
     live, to = scratch.begins[function], first
     for at in range(first, end):
         keep = live < end and scratch.order[live] == at
         live += np.uint64(keep)
-        if keep or (scratch.writes[at] & registers) == _NONE:
+        if keep or not (full or (scratch.writes[at] & registers) != _NONE):
             move(code, constants, at, to)
             to += _ONE
     lengths[function] = to - first
@@ -100,6 +90,18 @@ def survey(space: Space, scratch: Scratch, lengths: Any) -> Any:
 
 
 @inline
+def state_registers(space: Space, scratch: Scratch, lengths: Any) -> Any:
+    """The registers that Predict and Learn read before they write them: what they keep from one call to the next."""
+    kept = _NONE
+    for f in (_PREDICT, _LEARN):
+        written = _NONE
+        for i in range(scratch.begins[f], bounds(space, lengths, f)[1]):
+            kept |= scratch.reads[scratch.order[i]] & ~written
+            written |= scratch.writes[scratch.order[i]]
+    return kept & ~space.given & ~space.prediction
+
+
+@inline
 def pick_live(space: Space, state: Words, scratch: Scratch, lengths: Any, function: Any) -> Any:
     """The index of a random live instruction in its function, or -1."""
     first, end = bounds(space, lengths, function)
@@ -107,84 +109,6 @@ def pick_live(space: Space, state: Words, scratch: Scratch, lengths: Any, functi
     if begin == end:
         return -1
     return np.int64(scratch.order[begin + np.uint64(below(state, end - begin))] - first)
-
-
-@inline
-def draw_op(space: Space, state: Words, function: Any, kind: Any) -> Any:
-    """An allowed op of ``function`` with an output of ``kind``, or -1."""
-    choice = space.functions[function]
-    for _ in range(_TRIES):
-        op = space.ops[choice.first_op + below(state, choice.op_count)]
-        record = space.table[op]
-        if record.has_output and record.updates == 0 and record.out_base == space.kinds[kind].base:
-            return op
-    return -1
-
-
-@jit
-def grow(
-    space: Space,
-    state: Words,
-    scratch: Scratch,
-    function: Any,
-    target: Any,
-    size: Any,
-    old: Any,
-    hole: Any,
-    known: Any,
-    free: Any,
-) -> Any:
-    """Write an expression of about ``size`` instructions for ``target`` to the end of ``scratch.edit``. Returns its length, 0 if none fits.
-
-    The first fitting input is ``old`` and the next is ``hole`` (-1: none); ``hole`` must be used. Other leaves are registers of
-    ``known``, temporaries are registers of ``free``.
-    """
-    pending, waiting, made = scratch.pending, 1, 0
-    pending[0] = target
-    while waiting > 0:
-        if made == MAX_EXPRESSION:
-            return 0
-        waiting -= 1
-        out = pending[waiting]
-        op = draw_op(space, state, function, kind_of(space, out))
-        if op < 0:
-            return 0
-        record = space.table[op]
-        if out < record.out_base + record.out_first:
-            return 0
-        made += 1
-        at = MAX_EXPRESSION - made
-        inputs = record.inputs
-        word = make_word(op, 0, 0, out - record.out_base)
-        flip = inputs == 2 and uniform(state) < 0.5
-        for i in range(inputs):
-            second = (i == 1) != flip
-            base = np.int64(record.b_base if second else record.a_base)
-            kind = kind_of(space, base)
-            everything = space.kinds[kind].all
-            more = made + waiting < size
-            if old >= 0 and kind_of(space, old) == kind and not (more and uniform(state) < 0.5):
-                register = old
-                old = -1
-            elif hole >= 0 and kind_of(space, hole) == kind and not (more and uniform(state) < 0.5):
-                register = hole
-                hole = -1
-            else:
-                register = -1
-                if more and uniform(state) < 0.7:
-                    register = pick(state, free & space.kinds[kind].writable)
-                    if register >= 0:
-                        free &= ~(_ONE << np.uint64(register))
-                        pending[waiting] = register
-                        waiting += 1
-                if register < 0 and uniform(state) < 0.9:
-                    register = pick(state, known & everything)
-                if register < 0:
-                    register = pick(state, everything)
-            word = with_field(word, B_SHIFT if second else A_SHIFT, register - base)
-        scratch.edit[at] = word
-        fresh_constants(state, record, scratch.edit_constants, at)
-    return 0 if hole >= 0 else made
 
 
 @inline
@@ -229,15 +153,6 @@ def input_of(space: Space, word: Any, slot: Any) -> Any:
     """The number of the register that an instruction reads as its input ``slot``."""
     op = space.table[op_code(word)]
     return (op.b_base + np.int64(second_input(word))) if slot else (op.a_base + np.int64(first_input(word)))
-
-
-@inline
-def expression_size(state: Words, least: Any) -> Any:
-    """``least``, and one more with probability 1/2, again and again."""
-    size = least
-    while size < MAX_EXPRESSION and uniform(state) < 0.5:
-        size += 1
-    return size
 
 
 @jit
@@ -287,7 +202,8 @@ def graft(
             if before.has_output and before.out_base + np.int64(output_register(code[first + at - 1])) == register:
                 break
             at -= 1
-        if replace_reads(space, code, first + at, first + n, register, value) and function == _PREDICT:
+        left = replace_reads(space, code, first + at, first + n, register, value)
+        if left and function == _PREDICT and evolves(space, _LEARN):
             learn = space.functions[_LEARN].offset
             replace_reads(space, code, learn, learn + lengths[_LEARN], register, value)
     return insert(space, scratch, code, constants, lengths, function, at, count)
@@ -319,23 +235,15 @@ def accumulate(
     free: Any,
 ) -> Any:
     """Let Learn update ``register`` at its end by an expression of its old value and the label. Returns whether it was possible."""
-    n = lengths[_LEARN]
-    at = n
     signals = depends_on_label(space, scratch, code, lengths)
     count = 0
-    for _ in range(8):
+    for _ in range(_ATTEMPTS):
         if count == 0:
             size = expression_size(state, 2)
             signal = pick(state, signals & space.kinds[below(state, 3)].all)
             if signal >= 0:
                 count = grow(space, state, scratch, _LEARN, register, size, register, signal, known, free)
-    return insert(space, scratch, code, constants, lengths, _LEARN, at, count)
-
-
-@inline
-def evolves(space: Space, function: Any) -> Any:
-    """Whether a function may be mutated."""
-    return space.functions[function].op_count > 0
+    return insert(space, scratch, code, constants, lengths, _LEARN, lengths[_LEARN], count)
 
 
 @jit
@@ -349,7 +257,7 @@ def add_parameter(
         return False
     free &= ~(_ONE << np.uint64(hole))
     found = False
-    for _ in range(8):
+    for _ in range(_ATTEMPTS):
         if not found:
             found = graft(space, state, scratch, code, constants, lengths, _PREDICT, hole, known, free)
     if not found:
@@ -422,16 +330,14 @@ def edit(
                 free |= _ONE << np.uint64(register)
     if kind <= PARAMETER:
         for f in range(3):
-            full = lengths[f] + MAX_EXPRESSION > space.functions[f].most
-            remove_dead(space, scratch, code, constants, lengths, f, ~_NONE if full else free)
+            if evolves(space, f):
+                make_room(space, scratch, code, constants, lengths, f, free)
         liveness(space, scratch, code, lengths)
     changed = False
     if kind == GRAFT:
         changed = graft(space, state, scratch, code, constants, lengths, function, -1, known, free)
     elif kind == ACCUMULATE:
-        candidates = (written | read) & ~space.prediction
-        group = space.kinds[below(state, 3)]
-        register = pick(state, (candidates if uniform(state) < 0.75 else free) & group.writable)
+        register = pick(state, state_registers(space, scratch, lengths))
         if register >= 0 and evolves(space, _LEARN):
             changed = accumulate(space, state, scratch, code, constants, lengths, register, known, free)
     elif kind == PARAMETER:

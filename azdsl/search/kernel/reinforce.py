@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from azdsl.codegen.instruction_words import first_input, make_word, op_code, output_register, second_input
 from azdsl.codegen.numba_jit import jit
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.kernel.rows import fresh_constant, order
 from azdsl.search.kernel.rng import Words, exp, log, uniform
+from azdsl.search.kernel.rows import fresh_constant, order
 from azdsl.search.kernel.space import Space
 
 BATCH = 16

@@ -23,8 +23,8 @@ from azdsl.codegen.numba_jit import inline
 from azdsl.ir.packing import CONSTANTS
 from azdsl.ops import Role
 from azdsl.search.kernel.canonical import Scratch, bounds, liveness
-from azdsl.search.kernel.mutate import order
 from azdsl.search.kernel.rng import below, exp, normal, uniform
+from azdsl.search.kernel.rows import order
 from azdsl.search.kernel.space import ROLES, Space
 
 TRIALS = 100
