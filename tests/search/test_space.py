@@ -4,7 +4,7 @@ import pytest
 from search.helpers import demo, everything, task_set
 
 from azdsl.config.experiment import Experiment
-from azdsl.config.search import MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.config.search import BLIND_MUTATIONS, Range, Registers, Search, SettingsError
 from azdsl.ir import Address, Instruction, Program, cost
 from azdsl.ops import BY_NAME, OPS, Kind
 from azdsl.search.kernel.space import BASELINE, make_space
@@ -18,7 +18,7 @@ def test_every_op_has_a_record():
     for op, record in zip(OPS, space.table, strict=True):
         assert record["inputs"] == len(op.inputs) and record["constants"] == len(op.constants)
         assert (record["commutative"], record["random"], record["updates"]) == (op.commutative, op.random, op.updates)
-    assert space.mutations.tolist() == list(range(len(MUTATIONS)))
+    assert space.mutations.tolist() == list(range(len(BLIND_MUTATIONS)))
 
 
 def test_ops_without_registers_are_dropped():
