@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def check_structure(text: str) -> None:
-    """Brackets, \\left and \\right match; every equation has one alignment mark."""
+    """Brackets, \\left and \\right match; every equation has one alignment mark; nothing has two subscripts or superscripts."""
     depth = 0
     for sign in re.sub(r"\\[{}]", "", text):
         depth += (sign == "{") - (sign == "}")
@@ -28,6 +28,8 @@ def check_structure(text: str) -> None:
     for line in text.splitlines()[1:-1]:
         assert line.count("&") == 1
         assert len(re.findall(r"\\left\b", line)) == len(re.findall(r"\\right\b", line))
+        assert not re.search(r"(?<!\\)_(\{([^{}]|\{([^{}]|\{[^{}]*\})*\})*\}|[^{\\])_", line), line
+        assert not re.search(r"'\^", line), line
         assert not re.search(r"\^(\{([^{}]|\{[^{}]*\})*\}|[^{])\^", line), line
 
 

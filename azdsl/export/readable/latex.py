@@ -74,7 +74,7 @@ def equation(statement: Statement, form: Readable) -> str:
     left = symbol(form.names[target], target)
     if isinstance(expression, Apply) and expression.op.updates:
         places = ", ".join(rf"\lfloor {_number(c)} F \rfloor" for c in expression.constants[:-1])
-        return rf"{left}_{{{places}}} &\leftarrow {_number(expression.constants[-1])}"
+        return rf"{{{left}}}_{{{places}}} &\leftarrow {_number(expression.constants[-1])}"
     draws = isinstance(expression, Apply) and expression.op.random
     sign = r"\leftarrow" if target in variables(expression) else r"\sim" if draws else "="
     return f"{left} &{sign} {_write(expression, form)[0]}"
@@ -86,7 +86,8 @@ def symbol(name: str, variable: Variable) -> str:
     base, index = (base, f"_{{{number}}}") if number.isdigit() else (name, "")
     sign = SYMBOLS.get(base)
     if sign is None and base.endswith("_gradient"):
-        return rf"\Delta {symbol(base.removesuffix('_gradient'), variable)}{index}"
+        change = rf"\Delta {symbol(base.removesuffix('_gradient'), variable)}"
+        return f"{{{change}}}{index}" if index else change
     if sign is None:
         spelled = base.replace("_", r"\_")
         return rf"\mathit{{{spelled}}}{index}"
@@ -131,9 +132,10 @@ def _write(expression: Expression, form: Readable) -> tuple[str, int]:
                 text, inner = parts[free or loose or tight]
                 need = 0 if free else level if loose else PRODUCT if level == SUM else ATOM
                 closed = rf"\left( {text} \right)"
-                # LaTeX refuses a second superscript
-                raised = template[match.end() :].startswith("^") and "^" in text
-                return closed if inner < need or raised else text
+                # LaTeX refuses a second superscript, of which a prime is one, and a second subscript.
+                following = template[match.end() :][:1]
+                twice = (following == "^" and ("^" in text or "'" in text)) or (following == "_" and "_" in text)
+                return closed if inner < need or twice else text
 
             return _SLOT.sub(put, template), level
     raise AssertionError(f"not an expression: {expression!r}")
