@@ -5,6 +5,7 @@ Each function imports what it needs when it is called, so that parsing does not 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from azdsl.search.islands.executor import Placement
 
 BACKENDS = ("reference", "vm", "jit", "auto", "gpu")
-"""The backends. All give the same bits; ``gpu`` has not been measured on a GPU yet."""
+"""The backends. All give the same bits; ``gpu`` needs an NVIDIA GPU and pays for many long evaluations."""
 
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
@@ -141,7 +142,7 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     from azdsl.report.run_result import RunResult
     from azdsl.search.evolve import run
 
-    experiment, base_dir, driver = _experiment(seed, settings)
+    experiment, base_dir, driver = _experiment(seed, settings, {*_options(run), "cluster"})
     with connected(driver.pop("cluster", None)) as placement:
         return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **driver))
 
@@ -156,15 +157,23 @@ def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comp
     """
     from azdsl.comparison.compare import compare as run
 
-    experiment, base_dir, driver = _experiment(seed, settings)
+    experiment, base_dir, driver = _experiment(seed, settings, _options(run))
     return run(experiment, base_dir=base_dir, **driver)
 
 
+def _options(run: Callable[..., Any]) -> set[str]:
+    """The settings of a run that are no keys of an experiment."""
+    return set(inspect.signature(run).parameters) - {"experiment", "base_dir", "tasks", "placement"}
+
+
 def _experiment(
-    seed: Program | Experiment | str | Path, settings: Mapping[str, Any]
+    seed: Program | Experiment | str | Path, settings: Mapping[str, Any], options: set[str]
 ) -> tuple[Experiment, Path, dict[str, Any]]:
-    """The experiment of ``seed`` with the settings that it has, the directory its paths are relative to, the other settings."""
-    from azdsl.setting_overrides import known_settings, override
+    """The experiment of ``seed`` with the settings that are not ``options``, the directory its paths are relative to, the options.
+
+    Raises ``SettingsError`` for a name that is neither a setting nor an option.
+    """
+    from azdsl.setting_overrides import override
 
     base_dir = Path()
     if isinstance(seed, str | Path):
@@ -174,9 +183,8 @@ def _experiment(
         experiment = load_experiment(seed)
     else:
         experiment = Experiment(seed) if isinstance(seed, Program) else seed
-    known = known_settings()
-    own = {name: value for name, value in settings.items() if name in known}
-    driver = {name: value for name, value in settings.items() if name not in known}
+    own = {name: value for name, value in settings.items() if name not in options}
+    driver = {name: value for name, value in settings.items() if name in options}
     return override(experiment, own, base_dir), base_dir, driver
 
 

@@ -102,3 +102,10 @@ def test_programs_are_pickled_and_copied():
 def test_examples_in_docstrings_run():
     found = doctest.testmod(azdsl.api)
     assert found.attempted >= 12 and not found.failed
+
+
+@pytest.mark.parametrize("call", [azdsl.evolve, azdsl.compare])
+def test_a_misspelled_setting_is_named_with_the_nearest_one(call):
+    program = azdsl.parse("def Predict():\n  s1 = dot(v0, v1)\n")
+    with pytest.raises(azdsl.AzdslError, match="unknown setting 'popluation'; did you mean 'population'"):
+        call(program, popluation=3)

@@ -68,7 +68,7 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
     "--backend",
     type=click.Choice(BACKENDS),
     default="auto",
-    help="Backend; all give the same bits, gpu has not been measured on a GPU yet [auto].",
+    help="Backend; all give the same bits, gpu needs an NVIDIA GPU [auto].",
 )
 @click.option(
     "--against",
