@@ -303,7 +303,7 @@ def test_score_on_data_with_bad_rows(run, linear, tmp_path, bad):
     assert (status, out) == (2, "") and err.startswith("error: ") and "prices.csv" in err
 
 
-@pytest.mark.parametrize("options", [["--seed", 2**70], ["--tasks", 10**9], ["--tasks", 0], ["--backend", "gpu"]])
+@pytest.mark.parametrize("options", [["--seed", 2**70], ["--tasks", 10**9], ["--tasks", 0], ["--backend", "tpu"]])
 def test_score_refuses_impossible_options(run, linear, options):
     status, out, err = run("score", linear, *options)
     assert (status, out) == (2, "") and err.startswith(f"error: Invalid value for '{options[0]}'")
