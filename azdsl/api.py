@@ -23,7 +23,7 @@ from azdsl.taskset import TaskSet
 if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
     from azdsl.export.library.compiled_model import Model
-    from azdsl.report.run_result import RunResult
+    from azdsl.reporting.run_result import RunResult
     from azdsl.search.islands.executor import Placement
 
 BACKENDS = ("reference", "vm", "jit", "auto", "gpu")
@@ -139,7 +139,7 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     >>> result.evaluations
     200
     """
-    from azdsl.report.run_result import RunResult
+    from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
     experiment, base_dir, driver = _experiment(seed, settings, {*_options(run), "cluster"})

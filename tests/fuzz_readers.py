@@ -229,8 +229,8 @@ def small_run(folder: Path) -> Path:
 
 def _run(folder: Path) -> Target:
     """A run directory of which one file, named by the first byte, holds the rest of the input."""
-    from azdsl.report.load_run import read_run
-    from azdsl.report.page import Details, page
+    from azdsl.reporting.load_run import read_run
+    from azdsl.reporting.page import Details, page
 
     path = small_run(folder)
     whole = {name: (path / name).read_bytes() for name in RUN_FILES}

@@ -46,7 +46,7 @@ def test_every_public_exception_class_is_in_the_family():
         ("ir.program.InvalidProgram", ValueError),
         ("export.library.errors.ExportError", ValueError),
         ("search.islands.executor.ExecutorError", RuntimeError),
-        ("report.plots.NoMatplotlib", ImportError),
+        ("reporting.plots.NoMatplotlib", ImportError),
     ],
 )
 def test_members_of_the_family_keep_their_builtin_base(name, base):

@@ -164,7 +164,7 @@ def _check_plot(path: Path) -> None:
     if not path.parent.is_dir():
         raise click.UsageError(f"--plot {path}: there is no directory {path.parent}")
     if find_spec("matplotlib") is None:
-        from azdsl.report.plots import NoMatplotlib
+        from azdsl.reporting.plots import NoMatplotlib
 
         raise click.ClickException(str(NoMatplotlib()))
 

@@ -13,7 +13,7 @@ from azdsl.cli import DONE
 from azdsl.cli.files import STANDARD_INPUT, load_experiment, located, path_option
 
 if TYPE_CHECKING:
-    from azdsl.report.playground.subject import Subject
+    from azdsl.reporting.playground.subject import Subject
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(files: tuple[str, ...], output: Path, title: str | None, path: str |
       azdsl playground runs/linear-1/best.az
       azdsl playground examples/linear.az examples/network.az -o examples.html
     """
-    from azdsl.report.playground.document import page
+    from azdsl.reporting.playground.document import page
 
     subjects = [_subject(file, path) for file in files]
     title = title or "Playground: " + ", ".join(subject.name for subject in subjects)
@@ -51,7 +51,7 @@ def command(files: tuple[str, ...], output: Path, title: str | None, path: str |
 def _subject(file: str, path: str | None) -> Subject:
     """The program of a file, with its first test task."""
     from azdsl import tasks
-    from azdsl.report.playground.subject import make_subject
+    from azdsl.reporting.playground.subject import make_subject
 
     experiment, directory = located(load_experiment(file), file, path)
     task, seed = experiment.task or tasks.DEFAULT_TASK, experiment.search.seed

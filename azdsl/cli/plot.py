@@ -26,8 +26,8 @@ def command(directory: Path, what: str, output: Path | None) -> int:
       azdsl plot runs/linear-1 -o linear.svg
       azdsl plot runs/linear-1 --what progress -o progress.png
     """
-    from azdsl.report.load_run import read_run
-    from azdsl.report.plots import figure
+    from azdsl.reporting.load_run import read_run
+    from azdsl.reporting.plots import figure
 
     path = output or directory / "plot.png"
     try:

@@ -16,8 +16,8 @@ from azdsl.ir import Program
 from azdsl.scoring import Scores, score
 
 if TYPE_CHECKING:
-    from azdsl.report.data import Run
-    from azdsl.report.page import Details
+    from azdsl.reporting.data import Run
+    from azdsl.reporting.page import Details
     from azdsl.taskset import TaskSet
 
 SEEDS = 3
@@ -46,8 +46,8 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
       azdsl report runs/linear-1
       azdsl report runs/linear-1 -o linear.html
     """
-    from azdsl.report.load_run import read_run
-    from azdsl.report.page import page
+    from azdsl.reporting.load_run import read_run
+    from azdsl.reporting.page import page
 
     run = read_run(directory)
     path = output or directory / "report.html"
@@ -63,7 +63,7 @@ def _details(run: Run, directory: Path, count: int) -> Details:
     from azdsl.export.readable.pruning import prune
     from azdsl.export.readable.rounding import round_constants
     from azdsl.export.readable.statements import TooManyRegisters
-    from azdsl.report.page import Details
+    from azdsl.reporting.page import Details
     from azdsl.taskset import TaskError
 
     task, search = run.experiment.task, run.experiment.search
@@ -97,8 +97,8 @@ def _details(run: Run, directory: Path, count: int) -> Details:
 def _playground(run: Run, program: Program, fresh: TaskSet) -> str:
     """The playground as HTML, or a line that says why there is none."""
     from azdsl.export.library.errors import NoLinker
-    from azdsl.report.playground.document import INTRODUCTION, playground
-    from azdsl.report.playground.subject import NoPlayground, make_subject
+    from azdsl.reporting.playground.document import INTRODUCTION, playground
+    from azdsl.reporting.playground.subject import NoPlayground, make_subject
 
     subject = make_subject("the program", program, fresh, run.experiment.search)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from azdsl.report.plots import NoMatplotlib
+from azdsl.reporting.plots import NoMatplotlib
 
 STYLES = {
     "regularized_evolution": ("#1f5fa8", "-", "regularized evolution"),

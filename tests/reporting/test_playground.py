@@ -22,8 +22,8 @@ import azdsl
 from azdsl.cli import main
 from azdsl.config.search import Search
 from azdsl.export.library.errors import NoLinker
-from azdsl.report.playground.document import page
-from azdsl.report.playground.subject import NoPlayground, Subject, embedding, make_subject, payload
+from azdsl.reporting.playground.document import page
+from azdsl.reporting.playground.subject import NoPlayground, Subject, embedding, make_subject, payload
 from azdsl.search.evolve import run
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
@@ -379,7 +379,7 @@ def test_a_report_without_a_linker_says_how_to_get_one(tmp_path: Path, monkeypat
     def missing(*_: object) -> None:
         raise NoLinker("no linker")
 
-    monkeypatch.setattr("azdsl.report.playground.subject.link_wasm", missing)
+    monkeypatch.setattr("azdsl.reporting.playground.subject.link_wasm", missing)
     assert main(["report", str(made.run_dir), "--tasks", "3"]) == 0
     text = (tmp_path / "run" / "report.html").read_text()
     assert "pip install &#x27;azdsl[zig]&#x27;, then run azdsl report again." in text

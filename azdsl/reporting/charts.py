@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from azdsl.report.data import Run, best_curve, fitness_range
-from azdsl.report.svg import BOTTOM, Chart, Scale
+from azdsl.reporting.data import Run, best_curve, fitness_range
+from azdsl.reporting.svg import BOTTOM, Chart, Scale
 
 LAYERS = {
     "copies": "copies of a parent",

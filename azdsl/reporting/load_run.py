@@ -13,7 +13,7 @@ from azdsl import __version__
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.ir import Program
-from azdsl.report.data import Member, Milestone, Run
+from azdsl.reporting.data import Member, Milestone, Run
 from azdsl.search.islands.ending import Ending
 from azdsl.search.result import Result
 from azdsl.search.rundir import directory, names

@@ -8,7 +8,7 @@ from importlib import resources
 
 from azdsl import __version__
 from azdsl.export.library.wasm_module import literal, model_class
-from azdsl.report.playground.subject import Subject, payload
+from azdsl.reporting.playground.subject import Subject, payload
 
 SCRIPTS = ("format.js", "traced_model.js", "examples.js", "pictures.js", "code_view.js", "playground.js")
 """The parts of the script, in order, after the class ``Model``."""
@@ -35,7 +35,7 @@ def playground(subjects: Sequence[Subject], alone: bool = False) -> str:
 
 def page(subjects: Sequence[Subject], title: str) -> str:
     """A self-contained page with a playground. Raises ``ExportError`` and ``NoPlayground``."""
-    style = (resources.files("azdsl.report") / "style.css").read_text("utf-8")
+    style = (resources.files("azdsl.reporting") / "style.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
@@ -46,4 +46,4 @@ def page(subjects: Sequence[Subject], title: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (resources.files("azdsl.report.playground") / name).read_text("utf-8")
+    return (resources.files("azdsl.reporting.playground") / name).read_text("utf-8")

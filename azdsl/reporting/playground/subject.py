@@ -24,7 +24,7 @@ from azdsl.export.library.model_metadata import model_metadata
 from azdsl.export.library.wasm_module import FUNCTIONS
 from azdsl.ir import FEATURES, Address, Program
 from azdsl.ir import FUNCTIONS as COMPONENTS
-from azdsl.report.code import highlighted_lines, shortened
+from azdsl.reporting.code import highlighted_lines, shortened
 from azdsl.taskset import TaskSet
 
 MOST_FEATURES = 64

@@ -14,15 +14,15 @@ from search_runs import small
 
 from azdsl.api import evolve
 from azdsl.cli import main
-from azdsl.report import charts
-from azdsl.report.code import highlighted, shortened
-from azdsl.report.data import best_curve, main_milestones
-from azdsl.report.load_run import of_result, read_run
-from azdsl.report.page import Details, page
-from azdsl.report.plots import figure
-from azdsl.report.run_result import RunResult
-from azdsl.report.svg import Scale, labelled
-from azdsl.report.tensorboard import TensorBoardLogger
+from azdsl.reporting import charts
+from azdsl.reporting.code import highlighted, shortened
+from azdsl.reporting.data import best_curve, main_milestones
+from azdsl.reporting.load_run import of_result, read_run
+from azdsl.reporting.page import Details, page
+from azdsl.reporting.plots import figure
+from azdsl.reporting.run_result import RunResult
+from azdsl.reporting.svg import Scale, labelled
+from azdsl.reporting.tensorboard import TensorBoardLogger
 from azdsl.search.evolve import run
 from azdsl.search.result import Result
 

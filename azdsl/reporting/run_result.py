@@ -19,14 +19,14 @@ class RunResult(Result):
 
     def plot(self, what: str = "progress,front,layers") -> Any:
         """A matplotlib figure of the run (extra ``plot``). Raises ``NoMatplotlib``, or ``ValueError`` for an unknown name."""
-        from azdsl.report.load_run import of_result
-        from azdsl.report.plots import figure
+        from azdsl.reporting.load_run import of_result
+        from azdsl.reporting.plots import figure
 
         return figure(of_result(self), what.split(","))
 
     def _repr_html_(self) -> str:
         """The figures, the program and the progress chart."""
-        from azdsl.report.load_run import of_result
-        from azdsl.report.page import fragment
+        from azdsl.reporting.load_run import of_result
+        from azdsl.reporting.page import fragment
 
         return fragment(of_result(self))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from azdsl.report.code import plain
-from azdsl.report.data import Run
+from azdsl.reporting.code import plain
+from azdsl.reporting.data import Run
 from azdsl.search.rundir import names
 
 

@@ -12,9 +12,9 @@ from azdsl.export.readable.explain import Explanation
 from azdsl.export.readable.graph import graph_svg
 from azdsl.export.readable.statements import TooManyRegisters
 from azdsl.ir import Program
-from azdsl.report import charts, reproduce
-from azdsl.report.code import highlighted, plain, shortened, text_of
-from azdsl.report.data import Run, main_milestones
+from azdsl.reporting import charts, reproduce
+from azdsl.reporting.code import highlighted, plain, shortened, text_of
+from azdsl.reporting.data import Run, main_milestones
 
 WIDE, NARROW = 620.0, 340.0
 """The widths of charts in pixels, for desktop screens and for phones."""
@@ -85,7 +85,7 @@ def fragment(run: Run) -> str:
 
 
 def _asset(name: str) -> str:
-    return (resources.files("azdsl.report") / name).read_text("utf-8")
+    return (resources.files("azdsl.reporting") / name).read_text("utf-8")
 
 
 def _anchor(head: str) -> str:

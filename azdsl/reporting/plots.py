@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from azdsl.errors import AzdslError
-from azdsl.report.charts import LAYERS, LONG
-from azdsl.report.data import Run, best_curve, fitness_range
+from azdsl.reporting.charts import LAYERS, LONG
+from azdsl.reporting.data import Run, best_curve, fitness_range
 
 BLUE, GREY, ORANGE = "#1f6fb5", "#9aa3af", "#c26a12"
 _COLOURS = ("#c9cfd8", "#9fb4cc", "#d8b08c", "#6fa8dc", "#57b3a0", "#e0a04a", "#9b7fc4", "#c2545b")
