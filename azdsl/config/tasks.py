@@ -86,6 +86,7 @@ class Linear(Task):
     train: int = _key(100, "training examples of a search task", 1, MAX_EXAMPLES)
     valid: int = _key(100, "validation examples of a search task", 1, MAX_EXAMPLES)
     features: int = _key(4, "features of an example (F)", 1, MAX_FEATURES)
+    noise: float = _key(0.0, "standard deviation of Gaussian noise that is added to training labels", 0.0, 1e6)
 
 
 DEFAULT_TASK = Linear()
@@ -102,10 +103,22 @@ class Affine(Linear):
 
 @dataclass(frozen=True)
 class TwoLayer(Linear):
-    """y = w·relu(Mx), M and w Gaussian."""
+    """y = w·relu(Mx) with F hidden units, M and w Gaussian.
+
+    With ``activation="abs"`` labels are an even function of x, of which a linear model explains nothing. With
+    ``output="one_sign"`` the second layer cannot be left at a constant: its weights are all positive or all negative.
+    """
 
     kind = "two_layer"
     summary = "y = w·relu(Mx) with Gaussian x, M and w"
+
+    activation: str = _key("relu", "activation of the teacher's hidden units", choices=("relu", "abs"))
+    output: str = _key(
+        "gaussian",
+        "the teacher's output weights: gaussian, positive (their absolute values) or one_sign (positive in half of the tasks, "
+        "negative in the others)",
+        choices=("gaussian", "positive", "one_sign"),
+    )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ Teacher = Callable[[Array], Array]
 
 
 def generate(task: Linear, seed: int, split: Split) -> TaskSet:
-    """The tasks of ``split``. Task t draws teacher, training and validation features from its own stream, in that order."""
+    """The tasks of ``split``. Task t draws teacher, training and validation features and noise from its own stream, in that order."""
     sizes = task.sizes(split)
     count, train, valid = sizes.tasks, sizes.train or 0, sizes.valid or 0
     shape = (count, train + valid, task.features)
@@ -26,6 +26,8 @@ def generate(task: Linear, seed: int, split: Split) -> TaskSet:
         teacher = _teacher(task, rng)
         X[t] = rng.standard_normal(shape[1:])
         y[t] = teacher(X[t])
+        if task.noise:
+            y[t, :train] += task.noise * rng.standard_normal(train)
     arrays = (X[:, :train], y[:, :train], X[:, train:], y[:, train:])
     return TaskSet.from_arrays(*arrays, "rmse", task.epoch_length(train), task.epochs)
 
@@ -34,7 +36,12 @@ def _teacher(task: Linear, rng: np.random.Generator) -> Teacher:
     """The teacher: a function of features [N, F] to labels [N]."""
     if isinstance(task, TwoLayer):
         hidden, out = rng.standard_normal((task.features, task.features)), rng.standard_normal(task.features)
-        return lambda X: _dot(np.stack([np.maximum(_dot(X, row), 0.0) for row in hidden], axis=1), out)
+        if task.output != "gaussian":
+            out = np.abs(out)
+        if task.output == "one_sign" and rng.random() < 0.5:
+            out = -out
+        activation = np.abs if task.activation == "abs" else lambda values: np.maximum(values, 0.0)
+        return lambda X: _dot(np.stack([activation(_dot(X, row)) for row in hidden], axis=1), out)
     weights = rng.standard_normal(task.features)
     bias = rng.standard_normal() if isinstance(task, Affine) else 0.0
     return lambda X: _dot(X, weights) + bias

@@ -78,6 +78,32 @@ def test_two_layer_labels_are_homogeneous_and_not_linear():
     assert 0.1 < y.std() < 20
 
 
+def test_activation_abs_makes_an_even_teacher():
+    tasks = build(TwoLayer(tasks=1, train=4000, activation="abs"), 0, "search")
+    X, y = tasks.train_X[0], tasks.train_y[0]
+    assert np.abs(solve(X, y)).max() < 0.1 * y.std()
+
+
+def test_output_weights():
+    def signs(output):
+        labels = build(TwoLayer(tasks=40, train=50, output=output), 0, "search").train_y
+        return (labels >= 0).all(axis=1), (labels <= 0).all(axis=1)
+
+    positive, negative = signs("positive")
+    assert positive.all() and not negative.any()
+    positive, negative = signs("one_sign")
+    assert (positive ^ negative).all() and 10 < positive.sum() < 30
+    positive, negative = signs("gaussian")
+    assert not (positive | negative).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_is_on_training_labels_only(kind):
+    clean, noisy = (build(kind(tasks=2, train=4000, noise=noise), 0, "search") for noise in (0.0, 0.3))
+    assert (clean.train_X == noisy.train_X).all() and (clean.valid_y == noisy.valid_y).all()
+    assert (noisy.train_y - clean.train_y).std() == pytest.approx(0.3, rel=0.05)
+
+
 def test_gaussian_features():
     X = build(Linear(tasks=5, train=4000), 0, "search").train_X
     assert X.mean() == pytest.approx(0, abs=0.02)
