@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,16 @@ class TaskSet:
         return int(self.train_X.shape[1]) * self.epochs
 
     @property
+    def validations(self) -> int:
+        """How often one evaluation validates on each task."""
+        return self.steps // self.epoch_length
+
+    @property
+    def runs(self) -> tuple[int, int, int]:
+        """How often Setup, Predict and Learn run in one evaluation on one task."""
+        return 1, self.steps + self.validations * int(self.valid_X.shape[1]), self.steps
+
+    @property
     def metric_definition(self) -> Metric:
         """The metric with its registers and its rules."""
         return METRICS[self.metric]
@@ -115,8 +125,7 @@ class TaskSet:
 
     def mean_rmse(self) -> list[float]:
         """The baseline: the RMSE of predicting each task's mean training label, T numbers in the units of the target."""
-        errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
-        return [float(np.sqrt(np.mean(row * row))) * scale for row, scale in zip(errors, self._scales(), strict=True)]
+        return [error * scale for error, scale in zip(self._mean_errors(), self._scales(), strict=True)]
 
     @property
     def overlap(self) -> float:
@@ -129,13 +138,17 @@ class TaskSet:
     def baseline(self) -> list[float]:
         """The fitness on each of the T tasks of predicting the mean of the training labels or, for classes, the most frequent."""
         if not self.metric_definition.classifies:
-            errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
-            return [1.0 - 2.0 / math.pi * elementary.arctan(float(np.sqrt(np.mean(row * row)))) for row in errors]
+            return [1.0 - 2.0 / math.pi * elementary.arctan(error) for error in self._mean_errors()]
         found = []
         for train, valid in zip(self.train_y, self.valid_y, strict=True):
             labels, counts = np.unique(train, return_counts=True)
             found.append(float(np.mean(valid == labels[np.argmax(counts)])))
         return found
+
+    def _mean_errors(self) -> list[float]:
+        """The RMSE of predicting each task's mean training label, in the units of the labels."""
+        errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
+        return [float(np.sqrt(np.mean(row * row))) for row in errors]
 
     def _scales(self) -> list[float]:
         return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]
@@ -146,8 +159,15 @@ class TaskSet:
             return self
         chosen = slice(first, first + count)
         scale = None if self.target_scale is None else self.target_scale[chosen]
-        X, y, VX, Vy = self.train_X[chosen], self.train_y[chosen], self.valid_X[chosen], self.valid_y[chosen]
-        return TaskSet(X, y, VX, Vy, self.metric, self.epoch_length, self.epochs, self.classes, scale, self.mapping)
+        return replace(
+            self,
+            train_X=self.train_X[chosen],
+            train_y=self.train_y[chosen],
+            valid_X=self.valid_X[chosen],
+            valid_y=self.valid_y[chosen],
+            target_scale=scale,
+            halves=self.halves and first % 2 == 0,
+        )
 
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first ``train`` and ``valid`` examples, for one epoch: the examples of FEC.

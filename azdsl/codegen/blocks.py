@@ -127,7 +127,7 @@ def lay_out(
     arguments[Field.N] = tasks.train_X.shape[1]
     arguments[Field.M] = tasks.valid_X.shape[1]
     arguments[Field.EPOCH_LENGTH] = tasks.epoch_length
-    arguments[Field.EPOCHS] = tasks.steps // tasks.epoch_length
+    arguments[Field.EPOCHS] = tasks.validations
     arguments[Field.MAX_ABS_ERROR : Field.MAX_ABS_ERROR + 1].view(np.float64)[0] = settings.max_abs_error
     arguments[Field.SEED] = np.uint64(settings.seed).astype(np.int64)
     arguments[Field.TASK] = settings.first_task + first

@@ -52,7 +52,7 @@ class Experiment:
     """The content of a ``.az`` file. ``str`` gives the text of a file that is read as an equal experiment.
 
     ``ops`` are the allowed ops of Setup, Predict and Learn, None for ``default_ops``. ``frozen`` names the functions that do not evolve.
-    ``mutations`` is None for all kinds that the length limits permit. ``groups`` are overrides of some islands;
+    ``mutations`` is None for those of ``BLIND_MUTATIONS`` that the length limits permit. ``groups`` are overrides of some islands;
     of two for the same island the later one wins.
     """
 

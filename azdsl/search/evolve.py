@@ -27,7 +27,7 @@ from azdsl.scoring import combined
 from azdsl.search.display.introduction import introduction
 from azdsl.search.display.progress import Reporter
 from azdsl.search.display.reporters import explained, make_reporter
-from azdsl.search.islands.ending import Ending, examples, make_ending
+from azdsl.search.islands.ending import Ending, make_ending
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
@@ -278,7 +278,7 @@ def _ending(prepared: _Run, chosen: Finalist) -> tuple[Ending, list[float]]:
         float(combined(np.array(test.baseline()), prepared.experiment.search.combine)),
         held_out=prepared.data.test is not prepared.data.search,
         selection=(chosen.fitness, selection.tolist()),
-        candidates=len(scores) * examples(test) / examples(search),
+        candidates=len(scores) * (test.tasks * test.runs[1]) / (search.tasks * search.runs[1]),
     )
     return ending, scores[1 if ending.better else 0][2]
 

@@ -32,6 +32,17 @@ def test_lists_and_integers_become_float64():
     assert tasks.train_X.dtype == tasks.valid_y.dtype == np.float64
 
 
+def test_a_part_keeps_what_intervals_need():
+    whole = dataclasses.replace(
+        TaskSet.from_arrays(**arrays()), valid_rows=9, halves=True, target_scale=np.array([2.0, 3.0])
+    )
+    second = whole.part(1, 1)
+    assert (second.tasks, second.overlap, second.halves) == (1, whole.overlap, False)
+    assert whole.overlap > 0.0
+    assert second.target_scale.tolist() == [3.0]
+    assert whole.part(0, 1).halves
+
+
 def test_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TaskSet.from_arrays(**arrays()).epochs = 3

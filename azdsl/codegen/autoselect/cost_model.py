@@ -153,12 +153,6 @@ def _written_out(op: Op, features: int) -> float:
     return float(copies)
 
 
-def _visits(tasks: TaskSet) -> tuple[int, int, int]:
-    """How often Setup, Predict and Learn run in an evaluation."""
-    validations = tasks.steps // tasks.epoch_length * tasks.valid_X.shape[1]
-    return 1, tasks.steps + validations, tasks.steps
-
-
 def _seconds(costs: Costs, lanes: int, compiled: bool) -> Array:
     """Seconds for a unit of ``CLASSES``."""
     one, wide = (costs.jit_one, costs.jit_wide) if compiled else (costs.vm_one, costs.vm_wide)
@@ -167,7 +161,7 @@ def _seconds(costs: Costs, lanes: int, compiled: bool) -> Array:
 
 def vm_times(packed: Sequence[Packed], tasks: TaskSet, costs: Costs, precision: int = 64) -> Array:
     """Seconds that the VM takes for each packed program if it does not stop early, float64[P]. No Python loop over ops."""
-    features, visits = tasks.features, _visits(tasks)
+    features, visits = tasks.features, tasks.runs
     lengths = np.array([p.lengths for p in packed])
     ops = (np.concatenate([p.code for p in packed]) & np.uint64(FIELD)).astype(np.intp)
     times = np.repeat(np.tile(np.array(visits, np.float64), len(packed)), lengths.ravel())
@@ -185,7 +179,7 @@ def vm_times(packed: Sequence[Packed], tasks: TaskSet, costs: Costs, precision: 
 def predict(program: Program, tasks: TaskSet, costs: Costs, precision: int = 64) -> Prediction:
     """The time that evaluating a live program takes, if it does not stop early."""
     lanes = jit_lanes(tasks.tasks, precision)
-    counts = work(program, tasks.features, lanes, _visits(tasks), precision)
+    counts = work(program, tasks.features, lanes, tasks.runs, precision)
     running = -(-tasks.tasks // lanes) * float(counts @ _seconds(costs, lanes, compiled=True))
     compiling = float(compile_work(program, tasks.features, lanes) @ np.array(costs.compiling))
     vm = float(vm_times([pack_live(program, tasks.metric_definition)], tasks, costs, precision)[0])

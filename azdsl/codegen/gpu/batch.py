@@ -130,7 +130,7 @@ def numbers(tasks: TaskSet, settings: EvaluationSettings, shape: Shape) -> dict[
         Parameter.N: tasks.train_X.shape[1],
         Parameter.M: tasks.valid_X.shape[1],
         Parameter.EPOCH_LENGTH: tasks.epoch_length,
-        Parameter.EPOCHS: tasks.steps // tasks.epoch_length,
+        Parameter.EPOCHS: tasks.validations,
         Parameter.MAX_ABS_ERROR: float(settings.max_abs_error),
         Parameter.SEED: settings.seed,
         Parameter.FIRST_TASK: settings.first_task,

@@ -225,12 +225,6 @@ def failures(task_fitness: Sequence[float]) -> int:
     return sum(value <= 0.0 for value in task_fitness)
 
 
-def examples(tasks: TaskSet) -> int:
-    """The examples of one evaluation: training steps, and the validation examples of each validation, on all tasks."""
-    validations = tasks.steps // tasks.epoch_length
-    return tasks.tasks * (tasks.steps + validations * int(tasks.valid_y.shape[1]))
-
-
 def _units(tasks: TaskSet, task_fitness: Sequence[float]) -> list[float]:
     """The RMSE of each task in the unit of the target, or its accuracy in percent."""
     if tasks.metric_definition.classifies:

@@ -143,9 +143,15 @@ def replace_reads(space: Space, code: Any, first: Any, end: Any, before: Any, af
             code[at] = with_field(code[at], A_SHIFT, after - op.a_base)
         if op.inputs > 1 and op.b_base + np.int64(second_input(code[at])) == before:
             code[at] = with_field(code[at], B_SHIFT, after - op.b_base)
-        if op.has_output and op.out_base + np.int64(output_register(code[at])) == before:
+        if op.has_output and output_of(space, code[at]) == before:
             return False
     return True
+
+
+@inline
+def output_of(space: Space, word: Any) -> Any:
+    """The number of the register that an instruction with an output writes."""
+    return space.table[op_code(word)].out_base + np.int64(output_register(word))
 
 
 @inline
@@ -183,7 +189,7 @@ def graft(
     if record.inputs == 0 or uniform(state) < 0.5:  # the output: all readers see the new value
         if not record.has_output:
             return False
-        register = record.out_base + np.int64(output_register(code[first + at]))
+        register = output_of(space, code[first + at])
         count = grow(space, state, scratch, function, register, size, register, hole, known, free)
         return insert(space, scratch, code, constants, lengths, function, at + 1, count)
     register = input_of(space, code[first + at], below(state, record.inputs))
@@ -199,7 +205,7 @@ def graft(
     else:
         while at > 0:
             before = space.table[op_code(code[first + at - 1])]
-            if before.has_output and before.out_base + np.int64(output_register(code[first + at - 1])) == register:
+            if before.has_output and output_of(space, code[first + at - 1]) == register:
                 break
             at -= 1
         left = replace_reads(space, code, first + at, first + n, register, value)
@@ -285,7 +291,7 @@ def bypass(space: Space, state: Words, scratch: Scratch, code: Any, constants: A
     if record.inputs > 0 and record.has_output:
         slot = below(state, record.inputs)
         register = input_of(space, code[first + at], slot)
-        out = record.out_base + np.int64(output_register(code[first + at]))
+        out = output_of(space, code[first + at])
         if kind_of(space, register) == kind_of(space, out):
             replace_reads(space, code, first + at + 1, first + n, out, register)
     shift(code, constants, first + at, first + n - 1)

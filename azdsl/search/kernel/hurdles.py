@@ -102,7 +102,7 @@ def costs(tasks: TaskSet, search: Search) -> list[float]:
     """The number of examples visited at each hurdle, as a share of those of a full evaluation."""
 
     def visits(some: TaskSet) -> int:
-        return some.tasks * (some.steps + some.steps // some.epoch_length * int(some.valid_X.shape[1]))
+        return some.tasks * some.runs[1]
 
     return [visits(hurdle_tasks(tasks, place)) / visits(tasks) for place in search.hurdle_list]
 

@@ -24,6 +24,7 @@ _ALTER, _INSTRUCTION, _FUNCTION, _INSERT, _REMOVE, _TRADE = (
     for name in ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
 )
 _TRIES = 8
+"""Draws of a mutation before a row is left unchanged."""
 FLIP = 0.1
 """Probability that a mutated constant changes its sign instead of its magnitude."""
 

@@ -324,8 +324,7 @@ def _functions(lengths: list[Range], op_counts: list[int]) -> NDArray[np.void]:
 def _table(bank: Bank, tasks: TaskSet) -> NDArray[np.void]:
     """One record per op."""
     table = np.zeros(len(OPS), OP_TABLE)
-    validations = tasks.steps // tasks.epoch_length * int(tasks.valid_X.shape[1])
-    runs = np.array([1, tasks.steps + validations, tasks.steps])
+    runs = np.array(tasks.runs)
     table["salt"] = hash_salts("op", len(OPS))
     for op, record in zip(OPS, table, strict=True):
         first, count = bank.writable(op.output) if op.output else (0, 1)

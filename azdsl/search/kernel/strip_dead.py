@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from azdsl.codegen.numba_jit import jit
-from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.canonical import Scratch, bounds, liveness
 from azdsl.search.kernel.population import Members
+from azdsl.search.kernel.rows import move
 from azdsl.search.kernel.space import Space
 
 
@@ -29,9 +29,6 @@ def _strip_dead(space: Space, members: Members, scratch: Scratch) -> None:
             first, end = bounds(space, lengths, f)
             to = first
             for i in range(scratch.begins[f], end):
-                at = scratch.order[i]
-                code[to] = code[at]
-                for k in range(CONSTANTS):
-                    constants[CONSTANTS * to + k] = constants[CONSTANTS * at + k]
+                move(code, constants, scratch.order[i], to)
                 to += np.uint64(1)
             lengths[f] = to - first
