@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_root() -> Path:
-    """``AZDSL_CACHE`` if it is set, else the folder ``azdsl`` in the user's cache directory."""
+    """Return the directory in ``AZDSL_CACHE`` if it is set, else ``azdsl`` in the user's cache directory."""
     chosen = os.environ.get("AZDSL_CACHE")
     if chosen:
         return Path(chosen)
@@ -18,7 +18,7 @@ def cache_root() -> Path:
 
 
 def trim(directory: Path, limit: int) -> None:
-    """If a directory holds more than ``limit`` bytes, remove the least recently used files down to three quarters of ``limit``."""
+    """Remove the least recently used files of a directory that holds more than ``limit`` bytes, until 3/4 of ``limit`` are left."""
     try:
         files = sorted(
             (status.st_mtime, status.st_size, path) for path in directory.iterdir() for status in [path.stat()]

@@ -1,4 +1,4 @@
-"""The word lists of the .az language for editors, from the op table and the parser."""
+"""Word lists of the .az language for syntax highlighting, derived from the op table and the parser."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ RANGE = r"[0-9]+\.\.[0-9]+"
 STRING = r"\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*'"
 NAME = r"[^\W\d]\w*"
 REGISTER = r"[svm][0-9]+"
-"""As in ``grammar/azdsl.lark``."""
+"""Regular expressions of the tokens in ``grammar/azdsl.lark``."""
 
 
 def words() -> Mapping[str, tuple[str, ...]]:
-    """The words of each category, sorted."""
+    """Return the sorted words of each category."""
     kinds = {
         "statement": STATEMENTS,
         "function": FUNCTIONS,

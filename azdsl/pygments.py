@@ -1,4 +1,4 @@
-"""A Pygments lexer for .az files: ``pygmentize -l azdsl``, Sphinx, the report."""
+"""Pygments lexer of .az files, for ``pygmentize -l azdsl``, Sphinx and the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = editors.words()
 
 
 class AzLexer(RegexLexer):  # type: ignore[misc]
-    """Programs and search experiments in the .az language."""
+    """Lexer of the .az language."""
 
     name = "azdsl"
     aliases: ClassVar = ["azdsl", "az"]

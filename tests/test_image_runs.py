@@ -85,7 +85,7 @@ def test_scores_of_a_run_are_recomputed_from_anywhere(
 def test_another_place_of_the_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "data").rename(folder / "moved")
     assert main(["score", "pairs.az"]) == 2
-    assert "data: no such file or folder" in capsys.readouterr().err
+    assert "data: no such file or directory" in capsys.readouterr().err
     there = facts(capsys, "score", "pairs.az", "--path", "moved")
     result = facts(capsys, "evolve", "pairs.az", "--path", "moved", "--out", "runs/b", "--max-evals", 60)
     assert load_experiment(folder / "runs" / "b" / BEST).task == load_experiment(folder / "runs" / "b" / "seed.az").task

@@ -13,14 +13,14 @@ from azdsl.cachedir import cache_root
 from azdsl.cli import DONE
 
 PARTS = {"tasks": ("image-tasks/*.tasks*",), "code": ("objects/*.o*", f"search-{'[0-9a-f]' * 16}/**/*")}
-"""What is kept, with the files of each: nothing else in the directory is touched."""
+"""The parts of the cache, with the glob patterns of their files. ``--clear`` removes no other files."""
 
-MEANINGS = {"tasks": "tasks made of pictures", "code": "compiled code"}
+MEANINGS = {"tasks": "tasks made of images", "code": "compiled code"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one part of the cache takes; ``limit`` is the most it may, None where age decides what is dropped."""
+    """The size of one part of the cache, in files and bytes; ``limit`` is its largest size in bytes, None if it has none."""
 
     name: str
     files: int
@@ -30,14 +30,16 @@ class Part:
 
 @click.command()
 @click.option(
-    "--clear", type=click.Choice([*PARTS, "all"]), help="Remove this part of it; azdsl makes it again when it needs it."
+    "--clear",
+    type=click.Choice([*PARTS, "all"]),
+    help="Remove this part of the cache. azdsl creates it again when it is needed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(clear: str | None, as_json: bool) -> int:
-    """Say what azdsl keeps on disk to start faster, and how large it is.
+    """Show the directory and the size of the cache, or clear it.
 
-    It is in the user's cache directory, or where the environment variable AZDSL_CACHE says. All of it can be
-    made again, and nothing of it is part of a result.
+    The cache makes later commands start faster. It is in the user's cache directory, or in the directory named by the
+    environment variable AZDSL_CACHE. It can be removed at any time: no result depends on it.
 
     \b
     Example:
@@ -48,7 +50,7 @@ def command(clear: str | None, as_json: bool) -> int:
     before = [_part(root, name) for name in PARTS]
     for name in PARTS if clear == "all" else [clear] if clear else []:
         for file in _files(root, name):
-            with suppress(OSError):  # in use, or not ours to remove: it is counted as still there
+            with suppress(OSError):  # in use, or no permission: the size printed below includes it
                 file.unlink(missing_ok=True)
     parts = [_part(root, name) for name in PARTS]
     freed = sum(part.bytes for part in before) - sum(part.bytes for part in parts)
@@ -75,7 +77,7 @@ def _files(root: Path, name: str) -> list[Path]:
 
 
 def _part(root: Path, name: str) -> Part:
-    """What is there now; files that vanish meanwhile count as gone."""
+    """Measure one part of the cache; files that another process removes meanwhile are not counted."""
     from azdsl.tasks.task_cache import LIMIT_BYTES
 
     sizes = []

@@ -12,9 +12,9 @@ from azdsl.cli.files import each_file, load_experiment
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def command(files: tuple[str, ...], quiet: bool) -> int:
-    """Check .az files and report every error with its place.
+    """Check .az files and report every error with its position.
 
-    FILE may be - for standard input. Exit status 2 when any file has an error.
+    FILE may be - for standard input. The exit status is 2 if a file has an error.
 
     \b
     Example:

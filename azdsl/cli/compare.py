@@ -18,29 +18,29 @@ from azdsl.config.search import ALGORITHMS
 from azdsl.limits import MAX_RUNS, MAX_SEED
 
 LINE_SECONDS = 5.0
-"""The least time in seconds between two lines of progress."""
+"""Minimum time between two lines of progress, in seconds."""
 
 FORMATS = (".png", ".svg", ".pdf")
 
 
 def seed_list(text: str) -> list[int]:
-    """The seeds that ``0:20`` (the end excluded) or ``1,2,5`` mean."""
+    """Parse random seeds: a range such as ``0:20`` (20 excluded) or a list such as ``1,2,5``."""
     first, colon, end = text.partition(":")
     try:
         parts = [int(first), int(end)] if colon else [int(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"{text!r} is neither a range such as 0:20 nor a list such as 1,2,5") from None
     if min(parts) < 0 or (colon and parts[0] >= parts[1]):
-        raise click.BadParameter(f"{text!r} has no seed, or one below 0")
+        raise click.BadParameter(f"{text!r} contains no seed, or one below 0; write 0:20 or 1,2,5")
     if max(parts) > MAX_SEED + bool(colon):
-        raise click.BadParameter(f"{text!r} has a seed above {MAX_SEED}, the greatest")
+        raise click.BadParameter(f"{text!r} contains a seed above {MAX_SEED}, the largest random seed")
     if (parts[1] - parts[0] if colon else len(parts)) > MAX_RUNS:
-        raise click.BadParameter(f"{text!r} has more than {MAX_RUNS:,} seeds")
+        raise click.BadParameter(f"{text!r} contains more than {MAX_RUNS:,} seeds")
     return list(range(*parts)) if colon else parts
 
 
 def variant_settings(text: str) -> dict[str, Any]:
-    """The settings in a text of options such as ``--islands 4 --migrants 0``."""
+    """Parse the settings in a text of options such as ``--islands 4 --migrants 0``."""
     reader = click.command(add_help_option=False)(experiment_options(lambda **settings: settings))
     try:
         values = reader.make_context("variant", shlex.split(text)).params
@@ -74,7 +74,7 @@ def variant_settings(text: str) -> dict[str, Any]:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory to create or continue (default: one in runs/).",
+    help="Directory of the comparison: a new one, or an interrupted comparison to continue (default: a new one in runs/).",
 )
 @click.option(
     "--plot",

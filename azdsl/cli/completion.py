@@ -13,7 +13,7 @@ SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComple
 @click.command()
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 def command(shell: str) -> int:
-    """Print the script that completes azdsl's commands and options in a shell.
+    """Print a shell script that completes the commands and options of azdsl.
 
     \b
     Example:

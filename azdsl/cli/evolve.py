@@ -32,7 +32,9 @@ from azdsl.search.rundir import names
     help="Dask cluster: tcp://HOST:PORT, tls://HOST:PORT or local:N; no effect on the result.",
 )
 @click.option(
-    "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Run directory of a run to resume."
+    "--resume",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Continue the run in this run directory.",
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")

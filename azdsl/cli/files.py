@@ -1,4 +1,4 @@
-"""Reading and writing ``.az`` files for the commands."""
+"""Reading of ``.az`` files for the subcommands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STANDARD_INPUT = "-"
 
 
 def load_experiment(file: str) -> Experiment:
-    """The experiment in ``file`` (``-``: standard input)."""
+    """Parse ``file`` (``-``: standard input). Raises ``SyntaxError``, ``OSError``."""
     from azdsl import syntax
 
     if file == STANDARD_INPUT:
@@ -24,33 +24,36 @@ def load_experiment(file: str) -> Experiment:
 
 
 def read_text(file: str) -> str:
-    """The text of ``file`` (``-``: standard input)."""
+    """Read the text of ``file`` (``-``: standard input). Raises ``SyntaxError``, ``OSError``."""
     from azdsl import syntax
 
     return standard_input() if file == STANDARD_INPUT else syntax.read_source(file)
 
 
 def standard_input() -> str:
-    """All of standard input, as UTF-8."""
+    """Read all of standard input as UTF-8. Raises ``click.ClickException``."""
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
-        raise click.ClickException("<stdin> is not UTF-8 text") from None
+        raise click.ClickException("standard input is not UTF-8 text; convert it to UTF-8") from None
 
 
 def base_dir(file: str) -> Path:
-    """The directory from which a file's own paths count."""
+    """Return the directory that relative paths in ``file`` start from."""
     return Path() if file == STANDARD_INPUT else Path(file).parent
 
 
 path_option = click.option(
-    "--path", type=click.Path(), help="Where the data of the file's own task are, in place of its path."
+    "--path", type=click.Path(), help="File or directory with the task's data, instead of the path in the .az file."
 )
-"""For commands that evaluate on a file's own tasks; ``located`` heeds it."""
+"""Option of commands that evaluate on the tasks of an ``.az`` file; ``located`` applies it."""
 
 
 def located(experiment: Experiment, file: str, path: str | None) -> tuple[Experiment, Path]:
-    """The experiment in ``file`` with its task's data at ``path``, if that is given; and where its paths count from."""
+    """Replace the path of the task's data by ``path``, unless it is None.
+
+    Returns the experiment, and the directory that its relative paths start from.
+    """
     if path is None:
         return experiment, base_dir(file)
     from azdsl.setting_overrides import override
@@ -59,7 +62,7 @@ def located(experiment: Experiment, file: str, path: str | None) -> tuple[Experi
 
 
 def each_file(files: Iterable[str], work: Callable[[str], None]) -> bool:
-    """Do ``work`` on every file, reporting bad ones on stderr; whether all were good."""
+    """Call ``work`` for every file and print its errors on standard error. Returns True if there were none."""
     good = True
     for file in files:
         try:

@@ -14,13 +14,13 @@ from azdsl.cli.files import STANDARD_INPUT, each_file, read_text
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
-    """Put .az files into canonical layout, in place.
+    """Format .az files in place, in the canonical layout.
 
-    FILE may be - for standard input; the result goes to standard output then. A file with an error stays
-    as it is. Exit status 2 when any file has one.
+    FILE may be - for standard input: the result is then written to standard output. Files with an error are not
+    changed, and the exit status is 2 if a file has one.
 
     \b
     Example:
@@ -54,6 +54,6 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
 
 
 def _difference(before: str, after: str, name: str) -> list[str]:
-    """A unified diff."""
+    """Return the unified diff of two texts, as lines."""
     lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} (formatted)")
     return [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]

@@ -16,11 +16,11 @@ from azdsl.ops.groups import GROUPS, MEMBERS
 @click.option("--group", type=click.Choice(list(GROUPS)), help="Only the ops of this group.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(words: tuple[str, ...], group: str | None, as_json: bool) -> int:
-    """List the operations that programs are made of.
+    """List the ops that programs consist of.
 
-    With WORDs, only those whose name, text or meaning contains all of them. s, v and m stand for a scalar,
-    a vector and a matrix register, c for a constant; the cost is in scalar additions at F features. Below the table
-    are the groups of ops: a list such as ops(…) may name a group for all of its ops.
+    With one or more WORDs, list only the ops whose name, text or meaning contains all of them. In the table, s, v and m
+    are a scalar, a vector and a matrix register, and c is a constant. The cost is in scalar additions, for F features.
+    The groups of ops follow the table: in a list such as ops(…), the name of a group stands for all ops of the group.
 
     \b
     Example:
@@ -48,7 +48,7 @@ def command(words: tuple[str, ...], group: str | None, as_json: bool) -> int:
 
 
 def _groups() -> dict[str, list[str]]:
-    """The names of the ops of each group."""
+    """Return the names of the ops of each group."""
     return {name: [op.name for op in members] for name, members in MEMBERS.items()}
 
 

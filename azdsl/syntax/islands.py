@@ -11,16 +11,20 @@ from azdsl.syntax.opspecs import op_list
 from azdsl.syntax.tree import Argument
 
 _SHARED = {f.name for f in keys(Search)} - {f.name for f in keys(IslandSettings)}
-"""The settings of a search that no island overrides."""
+"""Settings of a search that ``island`` cannot override."""
 
 
 def group(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Group | None:
-    """The islands that a statement names and their settings; None after reporting errors."""
-    which = _range(arguments[0].value) if arguments and arguments[0].key is None else None
-    if which is None or which.least > which.most:
-        errors.add(
-            "setting", "island() needs the numbers of islands first", line, hint="write island(0, …) or island(0..3, …)"
-        )
+    """Return the islands of a statement and their settings, or None after adding errors to ``errors``."""
+    first = arguments[0] if arguments else None
+    which = _range(first.value) if first and first.key is None else None
+    if which is None:
+        message = "the first argument of island() must be the number of an island or a range"
+        errors.add("setting", message, line, first, "write island(0, …) or island(0..3, …)")
+        return None
+    if which.least > which.most:
+        message = f"the range {which.least}..{which.most} contains no island"
+        errors.add("setting", message, line, first, f"write {which.most}..{which.least}")
         return None
     ops: dict[str, tuple[Op, ...]] = {}
     mutations: tuple[str, ...] | None = None
@@ -52,7 +56,7 @@ def group(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Gro
 
 
 def _range(node: tree.Expression) -> Range | None:
-    """The islands that a number or a range denotes; None for another expression."""
+    """Return the islands that a number or a range denotes; None for any other expression."""
     if not isinstance(node, tree.Number | tree.Range):
         return None
     try:

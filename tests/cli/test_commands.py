@@ -93,7 +93,7 @@ def test_check_standard_input(run, monkeypatch):
     assert run("check", "-")[:2] == (0, "-: ok (1 + 1 + 4 instructions)\n")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x00")))
     status, _, err = run("check", "-")
-    assert status == 2 and "<stdin>" in err
+    assert status == 2 and "standard input is not UTF-8 text" in err
 
 
 def test_check_reports_all_errors_of_all_files(run, linear, tmp_path):

@@ -212,10 +212,10 @@ def test_the_command_with_variants(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seeds", "5:5"], "has no seed"),
+        (["--seeds", "5:5"], "contains no seed"),
         (["--seeds", "-1,2"], "below 0"),
-        (["--seeds", f"0:{10**20}"], "has a seed above"),
-        (["--seeds", "9223372036854775808"], "has a seed above"),
+        (["--seeds", f"0:{10**20}"], "contains a seed above"),
+        (["--seeds", "9223372036854775808"], "contains a seed above"),
         (["--seeds", "0:10001"], "more than 10,000 seeds"),
         (["--repetitions", "10001"], "10001 is not in the range"),
         (["--seeds", "a"], "neither a range such as 0:20"),

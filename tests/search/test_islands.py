@@ -125,10 +125,10 @@ def test_later_groups_win():
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("island()", "needs the numbers of islands first"),
-        ("island(tournament=20)", "needs the numbers of islands first"),
-        ("island(3..1)", "needs the numbers of islands first"),
-        ("island(0.5)", "needs the numbers of islands first"),
+        ("island()", "must be the number of an island or a range"),
+        ("island(tournament=20)", "must be the number of an island or a range"),
+        ("island(3..1)", r"the range 3\.\.1 contains no island[^$]*write 1\.\.3"),
+        ("island(0.5)", "must be the number of an island or a range"),
         ("island(0, turnament=20)", "unknown key 'turnament'"),
         ("island(0, tournament=0)", "at least 1"),
         ('island(0, hurdles="20")', r"hurdles is the same on all islands[^$]*set it in search\(hurdles=…\)"),

@@ -148,58 +148,61 @@ def plain(**changes: object) -> dict[bytes, object]:
 
 
 DEEP = b")" + b"\x85" * 300_000
-"""Opcodes that make a tuple in a tuple in a tuple …: Python's ``hash`` of it would end the process."""
+"""Opcodes of a tuple nested 300,000 deep. Computing its ``hash`` would end the process."""
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
-    "a function": (pickle.dumps(plain(more=Hostile(trap, "a")), 4), r"asks Python to run .*trap, which data need not"),
-    "a function for data": (pickle.dumps(plain(data=Hostile(trap, "b")), 2), "asks Python to run .*trap"),
-    "eval": (pickle.dumps(Hostile(eval, "1"), 4), r"asks Python to run builtins.eval"),
-    "old opcodes": (b"(S'b'\nios\nsystem\n.", "holds more than data .opcode INST."),
-    "an object": (b"\x80\x02cnumpy\nndarray\n)\x81.", "holds more than data .opcode NEWOBJ."),
-    "an extension": (b"\x80\x02\x82\x01.", "holds more than data .opcode EXT1."),
-    "a persistent object": (b"\x80\x02K\x01Q.", "holds more than data .opcode BINPERSID."),
+    "a function": (
+        pickle.dumps(plain(more=Hostile(trap, "a")), 4),
+        r"the pickle calls .*trap, which arrays do not need",
+    ),
+    "a function for data": (pickle.dumps(plain(data=Hostile(trap, "b")), 2), "the pickle calls .*trap"),
+    "eval": (pickle.dumps(Hostile(eval, "1"), 4), r"the pickle calls builtins.eval"),
+    "old opcodes": (b"(S'b'\nios\nsystem\n.", "contains more than data .opcode INST."),
+    "an object": (b"\x80\x02cnumpy\nndarray\n)\x81.", "contains more than data .opcode NEWOBJ."),
+    "an extension": (b"\x80\x02\x82\x01.", "contains more than data .opcode EXT1."),
+    "a persistent object": (b"\x80\x02K\x01Q.", "contains more than data .opcode BINPERSID."),
     "objects in an array": (
         pickle.dumps(plain(data=np.array([[1, "x"]], object)), 4),
         "an array of 'O8', not of bytes",
     ),
     "floats": (pickle.dumps(plain(data=np.zeros((2, 2))), 4), "an array of 'f8', not of bytes"),
-    "a call of data": (b"\x80\x02K\x01)R.", "calls what is not a function"),
-    "a changed class": (b"\x80\x02cnumpy\nndarray\n}b.", "changes what is not an array"),
-    "an endless memory": (b"\x80\x02K\x01r\xff\xff\xff\xff.", "holds a int, not the dictionary"),
-    "an empty stack": (b"\x80\x02R.", "takes what is not there"),
+    "a call of data": (b"\x80\x02K\x01)R.", "calls a value that is not a function"),
+    "a changed class": (b"\x80\x02cnumpy\nndarray\n}b.", "sets the state of a value that is not an array"),
+    "an endless memory": (b"\x80\x02K\x01r\xff\xff\xff\xff.", "the type int, not dict"),
+    "an empty stack": (b"\x80\x02R.", "pops from an empty stack"),
     "an unknown memory": (b"\x80\x02h\x09.", "damaged"),
     "no marks": (b"\x80\x02K\x01t.", "damaged"),
     "a size without bytes": (b"\x80\x02T\xff\xff\xff\x7f.", "damaged"),
     "no pickle": (b"<html>not found</html>", "damaged"),
     "no end": (b"\x80\x02}", "damaged"),
     "nothing": (b"", "damaged"),
-    "a list": (pickle.dumps([1], 4), "holds a list, not the dictionary of a batch"),
+    "a list": (pickle.dumps([1], 4), "the type list, not dict"),
     "labels of text": (pickle.dumps(plain(labels=["cat"] * RECORDS), 4), "'labels'"),
     "no data": (pickle.dumps({b"labels": [1]}, 4), "has an array 'data'"),
     "a wrong shape": (
         pickle.dumps(plain(data=np.zeros((3, 5), np.uint8)), 4),
-        r"data of shape \(3, 5\), where a batch has \(30, 3072\)",
+        r"the data have the shape \(3, 5\); a batch has \(30, 3072\)",
     ),
     "a label too few": (pickle.dumps(plain(labels=[1] * 29), 4), "30 images but 29 labels"),
     "a label too large": (
         pickle.dumps(plain(labels=[1] * 29 + [10]), 4),
-        "picture 30 has the label 10, but labels are 0 to 9",
+        "image 30 has the label 10; labels are from 0 to 9",
     ),
     "a label below 0": (
         pickle.dumps(plain(labels=[1] * 29 + [-1]), 4),
-        "picture 30 has the label -1, but labels are 0 to 9",
+        "image 30 has the label -1; labels are from 0 to 9",
     ),
     "a label that fits nothing": (
         pickle.dumps(plain(labels=[1] * 29 + [10**5000]), 4),
-        "a number of more than 64 bits",
+        "an integer of more than 64 bits",
     ),
-    "a deep key": (b"\x80\x02}" + DEEP + b"K\x01s.", "a key that is no text"),
-    "a deep name": (b"\x80\x04" + DEEP + b"X\x01\x00\x00\x00a\x93.", "names a function by what is no text"),
+    "a deep key": (b"\x80\x02}" + DEEP + b"K\x01s.", "a key in a dictionary is not text"),
+    "a deep name": (b"\x80\x04" + DEEP + b"X\x01\x00\x00\x00a\x93.", "the name of a function is not text"),
     "a deep type": (
         b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)R(K\x01)cnumpy\ndtype\n"
         + DEEP
         + b"\x85R\x89T\x00\x00\x00\x00tb.",
-        "an array whose type is no text",
+        "the type of an array is not text",
     ),
 }
 
@@ -230,22 +233,22 @@ def test_no_prefix_of_a_batch_is_taken_for_one(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_batches")
 def test_bad_binary_cifar(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match="no such folder"):
+    with pytest.raises(TaskError, match="no such directory"):
         read("cifar10", tmp_path / "none")
-    with pytest.raises(TaskError, match=r"has neither data_batch_1.bin nor data_batch_1"):
+    with pytest.raises(TaskError, match=r"contains neither data_batch_1.bin nor data_batch_1"):
         read("cifar10", tmp_path)
     write_binary(tmp_path)
     file = tmp_path / "data_batch_4.bin"
     whole = file.read_bytes()
     for content, message in (
-        (whole[:-1], "data_batch_4.bin: truncated: 92189 bytes, where 30 records of 3073 are 92190"),
+        (whole[:-1], "data_batch_4.bin: truncated: 92189 bytes, but 30 records of 3073 bytes are 92190"),
         (whole[:-3073], "truncated"),
         (whole + b"x", "too long"),
-        (whole[:3073] + b"\x0a" + whole[3074:], "data_batch_4.bin: picture 2 has the label 10, but labels are 0 to 9"),
+        (whole[:3073] + b"\x0a" + whole[3074:], "data_batch_4.bin: image 2 has the label 10; labels are from 0 to 9"),
     ):
         file.write_bytes(content)
         with pytest.raises(TaskError, match=message):
             read("cifar10", tmp_path)
     file.unlink()
-    with pytest.raises(TaskError, match=r"data_batch_4.bin: no such file; CIFAR-10 has five batches"):
+    with pytest.raises(TaskError, match=r"data_batch_4.bin: no such file; CIFAR-10 consists of five batches"):
         read("cifar10", tmp_path)

@@ -176,7 +176,7 @@ def test_classes_of_images(tmp_path: Path) -> None:
         ({"train": 56}, "such as train=52, valid=6"),
         ({"test_valid": 17}, "17 validation examples are requested for the test, but its 2 classes have only 16"),
         ({"pairs": "0-11"}, "has no class 11; its 10 classes are 0 to 9"),
-        ({"path": ""}, "mnist needs a path to the folder"),
+        ({"path": ""}, "mnist needs a path to the directory"),
         ({"path": "e"}, "no such file"),
         ({"images": "openml", "path": ""}, "openml needs the name of a data set"),
     ],

@@ -75,22 +75,22 @@ IMAGES_FILE, LABELS_FILE = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
         (
             IMAGES_FILE,
             idx(IMAGES)[:-1],
-            f"{IMAGES_FILE}: truncated: its header says 50 × 4 × 6 = 1200 bytes, and 1199 follow",
+            f"{IMAGES_FILE}: truncated: 1199 bytes after the header, which states 50 × 4 × 6 = 1200 bytes",
         ),
         (IMAGES_FILE, idx(IMAGES) + b"x", "too long"),
-        (IMAGES_FILE, b"", "0 bytes are too few"),
+        (IMAGES_FILE, b"", "truncated: 0 bytes"),
         (IMAGES_FILE, b"\0" * 100, "not an IDX file of bytes .magic number 0x00000000."),
         (
             IMAGES_FILE,
             idx(LABELS),
-            "a labels file .magic number 0x00000801., where an images file .0x00000803. belongs",
+            "a labels file .magic number 0x00000801.; expected an images file .0x00000803.",
         ),
-        (LABELS_FILE, idx(IMAGES), "an images file .* where a labels file"),
+        (LABELS_FILE, idx(IMAGES), "an images file .*; expected a labels file"),
         (LABELS_FILE, idx(LABELS[:49]), f"50 images, but .*{LABELS_FILE} has 49 labels"),
-        (LABELS_FILE, idx(LABELS + 3), f"{LABELS_FILE}: picture 8 has the label 10, but labels are 0 to 9"),
+        (LABELS_FILE, idx(LABELS + 3), f"{LABELS_FILE}: image 8 has the label 10; labels are from 0 to 9"),
         (LABELS_FILE, b"\x1f\x8b" + b"\0" * 40, "damaged gzip"),
         (LABELS_FILE, None, "labels-idx1-ubyte: no such file"),
-        (IMAGES_FILE, None, "has no images file in IDX format"),
+        (IMAGES_FILE, None, "contains no images file in IDX format"),
         (IMAGES_FILE, idx(IMAGES[:0]), "0 images, but"),
     ],
 )
@@ -135,17 +135,17 @@ def test_npz_with_test_pictures_and_fractions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": IMAGES}, "holds a; name the arrays images and labels"),
+        ({"a": IMAGES}, "contains a; name the arrays images and labels"),
         ({"images": IMAGES, "labels": LABELS[:9]}, "50 images but 9 labels"),
-        ({"images": IMAGES, "labels": LABELS + 0.5}, "not one class number a picture"),
-        ({"images": IMAGES, "labels": LABELS.astype(int) - 1}, "picture 1 has the label -1"),
-        ({"images": IMAGES, "labels": IMAGES}, "not one class number a picture"),
-        ({"images": IMAGES * 2.0, "labels": LABELS}, "pixels from .* to .*; use whole numbers 0 to 255"),
+        ({"images": IMAGES, "labels": LABELS + 0.5}, "not one class number per image"),
+        ({"images": IMAGES, "labels": LABELS.astype(int) - 1}, "image 1 has the label -1"),
+        ({"images": IMAGES, "labels": IMAGES}, "not one class number per image"),
+        ({"images": IMAGES * 2.0, "labels": LABELS}, "pixels from .* to .*; use integers from 0 to 255"),
         ({"images": IMAGES / 100.0, "labels": LABELS}, "with fractions"),
         ({"images": np.full((50, 2), np.nan), "labels": LABELS}, "pixels from nan"),
-        ({"images": LABELS, "labels": LABELS}, "images of shape .50,."),
+        ({"images": LABELS, "labels": LABELS}, "images have the shape .50,."),
         ({"images": IMAGES.astype(str), "labels": LABELS}, "are not pixels"),
-        ({"images": IMAGES[:0], "labels": LABELS[:0]}, "holds no pictures"),
+        ({"images": IMAGES[:0], "labels": LABELS[:0]}, "contains no images"),
         ({"images": IMAGES.astype(object), "labels": LABELS}, "arrays of Python objects are not read"),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :2], "y_test": LABELS},
@@ -193,10 +193,10 @@ def test_openml(monkeypatch: pytest.MonkeyPatch) -> None:
     for unfit in ({"target": None}, {"target": np.zeros((20, 2))}, {"data": csr_array(data.data)}):
         other = SimpleNamespace(**{**vars(data), **unfit})
         monkeypatch.setattr(datasets, "fetch_openml", lambda name, other=other, **_: other)
-        with pytest.raises(TaskError, match="is no set of pictures with one class each"):
+        with pytest.raises(TaskError, match="is not an image set"):
             read("openml", dataset="mnist_784")
     monkeypatch.setattr(datasets, "fetch_openml", lambda name, **_: Path("/nonexistent/x").read_text())
-    with pytest.raises(TaskError, match="OpenML's mnist_784 cannot be had"):
+    with pytest.raises(TaskError, match="cannot download mnist_784 from OpenML"):
         read("openml", dataset="mnist_784")
 
 

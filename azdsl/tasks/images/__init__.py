@@ -1,4 +1,4 @@
-"""Image sets: from the name and the place that a task gives to pictures and class numbers."""
+"""Image sets: images and class numbers from files, scikit-learn and OpenML."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ON_DISK: dict[str, Callable[[Path], Source]] = {
     "fashion_mnist": lambda path: idx.find("fashion_mnist", path),
     "npz": arrays.npz,
 }
-"""Image sets that a path leads to."""
+"""Readers of the image sets that need a path."""
 
 
 def find(task: ImageTask, base_dir: Path | None = None) -> Source:
-    """Where the pictures of ``task`` are; relative paths count from ``base_dir``. Raises ``TaskError``."""
+    """Return the source of the images of ``task``. Relative paths start from ``base_dir``. Raises ``TaskError``."""
     if task.images in ON_DISK:
         if not task.path:
-            what = "its file" if task.images == "npz" else "the folder with its files"
+            what = "its file" if task.images == "npz" else "the directory with its files"
             raise TaskError(f'{task.images} needs a path to {what}: path="…" in the task, or --path')
         return ON_DISK[task.images]((base_dir or Path()) / task.path)
     if task.images == "digits":

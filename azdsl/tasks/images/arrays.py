@@ -23,23 +23,23 @@ NAMES: tuple[tuple[str, ...], ...] = (
     ("data", "target"),
     ("data", "labels"),
 )
-"""Names of a file's arrays; four where it keeps pictures for the test."""
+"""Accepted names of the arrays in a file: two, or four if the file has test images."""
 
 
 def npz(file: Path) -> Source:
-    """Images [n, …] and labels [n] in a .npz file. Raises ``TaskError``."""
+    """Return images [n, …] and labels [n] from a .npz file, as a source. Raises ``TaskError``."""
     if not file.is_file():
         raise TaskError(f"{file}: no such file")
     return Source(str(file), (file,), lambda: _read_npz(file))
 
 
 def _read_npz(file: Path) -> ImageSet:
-    def wanted(there: Sequence[str]) -> Sequence[str]:
-        names = next((n for n in NAMES if set(n) <= set(there)), None)
+    def wanted(found: Sequence[str]) -> Sequence[str]:
+        names = next((n for n in NAMES if set(n) <= set(found)), None)
         if names is None:
-            listed = ", ".join(there) or "nothing"
+            listed = ", ".join(found) or "no arrays"
             raise TaskError(
-                f"{file}: holds {listed}; name the arrays images and labels, or x_train, y_train, x_test, y_test"
+                f"{file}: contains {listed}; name the arrays images and labels, or x_train, y_train, x_test, y_test"
             )
         return names
 
@@ -53,17 +53,19 @@ def _read_npz(file: Path) -> ImageSet:
         return ImageSet(train)
     test = pictures(str(file), arrays[2:3], _flat(arrays[3]))
     if test.pixels != train.pixels:
-        raise TaskError(f"{file}: {train.pixels} pixels in {names[0]}, but {test.pixels} in {names[2]}")
+        raise TaskError(
+            f"{file}: images have {train.pixels} pixels in {names[0]}, but {test.pixels} in {names[2]}; use one size"
+        )
     return ImageSet(train, test)
 
 
 def _flat(labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels [n] also where they are stored as [n, 1]."""
+    """Return labels [n] from labels [n] or [n, 1]."""
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def digits() -> Source:
-    """scikit-learn's 1,797 digits of 8 × 8 pixels."""
+    """Return scikit-learn's 1,797 digits of 8 × 8 pixels, as a source."""
     return Source("scikit-learn's digits", (), _read_digits)
 
 
@@ -71,13 +73,13 @@ def _read_digits() -> ImageSet:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise TaskError("scikit-learn's digits need scikit-learn: pip install 'azdsl[sklearn]'") from None
+        raise TaskError("scikit-learn is not installed; the digits need it: pip install 'azdsl[sklearn]'") from None
     data = load_digits()
     return ImageSet(pictures("scikit-learn's digits", [data.data], data.target))
 
 
 def openml(name: str) -> Source:
-    """A data set of OpenML by its name, downloaded by scikit-learn and kept in its own data folder."""
+    """Return an OpenML data set, as a source. scikit-learn downloads it into its own data directory."""
     return Source(f"OpenML's {name}", (), lambda: _read_openml(name))
 
 
@@ -85,14 +87,14 @@ def _read_openml(name: str) -> ImageSet:
     try:
         from sklearn.datasets import fetch_openml
     except ImportError:
-        raise TaskError("data sets of OpenML need scikit-learn: pip install 'azdsl[sklearn]'") from None
+        raise TaskError("scikit-learn is not installed; OpenML needs it: pip install 'azdsl[sklearn]'") from None
     try:
         data = fetch_openml(name, version=1, as_frame=False, parser="liac-arff")
     except (OSError, ValueError) as error:
-        raise TaskError(f"OpenML's {name} cannot be had: {error}") from None
+        raise TaskError(f"cannot download {name} from OpenML: {error}") from None
     if not isinstance(data.data, np.ndarray) or not isinstance(data.target, np.ndarray) or data.target.ndim != 1:
         raise TaskError(
-            f"OpenML's {name} is no set of pictures with one class each: its values are sparse, or it has not one target"
+            f"OpenML's {name} is not an image set: its values are sparse, or it does not have exactly one target"
         )
     classes = {label: number for number, label in enumerate(sorted(set(data.target.tolist()), key=_numeric))}
     labels = np.array([classes[label] for label in data.target.tolist()])
@@ -100,7 +102,7 @@ def _read_openml(name: str) -> ImageSet:
 
 
 def _numeric(label: Any) -> tuple[bool, float, str]:
-    """Numbers in their order, then words."""
+    """Return a sort key: numbers by value, then other texts."""
     text = str(label)
     try:
         number = float(text)

@@ -16,30 +16,32 @@ from azdsl.taskset import TaskError
 CLASSES = 10
 PIXELS = 3 * 32 * 32
 RECORDS = 10_000
-"""Pictures of a batch."""
+"""Images in a batch."""
 
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
 
 FOLDERS = ("", "cifar-10-batches-bin", "cifar-10-batches-py")
-"""Where the files are, seen from the folder given: there, or where the archives unpack to."""
+"""Subdirectories in which the files may be: none, or those in the downloaded archives."""
 
 Batch = tuple[NDArray[np.uint8], NDArray[Any]]
 
 
 def find(path: Path) -> Source:
-    """CIFAR-10 in a folder: ``data_batch_1.bin`` … or ``data_batch_1`` …, and the test batch. Raises ``TaskError``."""
+    """Find CIFAR-10 in a directory: ``data_batch_1.bin`` … or ``data_batch_1`` …, and the test batch. Raises ``TaskError``."""
     for folder in (path / name for name in FOLDERS):
         for ending, read in (".bin", _binary), ("", _python):
             if (folder / (BATCHES[0] + ending)).is_file():
                 files = tuple(folder / (name + ending) for name in (*BATCHES, TEST))
                 for file in files:
                     if not file.is_file():
-                        raise TaskError(f"{file}: no such file; CIFAR-10 has five batches and the test batch")
+                        raise TaskError(f"{file}: no such file; CIFAR-10 consists of five batches and a test batch")
                 return Source(f"cifar10 in {path}", files, _reader(files, read))
     if not path.is_dir():
-        raise TaskError(f"{path}: no such folder")
-    raise TaskError(f"{path}: has neither {BATCHES[0]}.bin nor {BATCHES[0]}: not a folder of CIFAR-10")
+        raise TaskError(f"{path}: no such directory")
+    raise TaskError(
+        f"{path}: contains neither {BATCHES[0]}.bin nor {BATCHES[0]}; give the directory with the batches of CIFAR-10"
+    )
 
 
 def _reader(files: tuple[Path, ...], read: Callable[[Path], Batch]) -> Callable[[], ImageSet]:
@@ -55,28 +57,32 @@ def _joined(files: list[Path], read: Callable[[Path], Batch]) -> Pictures:
 
 
 def _binary(file: Path) -> Batch:
-    """Records of a label byte and the pixels, mapped: what is not used is not read."""
-    expected, there = RECORDS * (1 + PIXELS), file.stat().st_size
-    if there != expected:
-        words = "truncated" if there < expected else "too long"
-        raise TaskError(f"{file}: {words}: {there} bytes, where {RECORDS} records of {1 + PIXELS} are {expected}")
+    """Map a file of records of one label byte and the pixels into memory. Only the images that are used are read."""
+    expected, size = RECORDS * (1 + PIXELS), file.stat().st_size
+    if size != expected:
+        words = "truncated" if size < expected else "too long"
+        raise TaskError(
+            f"{file}: {words}: {size} bytes, but {RECORDS} records of {1 + PIXELS} bytes are {expected} bytes"
+        )
     records: NDArray[np.uint8] = np.memmap(file, np.uint8, "r", shape=(RECORDS, 1 + PIXELS))
     return records[:, 1:], np.array(records[:, 0])
 
 
 def _python(file: Path) -> Batch:
-    """A pickled dictionary, of which only data are read."""
+    """Read a pickled dictionary, without running code from the pickle."""
     try:
         batch = pickles.read(content(file))
     except pickles.UnsafePickleError as error:
-        raise TaskError(f"{file}: not read, since the pickle is no plain batch of CIFAR-10: {error}") from None
+        raise TaskError(f"{file}: not a batch of CIFAR-10: {error}") from None
     if not isinstance(batch, dict):
-        raise TaskError(f"{file}: holds a {type(batch).__name__}, not the dictionary of a batch")
+        raise TaskError(f"{file}: not a batch of CIFAR-10: its content has the type {type(batch).__name__}, not dict")
     data, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
     if not isinstance(data, np.ndarray) or not isinstance(labels, list) or not all(type(y) is int for y in labels):
-        raise TaskError(f"{file}: a batch of CIFAR-10 has an array 'data' and a list of numbers 'labels'")
+        raise TaskError(
+            f"{file}: not a batch of CIFAR-10, which has an array 'data' and a list of class numbers 'labels'"
+        )
     if data.shape != (RECORDS, PIXELS):
-        raise TaskError(f"{file}: data of shape {data.shape}, where a batch has ({RECORDS}, {PIXELS})")
+        raise TaskError(f"{file}: the data have the shape {data.shape}; a batch has ({RECORDS}, {PIXELS})")
     if len(labels) != RECORDS:
         raise TaskError(f"{file}: {len(data)} images but {len(labels)} labels")
     return data, np.array(labels, np.int64)

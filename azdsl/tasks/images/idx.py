@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST and Fashion-MNIST: big-endian sizes, then bytes; plain or gzip."""
+"""Reader of IDX, the format of MNIST and Fashion-MNIST: big-endian sizes, then bytes; plain or compressed by gzip."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from azdsl.taskset import TaskError
 CLASSES = 10
 
 IMAGES_MAGIC, LABELS_MAGIC = 0x00000803, 0x00000801
-"""Bytes of three dimensions, and of one."""
+"""Magic numbers: unsigned bytes in three dimensions, and in one."""
 
 _WHAT = {IMAGES_MAGIC: "an images file", LABELS_MAGIC: "a labels file"}
 _GZIP = b"\x1f\x8b"
 
 
 def find(name: str, path: Path) -> Source:
-    """MNIST or Fashion-MNIST in a folder or, without test pictures, in an images file. Raises ``TaskError``."""
+    """Find MNIST or Fashion-MNIST in a directory, or in an images file (without test images). Raises ``TaskError``."""
     if not path.exists():
-        raise TaskError(f"{path}: no such file or folder")
+        raise TaskError(f"{path}: no such file or directory")
     if path.is_dir():
         train, test = _in_folder(path)
     else:
@@ -41,15 +41,15 @@ def find(name: str, path: Path) -> Source:
 
 
 def labels_of(images: Path) -> Path:
-    """The labels file that belongs to an images file. Raises ``TaskError``."""
+    """Return the path of the labels file that belongs to an images file. Raises ``TaskError``."""
     name = images.name.replace("images", "labels").replace("idx3", "idx1")
     if name == images.name:
-        raise TaskError(f"{images}: not the name of an images file, such as train-images-idx3-ubyte.gz")
+        raise TaskError(f"{images}: not the name of an images file; use a name such as train-images-idx3-ubyte.gz")
     return images.with_name(name)
 
 
 def _in_folder(folder: Path) -> tuple[Path, Path | None]:
-    """The images to train on and those of the test; a plain file is taken before one in gzip."""
+    """Find the images file of the training set and that of the test set; a plain file has precedence over a .gz file."""
     found = {file.name.removesuffix(".gz"): file for file in sorted(folder.glob("*images*idx3*"), reverse=True)}
     test = next((file for name, file in found.items() if name.startswith(("t10k", "test"))), None)
     train = [file for file in found.values() if file != test]
@@ -58,13 +58,13 @@ def _in_folder(folder: Path) -> tuple[Path, Path | None]:
     if len(chosen) == 1:
         return chosen[0], test if standard else None
     if not chosen:
-        raise TaskError(f"{folder}: has no images file in IDX format, such as train-images-idx3-ubyte.gz")
+        raise TaskError(f"{folder}: contains no images file in IDX format, such as train-images-idx3-ubyte.gz")
     names = ", ".join(sorted(file.name for file in chosen))
-    raise TaskError(f"{folder}: has several images files ({names}); give the path of one")
+    raise TaskError(f"{folder}: contains several images files ({names}); give the path of one")
 
 
 def _pair(images: Path) -> Pictures:
-    """An images file with its labels."""
+    """Read an images file and its labels file."""
     pixels, labels = read(images, IMAGES_MAGIC), read(labels_of(images), LABELS_MAGIC)
     if len(pixels) != len(labels):
         raise TaskError(f"{images}: {len(pixels)} images, but {labels_of(images)} has {len(labels)} labels")
@@ -73,34 +73,34 @@ def _pair(images: Path) -> Pictures:
 
 
 def read(file: Path, magic: int) -> NDArray[np.uint8]:
-    """The array in an IDX file of bytes. Raises ``TaskError``."""
+    """Read the array in an IDX file of bytes. Raises ``TaskError``."""
     data = _unpacked(file, content(file))
     dimensions = magic & 0xFF
     if len(data) < 4 + 4 * dimensions:
-        raise TaskError(f"{file}: {len(data)} bytes are too few for an IDX file")
+        raise TaskError(f"{file}: truncated: {len(data)} bytes, which is less than the header of an IDX file")
     found = int.from_bytes(data[:4], "big")
     if found != magic:
         raise TaskError(
-            f"{file}: {_WHAT.get(found, 'not an IDX file of bytes')} (magic number {found:#010x}), "
-            f"where {_WHAT[magic]} ({magic:#010x}) belongs"
+            f"{file}: {_WHAT.get(found, 'not an IDX file of bytes')} (magic number {found:#010x}); "
+            f"expected {_WHAT[magic]} ({magic:#010x})"
         )
     shape = tuple(int.from_bytes(data[4 + 4 * at : 8 + 4 * at], "big") for at in range(dimensions))
-    expected, there = math.prod(shape), len(data) - 4 - 4 * dimensions
-    if there != expected:
-        words = "truncated" if there < expected else "too long"
+    expected, size = math.prod(shape), len(data) - 4 - 4 * dimensions
+    if size != expected:
+        words = "truncated" if size < expected else "too long"
         sizes = " × ".join(map(str, shape))
-        raise TaskError(f"{file}: {words}: its header says {sizes} = {expected} bytes, and {there} follow")
+        raise TaskError(f"{file}: {words}: {size} bytes after the header, which states {sizes} = {expected} bytes")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
 def _unpacked(file: Path, data: bytes) -> bytes:
-    """The content without its compression."""
+    """Decompress the content of a file if it is compressed."""
     if not data.startswith(_GZIP):
         return data
     try:
         with gzip.open(io.BytesIO(data)) as packed:
-            whole = packed.read(MAX_DATA_BYTES + 1)
-        check_size(file, len(whole))
-        return whole
+            unpacked = packed.read(MAX_DATA_BYTES + 1)
+        check_size(file, len(unpacked))
+        return unpacked
     except (OSError, EOFError, zlib.error) as error:
-        raise TaskError(f"{file}: a damaged gzip file: {error}") from None
+        raise TaskError(f"{file}: damaged gzip file: {error}") from None

@@ -1,8 +1,8 @@
-"""The data in a pickle of NumPy arrays, read as a list of opcodes: nothing in the file is ever called.
+"""Safe reader of pickled NumPy arrays: it interprets the opcodes itself and calls no function that the file names.
 
-A pickle is a program for a stack machine that can call any function of Python. This reader knows the opcodes
-that make data and keeps the few calls that an array consists of as symbols, from which the array's bytes are
-taken. Everything else is refused.
+A pickle is a program for a stack machine that can call any function of Python. This reader implements the opcodes
+that make data. The few calls that make up an array are kept as symbols, and the array is built from their arguments.
+All other opcodes and calls are errors.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from azdsl.errors import AzdslError
 
 
 class UnsafePickleError(AzdslError, ValueError):
-    """The pickle is damaged or asks for more than data; the message says what."""
+    """The pickle is damaged, or calls a function that data do not need. The message says which."""
 
 
 RECONSTRUCT = frozenset({"numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct"})
-"""How NumPy's pickles begin an array, before and since version 2."""
+"""The function that creates an array in pickles of NumPy, before and since version 2."""
 
 ENCODE = "_codecs encode"
-"""How Python 3 writes bytes for Python 2."""
+"""The function that creates bytes in pickles that Python 3 wrote with protocol 0 to 2."""
 
 KNOWN = RECONSTRUCT | {"numpy ndarray", "numpy dtype", ENCODE}
 """The functions and classes that a pickled array names."""
@@ -36,14 +36,14 @@ BYTE_TYPES = ("u1", "|u1", "uint8")
 
 @dataclass(frozen=True)
 class Global:
-    """A function or class that the pickle names; never looked up."""
+    """The name of a function or class in the pickle. It is never imported."""
 
     name: str
 
 
 @dataclass
 class Call:
-    """A call that the pickle asks for, not made, and the state that it sets on the result."""
+    """A call in the pickle, which is not executed, and the state that the pickle sets on its result."""
 
     function: str
     arguments: tuple[Any, ...]
@@ -51,11 +51,11 @@ class Call:
 
 
 class _Mark:
-    """Stands on the stack where a list of items begins."""
+    """Marker on the stack at the start of a list of items."""
 
 
 def read(data: bytes) -> Any:
-    """What a pickle holds, as Python values, ``bytes`` arrays as ``NDArray[np.uint8]``; text of Python 2 is ``bytes``.
+    """Read a pickle: Python values, and arrays as ``NDArray[np.uint8]``. Text written by Python 2 becomes ``bytes``.
 
     Raises ``UnsafePickleError``.
     """
@@ -68,8 +68,8 @@ def read(data: bytes) -> Any:
     except UnsafePickleError:
         raise
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
-        raise UnsafePickleError(f"damaged: {error or type(error).__name__}") from None
-    raise UnsafePickleError("damaged: it has no end")
+        raise UnsafePickleError(f"the pickle is damaged: {error or type(error).__name__}") from None
+    raise UnsafePickleError("the pickle is damaged: it has no end")
 
 
 class _Machine:
@@ -80,7 +80,7 @@ class _Machine:
         self.memory: dict[int, Any] = {}
 
     def step(self, name: str, argument: Any) -> None:
-        """Do what one opcode says."""
+        """Execute one opcode."""
         if name in _LITERALS:
             self.stack.append(_LITERALS[name](argument))
         elif name in _TUPLES:
@@ -97,16 +97,16 @@ class _Machine:
         elif name == "GLOBAL":
             self.name_global(argument)
         elif name not in ("PROTO", "FRAME"):
-            raise UnsafePickleError(f"it holds more than data (opcode {name})")
+            raise UnsafePickleError(f"the pickle contains more than data (opcode {name})")
 
     def pop(self) -> Any:
-        """Take the top of the stack."""
+        """Pop the top of the stack."""
         if not self.stack or isinstance(self.stack[-1], _Mark):
-            raise UnsafePickleError("damaged: it takes what is not there")
+            raise UnsafePickleError("the pickle is damaged: it pops from an empty stack")
         return self.stack.pop()
 
     def items(self) -> list[Any]:
-        """Take all above the last mark, and the mark."""
+        """Pop all values above the last mark, and the mark."""
         found: list[Any] = []
         while not isinstance(self.stack[-1], _Mark):
             found.append(self.stack.pop())
@@ -114,36 +114,36 @@ class _Machine:
         return found[::-1]
 
     def name_global(self, name: str) -> None:
-        """Push a function's name, if it is one of those that an array needs."""
+        """Push the name of a function or class, if arrays need it."""
         if name not in KNOWN:
-            raise UnsafePickleError(f"it asks Python to run {name.replace(' ', '.')}, which data need not")
+            raise UnsafePickleError(f"the pickle calls {name.replace(' ', '.')}, which arrays do not need")
         self.stack.append(Global(name))
 
     def stack_global(self) -> None:
-        """The same with module and name on the stack."""
+        """Push the name of a function or class whose module and name are on the stack, if arrays need it."""
         name, module = self.pop(), self.pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise UnsafePickleError("it names a function by what is no text")
+            raise UnsafePickleError("the name of a function is not text")
         self.name_global(f"{module} {name}")
 
     def reduce(self) -> None:
-        """Note a call, or make the bytes that it stands for."""
+        """Push the symbol of a call, or the bytes that the call creates."""
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, Global) or not isinstance(arguments, tuple):
-            raise UnsafePickleError("it calls what is not a function")
+            raise UnsafePickleError("the pickle calls a value that is not a function")
         if function.name == ENCODE:
             text, encoding = arguments
             if encoding != "latin1" or not isinstance(text, str):
-                raise UnsafePickleError("it holds bytes in an unknown encoding")
+                raise UnsafePickleError("the pickle contains bytes in an unknown encoding")
             self.stack.append(text.encode("latin-1"))
         else:
             self.stack.append(Call(function.name, arguments))
 
     def build(self) -> None:
-        """Give a call its state; an array is complete with it."""
+        """Set the state of a call. A call that creates an array is replaced by the array."""
         state, call = self.pop(), self.pop()
         if not isinstance(call, Call) or call.state is not None:
-            raise UnsafePickleError("it changes what is not an array")
+            raise UnsafePickleError("the pickle sets the state of a value that is not an array")
         call.state = state
         made = _array(call) if call.function in RECONSTRUCT else call
         for place, value in self.memory.items():
@@ -152,34 +152,34 @@ class _Machine:
         self.stack.append(made)
 
     def append(self, values: list[Any]) -> None:
-        """Lengthen the list below."""
+        """Append values to the list on top of the stack."""
         target = self.stack[-1]
         if not isinstance(target, list):
-            raise UnsafePickleError("it lengthens what is not a list")
+            raise UnsafePickleError("the pickle appends to a value that is not a list")
         target.extend(values)
 
     def set_items(self, flat: list[Any]) -> None:
-        """Fill the dictionary below."""
+        """Store keys and values in the dictionary on top of the stack."""
         target = self.stack[-1]
         if not isinstance(target, dict) or len(flat) % 2:
-            raise UnsafePickleError("it fills what is not a dictionary")
-        # Python looks into a key without a limit: tuples nested deeply enough would end the process.
+            raise UnsafePickleError("the pickle stores keys in a value that is not a dictionary")
+        # hashing a deeply nested tuple overflows the C stack and ends the process
         if not all(isinstance(key, str | bytes) for key in flat[::2]):
-            raise UnsafePickleError("it has a key that is no text")
+            raise UnsafePickleError("a key in a dictionary is not text")
         target.update(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _integer(value: int) -> int:
-    """A number that fits an array. Raises ``UnsafePickleError`` for others, which can be too long even to show."""
+    """Check that an integer has at most 64 bits. Raises ``UnsafePickleError``; the message omits the number, which may be long."""
     if not -(2**63) <= value < 2**63:
-        raise UnsafePickleError("it holds a number of more than 64 bits")
+        raise UnsafePickleError("the pickle contains an integer of more than 64 bits")
     return value
 
 
 _LITERALS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"), _integer),
     **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "UNICODE"), lambda value: value),
-    # Python 2's text: genops gives its bytes as Latin-1.
+    # text written by Python 2, whose bytes genops decodes as Latin-1
     **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), lambda value: value.encode("latin-1")),
     **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), bytes),
     "BINFLOAT": float,
@@ -206,24 +206,24 @@ _ACTIONS: dict[str, Callable[[_Machine], None]] = {
     "REDUCE": _Machine.reduce,
     "BUILD": _Machine.build,
 }
-"""Opcodes that work on the stack."""
+"""Opcodes that change the stack."""
 
 
 def _array(call: Call) -> NDArray[np.uint8]:
-    """The array of bytes that NumPy's ``(version, shape, dtype, fortran, bytes)`` describes."""
+    """Build the array of bytes from NumPy's state ``(version, shape, dtype, fortran, bytes)``."""
     state = call.state
     if not isinstance(state, tuple) or len(state) != 5:
-        raise UnsafePickleError("damaged: an array without its five parts")
+        raise UnsafePickleError("the pickle is damaged: the state of an array does not have five parts")
     _, shape, dtype, fortran, data = state
     kind = (
         dtype.arguments[0] if isinstance(dtype, Call) and dtype.function == "numpy dtype" and dtype.arguments else None
     )
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else kind
     if not isinstance(kind, str):
-        raise UnsafePickleError("damaged: an array whose type is no text")
+        raise UnsafePickleError("the pickle is damaged: the type of an array is not text")
     if kind not in BYTE_TYPES:
-        raise UnsafePickleError(f"it holds an array of {kind!r}, not of bytes (uint8)")
+        raise UnsafePickleError(f"the pickle contains an array of {kind!r}, not of bytes (uint8)")
     if not isinstance(data, bytes) or not isinstance(shape, tuple) or not all(type(size) is int for size in shape):
-        raise UnsafePickleError("damaged: an array whose shape or content is none")
+        raise UnsafePickleError("the pickle is damaged: the shape or the content of an array is invalid")
     values: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
     return values.reshape(shape, order="F" if fortran else "C")

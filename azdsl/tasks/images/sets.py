@@ -1,4 +1,4 @@
-"""An image set in memory or on disk: pictures as rows of bytes with class numbers, in parts."""
+"""An image set in memory or mapped from files: images as rows of bytes, with class numbers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """n pictures of the same size: ``blocks`` of uint8[n_k, pixels], perhaps mapped from a file, ``labels`` int64[n]."""
+    """n images of the same size: ``blocks`` of uint8[n_k, pixels], in memory or mapped from a file; ``labels`` int64[n]."""
 
     blocks: tuple[Pixels, ...]
     labels: Labels
 
     @property
     def pixels(self) -> int:
-        """Numbers in a picture, all colours together."""
+        """The numbers in an image: pixels times colour channels."""
         return int(self.blocks[0].shape[1])
 
     def rows(self, places: NDArray[np.int64]) -> Pixels:
-        """The pictures at ``places`` [k], in that order: uint8[k, pixels]."""
+        """Return the images with the indices ``places`` [k], in this order: uint8[k, pixels]."""
         found = np.empty((len(places), self.pixels), np.uint8)
         start = 0
         for block in self.blocks:
@@ -44,7 +44,7 @@ class Pictures:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """All pictures of a set: those to train on, and those that the set keeps for the final test, if it does."""
+    """The training images of a set and, if the set has them, its test images."""
 
     train: Pictures
     test: Pictures | None = None
@@ -52,9 +52,9 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Source:
-    """Where an image set comes from: a name for messages, the files read, and how to read them.
+    """The source of an image set: its name in messages, its files, and the function that reads it.
 
-    ``read`` raises ``TaskError``. Without files the digest is that of what it returns.
+    ``read`` raises ``TaskError``. A source without files is identified by the digest of the images that ``read`` returns.
     """
 
     name: str
@@ -63,56 +63,56 @@ class Source:
 
 
 def pictures(source: str, blocks: Sequence[NDArray[Any]], labels: NDArray[Any]) -> Pictures:
-    """Check pictures [n_k, …] and labels [n]. Raises ``TaskError``."""
+    """Validate images [n_k, …] and labels [n]. Raises ``TaskError``."""
     flat = tuple(as_bytes(source, block).reshape(len(block), math.prod(block.shape[1:])) for block in blocks)
     count = sum(map(len, flat))
     if labels.ndim != 1 or labels.dtype.kind not in "iuf" or (labels != np.floor(labels)).any():
         raise TaskError(
-            f"{source}: the labels (shape {labels.shape}, {labels.dtype}) are not one class number a picture"
+            f"{source}: the labels (shape {labels.shape}, {labels.dtype}) are not one class number per image"
         )
     if count != len(labels):
         raise TaskError(f"{source}: {count} images but {len(labels)} labels")
     if not count or not flat[0].shape[1]:
-        raise TaskError(f"{source}: holds no pictures")
+        raise TaskError(f"{source}: contains no images")
     wrong = (labels < 0) | (labels > MAX_CLASS_NUMBER)
     if wrong.any():
         at = int(np.argmax(wrong))
         raise TaskError(
-            f"{source}: picture {at + 1} has the label {labels[at]}; class numbers are 0 to {MAX_CLASS_NUMBER}; number them anew"
+            f"{source}: image {at + 1} has the label {labels[at]}; number the classes from 0 to at most {MAX_CLASS_NUMBER}"
         )
     return Pictures(flat, labels.astype(np.int64))
 
 
 def as_bytes(source: str, block: NDArray[Any]) -> Pixels:
-    """Pixels as uint8: whole numbers 0 to 255 as they are, fractions 0 to 1 in 255 steps. Raises ``TaskError``."""
+    """Convert pixels to uint8: integers from 0 to 255 are kept, fractions from 0 to 1 are multiplied by 255. Raises ``TaskError``."""
     if block.ndim < 2:
-        raise TaskError(f"{source}: images of shape {block.shape}; use [images, …]")
+        raise TaskError(f"{source}: the images have the shape {block.shape}; use [images, …]")
     if block.dtype == np.uint8:
         return block
     if block.dtype.kind not in "iufb" or not block.size:
-        raise TaskError(f"{source}: images of {block.dtype} and shape {block.shape} are not pixels")
+        raise TaskError(f"{source}: images of shape {block.shape} and type {block.dtype} are not pixels; use numbers")
     low, high = block.min(), block.max()
     if not (low >= 0 and high <= 255):
-        raise TaskError(f"{source}: pixels from {low} to {high}; use whole numbers 0 to 255, or fractions 0 to 1")
+        raise TaskError(f"{source}: pixels from {low} to {high}; use integers from 0 to 255, or fractions from 0 to 1")
     if block.dtype.kind == "f" and (block != np.floor(block)).any():
         if high > 1:
             raise TaskError(
-                f"{source}: pixels up to {high} with fractions; use whole numbers 0 to 255, or fractions 0 to 1"
+                f"{source}: pixels up to {high} with fractions; use integers from 0 to 255, or fractions from 0 to 1"
             )
         return np.round(block * 255.0).astype(np.uint8)
     return block.astype(np.uint8)
 
 
 def within(source: str, labels: NDArray[Any], classes: int) -> None:
-    """Raise ``TaskError`` for the first label that a format's classes do not have."""
+    """Raise ``TaskError`` for the first label outside 0 to ``classes`` - 1."""
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         at = int(np.argmax(wrong))
-        raise TaskError(f"{source}: picture {at + 1} has the label {labels[at]}, but labels are 0 to {classes - 1}")
+        raise TaskError(f"{source}: image {at + 1} has the label {labels[at]}; labels are from 0 to {classes - 1}")
 
 
 def content(file: Path) -> bytes:
-    """All bytes of a file. Raises ``TaskError``."""
+    """Read all bytes of a file. Raises ``TaskError``."""
     try:
         check_size(file, file.stat().st_size)
         return file.read_bytes()
