@@ -122,10 +122,23 @@ def evaluate(
     return Evaluation(float(together[0]), fitness[0]) if single else Evaluation(together, fitness)
 
 
-def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = None, **settings: Any) -> RunResult:
+def evolve(
+    seed: Program | Experiment | str | Path,
+    /,
+    tasks: TaskSet | None = None,
+    *,
+    select: TaskSet | float | None = None,
+    test: TaskSet | float | None = None,
+    **settings: Any,
+) -> RunResult:
     r"""Search for a better program, as ``azdsl evolve`` does.
 
-    ``seed`` is the seed program, an experiment or the path of a ``.az`` file. ``tasks`` replaces the search's task set.
+    ``seed`` is the seed program, an experiment or the path of a ``.az`` file. ``tasks`` replaces the search tasks, ``select``
+    the selection tasks, on which finalists are compared, and ``test`` the test tasks, on which the chosen program is scored once
+    beside the seed program. For a program without a task statement, and with neither ``select`` nor ``test``, a random fifth of
+    ``tasks`` is held back for each if there are at least 20. Otherwise nothing is held out: the result's ``fitness`` and
+    ``test_fitness`` are None, and all texts say so. As a number, ``select`` or ``test`` is the setting of a table: a share of its
+    rows.
     Settings are the options of ``azdsl evolve`` with underscores: ``max_evals=100_000``, ``population=500``,
     ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a ``distributed.Client``.
 
@@ -142,9 +155,12 @@ def evolve(seed: Program | Experiment | str | Path, /, tasks: TaskSet | None = N
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
-    experiment, base_dir, driver = _experiment(seed, settings, {*_options(run), "cluster"})
+    held_out = {"select": select, "test": test}
+    shares = {name: value for name, value in held_out.items() if isinstance(value, int | float)}
+    sets: dict[str, Any] = {name: value for name, value in held_out.items() if name not in shares}
+    experiment, base_dir, driver = _experiment(seed, settings | shares, {*_options(run), "cluster"})
     with connected(driver.pop("cluster", None)) as placement:
-        return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **driver))
+        return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **sets, **driver))
 
 
 def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:
@@ -163,7 +179,7 @@ def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comp
 
 def _options(run: Callable[..., Any]) -> set[str]:
     """The settings of a run that are no keys of an experiment."""
-    return set(inspect.signature(run).parameters) - {"experiment", "base_dir", "tasks", "placement"}
+    return set(inspect.signature(run).parameters) - {"experiment", "base_dir", "tasks", "select", "test", "placement"}
 
 
 def _experiment(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,18 @@ from azdsl.ops import elementary
 
 class TaskError(AzdslError, ValueError):
     """Data are invalid for an evaluation; the message says what is wrong and what to do."""
+
+
+_SHAPES: Mapping[str, str] = {
+    "train_X": "[T, N, F] (tasks, examples, features)",
+    "train_y": "[T, N] (tasks, examples)",
+    "valid_X": "[T, M, F] (tasks, examples, features)",
+    "valid_y": "[T, M] (tasks, examples)",
+}
+"""The shapes of the arrays, as messages show them."""
+
+_NUMBERS = "biuf"
+"""The kinds of NumPy dtypes that are real numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +81,10 @@ class TaskSet:
         """
         if unknown := metric_error(metric):
             raise TaskError(unknown)
-        names = ("train_X", "train_y", "valid_X", "valid_y")
+        names = tuple(_SHAPES)
         arrays = [_array(n, a) for n, a in zip(names, (train_X, train_y, valid_X, valid_y), strict=True)]
         X, y, VX, Vy = arrays
-        for name, array, dimensions in zip(names, arrays, (3, 2, 3, 2), strict=True):
-            if array.ndim != dimensions:
-                raise TaskError(f"{name} must have {dimensions} dimensions, not shape {array.shape}")
+        epochs = _count("epochs", epochs)
         if y.shape != X.shape[:2] or Vy.shape != VX.shape[:2] or (X.shape[0], X.shape[2]) != (VX.shape[0], VX.shape[2]):
             shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=True))
             raise TaskError(f"shapes do not fit together: {shapes}; they must be [T,N,F], [T,N], [T,M,F], [T,M]")
@@ -81,7 +93,7 @@ class TaskSet:
         if X.shape[2] > MAX_FEATURES:
             raise TaskError(f"{X.shape[2]:,} features are too many: at most {MAX_FEATURES}; project or choose some")
         steps = X.shape[1] * epochs
-        length = X.shape[1] if epoch_length is None else epoch_length
+        length = X.shape[1] if epoch_length is None else _count("epoch_length", epoch_length)
         if epochs < 1 or length < 1 or steps % length:
             of = f"{steps} training steps ({X.shape[1]} examples × {epochs} epochs)"
             raise TaskError(f"epoch_length={length} does not divide the {of}")
@@ -169,6 +181,14 @@ class TaskSet:
             halves=self.halves and first % 2 == 0,
         )
 
+    def take(self, indices: NDArray[np.int64]) -> TaskSet:
+        """A copy of the tasks with these indices, in this order; no longer in pairs."""
+        arrays = {name: getattr(self, name)[indices] for name in _SHAPES}
+        for array in arrays.values():
+            array.flags.writeable = False
+        scale = None if self.target_scale is None else self.target_scale[indices]
+        return replace(self, **arrays, target_scale=scale, mapping=None, halves=False)
+
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first ``train`` and ``valid`` examples, for one epoch: the examples of FEC.
 
@@ -195,7 +215,7 @@ def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, f
         raise TaskError(invalid)
     if not metric.vector:
         return 0
-    count = int(labels.max()) + 1 if classes is None else classes
+    count = int(labels.max()) + 1 if classes is None else _count("classes", classes)
     if labels.max() >= count:
         raise TaskError(f"label {int(labels.max())} does not fit {count} classes: they are numbered from 0")
     if impossible := metric.classes_error(count, features):
@@ -203,19 +223,42 @@ def _classes(labels: NDArray[np.float64], metric: Metric, classes: int | None, f
     return count
 
 
-def _array(name: str, values: Any) -> NDArray[np.float64]:
+def _count(name: str, value: Any) -> int:
     try:
-        array = np.ascontiguousarray(values, dtype=np.float64)
-        if _shared(array, values):
-            array = array.copy()
+        return operator.index(value)
+    except TypeError:
+        raise TaskError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def _array(name: str, values: Any) -> NDArray[np.float64]:
+    """One of the four arrays as float64 and read-only. Raises ``TaskError`` with its shape or dtype and what is expected."""
+    expected = f"{name} must be an array of numbers with shape {_SHAPES[name]}"
+    try:
+        given = np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise TaskError(f"{name} is not an array of numbers: {error}") from None
+        raise TaskError(f"{expected}, but its rows differ in length or cannot be read: {error}") from None
+    if given.dtype.kind not in _NUMBERS and not _all_numbers(given):
+        kind = "text" if given.dtype.kind in "US" else "objects that are not all numbers"
+        what = f"dtype {given.dtype} ({kind})" if given.dtype.kind in "USO" else f"dtype {given.dtype}"
+        raise TaskError(f"{expected}, not of {what}: convert or encode it first")
+    dimensions = 3 if name.endswith("X") else 2
+    if given.ndim != dimensions:
+        one = f"; for a single task add the first axis: {name}[None]" if given.ndim == dimensions - 1 else ""
+        raise TaskError(f"{expected}, not {given.shape}{one}")
+    array = np.ascontiguousarray(given, dtype=np.float64)
+    if _shared(array, values):
+        array = array.copy()
     # Minimum and maximum: testing every element would need a mask of an eighth of the array's memory.
     if array.size and not np.isfinite((array.min(), array.max())).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise TaskError(f"{name}{list(bad)} is {array[bad]}: values must be finite; remove or fill them first")
     array.flags.writeable = False
     return array
+
+
+def _all_numbers(array: NDArray[Any]) -> bool:
+    """Whether an array of objects holds only real numbers, such as a column of a data frame may."""
+    return array.dtype.kind == "O" and all(isinstance(value, Real) for value in array.flat)
 
 
 def _shared(array: NDArray[np.float64], values: Any) -> bool:

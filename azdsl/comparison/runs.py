@@ -86,7 +86,7 @@ def one_run(experiment: Experiment, name: str, seed: int, base_dir: Path, halt: 
 def _kept(name: str, result: Result) -> Run:
     """The stored figures of a result: of the program that was chosen, also where the run gives back the seed program."""
     ending = result.ending
-    assert ending is not None  # every run has one
+    assert ending is not None and ending.selection_fitness is not None  # every run of a task statement has both
     settings = result.experiment.search
     steps = [step for event in result.history for step in event.get("milestones", ())]
     curve = tuple((int(step["evaluations"]), float(step["fitness"])) for step in steps)

@@ -46,7 +46,7 @@ from azdsl.search.rundir import directory as rundir
 from azdsl.search.rundir.directory import RunDirectory
 from azdsl.search.rundir.settings_files import check_data, localized, stored_experiment, write_settings
 from azdsl.search.session import OnEpoch, Session
-from azdsl.search.task_sets import TaskSets, make_task_sets
+from azdsl.search.task_sets import Given, TaskSets, make_task_sets
 from azdsl.taskset import TaskSet
 
 __all__ = ["Result", "run"]
@@ -87,6 +87,8 @@ def run(
     *,
     base_dir: Path | None = None,
     tasks: TaskSet | None = None,
+    select: TaskSet | None = None,
+    test: TaskSet | None = None,
     out: str | Path | None = None,
     name: str | None = None,
     workers: int | None = None,
@@ -97,20 +99,21 @@ def run(
 ) -> Result:
     """Search for a better program than the experiment's.
 
-    Relative paths in the experiment count from ``base_dir``. ``tasks`` replaces the search tasks; without a task
-    statement, programs are also compared and scored on them. ``out`` is a new directory for the run; with ``name`` it is
-    the next free ``runs/<name>-<n>``; with neither nothing is written. ``resume`` is the directory of a run to continue:
-    ``experiment`` may be None, or differ in its stopping conditions. ``on_epoch`` gets a ``Snapshot`` after every
-    exchange and stops the search by returning true. Islands run in ``workers`` threads of this process, or in ``placement``.
+    Relative paths in the experiment count from ``base_dir``. ``tasks``, ``select`` and ``test`` replace the
+    search, selection and test tasks; without a task statement, ``make_task_sets`` says what is held out. ``out`` is a new
+    directory for the run; with ``name`` it is the next free ``runs/<name>-<n>``; with neither nothing is written.
+    ``resume`` is the directory of a run to continue: ``experiment`` may be None, or differ in its stopping conditions.
+    ``on_epoch`` gets a ``Snapshot`` after every exchange and stops the search by returning true. Islands run in ``workers``
+    threads of this process, or in ``placement``.
     Raises ``SettingsError``, ``TaskError``, ``ExecutorError`` and ``OSError``.
     """
     _check_options(workers, placement, resume, out)
-    reporter = make_reporter(quiet)
+    reporter, given = make_reporter(quiet), Given(tasks, select, test)
     warn = _warning(reporter, quiet)
     if resume is not None:
-        prepared = _resume(Path(resume), experiment, tasks, base_dir, reporter)
+        prepared = _resume(Path(resume), experiment, given, base_dir, reporter)
     else:
-        prepared = _start(experiment, tasks, base_dir, reporter)
+        prepared = _start(experiment, given, base_dir, reporter)
         if out is not None or name is not None:
             path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
             prepared = prepared.in_directory(path, base_dir)
@@ -120,9 +123,7 @@ def run(
             check_data(prepared.path, prepared.data.digest)
         else:
             prepared.write_settings()
-        for line in introduction(
-            prepared.experiment, _workers(prepared, workers, placement), prepared.path, default_task
-        ):
+        for line in introduction(prepared.plan, _workers(prepared, workers, placement), prepared.path, default_task):
             reporter.say(line)
         session = _session(prepared, workers, placement, reporter, warn)
         try:
@@ -143,29 +144,40 @@ def _check_options(
         raise SettingsError("out", "a resumed run stays in its directory: leave out the setting out")
 
 
-def _start(experiment: Experiment | None, tasks: TaskSet | None, base_dir: Path | None, reporter: Reporter) -> _Run:
+def _start(experiment: Experiment | None, given: Given, base_dir: Path | None, reporter: Reporter) -> _Run:
     """A new run, without a directory."""
     if experiment is None:
         raise SettingsError("seed", "there is nothing to search from: give an experiment, or a run directory to resume")
-    if experiment.task is None and tasks is None:
-        experiment = replace(experiment, task=make.DEFAULT_TASK)
+    experiment = _with_task(experiment, given)
     with explained(reporter, "making the tasks (kept in the cache directory for the next start) …"):
-        data = make_task_sets(experiment, tasks, base_dir)
+        data = make_task_sets(experiment, given, base_dir)
     group = first_group(experiment.search, data.search)
     space, spaces = make_space(experiment, group), island_spaces(experiment, group)
-    judge = Judge(experiment, space, data.search, data.select, data.test)
+    judge = Judge(experiment, space, data.search, data.select or data.search, data.test)
     schedule = make_schedule(experiment.search, space, group)
     groups = data.search.tasks // group.tasks
-    plan = Plan(experiment, space, spaces, judge, schedule, costs(group, experiment.search), groups)
+    shares = costs(group, experiment.search)
+    plan = Plan(experiment, space, spaces, judge, schedule, shares, groups, _describe(experiment, data))
     return _Run(plan, data, group)
 
 
-def _resume(
-    path: Path, experiment: Experiment | None, tasks: TaskSet | None, base_dir: Path | None, reporter: Reporter
-) -> _Run:
+def _describe(experiment: Experiment, data: TaskSets) -> str:
+    """A description of the run's tasks."""
+    return data.words if experiment.task is None else data.words or make.describe(experiment.task)
+
+
+def _with_task(experiment: Experiment, given: Given) -> Experiment:
+    """The experiment with the default task, unless it has one or the tasks of the search are given."""
+    return (
+        replace(experiment, task=make.DEFAULT_TASK) if experiment.task is None and given.search is None else experiment
+    )
+
+
+def _resume(path: Path, experiment: Experiment | None, given: Given, base_dir: Path | None, reporter: Reporter) -> _Run:
     """The run in ``path``, with the stopping conditions of ``experiment`` unless it is None."""
-    stored = stored_experiment(path, experiment, base_dir, tasks is not None)
-    return replace(_start(stored, tasks, path, reporter), path=path, resumed=True)
+    wanted = None if experiment is None else _with_task(experiment, given)
+    stored = stored_experiment(path, wanted, base_dir, bool(given))
+    return replace(_start(stored, given, path, reporter), path=path, resumed=True)
 
 
 def _session(
@@ -229,17 +241,17 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
     """Choose the answer, score it and write the results. ``reason`` is why the search stopped."""
     plan, seconds = session.plan, session.seconds
     ended = session.finish()
-    chosen, test, interrupted = ended.answer, prepared.data.test, reason == "interrupted"
+    chosen, data, interrupted = ended.answer, prepared.data, reason == "interrupted"
     ending, by_task = _ending(prepared, chosen)
     target_reached = chosen.fitness >= plan.search.target
     if not ending.better:
         chosen = _seed(prepared)
     session.recorder.publish(chosen, ended.hall_of_fame, ended.evaluations, ending)
-    table = isinstance(plan.experiment.task, FileTask) and test.metric == "rmse"
+    table = isinstance(plan.experiment.task, FileTask) and ending.held_out and ending.metric == "rmse"
     result = Result(
         best=chosen.found.program,
-        fitness=chosen.fitness,
-        test_fitness=ending.best.fitness,
+        fitness=chosen.fitness if data.select else None,
+        test_fitness=ending.best.fitness if ending.held_out else None,
         search_fitness=chosen.found.search_fitness,
         evaluations=ended.evaluations,
         seconds=seconds,
@@ -248,37 +260,39 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         reached=target_reached or (plan.search.target > 1.0 and not interrupted),
         interrupted=interrupted,
         stopped=reason,
-        metric=test.metric,
+        metric=ending.metric,
         history=tuple(session.recorder.history),
         test_rmse=ending.best.units if table else None,
         mean_rmse=ending.baseline.units if table else None,
         experiment=plan.experiment,
         hall_of_fame=ended.hall_of_fame,
-        task_fitness=tuple(by_task),
+        task_fitness=tuple(by_task if ending.held_out else ()),
         hurdles=ended.hurdles,
         ending=ending,
+        tasks=data.words,
     )
     session.recorder.add_result(result.as_dict())
     return result
 
 
 def _ending(prepared: _Run, chosen: Finalist) -> tuple[Ending, list[float]]:
-    """The verdict on the chosen program, and the fitness of the program that the run gives back on each test task."""
-    judge, test, search = prepared.plan.judge, prepared.data.test, prepared.data.search
+    """The verdict on the chosen program, and the fitness of the program that the run gives back on each task that it is scored on."""
+    judge, data = prepared.plan.judge, prepared.data
+    scored = data.test or data.search
     seed = prepared.experiment.program
     program = chosen.found.program
     if program == canonical(seed, prepared.plan.metric):
         program = seed
     scores = judge.final([seed, program])
-    (selection,) = judge.on_each([program])
+    selection = (chosen.fitness, judge.on_each([program])[0].tolist()) if data.select else (None, ())
     ending = make_ending(
-        test,
+        scored,
         scores[0],
         scores[1],
-        float(combined(np.array(test.baseline()), prepared.experiment.search.combine)),
-        held_out=prepared.data.test is not prepared.data.search,
-        selection=(chosen.fitness, selection.tolist()),
-        candidates=len(scores) * (test.tasks * test.runs[1]) / (search.tasks * search.runs[1]),
+        float(combined(np.array(scored.baseline()), prepared.experiment.search.combine)),
+        held_out=data.test is not None,
+        selection=selection,
+        candidates=len(scores) * (scored.tasks * scored.runs[1]) / (data.search.tasks * data.search.runs[1]),
     )
     return ending, scores[1 if ending.better else 0][2]
 

@@ -88,9 +88,8 @@ class Recorder:
         """Write ``best.az``, if there is a final program, and the hall of fame, as they are after ``evaluations`` candidates."""
         if self._directory is None:
             return
-        experiment = self._plan.experiment
-        files = {names.entry(entry.size): entry_text(experiment, entry) for entry in hall_of_fame}
-        files |= {names.BEST: best_text(experiment, chosen, evaluations, ending)} if chosen else {}
+        files = {names.entry(entry.size): entry_text(self._plan, entry) for entry in hall_of_fame}
+        files |= {names.BEST: best_text(self._plan, chosen, evaluations, ending)} if chosen else {}
         self._directory.save_texts(files | {names.HALL_OF_FAME: front_table(hall_of_fame)})
 
     def add_result(self, result: Mapping[str, Any]) -> None:
@@ -110,7 +109,7 @@ def make_snapshot(plan: Plan, state: RunState, reports: Reports, seconds: float,
         rate=rate,
         best=max(state.best, 0.0),
         mean=mean,
-        selected=chosen.fitness if chosen else None,
+        selected=chosen.fitness if chosen and plan.judge.selects_on_held_out else None,
         islands=by_island,
         layers=exchange.layers(reports),
         program=chosen.found.program if chosen else None,

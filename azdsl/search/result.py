@@ -22,7 +22,8 @@ class Result:
     """The best program of a search, its figures and the history of the run.
 
     ``fitness`` is that of ``best`` on the selection tasks, ``test_fitness`` on the test tasks (``task_fitness`` on each
-    of them), ``search_fitness`` on the search tasks. ``evaluations`` counts candidates, ``layers`` the candidates by how
+    of them), ``search_fitness`` on the search tasks. The first two are None where no tasks were held out; ``tasks`` says how
+    tasks given from Python were split, and is empty for a task statement. ``evaluations`` counts candidates, ``layers`` the candidates by how
     they were settled, ``seconds`` the running time of all sessions. ``stopped`` is the reason for the end.
     ``ending`` compares the seed program and the program that was chosen on the selection tasks with each other and with
     the trivial baseline; unless the chosen one is better than both, ``best`` is the seed program.
@@ -33,8 +34,8 @@ class Result:
     """
 
     best: Program
-    fitness: float
-    test_fitness: float
+    fitness: float | None
+    test_fitness: float | None
     search_fitness: float
     evaluations: int
     seconds: float
@@ -52,6 +53,7 @@ class Result:
     task_fitness: tuple[float, ...] = ()
     hurdles: Mapping[str, Any] | None = None
     ending: Ending | None = None
+    tasks: str = ""
 
     @property
     def front(self) -> HallOfFame:
@@ -78,7 +80,12 @@ class Result:
 
     def __str__(self) -> str:
         """The figures and the program as text for people."""
-        lines = [f"fitness   {self.test_fitness:.6f} on the test tasks, {self.fitness:.6f} on the selection tasks"]
+        held_out = [(self.test_fitness, "test"), (self.fitness, "selection")]
+        known = [f"{value:.6f} on the {split} tasks" for value, split in held_out if value is not None]
+        missing = [split for value, split in held_out if value is None]
+        known += [f"{self.search_fitness:.6f} on the search tasks"] if missing else []
+        known += [f"nothing was held out for {' or '.join(missing)}"] if missing else []
+        lines = [f"fitness   {', '.join(known)}"] + ([f"tasks     {self.tasks}"] if self.tasks else [])
         if self.ending:
             lines += self.ending.lines()
         lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")

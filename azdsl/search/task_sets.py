@@ -13,21 +13,51 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.taskset import TaskSet
 
+LEAST_HELD_BACK = 20
+"""The fewest given tasks of which some are held back: the interval of a gain on fewer than four test tasks says little."""
+
+HELD_BACK_SHARE = 5
+"""One in so many of the given tasks is held back for selection, and as many for the test."""
+
+_STREAM = 0x4E1D
+"""Tells the random draw of the tasks that are held back from other uses of the run's random seed."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Task sets from Python, None for a split that has none: in place of those that the task statement makes."""
+
+    search: TaskSet | None = None
+    select: TaskSet | None = None
+    test: TaskSet | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(each is not None for each in vars(self).values())
+
 
 @dataclass(frozen=True, eq=False)
 class TaskSets:
-    """The task sets of the three splits. ``from_python``: the search's is not made from a task statement."""
+    """The task sets of the three splits; None where no tasks are held out for a split.
+
+    ``from_python``: not all are made from a task statement. ``words`` describes tasks that are given from Python and says what
+    is held out; it is empty for a task statement.
+    """
 
     search: TaskSet
-    select: TaskSet
-    test: TaskSet
+    select: TaskSet | None
+    test: TaskSet | None
     from_python: bool
+    words: str = ""
 
     @property
     def digest(self) -> str:
         """A digest of all examples."""
         digest = hashlib.blake2b(digest_size=16)
         for task_set in (self.search, self.select, self.test):
+            if task_set is None:
+                digest.update(b"none")
+                continue
             for array in (task_set.train_X, task_set.train_y, task_set.valid_X, task_set.valid_y):
                 digest.update(repr((array.shape, task_set.metric, task_set.epoch_length, task_set.epochs)).encode())
                 digest.update(np.ascontiguousarray(array).data)
@@ -35,19 +65,62 @@ class TaskSets:
         return digest.hexdigest()
 
 
-def make_task_sets(experiment: Experiment, given: TaskSet | None, base_dir: Path | None) -> TaskSets:
-    """The task sets of an experiment, ``given`` for the search if it is not None.
+def make_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) -> TaskSets:
+    """The task sets of an experiment, with those that are ``given`` in place of its own.
 
-    An experiment without a task statement needs ``given``, which then is all three. Raises ``TaskError``, and
-    ``SettingsError`` if ``given`` has other features or another metric than the task statement.
+    An experiment without a task statement needs ``given.search``. Without ``given.select`` and ``given.test`` a random fifth
+    of it is then held back for each, if there are at least ``LEAST_HELD_BACK`` tasks; otherwise nothing is held out.
+    Raises ``TaskError``, and ``SettingsError`` if a split has other features or another metric than the search tasks, or
+    is the task set of the search.
     """
     task, seed = experiment.task, experiment.search.seed
+    for name, each in vars(given).items():
+        if each is not None and not isinstance(each, TaskSet):
+            name = "tasks" if name == "search" else name
+            way = "make a task set with azdsl.TaskSet.from_arrays"
+            raise SettingsError(name, f"{name} must be a task set, not {type(each).__name__}: {way}")
+    if given.search is not None and any(each is given.search for each in (given.select, given.test)):
+        raise SettingsError("tasks", "the tasks of the search cannot also be those of selection or test: give others")
     if task is None:
-        assert given is not None
-        return TaskSets(given, given, given, True)
-    search = given or tasks.build(task, seed, "search", base_dir)
-    select, test = (tasks.build(task, seed, split, base_dir) for split in ("select", "test"))
-    if (search.features, search.metric) != (select.features, select.metric):
-        kinds = [f"{one.features} features, {one.metric}" for one in (search, select)]
-        raise SettingsError("tasks", f"the tasks given ({kinds[0]}) are not of the experiment's kind ({kinds[1]})")
-    return TaskSets(search, select, test, given is not None)
+        assert given.search is not None
+        split = _held_back(given.search, seed) if given.select is None and given.test is None else given
+        assert split.search is not None
+        sets = TaskSets(split.search, split.select, split.test, True, _words(split, given.search.tasks))
+    else:
+        search = given.search or tasks.build(task, seed, "search", base_dir)
+        select = given.select or tasks.build(task, seed, "select", base_dir)
+        test = given.test or tasks.build(task, seed, "test", base_dir)
+        names = [name for name, each in vars(given).items() if each is not None]
+        words = f"{tasks.describe(task)}; the tasks of {' and '.join(names)} given from Python" if given else ""
+        sets = TaskSets(search, select, test, bool(given), words)
+    for one in (sets.select, sets.test):
+        if one is not None and (one.features, one.metric) != (sets.search.features, sets.search.metric):
+            kinds = [f"{each.features} features, {each.metric}" for each in (sets.search, one)]
+            raise SettingsError(
+                "tasks", f"the search tasks ({kinds[0]}) and the held-out tasks ({kinds[1]}) differ in kind"
+            )
+    return sets
+
+
+def _held_back(given: TaskSet, seed: int) -> Given:
+    """The given tasks split at random into search, selection and test tasks; all for the search if they are few."""
+    if given.tasks < LEAST_HELD_BACK:
+        return Given(given)
+    order = np.random.default_rng((seed, _STREAM)).permutation(given.tasks)
+    count = given.tasks // HELD_BACK_SHARE
+    return Given(*(given.take(np.sort(part)) for part in (order[2 * count :], order[:count], order[count : 2 * count])))
+
+
+def _words(split: Given, total: int) -> str:
+    """What is held out of ``total`` tasks given from Python."""
+    assert split.search is not None
+    found = f"{total} task{'s' if total > 1 else ''} given from Python"
+    held = [
+        f"{each.tasks} for {name}" for name, each in (("selection", split.select), ("the test", split.test)) if each
+    ]
+    if not held:
+        return f"{found}; nothing is held out"
+    if split.search.tasks == total:
+        missing = "" if len(held) == 2 else "; no others are held out"
+        return f"{found}, and {' and '.join(held)}{missing}"
+    return f"{found}: {split.search.tasks} for the search, held back {' and '.join(held)}"

@@ -123,8 +123,8 @@ class _Evolving(Learner):
         known = list(self.hall_of_fame_) if continues else []
         start = self.best_program_ if continues else read_program(self.program, METRICS[metric])
         settings = self._settings(seed) | ({"init": "seed"} if continues else {})
-        driver = {"workers": self._workers(), "quiet": not self.progress}
-        result = api.evolve(Experiment(start), search, **settings, **driver)
+        workers, quiet = self._workers(), not self.progress
+        result = api.evolve(Experiment(start), search, select=select, workers=workers, quiet=quiet, **settings)
         found = [entry.program for entry in result.hall_of_fame] + [entry.program for entry in known]
         self.metric_ = metric
         self.n_evaluations_ = result.evaluations
@@ -209,7 +209,7 @@ class AutoMLZeroRegressor(Regressor, _Evolving):
         train: Number of training rows of each split (default: all that are not for validation).
         valid: Share of the rows for validation in each split.
         max_evals, timeout, patience, target: Stopping conditions: candidates, seconds, candidates without an
-            improvement, fitness on the search's selection tasks.
+            improvement, fitness on the selection splits.
         scale: Whether to scale features and target.
         shuffle: Whether the final training takes the rows in random order.
         n_jobs: Number of islands that run in parallel, -1 for one per processor; no effect on the result.

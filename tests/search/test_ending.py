@@ -15,9 +15,14 @@ from azdsl.config.search import Search
 from azdsl.config.tasks import FileTask
 from azdsl.ir.metric import RMSE
 from azdsl.paired import difference
+from azdsl.reporting.load_run import of_result
+from azdsl.reporting.page import fragment
+from azdsl.reporting.run_result import RunResult
+from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run
 from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.selection import canonical
+from azdsl.search.task_sets import LEAST_HELD_BACK, Given, make_task_sets
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build
 
@@ -118,12 +123,76 @@ def test_the_smallest_of_equals_is_chosen():
     assert results["smallest"].ending.selection_fitness <= results["best"].ending.selection_fitness
 
 
-def test_tasks_of_the_search_are_not_called_a_test():
+def test_tasks_of_the_search_are_not_called_a_test(tmp_path):
     draw = np.random.default_rng(0)
     X = draw.normal(size=(3, 30, 2))
     given = azdsl.TaskSet.from_arrays(X, X @ [1.0, 2.0], X, X @ [1.0, 2.0])
-    result = run(replace(small(), task=None), tasks=given, quiet=True)
-    assert str(canonical(result.best, RMSE)) == result.ending.program and "no tasks were held out" in str(result)
+    result = run(replace(small(), task=None), tasks=given, quiet=True, out=tmp_path / "run")
+    assert str(canonical(result.best, RMSE)) == result.ending.program
+    assert result.fitness is result.test_fitness is result.ending.selection_fitness is None
+    assert not result.task_fitness and all(event["selected"] is None for event in result.history)
+    texts = [(tmp_path / "run" / name).read_text() for name in ("best.az", "result.json")]
+    page = fragment(of_result(RunResult.of(result))) + "".join(of_result(RunResult.of(result)).ending)
+    for text in (*texts, str(result), page):
+        assert "no tasks were held out" in text and "0 test" not in text and "3 test" not in text, text
+    assert "nothing is held out" in texts[0] and "none: no tasks were held out for it" in texts[0]
+    assert "test fitness 0" not in texts[0] and "nothing was held out for test or selection" in str(result)
+    facts = json.loads(texts[1])
+    assert facts["fitness"] is facts["test_fitness"] is None and facts["ending"]["held_out"] is False
+
+
+def drawn(tasks, seed=0):
+    draw = np.random.default_rng(seed)
+    X, weights = draw.normal(size=(tasks, 30, 4)), draw.normal(size=(tasks, 4, 1))
+    y = (X @ weights)[:, :, 0]
+    return azdsl.TaskSet.from_arrays(X[:, :20], y[:, :20], X[:, 20:], y[:, 20:])
+
+
+def test_a_fifth_of_many_given_tasks_is_held_back_for_each_split():
+    experiment, given = replace(small(), task=None), drawn(23)
+    sets = make_task_sets(experiment, Given(given), None)
+    splits = [sets.search, sets.select, sets.test]
+    assert [each.tasks for each in splits] == [15, 4, 4]
+    found = sorted(task.tobytes() for each in splits for task in each.train_X)
+    assert found == sorted(task.tobytes() for task in given.train_X), "each task is in exactly one split"
+    again = make_task_sets(experiment, Given(given), None)
+    other = make_task_sets(replace(experiment, search=replace(experiment.search, seed=1)), Given(given), None)
+    assert again.digest == sets.digest != other.digest
+    assert sets.words == "23 tasks given from Python: 15 for the search, held back 4 for selection and 4 for the test"
+    few = make_task_sets(experiment, Given(given.part(0, LEAST_HELD_BACK - 1)), None)
+    assert few.select is few.test is None and few.words == "19 tasks given from Python; nothing is held out"
+
+
+def test_given_selection_and_test_tasks_are_used(tmp_path):
+    """Also beside a task statement; the figures are those of an evaluation on the tasks that were given."""
+    search, select, test = drawn(3), drawn(4, 1), drawn(5, 2)
+    alone = azdsl.evolve(Experiment(LINEAR), search, select=select, test=test, max_evals=500, quiet=True)
+    assert alone.ending.held_out and alone.ending.tasks == 5 and alone.ending.selection_tasks == 4
+    assert alone.test_fitness == azdsl.evaluate(alone.best, test).fitness
+    assert alone.fitness == azdsl.evaluate(alone.best, select, seed=draw_seed(0, "select")).fitness
+    assert "3 tasks given from Python, and 4 for selection and 5 for the test" in str(alone)
+    both = run(small(), select=select, test=test, quiet=True, out=tmp_path / "run")
+    assert both.test_fitness == azdsl.evaluate(both.best, test).fitness
+    assert "the tasks of select and test given from Python" in (tmp_path / "run" / "best.az").read_text()
+    again = run(None, resume=tmp_path / "run", select=select, test=test, quiet=True)
+    assert again.best == both.best and again.test_fitness == both.test_fitness
+    with pytest.raises(azdsl.SettingsError, match="have changed"):
+        run(None, resume=tmp_path / "run", select=select, quiet=True)
+    chosen = run(replace(small(), task=None), tasks=search, select=select, quiet=True)
+    assert chosen.fitness is not None and chosen.test_fitness is None and "no others are held out" in chosen.tasks
+
+
+def test_task_sets_that_are_no_held_out_tasks_are_refused():
+    tasks = drawn(3)
+    with pytest.raises(azdsl.SettingsError, match="cannot also be those of selection or test"):
+        azdsl.evolve(LINEAR, tasks, test=tasks)
+    with pytest.raises(azdsl.SettingsError, match=r"\(4 features, rmse\) and the held-out tasks \(2 features, rmse\)"):
+        X = np.ones((1, 2, 2))
+        azdsl.evolve(LINEAR, tasks, test=azdsl.TaskSet.from_arrays(X, X[:, :, 0], X, X[:, :, 0]))
+    with pytest.raises(azdsl.SettingsError, match="select must be a task set, not list"):
+        azdsl.evolve(LINEAR, tasks, select=[tasks])
+    with pytest.raises(azdsl.SettingsError, match="no test"):
+        azdsl.evolve(LINEAR, task="linear", test=0.3)
 
 
 @pytest.mark.parametrize("metric", ["rmse", "accuracy", "multiclass"])

@@ -51,8 +51,11 @@ def test_is_frozen():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train_X": (6, 3)}, "train_X must have 3 dimensions"),
-        ({"valid_y": (2, 4, 1)}, "valid_y must have 2 dimensions"),
+        (
+            {"train_X": (6, 3)},
+            r"train_X must be .* shape \[T, N, F\] \(tasks, examples, features\), not \(6, 3\); .*train_X\[None\]",
+        ),
+        ({"valid_y": (2, 4, 1)}, r"valid_y must be .* shape \[T, M\] \(tasks, examples\), not \(2, 4, 1\)"),
         ({"train_y": (2, 5)}, "shapes do not fit together"),
         ({"valid_X": (2, 4, 2)}, "shapes do not fit together"),
         ({"valid_X": (2, 0, 3), "valid_y": (2, 0)}, "at least one task"),
@@ -70,6 +73,8 @@ def test_bad_shapes(change, message):
         ({"epoch_length": 4}, "epoch_length=4 does not divide the 6 training steps"),
         ({"epoch_length": 0}, "epoch_length=0"),
         ({"epochs": 0}, "does not divide"),
+        ({"epochs": 1.5}, "epochs must be a whole number, not 1.5"),
+        ({"epoch_length": "3"}, "epoch_length must be a whole number, not '3'"),
         ({"metric": "accuracy"}, "labels 0 and 1"),
         ({"metric": "multiclass"}, "class numbers"),
     ],
@@ -87,9 +92,40 @@ def test_values_must_be_finite(value):
         TaskSet.from_arrays(**bad)
 
 
-def test_text_is_no_array_of_numbers():
-    with pytest.raises(TaskError, match="train_y is not an array of numbers"):
-        TaskSet.from_arrays(**arrays() | {"train_y": [["a"]]})
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([["a"]], r"not of dtype <U1 \(text\): convert or encode it first"),
+        ([["1.5"]], r"not of dtype <U3 \(text\)"),
+        ([[None, 1.0]], r"not of dtype object \(objects that are not all numbers\)"),
+        ([[1j]], "not of dtype complex128"),
+        ([[1.0], [1.0, 2.0]], "but its rows differ in length"),
+        (np.zeros((1, 1), "datetime64[s]"), r"not of dtype datetime64\[s\]"),
+    ],
+)
+def test_what_is_no_array_of_numbers(values, message):
+    with pytest.raises(TaskError, match=r"train_y must be an array of numbers with shape \[T, N\] .*" + message):
+        TaskSet.from_arrays(**arrays() | {"train_y": values})
+
+
+def test_objects_and_booleans_that_are_numbers_are_taken():
+    given = arrays()
+    plain = TaskSet.from_arrays(**given)
+    objects = TaskSet.from_arrays(**given | {"train_y": given["train_y"].astype(object)})
+    assert (objects.train_y == plain.train_y).all() and objects.train_y.dtype == np.float64
+    truths = TaskSet.from_arrays(**given | {"train_y": given["train_y"] > 0})
+    assert set(np.unique(truths.train_y)) <= {0.0, 1.0}
+
+
+def test_tasks_can_be_taken():
+    tasks = TaskSet.from_arrays(**arrays())
+    taken = tasks.take(np.array([1]))
+    assert (
+        taken.tasks == 1
+        and (taken.train_X[0] == tasks.train_X[1]).all()
+        and (taken.valid_y[0] == tasks.valid_y[1]).all()
+    )
+    assert not any(array.flags.writeable for array in (taken.train_X, taken.train_y, taken.valid_X, taken.valid_y))
 
 
 def labelled(train, valid, features=3, **settings):
@@ -102,6 +138,8 @@ def test_classes():
     assert labelled([0, 1], [1], classes=3).classes == 3
     with pytest.raises(TaskError, match="label 2 does not fit 2 classes"):
         labelled([0, 1], [2], classes=2)
+    with pytest.raises(TaskError, match="classes must be a whole number, not 2.0"):
+        labelled([0, 1], [1], classes=2.0)
     with pytest.raises(TaskError, match="3 classes with 2 features"):
         labelled([0, 1], [2], features=2)
     with pytest.raises(TaskError, match="1 classes"):

@@ -8,16 +8,15 @@ from pathlib import Path
 from azdsl.config.experiment import Experiment
 from azdsl.ir import FUNCTIONS
 from azdsl.ops.groups import listed
-from azdsl.tasks import describe
+from azdsl.search.islands.plan import Plan
 
 
-def introduction(experiment: Experiment, workers: str, path: Path | None, default_task: bool) -> Iterator[str]:
+def introduction(plan: Plan, workers: str, path: Path | None, default_task: bool) -> Iterator[str]:
     """The lines; ``workers`` describes what runs the islands."""
-    search = experiment.search
-    task = describe(experiment.task) if experiment.task else "given from Python"
+    experiment, search = plan.experiment, plan.search
     group = f", {search.tasks_per_evaluation} tasks at a time" if search.tasks_per_evaluation else ""
     default = " (the default: the file names no task)" if default_task else ""
-    yield f"task      {task}{group}{default}"
+    yield f"task      {plan.tasks}{group}{default}"
     yield f"ops       {_ops(experiment)}"
     islands = f"{search.islands} island{'s' if search.islands > 1 else ''}"
     yield f"search    {islands} of {search.population:,} programs, seed {search.seed}, {workers}"

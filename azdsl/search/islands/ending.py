@@ -68,7 +68,7 @@ class Ending:
     ``units_gain`` is the gain over the seed in units, positive if the chosen program is better, None if a task failed.
     ``program`` is the chosen program, ``selection_fitness`` its fitness on the selection tasks and ``selection_failures`` the
     number of them, of ``selection_tasks``, on which it failed. ``candidates`` is what scoring cost, in candidates of the search.
-    ``held_out`` is false if the tasks are those of the search.
+    ``held_out`` is false if the tasks are those of the search; ``selection_fitness`` is None if no tasks are held out for selection.
     """
 
     metric: str
@@ -82,7 +82,7 @@ class Ending:
     units_gain: Gain | None
     program: str
     is_seed: bool
-    selection_fitness: float
+    selection_fitness: float | None
     selection_failures: int
     selection_tasks: int
     candidates: float
@@ -101,7 +101,7 @@ class Ending:
     def verdict(self) -> str:
         """One plain sentence."""
         if self.is_seed:
-            return "nothing better than your seed was found"
+            return "nothing better than your seed was found" + ("" if self.held_out else "; no tasks were held out")
         if not self.held_out:
             return "no tasks were held out: these scores are on the tasks of the search, and say nothing of others"
         if self.better:
@@ -129,7 +129,7 @@ class Ending:
             )
         cost = f"{self.candidates:,.0f}" if self.candidates >= 1.0 else "less than 1"
         found.append(
-            f"cost               {self.tasks} test task{'s' if self.tasks > 1 else ''}, as much as {cost} candidates"
+            f"cost               {self.tasks} {self._split} task{'s' if self.tasks > 1 else ''}, as much as {cost} candidates"
         )
         return found
 
@@ -158,8 +158,12 @@ class Ending:
         units = f", in RMSE {self.units_gain.text()}" if self.units_gain else ""
         return f"{self.gain.text()}{units}"
 
+    @property
+    def _split(self) -> str:
+        return "test" if self.held_out else "search"
+
     def _scores(self, score: TestScore, program: bool) -> str:
-        parts = [f"test fitness {score.fitness:.6f}"]
+        parts = [f"{self._split} fitness {score.fitness:.6f}"]
         if METRICS[self.metric].classifies:
             parts.append(f"accuracy {score.units:.2f} %")
         elif score.units is not None:
@@ -178,12 +182,13 @@ def make_ending(
     trivial_fitness: float,
     *,
     held_out: bool,
-    selection: tuple[float, Sequence[float]],
+    selection: tuple[float | None, Sequence[float]],
     candidates: float,
 ) -> Ending:
     """The ending, from programs with their fitness on the test tasks, together and on each task.
 
-    ``selection`` has the fitness of the chosen program on the selection tasks in the same way; ``trivial_fitness`` is the
+    ``selection`` has the fitness of the chosen program on the selection tasks in the same way, None and no tasks if none are
+    held out; without ``held_out`` the tasks are those of the search. ``trivial_fitness`` is the
     fitness of the baseline over all test tasks.
     """
     base = test.baseline()

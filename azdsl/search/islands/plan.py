@@ -23,7 +23,8 @@ class Plan:
     """The plan of a run. ``experiment`` is the one that the run directory stores.
 
     ``spaces`` are the search spaces of the islands, which may differ from ``space`` in their groups' settings. ``costs`` are the
-    hurdles' shares of a full evaluation. ``groups`` is the number of task groups.
+    hurdles' shares of a full evaluation. ``groups`` is the number of task groups. ``tasks`` describes the tasks of
+    the run.
     """
 
     experiment: Experiment
@@ -33,6 +34,7 @@ class Plan:
     schedule: Schedule
     costs: Sequence[float] = ()
     groups: int = 1
+    tasks: str = ""
 
     @property
     def search(self) -> Search:
@@ -42,7 +44,7 @@ class Plan:
     @property
     def metric(self) -> Metric:
         """The metric of the run's tasks."""
-        return self.judge.select.metric_definition
+        return self.judge.search.metric_definition
 
     @property
     def identity(self) -> str:

@@ -43,13 +43,21 @@ class Finalist:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Scores programs on the splits: all tasks of the search, the selection tasks and the test tasks."""
+    """Scores programs on the splits: all tasks of the search, the selection tasks and the test tasks.
+
+    Where no tasks are held out, ``select`` are the tasks of the search, with other draws of random numbers, and ``test`` is None.
+    """
 
     experiment: Experiment
     space: Space
     search: TaskSet
     select: TaskSet
-    test: TaskSet
+    test: TaskSet | None
+
+    @property
+    def selects_on_held_out(self) -> bool:
+        """Whether the selection tasks are held out from the search."""
+        return self.select is not self.search
 
     @cached_property
     def _selection(self) -> EnginesHandle:
@@ -96,8 +104,11 @@ class Judge:
         return [replace(item, search_fitness=score) for item, score in zip(found, scores, strict=True)]
 
     def final(self, programs: Sequence[Program]) -> list[tuple[Program, float, list[float]]]:
-        """Each program with its fitness on the test tasks, combined and for each task."""
-        found = score(programs, self.experiment, self.test, "test", "jit")
+        """Each program with its fitness on the test tasks, combined and for each task; without any, on the search tasks."""
+        if self.test is None:
+            found = score(programs, self.experiment, self.search, "search", "jit")
+        else:
+            found = score(programs, self.experiment, self.test, "test", "jit")
         return list(zip(programs, found.fitness_list, found.task_fitness.tolist(), strict=True))
 
     def measured(self, program: Program, island: int, birth: int) -> Found:

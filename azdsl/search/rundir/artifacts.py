@@ -21,10 +21,10 @@ from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
+from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.selection import Finalist
 from azdsl.search.rundir import names
 from azdsl.syntax import parse_experiment
-from azdsl.tasks import describe
 
 CONFIG_SCHEMA = 1
 """Version of ``config.toml``."""
@@ -36,13 +36,16 @@ _RECOMPUTED = (
 )
 """The commands that compute the scores in a file."""
 
+_NOT_HELD_OUT = "none: no tasks were held out for it"
+"""In place of a fitness on tasks that there are none of."""
 
-def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, ending: Ending | None) -> str:
+
+def best_text(plan: Plan, finalist: Finalist, evaluations: int, ending: Ending | None) -> str:
     """``best.az``: the origin and scores of the program as comments, and an experiment that scores or evolves it.
 
     ``ending`` is None while the run goes on; if it found nothing better, the program is the seed program.
     """
-    found, search = finalist.found, experiment.search
+    experiment, found, search = plan.experiment, finalist.found, plan.search
     of = f"of {evaluations:,} candidates on {_count(search.islands, 'island')}"
     origin = [f"evolved by azdsl {__version__} with seed {search.seed}: the best {of}"]
     origin += [f"found as candidate {found.birth:,} of island {found.island}"]
@@ -51,29 +54,30 @@ def best_text(experiment: Experiment, finalist: Finalist, evaluations: int, endi
     lines = [
         *origin,
         f"search fitness     {found.search_fitness!r}" + (", in 32 bits" if search.precision == 32 else ""),
-        f"selection fitness  {finalist.fitness!r}",
-        f"test fitness       {'not scored yet' if ending is None else repr(ending.best.fitness)}",
+        f"selection fitness  {repr(finalist.fitness) if plan.judge.selects_on_held_out else _NOT_HELD_OUT}",
+        f"test fitness       {_test_fitness(plan, ending)}",
         *(ending.lines() if ending else ()),
-        f"tasks              {_tasks(experiment)}",
-        *_RECOMPUTED,
+        f"tasks              {plan.tasks}",
+        *(_RECOMPUTED if experiment.task else ()),
     ]
     return _headed(lines, experiment, found.program)
 
 
-def entry_text(experiment: Experiment, entry: HallOfFameEntry) -> str:
+def entry_text(plan: Plan, entry: HallOfFameEntry) -> str:
     """A file of the hall of fame: origin, score and lineage of the program, and an experiment that scores or evolves it."""
+    experiment = plan.experiment
     lines = [
         f"evolved by azdsl {__version__} with seed {experiment.search.seed}",
         f"found as candidate {entry.birth:,} of island {entry.island}; no program of {_count(entry.size, 'live instruction')} or fewer was better",
         f"search fitness     {entry.fitness!r}" + (", in 32 bits" if experiment.search.precision == 32 else ""),
-        f"tasks              {_tasks(experiment)}",
+        f"tasks              {plan.tasks}",
     ]
     for words, step in zip(
         ("improves on       ", *("  which improved on",) * len(entry.lineage)), reversed(entry.lineage), strict=False
     ):
         what = f"candidate {step.birth:,} of island {step.island}"
         lines.append(f"{words} {what}: {step.fitness!r} with {_count(step.size, 'live instruction')}")
-    lines += _RECOMPUTED[:1]
+    lines += _RECOMPUTED[:1] if experiment.task else ()
     return _headed(lines, _one_deeper(experiment), entry.program)
 
 
@@ -139,8 +143,11 @@ def _headed(lines: list[str], experiment: Experiment, program: Program) -> str:
     return "".join(f"# {line}\n" for line in lines) + "\n" + str(started)
 
 
-def _tasks(experiment: Experiment) -> str:
-    return describe(experiment.task) if experiment.task else "given from Python"
+def _test_fitness(plan: Plan, ending: Ending | None) -> str:
+    """The fitness on the test tasks, if there are any and the run has ended."""
+    if plan.judge.test is None:
+        return _NOT_HELD_OUT
+    return "not scored yet" if ending is None else repr(ending.best.fitness)
 
 
 def _count(number: int, noun: str) -> str:

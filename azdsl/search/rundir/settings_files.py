@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from azdsl import atomic, tasks
+from azdsl import atomic
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import relocated
@@ -37,16 +37,15 @@ def stored_experiment(path: Path, experiment: Experiment | None, base_dir: Path 
     stored = load_experiment(path / names.SEED)
     if config["run"].get("tasks_from_python") and not has_tasks:
         raise SettingsError(
-            "resume", f"the tasks of {path} came from Python: resume it from Python, with the same tasks="
+            "resume",
+            f"the tasks of {path} came from Python: resume it from Python, with the same tasks=, select= and test=",
         )
     if experiment is None:
         return stored
-    given = localized(experiment, base_dir, path)
-    if given.task is None and not has_tasks:
-        given = replace(given, task=tasks.DEFAULT_TASK)
-    if str(without_stops(given)) != str(without_stops(stored)):
+    wanted = localized(experiment, base_dir, path)
+    if str(without_stops(wanted)) != str(without_stops(stored)):
         raise SettingsError("resume", f"{path} is a run with other settings; only {', '.join(STOPS)} may change")
-    return given
+    return wanted
 
 
 def check_data(path: Path, digest: str) -> None:
