@@ -6,11 +6,13 @@ Each function imports what it needs when it is called, so that parsing does not 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,8 @@ BACKENDS = ("reference", "vm", "jit", "auto", "gpu")
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
 SEED_LIMIT = 2**64
+MOST_SHOWN = 60
+"""The longest text of a value that a message shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +109,8 @@ def evaluate(
     >>> evaluate([program, program], tasks).fitness.shape
     (2,)
     """
-    single = isinstance(program, Program)
-    programs = [program] if isinstance(program, Program) else list(program)
+    several = not isinstance(program, Program | str | bytes) and isinstance(program, Iterable)
+    programs = list(map(_program, cast(Iterable[Program], program) if several else (program,)))
     _check_arguments(programs, tasks, seed, max_abs_error)
     for name, value, known in (
         ("backend", backend, BACKENDS),
@@ -119,7 +123,7 @@ def evaluate(
         programs, tasks, backend, scoring.Conditions(seed, max_abs_error, precision, combine), announce
     )
     together = scoring.combined(fitness, combine)
-    return Evaluation(float(together[0]), fitness[0]) if single else Evaluation(together, fitness)
+    return Evaluation(together, fitness) if several else Evaluation(float(together[0]), fitness[0])
 
 
 def evolve(
@@ -235,22 +239,46 @@ def compile(
     >>> model.fit([[1.0, 2.0]], [3.0]).predict([[1.0, 0.0], [0.0, 1.0]])
     array([3., 6.])
     """
-    if not isinstance(program, Program):
-        raise TypeError(f"not a program: {program!r}; text becomes one with azdsl.parse, a file with azdsl.load")
     from azdsl.export.library.compiled_model import Model, make_spec
 
-    return Model(make_spec(program, features, metric, precision, seed, classes, max_abs_error))
+    return Model(make_spec(_program(program), features, metric, precision, seed, classes, max_abs_error))
+
+
+def _program(value: Any) -> Program:
+    """The value if it is a program. Raises ``TypeError``, which says how to make one of it."""
+    if isinstance(value, Program):
+        return value
+    if isinstance(value, Experiment):
+        way = "give its program, as in experiment.program"
+    elif isinstance(value, os.PathLike) or (isinstance(value, str) and "\n" not in value):
+        way = f"load a file with azdsl.load({os.fspath(value)!r}), and text with azdsl.parse"
+    elif isinstance(value, str):
+        way = "make one of text with azdsl.parse"
+    elif isinstance(getattr(value, "best", None), Program):
+        way = "give the best program of a result, as in result.best"
+    else:
+        way = "make one of text with azdsl.parse, of a file with azdsl.load"
+    raise TypeError(f"not a program, but {_shown(value)}: {way}")
+
+
+def _shown(value: Any) -> str:
+    """A value as a message names it: its type, and a short value itself."""
+    text = repr(value)
+    return "None" if value is None else type(value).__name__ + (f" {text}" if len(text) <= MOST_SHOWN else "")
 
 
 def _check_arguments(programs: list[Program], tasks: TaskSet, seed: int, max_abs_error: float) -> None:
+    """Raise ``TypeError`` and ``ValueError`` as ``evaluate`` says."""
     if not programs:
         raise ValueError("the list of programs is empty: give at least one")
-    for item in programs:
-        if not isinstance(item, Program):
-            raise TypeError(f"not a program: {item!r}; text becomes one with azdsl.parse, a file with azdsl.load")
     if not isinstance(tasks, TaskSet):
-        raise TypeError(f"not a task set: {type(tasks).__name__}; make one with azdsl.TaskSet.from_arrays")
+        way = "make one of arrays with azdsl.TaskSet.from_arrays(train_X, train_y, valid_X, valid_y)"
+        raise TypeError(f"not a task set, but {_shown(tasks)}: {way}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"seed must be a whole number, not {_shown(seed)}")
     if not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}")
+    if isinstance(max_abs_error, bool) or not isinstance(max_abs_error, Real):
+        raise TypeError(f"max_abs_error must be a number, not {_shown(max_abs_error)}")
     if not max_abs_error >= 0:
         raise ValueError(f"max_abs_error must be 0 or more, not {max_abs_error}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class AzdslError(Exception):
     """A user error: the message says what is wrong, where, and what to do.
@@ -14,3 +17,16 @@ class AzdslError(Exception):
     def report(self) -> str:
         """The error as the command line prints it."""
         return f"error: {self}"
+
+
+class MissingFile(AzdslError, FileNotFoundError):
+    """A file that does not exist: ``filename`` is its path, ``strerror`` what is missing."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str = "no such file") -> None:
+        super().__init__(errno.ENOENT, reason, os.fspath(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+    def __reduce__(self) -> tuple[type[MissingFile], tuple[str, str]]:
+        return type(self), (self.filename, self.strerror or "")

@@ -6,6 +6,9 @@ import copy
 import doctest
 import math
 import pickle
+import re
+from pathlib import PurePosixPath
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,10 +90,38 @@ def test_bad_arguments(tasks, arguments, message):
 def test_wrong_types(tasks):
     with pytest.raises(ValueError, match="list of programs is empty"):
         azdsl.evaluate([], tasks)
-    with pytest.raises(TypeError, match=r"azdsl\.parse"):
-        azdsl.evaluate("def Setup():", tasks)
-    with pytest.raises(TypeError, match="from_arrays"):
+    with pytest.raises(TypeError, match="not a task set, but ndarray: make one of arrays with azdsl.TaskSet.from_arrays"):
         azdsl.evaluate(azdsl.Program(), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (None, "not a program, but None: make one of text with azdsl.parse, of a file with azdsl.load"),
+        ("a.az", "not a program, but str 'a.az': load a file with azdsl.load('a.az'), and text with azdsl.parse"),
+        (PurePosixPath("b/a.az"), "load a file with azdsl.load('b/a.az'), and text with azdsl.parse"),
+        ("def Setup():\n", "not a program, but str 'def Setup():\\n': make one of text with azdsl.parse"),
+        ([azdsl.Program(), None], "not a program, but None"),
+        (azdsl.Experiment(), "not a program, but Experiment: give its program, as in experiment.program"),
+        (SimpleNamespace(best=azdsl.Program()), "give the best program of a result, as in result.best"),
+    ],
+)
+def test_evaluate_says_what_it_was_given(tasks, program, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        azdsl.evaluate(program, tasks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": 1.5}, "seed must be a whole number, not float 1.5"),
+        ({"seed": True}, "seed must be a whole number, not bool True"),
+        ({"max_abs_error": "a"}, "max_abs_error must be a number, not str 'a'"),
+    ],
+)
+def test_evaluate_says_which_argument_has_the_wrong_type(tasks, arguments, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        azdsl.evaluate(azdsl.Program(), tasks, **arguments)
 
 
 def test_programs_are_pickled_and_copied():

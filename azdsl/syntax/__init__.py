@@ -10,6 +10,7 @@ from pathlib import Path
 
 from azdsl.config.experiment import Experiment
 from azdsl.diagnostics import Diagnostic, Source, SyntaxError
+from azdsl.errors import MissingFile
 from azdsl.ir import Program
 from azdsl.limits import MAX_FILE_BYTES, MAX_NESTING
 from azdsl.syntax.file_builder import build
@@ -53,11 +54,13 @@ def format_source(text: str, filename: str = "<text>") -> str:
 
 
 def read_source(path: str | PathLike[str]) -> str:
-    """The text of a file of at most ``MAX_FILE_BYTES`` in UTF-8. Raises ``SyntaxError`` for any other."""
+    """The text of a file of at most ``MAX_FILE_BYTES`` in UTF-8. Raises ``SyntaxError`` for any other, and ``MissingFile``."""
     empty = Source("", str(path))
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise MissingFile(path) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SyntaxError([Diagnostic("file", f"cannot read the file: {reason}")], empty) from None

@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.errors import MissingFile
 from azdsl.limits import MAX_DATA_BYTES
 from azdsl.taskset import TaskError
 
 Names = Sequence[str]
+
+
+class MissingData(MissingFile, TaskError):
+    """Data that do not exist: a ``TaskError`` that is also a ``FileNotFoundError``."""
 
 
 def check_size(file: Path, size: int) -> None:

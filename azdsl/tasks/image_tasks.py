@@ -16,6 +16,7 @@ from azdsl.config.tasks import ImageTask, Split
 from azdsl.ir import METRICS
 from azdsl.limits import MAX_PIXELS
 from azdsl.tasks import task_cache
+from azdsl.tasks.archives import MissingData
 from azdsl.tasks.image_splits import Classes, Places, Pools, sample, split_images, task_classes
 from azdsl.tasks.images import ImageSet, Pictures, find
 from azdsl.tasks.scaling import scaling
@@ -64,7 +65,7 @@ def digest_of_files(files: Sequence[Path]) -> str:
     try:
         return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
     except FileNotFoundError as error:
-        raise TaskError(f"{error.filename}: no such file") from None
+        raise MissingData(error.filename) from None
     except OSError as error:
         raise TaskError(f"{error.filename}: cannot be read: {error.strerror or error}") from None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from azdsl.config.tasks import BUNDLED
 from azdsl.limits import MAX_COLUMNS
-from azdsl.tasks.archives import check_size, read_arrays
+from azdsl.tasks.archives import MissingData, check_size, read_arrays
 from azdsl.taskset import TaskError
 
 
@@ -66,7 +66,7 @@ def read(path: str, base_dir: Path | None = None) -> Table:
         check_size(file, file.stat().st_size)
         columns = readers[file.suffix.lower()](file)
     except FileNotFoundError:
-        raise TaskError(f"{file}: no such file") from None
+        raise MissingData(file) from None
     except OSError as error:
         raise TaskError(f"{file}: cannot be read: {error.strerror or error}") from None
     lengths = {name: len(column) for name, column in columns.items()}

@@ -104,7 +104,7 @@ def test_check_reports_all_errors_of_all_files(run, linear, tmp_path):
     assert status == 2
     assert f"{bad}:2:8: error: " in err and "did you mean 'dot'?" in err
     assert f"{bad}:3:3: error: " in err
-    assert f"{missing}: error: cannot read the file" in err
+    assert f"error: {missing}: no such file" in err
     assert f"{linear}: ok" in out
 
 
@@ -120,7 +120,7 @@ def test_files_that_are_no_programs(run, tmp_path, content):
 def test_missing_file_and_directory(run, tmp_path, command):
     missing = tmp_path / "missing.az"
     status, out, err = run(command, missing)
-    assert (status, out, err) == (2, "", f"{missing}: error: cannot read the file: No such file or directory\n")
+    assert (status, out, err) == (2, "", f"error: {missing}: no such file\n")
     status, out, err = run(command, tmp_path)
     assert (status, out, err) == (2, "", f"{tmp_path}: error: cannot read the file: Is a directory\n")
 

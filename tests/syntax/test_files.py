@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from azdsl.diagnostics import SyntaxError as AzSyntaxError
+from azdsl.errors import AzdslError, MissingFile
 from azdsl.syntax import MAX_FILE_BYTES, load, load_experiment, parse
 
 
@@ -20,7 +21,11 @@ def _message(path: Path | str) -> str:
 
 def test_files_that_are_no_programs(tmp_path: Path) -> None:
     path = tmp_path / "a.az"
-    assert _message(path) == f"{path}: error: cannot read the file: No such file or directory"
+    with pytest.raises(FileNotFoundError, match=r"a\.az: no such file") as missing:
+        load(path)
+    assert isinstance(missing.value, AzdslError) and missing.value.filename == str(path)
+    copy = pickle.loads(pickle.dumps(missing.value))
+    assert type(copy) is MissingFile and str(copy) == str(missing.value) == f"{path}: no such file"
     assert _message(tmp_path) == f"{tmp_path}: error: cannot read the file: Is a directory"
     assert "cannot read the file" in _message("a\0b")
     path.write_bytes(b"def Setup():\0")

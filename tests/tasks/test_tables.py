@@ -212,8 +212,9 @@ def test_bad_files(tmp_path, name, content, message):
 def test_absent_files_and_directories(tmp_path, ending):
     if ending == "parquet":
         pytest.importorskip("pyarrow")
-    with pytest.raises(TaskError, match="no such file"):
+    with pytest.raises(FileNotFoundError, match="no such file") as missing:
         build(FileTask(path=f"none.{ending}"), 0, "search", tmp_path)
+    assert isinstance(missing.value, TaskError) and missing.value.filename == str(tmp_path / f"none.{ending}")
     (tmp_path / f"folder.{ending}").mkdir()
     with pytest.raises(TaskError):
         build(FileTask(path=f"folder.{ending}"), 0, "search", tmp_path)

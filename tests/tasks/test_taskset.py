@@ -138,7 +138,7 @@ def test_classes():
     assert labelled([0, 1], [1], classes=3).classes == 3
     with pytest.raises(TaskError, match="label 2 does not fit 2 classes"):
         labelled([0, 1], [2], classes=2)
-    with pytest.raises(TaskError, match="classes must be a whole number, not 2.0"):
+    with pytest.raises(TaskError, match=r"classes must be a whole number, not 2\.0"):
         labelled([0, 1], [1], classes=2.0)
     with pytest.raises(TaskError, match="3 classes with 2 features"):
         labelled([0, 1], [2], features=2)

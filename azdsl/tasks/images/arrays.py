@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.tasks.archives import read_arrays
+from azdsl.tasks.archives import MissingData, read_arrays
 from azdsl.tasks.images.sets import ImageSet, Source, pictures
 from azdsl.taskset import TaskError
 
@@ -29,7 +29,7 @@ NAMES: tuple[tuple[str, ...], ...] = (
 def npz(file: Path) -> Source:
     """Return images [n, …] and labels [n] from a .npz file, as a source. Raises ``TaskError``."""
     if not file.is_file():
-        raise TaskError(f"{file}: no such file")
+        raise MissingData(file)
     return Source(str(file), (file,), lambda: _read_npz(file))
 
 

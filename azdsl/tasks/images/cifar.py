@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.tasks.archives import MissingData
 from azdsl.tasks.images import pickles
 from azdsl.tasks.images.sets import ImageSet, Pictures, Source, content, pictures, within
 from azdsl.taskset import TaskError
@@ -35,10 +36,11 @@ def find(path: Path) -> Source:
                 files = tuple(folder / (name + ending) for name in (*BATCHES, TEST))
                 for file in files:
                     if not file.is_file():
-                        raise TaskError(f"{file}: no such file; CIFAR-10 consists of five batches and a test batch")
+                        reason = "no such file; CIFAR-10 consists of five batches and a test batch"
+                        raise MissingData(file, reason)
                 return Source(f"cifar10 in {path}", files, _reader(files, read))
     if not path.is_dir():
-        raise TaskError(f"{path}: no such directory")
+        raise MissingData(path, "no such directory")
     raise TaskError(
         f"{path}: contains neither {BATCHES[0]}.bin nor {BATCHES[0]}; give the directory with the batches of CIFAR-10"
     )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.limits import MAX_DATA_BYTES
-from azdsl.tasks.archives import check_size
+from azdsl.tasks.archives import MissingData, check_size
 from azdsl.tasks.images.sets import ImageSet, Pictures, Source, content, pictures, within
 from azdsl.taskset import TaskError
 
@@ -28,7 +28,7 @@ _GZIP = b"\x1f\x8b"
 def find(name: str, path: Path) -> Source:
     """Find MNIST or Fashion-MNIST in a directory, or in an images file (without test images). Raises ``TaskError``."""
     if not path.exists():
-        raise TaskError(f"{path}: no such file or directory")
+        raise MissingData(path, "no such file or directory")
     if path.is_dir():
         train, test = _in_folder(path)
     else:
@@ -36,7 +36,7 @@ def find(name: str, path: Path) -> Source:
     files = [file for images in (train, test) if images for file in (images, labels_of(images))]
     for file in files:
         if not file.is_file():
-            raise TaskError(f"{file}: no such file")
+            raise MissingData(file)
     return Source(f"{name} in {path}", tuple(files), lambda: ImageSet(_pair(train), _pair(test) if test else None))
 
 

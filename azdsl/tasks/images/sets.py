@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.limits import MAX_CLASS_NUMBER
-from azdsl.tasks.archives import check_size
+from azdsl.tasks.archives import MissingData, check_size
 from azdsl.taskset import TaskError
 
 Pixels = NDArray[np.uint8]
@@ -117,6 +117,6 @@ def content(file: Path) -> bytes:
         check_size(file, file.stat().st_size)
         return file.read_bytes()
     except FileNotFoundError:
-        raise TaskError(f"{file}: no such file") from None
+        raise MissingData(file) from None
     except OSError as error:
         raise TaskError(f"{file}: cannot be read: {error.strerror or error}") from None
