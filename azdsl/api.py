@@ -65,10 +65,10 @@ def parse(text: str) -> Program:
     return syntax.parse(text)
 
 
-def load(path: str | Path) -> Program:
+def load(path: str | os.PathLike[str]) -> Program:
     """The program in the ``.az`` file at ``path``.
 
-    Raises ``azdsl.SyntaxError``, which has every error of the file, and ``OSError`` if the file cannot be read.
+    Raises ``FileNotFoundError``, and ``azdsl.SyntaxError``, which has every error of the file.
     """
     from azdsl import syntax
 
@@ -127,7 +127,7 @@ def evaluate(
 
 
 def evolve(
-    seed: Program | Experiment | str | Path,
+    seed: Program | Experiment | str | os.PathLike[str],
     /,
     tasks: TaskSet | None = None,
     *,
@@ -147,7 +147,7 @@ def evolve(
     ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a ``distributed.Client``.
 
     Raises ``SettingsError`` for an unknown or invalid setting, ``azdsl.SyntaxError`` for an invalid file, ``TaskError`` for
-    invalid data, ``OSError`` for a file that cannot be read or written, and ``ExecutorError`` when a cluster fails.
+    invalid data, ``FileNotFoundError`` for a missing file, ``OSError`` for one that cannot be written, and ``ExecutorError`` when a cluster fails.
 
     >>> from tempfile import TemporaryDirectory
     >>> program = parse("def Predict():\n  s1 = dot(v0, v1)\n")
@@ -167,7 +167,7 @@ def evolve(
         return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **sets, **driver))
 
 
-def compare(seed: Program | Experiment | str | Path, /, **settings: Any) -> Comparison:
+def compare(seed: Program | Experiment | str | os.PathLike[str], /, **settings: Any) -> Comparison:
     """Compare search algorithms or settings on an experiment, with the same budget and the same random seeds for each.
 
     ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare`` with underscores. ``algorithms`` is a list
@@ -187,7 +187,7 @@ def _options(run: Callable[..., Any]) -> set[str]:
 
 
 def _experiment(
-    seed: Program | Experiment | str | Path, settings: Mapping[str, Any], options: set[str]
+    seed: Program | Experiment | str | os.PathLike[str], settings: Mapping[str, Any], options: set[str]
 ) -> tuple[Experiment, Path, dict[str, Any]]:
     """The experiment of ``seed`` with the settings that are not ``options``, the directory its paths are relative to, the options.
 
@@ -196,7 +196,7 @@ def _experiment(
     from azdsl.setting_overrides import override
 
     base_dir = Path()
-    if isinstance(seed, str | Path):
+    if isinstance(seed, str | os.PathLike):
         from azdsl.syntax import load_experiment
 
         base_dir = Path(seed).parent
