@@ -141,9 +141,9 @@ def test_tasks_of_the_search_are_not_called_a_test(tmp_path):
     assert facts["fitness"] is facts["test_fitness"] is None and facts["ending"]["held_out"] is False
 
 
-def drawn(tasks, seed=0):
+def drawn(tasks, seed=0, features=4):
     draw = np.random.default_rng(seed)
-    X, weights = draw.normal(size=(tasks, 30, 4)), draw.normal(size=(tasks, 4, 1))
+    X, weights = draw.normal(size=(tasks, 30, features)), draw.normal(size=(tasks, features, 1))
     y = (X @ weights)[:, :, 0]
     return azdsl.TaskSet.from_arrays(X[:, :20], y[:, :20], X[:, 20:], y[:, 20:])
 
@@ -171,6 +171,7 @@ def test_given_selection_and_test_tasks_are_used(tmp_path):
     assert alone.test_fitness == azdsl.evaluate(alone.best, test).fitness
     assert alone.fitness == azdsl.evaluate(alone.best, select, seed=draw_seed(0, "select")).fitness
     assert "3 tasks given from Python, and 4 for selection and 5 for the test" in str(alone)
+    select, test = drawn(4, 1, 3), drawn(5, 2, 3)
     both = run(small(), select=select, test=test, quiet=True, out=tmp_path / "run")
     assert both.test_fitness == azdsl.evaluate(both.best, test).fitness
     assert "the tasks of select and test given from Python" in (tmp_path / "run" / "best.az").read_text()
@@ -178,7 +179,7 @@ def test_given_selection_and_test_tasks_are_used(tmp_path):
     assert again.best == both.best and again.test_fitness == both.test_fitness
     with pytest.raises(azdsl.SettingsError, match="have changed"):
         run(None, resume=tmp_path / "run", select=select, quiet=True)
-    chosen = run(replace(small(), task=None), tasks=search, select=select, quiet=True)
+    chosen = run(replace(small(), task=None), tasks=drawn(3, 3, 3), select=select, quiet=True)
     assert chosen.fitness is not None and chosen.test_fitness is None and "no others are held out" in chosen.tasks
 
 
