@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, parse
+    from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, load_run, parse
     from azdsl.config.experiment import Experiment
     from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
@@ -37,6 +37,7 @@ __all__ = [
     "evaluate",
     "evolve",
     "load",
+    "load_run",
     "parse",
     "tune",
 ]

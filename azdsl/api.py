@@ -167,6 +167,19 @@ def evolve(
         return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **sets, **driver))
 
 
+def load_run(directory: str | os.PathLike[str]) -> RunResult:
+    """The result of the run in a run directory: what ``evolve`` gave.
+
+    A run that is not finished has what is known so far: ``best`` and ``fitness`` at its last checkpoint, ``evaluations`` and
+    ``history`` up to its last epoch, ``test_fitness`` and ``ending`` None, and ``stopped`` is "not finished".
+
+    Raises ``SettingsError`` for what is not a run directory, and for one without a checkpoint yet.
+    """
+    from azdsl.reporting.load_run import load_result
+
+    return load_result(Path(directory))
+
+
 def compare(seed: Program | Experiment | str | os.PathLike[str], /, **settings: Any) -> Comparison:
     """Compare search algorithms or settings on an experiment, with the same budget and the same random seeds for each.
 

@@ -1,41 +1,58 @@
-"""A run for the report, from its directory or from a result."""
+"""A run from its directory: its result, and the data of its report."""
 
 from __future__ import annotations
 
 import csv
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from azdsl import __version__
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
-from azdsl.ir import Program
+from azdsl.errors import MissingFile
 from azdsl.reporting.data import Member, Milestone, Run
+from azdsl.reporting.run_result import RunResult
 from azdsl.search.islands.ending import Ending
+from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.result import Result
 from azdsl.search.rundir import directory, names
-from azdsl.search.rundir.artifacts import config_text, seed_text
-from azdsl.syntax import load, load_experiment, parse
+from azdsl.search.rundir.artifacts import config_text, lineage_in, seed_text
+from azdsl.syntax import load, load_experiment, parse, read_source
+
+_Read = TypeVar("_Read")
+
+NOT_FINISHED = "not finished"
+"""The reason for the end of a run that is still running or was killed."""
 
 
 def of_result(result: Result) -> Run:
     """The run of a result."""
-    facts = result.as_dict() | {"best": result.best}
-    members = [Member(e.size, e.fitness, e.island, e.birth, e.program) for e in result.front]
+    members = [Member(e.size, e.fitness, e.island, e.birth, e.program) for e in result.hall_of_fame]
     settings = tomllib.loads(config_text(result.experiment, "", False))
     settings.pop("run")
     name = result.run_dir.name if result.run_dir else "a search"
-    return _run(name, result.experiment, facts, result.history, members, settings, __version__)
+    return _run(name, result, members, settings, __version__)
 
 
 def read_run(path: Path) -> Run:
     """The run in a directory, finished or not. Raises ``SettingsError``, ``azdsl.SyntaxError`` and ``OSError``."""
+    return _checked(path, _read)
+
+
+def load_result(path: Path) -> RunResult:
+    """The result of the run in a directory, with what is known so far if it is not finished. Raises what ``read_run`` raises."""
+    return _checked(path, _result)
+
+
+def _checked(path: Path, read: Callable[[Path], _Read]) -> _Read:
+    """What ``read`` makes of the files in a run directory. Raises ``SettingsError`` if they are invalid."""
     try:
-        return _read(path)
-    except SettingsError:
+        return read(path)
+    except (SettingsError, MissingFile):
         raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, csv.Error) as error:
         raise SettingsError("run", f"the files of {path} are invalid: {type(error).__name__}: {error}") from None
@@ -43,44 +60,55 @@ def read_run(path: Path) -> Run:
 
 def _read(path: Path) -> Run:
     """The run in a directory of valid files, else an exception of any type."""
-    config = directory.read_config(path)
+    result, config = _result(path), directory.read_config(path)
+    members = [
+        Member(e.size, e.fitness, e.island, e.birth, e.program, names.entry(e.size)) for e in result.hall_of_fame
+    ]
+    about = config.pop("run")
+    return _run(path.resolve().name, result, members, config, str(about["azdsl"]))
+
+
+def _result(path: Path) -> RunResult:
+    """The result of the run in a directory of valid files, else an exception of any type."""
+    directory.read_config(path)  # an error if it is not a run directory
     experiment = load_experiment(path / names.SEED)
     history = _history(path / names.EVENTS)
     if not (path / names.BEST).exists():
         raise SettingsError("run", f"{path} has no {names.BEST} yet: no exchange has taken place")
-    facts = {**_so_far(experiment, history), **_figures(path), "best": load(path / names.BEST)}
-    about = config.pop("run")
-    return _run(path.resolve().name, experiment, facts, history, _members(path), config, str(about["azdsl"]))
+    facts = {**_so_far(experiment, history), **_figures(path)}
+    known = {f.name: facts[f.name] for f in fields(Result) if f.name in facts}
+    return RunResult(
+        **known
+        | {
+            "best": load(path / names.BEST),
+            "run_dir": path,
+            "history": tuple(history),
+            "experiment": experiment,
+            "hall_of_fame": _hall_of_fame(path),
+            "task_fitness": tuple(facts["task_fitness"]),
+            "ending": Ending.from_dict(facts["ending"]) if facts.get("ending") else None,
+        }
+    )
 
 
 def _run(
-    name: str,
-    experiment: Experiment,
-    facts: Mapping[str, Any],
-    history: Iterable[Mapping[str, Any]],
-    members: list[Member],
-    settings: Mapping[str, Mapping[str, Any]],
-    version: str,
+    name: str, result: Result, members: list[Member], settings: Mapping[str, Mapping[str, Any]], version: str
 ) -> Run:
     kept = ("metric", "evaluations", "seconds", "stopped", "fitness", "test_fitness", "search_fitness", "layers")
     return Run(
         name=name,
-        experiment=experiment,
-        best=_program(facts["best"]),
-        task_fitness=facts["task_fitness"],
-        history=tuple(history),
-        milestones=tuple(_milestone(**step) for event in history for step in event.get("milestones", ())),
+        experiment=result.experiment,
+        best=result.best,
+        task_fitness=result.task_fitness,
+        history=result.history,
+        milestones=tuple(_milestone(**step) for event in result.history for step in event.get("milestones", ())),
         front=members,
         settings=settings,
-        seed_text=seed_text(experiment),
-        ending=Ending.from_dict(facts["ending"]).lines() if facts.get("ending") else (),
+        seed_text=seed_text(result.experiment),
+        ending=result.ending.lines() if result.ending else (),
         version=version,
-        **{key: facts[key] for key in kept},
+        **{key: getattr(result, key) for key in kept},
     )
-
-
-def _program(value: Program | str) -> Program:
-    return value if isinstance(value, Program) else parse(value)
 
 
 def _milestone(program: str, **facts: Any) -> Milestone:
@@ -116,33 +144,28 @@ def _so_far(experiment: Experiment, history: list[dict[str, Any]]) -> dict[str, 
         "metric": experiment.task.metric if experiment.task else "rmse",
         "evaluations": last.get("evaluations", 0),
         "seconds": last.get("seconds", 0.0),
-        "stopped": None,
+        "reached": False,
+        "interrupted": False,
+        "stopped": NOT_FINISHED,
         "fitness": last.get("selected"),
         "test_fitness": None,
         "search_fitness": last.get("best"),
         "layers": last.get("layers", {}),
+        "hurdles": last.get("hurdles"),
         "task_fitness": (),
     }
 
 
-def _members(path: Path) -> list[Member]:
+def _hall_of_fame(path: Path) -> HallOfFame:
     """The hall of fame."""
     try:
         with (path / names.HALL_OF_FAME).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
-        return []
+        return ()
     found = []
     for row in rows:
-        program = load(path / row["file"])
-        found.append(
-            Member(
-                int(row["size"]),
-                float(row["search_fitness"]),
-                int(row["island"]),
-                int(row["candidate"]),
-                program,
-                row["file"],
-            )
-        )
-    return found
+        text = read_source(path / row["file"])
+        about = float(row["search_fitness"]), int(row["island"]), int(row["candidate"])
+        found.append(HallOfFameEntry(parse(text, str(path / row["file"])), *about, lineage_in(text)))
+    return tuple(found)

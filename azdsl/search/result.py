@@ -22,7 +22,8 @@ class Result:
     """The best program of a search, its figures and the history of the run.
 
     ``fitness`` is that of ``best`` on the selection tasks, ``test_fitness`` on the test tasks (``task_fitness`` on each
-    of them), ``search_fitness`` on the search tasks. The first two are None where no tasks were held out; ``tasks`` says how
+    of them), ``search_fitness`` on the search tasks. The first two are None where no tasks were held out, ``test_fitness`` and
+    ``ending`` also until the run has ended; ``tasks`` says how
     tasks given from Python were split, and is empty for a task statement. ``evaluations`` counts candidates, ``layers`` the candidates by how
     they were settled, ``seconds`` the running time of all sessions. ``stopped`` is the reason for the end.
     ``ending`` compares the seed program and the program that was chosen on the selection tasks with each other and with
@@ -84,7 +85,9 @@ class Result:
         known = [f"{value:.6f} on the {split} tasks" for value, split in held_out if value is not None]
         missing = [split for value, split in held_out if value is None]
         known += [f"{self.search_fitness:.6f} on the search tasks"] if missing else []
-        known += [f"nothing was held out for {' or '.join(missing)}"] if missing else []
+        if missing:
+            ended = f"nothing was held out for {' or '.join(missing)}"
+            known.append(ended if self.ending else "the run has not ended: its test fitness is not known")
         lines = [f"fitness   {', '.join(known)}"] + ([f"tasks     {self.tasks}"] if self.tasks else [])
         if self.ending:
             lines += self.ending.lines()

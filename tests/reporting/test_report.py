@@ -6,12 +6,14 @@ import builtins
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from search_runs import small
 
+import azdsl
 from azdsl.api import evolve
 from azdsl.cli import main
 from azdsl.reporting import charts
@@ -66,7 +68,38 @@ def test_a_directory_and_its_result_show_the_same(result, shown):
     assert [(m.size, m.fitness, m.program) for m in shown.front] == [
         (m.size, m.fitness, m.program) for m in other.front
     ]
-    assert shown.task_fitness == list(other.task_fitness) and shown.settings["search"] == other.settings["search"]
+    assert shown.task_fitness == other.task_fitness and shown.settings["search"] == other.settings["search"]
+
+
+def test_a_run_that_is_loaded_is_the_result(result):
+    loaded = azdsl.load_run(str(result.run_dir))
+    for name, value in vars(result).items():
+        assert getattr(loaded, name) == value, name
+    assert type(loaded) is type(result) and loaded == result and str(loaded) == str(result)
+    assert any(entry.lineage for entry in result.hall_of_fame), "so that lineages were compared"
+
+
+def test_an_unfinished_run_is_loaded_as_far_as_it_is(result, tmp_path):
+    """As a run that was killed leaves its directory, or one that is still running."""
+    copy = tmp_path / "killed"
+    shutil.copytree(result.run_dir, copy)
+    (copy / "result.json").unlink()
+    loaded = azdsl.load_run(copy)
+    last = result.history[-1]
+    assert loaded.stopped == "not finished" and loaded.test_fitness is loaded.ending is None and not loaded.reached
+    assert (loaded.evaluations, loaded.fitness, loaded.search_fitness) == (
+        last["evaluations"],
+        last["selected"],
+        last["best"],
+    )
+    assert loaded.history == result.history and loaded.experiment == result.experiment
+    assert "not finished" in str(loaded) and "not finished" in page(read_run(copy), Details())
+    assert "the run has not ended: its test fitness is not known" in str(loaded)
+    (copy / "best.az").unlink()
+    with pytest.raises(azdsl.SettingsError, match=r"has no best\.az yet"):
+        azdsl.load_run(copy)
+    with pytest.raises(azdsl.SettingsError, match="is not a run directory"):
+        azdsl.load_run(tmp_path / "nothing")
 
 
 def test_milestones_rise(shown):

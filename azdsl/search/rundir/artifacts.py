@@ -6,6 +6,7 @@ Each is a pure function of the experiment and its results; none contains a time,
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -20,7 +21,7 @@ from azdsl.config.tasks import relocated
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.islands.ending import Ending
-from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
+from azdsl.search.islands.hall_of_fame import Ancestor, HallOfFame, HallOfFameEntry
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.selection import Finalist
 from azdsl.search.rundir import names
@@ -35,6 +36,12 @@ _RECOMPUTED = (
     "                   azdsl score --on select FILE, azdsl score FILE",
 )
 """The commands that compute the scores in a file."""
+
+_ANCESTOR = re.compile(
+    r"^# (?:improves on|  which improved on) +candidate ([\d,]+) of island (\d+): (\S+) with (\d+) live instruction",
+    re.M,
+)
+"""A line of the lineage in a file of the hall of fame."""
 
 _NOT_HELD_OUT = "none: no tasks were held out for it"
 """In place of a fitness on tasks that there are none of."""
@@ -79,6 +86,15 @@ def entry_text(plan: Plan, entry: HallOfFameEntry) -> str:
         lines.append(f"{words} {what}: {step.fitness!r} with {_count(step.size, 'live instruction')}")
     lines += _RECOMPUTED[:1] if experiment.task else ()
     return _headed(lines, _one_deeper(experiment), entry.program)
+
+
+def lineage_in(text: str) -> tuple[Ancestor, ...]:
+    """The lineage that a file of the hall of fame states, the earliest ancestor first."""
+    found = [
+        Ancestor(int(size), float(fitness), int(island), int(birth.replace(",", "")))
+        for birth, island, fitness, size in _ANCESTOR.findall(text)
+    ]
+    return tuple(reversed(found))
 
 
 def _one_deeper(experiment: Experiment) -> Experiment:
