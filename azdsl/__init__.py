@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
     from azdsl.errors import AzdslError
+    from azdsl.inspection import explain, report, score, show
     from azdsl.ir import InvalidProgram, Program
+    from azdsl.program_score import ProgramScore
+    from azdsl.reporting.run_result import RunResult
     from azdsl.taskset import TaskError, TaskSet
     from azdsl.tuning.run import Tuned, tune
 
@@ -26,6 +29,8 @@ __all__ = [
     "Experiment",
     "InvalidProgram",
     "Program",
+    "ProgramScore",
+    "RunResult",
     "SettingsError",
     "SyntaxError",
     "TaskError",
@@ -36,9 +41,13 @@ __all__ = [
     "compile",
     "evaluate",
     "evolve",
+    "explain",
     "load",
     "load_run",
     "parse",
+    "report",
+    "score",
+    "show",
     "tune",
 ]
 
@@ -48,10 +57,16 @@ _HOMES = {
     "Experiment": "azdsl.config.experiment",
     "InvalidProgram": "azdsl.ir",
     "Program": "azdsl.ir",
+    "ProgramScore": "azdsl.program_score",
+    "RunResult": "azdsl.reporting.run_result",
     "SettingsError": "azdsl.config.search",
     "TaskError": "azdsl.taskset",
     "TaskSet": "azdsl.taskset",
     "Tuned": "azdsl.tuning.run",
+    "explain": "azdsl.inspection",
+    "report": "azdsl.inspection",
+    "score": "azdsl.inspection",
+    "show": "azdsl.inspection",
     "tune": "azdsl.tuning.run",
 }
 """The modules of public names that are not defined in ``azdsl.api``."""

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl import scoring
+from azdsl.arguments import BACKENDS, as_program, check_choice, check_max_abs_error, check_seed, check_task_set
 from azdsl.config.experiment import Experiment
 from azdsl.ir import MetricName, Program
 from azdsl.taskset import TaskSet
@@ -28,14 +28,8 @@ if TYPE_CHECKING:
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.islands.executor import Placement
 
-BACKENDS = ("reference", "vm", "jit", "auto", "gpu")
-"""The backends. All give the same bits; ``gpu`` needs an NVIDIA GPU and pays for many long evaluations."""
-
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
-SEED_LIMIT = 2**64
-MOST_SHOWN = 60
-"""The longest text of a value that a message shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +104,15 @@ def evaluate(
     (2,)
     """
     several = not isinstance(program, Program | str | bytes) and isinstance(program, Iterable)
-    programs = list(map(_program, cast(Iterable[Program], program) if several else (program,)))
-    _check_arguments(programs, tasks, seed, max_abs_error)
-    for name, value, known in (
-        ("backend", backend, BACKENDS),
-        ("precision", precision, PRECISIONS),
-        ("combine", combine, COMBINE),
-    ):
-        if value not in known:
-            raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(map(str, known))}")
+    programs = list(map(as_program, cast(Iterable[Program], program) if several else (program,)))
+    if not programs:
+        raise ValueError("the list of programs is empty: give at least one")
+    check_task_set(tasks)
+    check_seed(seed)
+    check_max_abs_error(max_abs_error)
+    check_choice("backend", backend, BACKENDS)
+    check_choice("precision", precision, PRECISIONS)
+    check_choice("combine", combine, COMBINE)
     fitness = scoring.evaluate(
         programs, tasks, backend, scoring.Conditions(seed, max_abs_error, precision, combine), announce
     )
@@ -254,44 +248,4 @@ def compile(
     """
     from azdsl.export.library.compiled_model import Model, make_spec
 
-    return Model(make_spec(_program(program), features, metric, precision, seed, classes, max_abs_error))
-
-
-def _program(value: Any) -> Program:
-    """The value if it is a program. Raises ``TypeError``, which says how to make one of it."""
-    if isinstance(value, Program):
-        return value
-    if isinstance(value, Experiment):
-        way = "give its program, as in experiment.program"
-    elif isinstance(value, os.PathLike) or (isinstance(value, str) and "\n" not in value):
-        way = f"load a file with azdsl.load({os.fspath(value)!r}), and text with azdsl.parse"
-    elif isinstance(value, str):
-        way = "make one of text with azdsl.parse"
-    elif isinstance(getattr(value, "best", None), Program):
-        way = "give the best program of a result, as in result.best"
-    else:
-        way = "make one of text with azdsl.parse, of a file with azdsl.load"
-    raise TypeError(f"not a program, but {_shown(value)}: {way}")
-
-
-def _shown(value: Any) -> str:
-    """A value as a message names it: its type, and a short value itself."""
-    text = repr(value)
-    return "None" if value is None else type(value).__name__ + (f" {text}" if len(text) <= MOST_SHOWN else "")
-
-
-def _check_arguments(programs: list[Program], tasks: TaskSet, seed: int, max_abs_error: float) -> None:
-    """Raise ``TypeError`` and ``ValueError`` as ``evaluate`` says."""
-    if not programs:
-        raise ValueError("the list of programs is empty: give at least one")
-    if not isinstance(tasks, TaskSet):
-        way = "make one of arrays with azdsl.TaskSet.from_arrays(train_X, train_y, valid_X, valid_y)"
-        raise TypeError(f"not a task set, but {_shown(tasks)}: {way}")
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"seed must be a whole number, not {_shown(seed)}")
-    if not 0 <= seed < SEED_LIMIT:
-        raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}")
-    if isinstance(max_abs_error, bool) or not isinstance(max_abs_error, Real):
-        raise TypeError(f"max_abs_error must be a number, not {_shown(max_abs_error)}")
-    if not max_abs_error >= 0:
-        raise ValueError(f"max_abs_error must be 0 or more, not {max_abs_error}")
+    return Model(make_spec(as_program(program), features, metric, precision, seed, classes, max_abs_error))

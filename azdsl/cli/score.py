@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from azdsl import scoring
-from azdsl.api import BACKENDS
+from azdsl.arguments import BACKENDS
 from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text

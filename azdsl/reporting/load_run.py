@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from azdsl import __version__
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.errors import MissingFile
-from azdsl.reporting.data import Member, Milestone, Run
+from azdsl.reporting.data import Member, Run
+from azdsl.reporting.run_data import make_run
 from azdsl.reporting.run_result import RunResult
 from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.result import Result
 from azdsl.search.rundir import directory, names
-from azdsl.search.rundir.artifacts import config_text, lineage_in, seed_text
+from azdsl.search.rundir.artifacts import lineage_in
 from azdsl.syntax import load, load_experiment, parse, read_source
 
 _Read = TypeVar("_Read")
 
 NOT_FINISHED = "not finished"
 """The reason for the end of a run that is still running or was killed."""
-
-
-def of_result(result: Result) -> Run:
-    """The run of a result."""
-    members = [Member(e.size, e.fitness, e.island, e.birth, e.program) for e in result.hall_of_fame]
-    settings = tomllib.loads(config_text(result.experiment, "", False))
-    settings.pop("run")
-    name = result.run_dir.name if result.run_dir else "a search"
-    return _run(name, result, members, settings, __version__)
 
 
 def read_run(path: Path) -> Run:
@@ -45,6 +35,8 @@ def read_run(path: Path) -> Run:
 
 def load_result(path: Path) -> RunResult:
     """The result of the run in a directory, with what is known so far if it is not finished. Raises what ``read_run`` raises."""
+    if not path.exists():
+        raise MissingFile(path, "no such run directory")
     return _checked(path, _result)
 
 
@@ -65,7 +57,7 @@ def _read(path: Path) -> Run:
         Member(e.size, e.fitness, e.island, e.birth, e.program, names.entry(e.size)) for e in result.hall_of_fame
     ]
     about = config.pop("run")
-    return _run(path.resolve().name, result, members, config, str(about["azdsl"]))
+    return make_run(path.resolve().name, result, members, config, str(about["azdsl"]))
 
 
 def _result(path: Path) -> RunResult:
@@ -89,30 +81,6 @@ def _result(path: Path) -> RunResult:
             "ending": Ending.from_dict(facts["ending"]) if facts.get("ending") else None,
         }
     )
-
-
-def _run(
-    name: str, result: Result, members: list[Member], settings: Mapping[str, Mapping[str, Any]], version: str
-) -> Run:
-    kept = ("metric", "evaluations", "seconds", "stopped", "fitness", "test_fitness", "search_fitness", "layers")
-    return Run(
-        name=name,
-        experiment=result.experiment,
-        best=result.best,
-        task_fitness=result.task_fitness,
-        history=result.history,
-        milestones=tuple(_milestone(**step) for event in result.history for step in event.get("milestones", ())),
-        front=members,
-        settings=settings,
-        seed_text=seed_text(result.experiment),
-        ending=result.ending.lines() if result.ending else (),
-        version=version,
-        **{key: getattr(result, key) for key in kept},
-    )
-
-
-def _milestone(program: str, **facts: Any) -> Milestone:
-    return Milestone(program=parse(program), **facts)
 
 
 def _history(path: Path) -> list[dict[str, Any]]:

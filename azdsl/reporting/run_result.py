@@ -19,14 +19,14 @@ class RunResult(Result):
 
     def plot(self, what: str = "progress,front,layers") -> Any:
         """A matplotlib figure of the run (extra ``plot``). Raises ``NoMatplotlib``, or ``ValueError`` for an unknown name."""
-        from azdsl.reporting.load_run import of_result
         from azdsl.reporting.plots import figure
+        from azdsl.reporting.run_data import of_result
 
         return figure(of_result(self), what.split(","))
 
     def _repr_html_(self) -> str:
         """The figures, the program and the progress chart."""
-        from azdsl.reporting.load_run import of_result
         from azdsl.reporting.page import fragment
+        from azdsl.reporting.run_data import of_result
 
         return fragment(of_result(self))

@@ -19,9 +19,10 @@ from azdsl.cli import main
 from azdsl.reporting import charts
 from azdsl.reporting.code import highlighted, shortened
 from azdsl.reporting.data import best_curve, main_milestones
-from azdsl.reporting.load_run import of_result, read_run
+from azdsl.reporting.load_run import read_run
 from azdsl.reporting.page import Details, page
 from azdsl.reporting.plots import figure
+from azdsl.reporting.run_data import of_result
 from azdsl.reporting.run_result import RunResult
 from azdsl.reporting.svg import Scale, labelled
 from azdsl.reporting.tensorboard import TensorBoardLogger

@@ -15,8 +15,8 @@ from azdsl.config.search import Search
 from azdsl.config.tasks import FileTask
 from azdsl.ir.metric import RMSE
 from azdsl.paired import difference
-from azdsl.reporting.load_run import of_result
 from azdsl.reporting.page import fragment
+from azdsl.reporting.run_data import of_result
 from azdsl.reporting.run_result import RunResult
 from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from azdsl import tasks as make
+from azdsl.config.experiment import Experiment
 from azdsl.export.readable.named import lines_of
 from azdsl.export.readable.statements import Apply, Expression, Readable, Ref, Statement, readable, variables
 from azdsl.ir import FUNCTIONS, RMSE, Metric, Program
 from azdsl.ir.linearize import Sort, to_program
-from azdsl.scoring import Scores
+from azdsl.scoring import Scores, score
+
+TASKS, SEEDS = 100, 5
+"""Fresh tasks, and random seeds of the program's draws, on which a program is explained."""
 
 Evaluate = Callable[[Sequence[Program]], Scores]
 """The fitness of several programs, combined and on each task."""
@@ -34,10 +40,29 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The lines of a program, and its mean fitness."""
+    """The lines of a program, and its mean fitness.
+
+    ``task`` describes the tasks that it was measured on, ``tasks`` is their number and ``seeds`` that of the random seeds.
+    """
 
     lines: tuple[Explained, ...]
     fitness: float
+    task: str = ""
+    tasks: int = 0
+    seeds: int = 0
+
+    def __str__(self) -> str:
+        """The lines with their effects, aligned, each followed by its explanation."""
+        width = max((len(line.text) for line in self.lines), default=0)
+        head = f"{self.task}: fitness {self.fitness:.6f} on {self.tasks} fresh tasks, {self.seeds} seeds"
+        rows, function = [head] if self.task else [], ""
+        for line in self.lines:
+            if line.function != function:
+                function = line.function
+                rows.append(f"\n{function:<{width + 2}}  without it")
+            rows.append(f"  {line.text:<{width}}  {-line.cost:+.4f} ± {line.error:.4f}")
+            rows.append(f"      {line.words}")
+        return "\n".join(rows)
 
 
 def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Explanation:
@@ -58,6 +83,23 @@ def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Expl
         words = describe(statement, form)
         explained.append(Explained(FUNCTIONS[function], text, role.name if role else None, reason, words, cost, error))
     return Explanation(tuple(explained), float(scores.fitness[0]))
+
+
+def explain_on_fresh_tasks(
+    experiment: Experiment, directory: Path, tasks: int = TASKS, seeds: int = SEEDS
+) -> Explanation:
+    """Explain the program of an experiment on ``tasks`` fresh tasks that the search has not used, with ``seeds`` random seeds of draws.
+
+    Without a task statement they are of the default task. Raises ``TooManyRegisters``, ``TaskError`` and ``OSError``.
+    """
+    task = experiment.task or make.DEFAULT_TASK
+    task_set = make.build(replace(task, test_tasks=tasks), experiment.search.seed, "test", directory)
+
+    def scores(programs: Sequence[Program]) -> Scores:
+        return score(programs, experiment, task_set, "test", draws=seeds)
+
+    found = explain(experiment.program, scores, task_set.metric_definition)
+    return replace(found, task=make.describe(task), tasks=task_set.tasks, seeds=seeds)
 
 
 def without(program: Program, at: int) -> Program:

@@ -1,0 +1,71 @@
+"""What the public functions take for a program: a program, an experiment, a result, text, a file or a run directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from azdsl.arguments import shown
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import SettingsError
+from azdsl.ir import Program
+from azdsl.search.result import Result
+from azdsl.search.rundir import names
+from azdsl.setting_overrides import override
+from azdsl.syntax import load_experiment, parse_experiment
+
+ProgramLike = Program | Experiment | Result | str | os.PathLike[str]
+"""A program or what contains one. A text with a line break is the content of a ``.az`` file, any other is a path."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An experiment, the directory that its paths count from, and a name for it."""
+
+    experiment: Experiment
+    directory: Path
+    name: str
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Opened:
+        """With the settings that are not None in place of its own; a path among them counts from the current directory."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        return replace(self, experiment=override(self.experiment, given, self.directory)) if given else self
+
+
+def opened(source: ProgramLike) -> Opened:
+    """The experiment that ``source`` stands for; of a run directory and a result, that of the best program.
+
+    Raises ``FileNotFoundError``, ``azdsl.SyntaxError``, ``TypeError`` for other values, and ``SettingsError`` for a run without
+    a best program yet.
+    """
+    match source:
+        case Program():
+            return Opened(Experiment(source), Path(), "the program")
+        case Experiment():
+            return Opened(source, Path(), "the experiment")
+        case Result():
+            found = replace(source.experiment, program=source.best)
+            return Opened(found, source.run_dir or Path(), str(source.run_dir or "the result"))
+        case str() if "\n" in source:
+            return Opened(parse_experiment(source), Path(), "the text")
+        case str() | os.PathLike():
+            path = best_file(Path(source))
+            return Opened(load_experiment(path), path.parent, os.fspath(source))
+    raise TypeError(
+        f"not a program, but {shown(source)}: give a program, an experiment, a result, the text of a .az file or a path"
+    )
+
+
+def best_file(path: Path) -> Path:
+    """The file of the best program of the run directory ``path``; any other path as it is. Raises ``SettingsError``."""
+    if not (path / names.CONFIG).exists():
+        return path
+    best = path / names.BEST
+    if not best.exists():
+        raise SettingsError(
+            "run", f"{path} has no {names.BEST} yet: it is written after the first epoch of all islands"
+        )
+    return best

@@ -1,0 +1,151 @@
+"""The public functions that look at programs and runs: ``score``, ``explain``, ``show`` and ``report``.
+
+Each does what the command of its name does, and returns what that prints. A program is given as ``ProgramLike``: a program, an
+experiment, a result, the text of a ``.az`` file, or the path of one or of a run directory. ``data``, ``target_column``, ``columns``
+and ``metric`` replace those of its task, as in ``azdsl score``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from azdsl.arguments import BACKENDS, check_choice, check_whole, shown
+from azdsl.config.tasks import Split
+from azdsl.experiments import ProgramLike, opened
+from azdsl.ir import Program
+from azdsl.search.result import Result
+from azdsl.search.rundir import names
+from azdsl.taskset import TaskSet
+
+if TYPE_CHECKING:
+    from azdsl.export.readable.explain import Explanation
+    from azdsl.program_score import ProgramScore
+
+
+def score(
+    program: ProgramLike,
+    against: ProgramLike | Sequence[ProgramLike] = (),
+    *,
+    tasks: int | TaskSet | None = None,
+    seed: int | None = None,
+    on: Split = "test",
+    backend: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    target_column: str | None = None,
+    columns: str | None = None,
+    metric: str | None = None,
+) -> ProgramScore:
+    r"""The fitness of a program on fresh tasks, as ``azdsl score`` computes it; ``print`` shows its figures.
+
+    The tasks are the test tasks of the program's task statement, of the default task without one; ``on`` names another split,
+    ``"search"`` or ``"select"``. ``tasks`` is another number of tasks, or a task set. ``against`` has programs to compare with on the
+    same tasks: ``score(best, seed).compared[0].difference`` has the mean difference and its 95 % interval. ``seed`` is another
+    random seed of tasks and draws, ``backend`` as in ``azdsl.evaluate``.
+
+    Raises ``FileNotFoundError`` for a missing file, ``azdsl.SyntaxError`` for an invalid one, ``TaskError`` for invalid data,
+    ``SettingsError`` for invalid settings, and ``TypeError`` for what is not a program.
+
+    >>> found = score("def Predict():\n  s1 = mean(v0)\n", tasks=10, backend="reference")
+    >>> found.tasks, found.metric
+    (10, 'rmse')
+    """
+    from azdsl.program_score import Rival
+    from azdsl.program_score import score as run
+
+    check_choice("split", on, get_args(Split))
+    check_choice("backend", backend, BACKENDS)
+    several = isinstance(against, Sequence) and not isinstance(against, str | Program)
+    rivals: Any = against if several else (against,)
+    others = [Rival(f"against {one.name}", one.experiment.program) for one in map(opened, rivals)]
+    found = opened(program).with_settings(_data(data, target_column, columns, metric))
+    return run(found.experiment, found.directory, others, tasks=tasks, seed=seed, on=on, backend=backend)
+
+
+def explain(
+    program: ProgramLike,
+    *,
+    tasks: int = 100,
+    seeds: int = 5,
+    data: str | os.PathLike[str] | None = None,
+    target_column: str | None = None,
+    columns: str | None = None,
+    metric: str | None = None,
+) -> Explanation:
+    r"""What each line of a program does and the fitness without it, as ``azdsl explain`` measures it; ``print`` shows the table.
+
+    It is measured on ``tasks`` fresh tasks, which the search has not used, with ``seeds`` random seeds of the program's draws. The program
+    is simplified first, and names are inferred from the data flow. Raises what ``score`` raises, and ``TooManyRegisters``.
+
+    >>> found = explain("def Predict():\n  s1 = mean(v0)\n", tasks=10, seeds=1)
+    >>> [line.text for line in found.lines]
+    ['prediction = mean(features)']
+    """
+    from azdsl.export.readable.explain import explain_on_fresh_tasks
+
+    check_whole("seeds", seeds, 1)
+    found = opened(program).with_settings(_data(data, target_column, columns, metric))
+    return explain_on_fresh_tasks(found.experiment, found.directory, tasks, seeds)
+
+
+def show(
+    program: ProgramLike,
+    style: str = "canonical",
+    *,
+    raw: bool = False,
+    exact: bool = False,
+    standalone: bool = False,
+    data: str | os.PathLike[str] | None = None,
+    target_column: str | None = None,
+    columns: str | None = None,
+    metric: str | None = None,
+) -> str:
+    r"""A program as text, as ``azdsl show`` prints it.
+
+    ``style`` is ``"canonical"`` (instructions without dead code; ``raw`` keeps that), ``"named"`` (expressions with names that are
+    inferred from the data flow), ``"numpy"`` (a Python module), ``"latex"`` (equations; ``standalone`` makes a document) or
+    ``"graph"`` (the data flow as SVG). named and latex leave out what the fitness on the program's tasks does not need; ``exact`` keeps
+    all. Raises what ``score`` raises, and ``ValueError`` for an unknown style or an option that a style does not have.
+
+    >>> print(show("def Predict():\n  s5 = mean(v0)\n  s1 = s5 + s5\n  s7 = 1\n"))
+    def Setup():
+    def Predict():
+      s2 = mean(v0)
+      s1 = s2 + s2
+    def Learn():
+    <BLANKLINE>
+    """
+    from azdsl.export.readable.show import show as text
+
+    own = opened(program)
+    found = own.with_settings(_data(data, target_column, columns, metric))
+    task = own.experiment.task
+    return text(found.experiment, found.directory, style, own=task, raw=raw, exact=exact, standalone=standalone)
+
+
+def report(run: Result | str | os.PathLike[str], *, tasks: int = 50) -> str:
+    """The HTML page about a run that ``azdsl report`` writes, as text.
+
+    ``run`` is a result or a run directory. The effect of each line is measured on ``tasks`` fresh tasks. Raises ``SettingsError`` for
+    what is not a run directory.
+    """
+    from azdsl.reporting.details import measure
+    from azdsl.reporting.load_run import read_run
+    from azdsl.reporting.page import page
+    from azdsl.reporting.run_data import of_result
+
+    if not isinstance(run, Result | str | os.PathLike):
+        raise TypeError(f"not a run, but {shown(run)}: give a result of azdsl.evolve or a run directory")
+    directory = run.run_dir if isinstance(run, Result) else Path(run)
+    stored = directory is not None and (not isinstance(run, Result) or (directory / names.CONFIG).exists())
+    data = read_run(directory) if directory is not None and stored else of_result(run)  # type: ignore[arg-type]
+    return page(data, measure(data, directory or Path(), tasks))
+
+
+def _data(
+    data: str | os.PathLike[str] | None, target_column: str | None, columns: str | None, metric: str | None
+) -> dict[str, Any]:
+    """The settings of a task that have these values."""
+    return {"data": data, "target_column": target_column, "columns": columns, "metric": metric}
