@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from azdsl.export.library.compiled_model import Model
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.islands.executor import Placement
+    from azdsl.settings import CompareSettings, EvolveSettings
 
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
@@ -123,11 +124,11 @@ def evaluate(
 def evolve(
     seed: Program | Experiment | str | os.PathLike[str],
     /,
-    tasks: TaskSet | None = None,
+    tasks: TaskSet | int | None = None,
     *,
     select: TaskSet | float | None = None,
     test: TaskSet | float | None = None,
-    **settings: Any,
+    **settings: Unpack[EvolveSettings],
 ) -> RunResult:
     r"""Search for a better program, as ``azdsl evolve`` does.
 
@@ -135,8 +136,8 @@ def evolve(
     the selection tasks, on which finalists are compared, and ``test`` the test tasks, on which the chosen program is scored once
     beside the seed program. For a program without a task statement, and with neither ``select`` nor ``test``, a random fifth of
     ``tasks`` is held back for each if there are at least 20. Otherwise nothing is held out: the result's ``fitness`` and
-    ``test_fitness`` are None, and all texts say so. As a number, ``select`` or ``test`` is the setting of a table: a share of its
-    rows.
+    ``test_fitness`` are None, and all texts say so. As numbers, ``tasks``, ``select`` and ``test`` are the settings of the task statement:
+    the number of search tasks, and shares of the rows of a table.
     Settings are the options of ``azdsl evolve`` with underscores: ``max_evals=100_000``, ``population=500``,
     ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a ``distributed.Client``.
 
@@ -153,12 +154,12 @@ def evolve(
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
-    held_out = {"select": select, "test": test}
-    shares = {name: value for name, value in held_out.items() if isinstance(value, int | float)}
-    sets: dict[str, Any] = {name: value for name, value in held_out.items() if name not in shares}
-    experiment, base_dir, driver = _experiment(seed, settings | shares, {*_options(run), "cluster"})
+    splits = {"tasks": tasks, "select": select, "test": test}
+    sizes = {name: value for name, value in splits.items() if isinstance(value, int | float)}
+    sets: dict[str, Any] = {name: value for name, value in splits.items() if name not in sizes}
+    experiment, base_dir, driver = _experiment(seed, {**settings, **sizes}, {*_options(run), "cluster"})
     with connected(driver.pop("cluster", None)) as placement:
-        return RunResult.of(run(experiment, base_dir=base_dir, tasks=tasks, placement=placement, **sets, **driver))
+        return RunResult.of(run(experiment, base_dir=base_dir, placement=placement, **sets, **driver))
 
 
 def load_run(directory: str | os.PathLike[str]) -> RunResult:
@@ -174,7 +175,7 @@ def load_run(directory: str | os.PathLike[str]) -> RunResult:
     return load_result(Path(directory))
 
 
-def compare(seed: Program | Experiment | str | os.PathLike[str], /, **settings: Any) -> Comparison:
+def compare(seed: Program | Experiment | str | os.PathLike[str], /, **settings: Unpack[CompareSettings]) -> Comparison:
     """Compare search algorithms or settings on an experiment, with the same budget and the same random seeds for each.
 
     ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare`` with underscores. ``algorithms`` is a list

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import doctest
+import inspect
 import math
 import pickle
 import re
@@ -16,6 +17,8 @@ from learners import LINEAR as TEXT
 
 import azdsl
 from azdsl.scoring import combined
+from azdsl.setting_overrides import known_settings
+from azdsl.settings import CompareSettings, EvolveSettings
 
 
 @pytest.fixture
@@ -133,6 +136,17 @@ def test_programs_are_pickled_and_copied():
 def test_examples_in_docstrings_run():
     found = doctest.testmod(azdsl.api)
     assert found.attempted >= 12 and not found.failed
+
+
+def test_keyword_settings_are_typed():
+    """So that editors complete them; their types are written from the schema, which tests/test_project.py checks."""
+    for function, kind, others in (
+        (azdsl.evolve, EvolveSettings, {"select", "test", "tasks"}),
+        (azdsl.compare, CompareSettings, set()),
+    ):
+        assert inspect.signature(function).parameters["settings"].annotation == f"Unpack[{kind.__name__}]"
+        assert set(kind.__annotations__) >= known_settings() - others
+        assert {"out", "workers"} <= set(kind.__annotations__)
 
 
 @pytest.mark.parametrize("call", [azdsl.evolve, azdsl.compare])
