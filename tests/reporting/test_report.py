@@ -100,7 +100,23 @@ def test_an_unfinished_run_is_loaded_as_far_as_it_is(result, tmp_path):
     with pytest.raises(azdsl.SettingsError, match=r"has no best\.az yet"):
         azdsl.load_run(copy)
     with pytest.raises(azdsl.SettingsError, match="is not a run directory"):
+        azdsl.load_run(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no such run directory"):
         azdsl.load_run(tmp_path / "nothing")
+
+
+def test_a_report_as_text(result, monkeypatch):
+    """Of a result and of its directory; what the command writes."""
+    measured = []
+    monkeypatch.setattr(
+        "azdsl.reporting.details.measure", lambda *given: measured.append(given) or Details(why_not="no")
+    )
+    text = azdsl.report(result.run_dir, tasks=3)
+    assert text == azdsl.report(result, tasks=3) and f"<h1>{result.run_dir.name}</h1>" in text
+    assert [given[1:] for given in measured] == [(result.run_dir, 3)] * 2
+    assert "<h1>a search</h1>" in azdsl.report(replace(result, run_dir=None))
+    with pytest.raises(TypeError, match="not a run, but None"):
+        azdsl.report(None)
 
 
 def test_milestones_rise(shown):
