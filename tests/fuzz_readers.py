@@ -1,7 +1,7 @@
-"""Everything that reads what comes from outside, each as a function of bytes: what a fuzzer calls and its corpus tests.
+"""The readers of input from outside, each as a function of bytes, for ``tools/fuzz.py`` and the tests of its corpus.
 
-A reader's function returns for input that is read or refused with the documented error. Anything else that it
-raises is a finding. ``tools/fuzz.py`` looks for some.
+The function of a reader returns if the input is valid or the reader raises its documented error. Any other exception is
+a finding.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 Target = Callable[[bytes], None]
 
 MOST_ROWS = 2000
-"""Rows of the longest table that is also split into tasks: longer ones find nothing more."""
+"""Maximum number of rows of a table that is also split into tasks; longer tables are only read, to save time."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """``make`` gives the function, which may use a directory; ``seeds`` are inputs to start from."""
+    """One reader. ``make`` returns its function, given a directory for files; ``seeds`` returns initial inputs."""
 
     summary: str
     make: Callable[[Path], Target]
@@ -58,7 +58,7 @@ def _parser(folder: Path) -> Target:
 
 
 def check_layout(text: str) -> None:
-    """Layout is settled at once and keeps the meaning; a text that has none is refused."""
+    """Check that formatting is idempotent and keeps the meaning, or raises the documented error."""
     try:
         formatted = format_source(text)
     except AzSyntaxError as error:
@@ -83,7 +83,7 @@ def _programs() -> Iterator[bytes]:
 
 
 def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Path], Target]:
-    """The reader of data files with an ending, and what follows: rows dealt out, columns scaled."""
+    """Return the reader of data files with a file extension, including the split into tasks and the scaling."""
 
     def make(folder: Path) -> Target:
         file = folder / f"data{ending}"
@@ -104,18 +104,21 @@ def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Pa
 
 
 SEPARATOR = b"\xffnext\xff"
-"""Stands between the arrays of an input that is to be packed."""
+"""Separator between the arrays of an input that is packed into an archive."""
 
 
 def packed(data: bytes) -> bytes:
-    """An archive: as it is after a 0, else the ``.npy`` texts after it, packed with the right checksums."""
+    """Return an archive. After a first byte of 0 the rest is the archive, else the rest are ``.npy`` files to pack.
+
+    Packing gives valid checksums, so that the fuzzer reaches the code behind their check.
+    """
     if data[:1] in (b"", b"\0"):
         return data[1:]
     return archive({f"a{at}": part for at, part in enumerate(data[1:].split(SEPARATOR)[:8])})
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """An ``.npz`` file of ``.npy`` texts."""
+    """Return the bytes of an ``.npz`` file with the ``.npy`` files ``members``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, content in members.items():
@@ -124,7 +127,7 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 
 def npy(array: np.ndarray) -> bytes:
-    """An array as ``.npy`` text."""
+    """Return an array as the bytes of an ``.npy`` file."""
     buffer = io.BytesIO()
     np.save(buffer, array)
     return buffer.getvalue()
@@ -166,7 +169,7 @@ def _parquet() -> Iterator[bytes]:
 
 
 IMAGES, BATCH, ARRAYS = range(3)
-"""What the first byte of an input for the image readers says it is: two IDX files, a pickled batch, packed arrays."""
+"""The meaning of the first byte of an input for the image readers: two IDX files, a pickled batch, arrays to pack."""
 
 
 def _images(folder: Path) -> Target:
@@ -217,7 +220,7 @@ RUN_FILES = ("config.toml", "events.jsonl", "result.json", "hall_of_fame.csv", "
 
 
 def small_run(folder: Path) -> Path:
-    """A finished run to damage."""
+    """Create a finished run. Returns its run directory."""
     from search_runs import small
 
     from azdsl.search.evolve import run
@@ -228,7 +231,7 @@ def small_run(folder: Path) -> Path:
 
 
 def _run(folder: Path) -> Target:
-    """A run directory of which one file, named by the first byte, holds the rest of the input."""
+    """Return the reader of run directories. The first byte selects a file, the rest of the input replaces its content."""
     from azdsl.reporting.load_run import read_run
     from azdsl.reporting.page import Details, page
 
@@ -258,8 +261,8 @@ def _run_seeds() -> Iterator[bytes]:
 
 
 RAW, SEALED, REPLACED, PATCHED = range(4)
-"""What the first byte of an input for the checkpoint reader says: a file; an archive to seal; a member and its new
-``.npy`` text; a member, a place in it and the bytes to write there.
+"""The meaning of the first byte of an input for the checkpoint reader: a complete file; an archive to which the header is
+added; an array and its new ``.npy`` file; an array, an offset in it and the bytes to write there.
 """
 
 
@@ -272,7 +275,7 @@ def _members_of(data: bytes) -> dict[str, bytes]:
 
 
 def _checkpoint(folder: Path) -> Target:
-    """A checkpoint read, taken up by a search, and gone on with for some candidates and to a meeting."""
+    """Return the reader of checkpoints. It resumes a search from the checkpoint, up to the next exchange."""
     from search_runs import small
 
     from azdsl.search.evolve import run
@@ -333,11 +336,11 @@ READERS: Mapping[str, Reader] = {
     "checkpoint": Reader("checkpoints of a search", _checkpoint, _checkpoints),
     "run": Reader("run directories", _run, _run_seeds),
 }
-"""Every reader by name."""
+"""All readers by name."""
 
 
 def kept(reader: str) -> dict[str, bytes]:
-    """The kept corpus of a reader by the inputs' names; empty when there is none."""
+    """Return the kept corpus of a reader, inputs by name; empty if the reader has none."""
     path = CORPUS / f"{reader}.zip"
     if not path.exists():
         return {}
@@ -346,7 +349,7 @@ def kept(reader: str) -> dict[str, bytes]:
 
 
 def keep(reader: str, inputs: Mapping[str, bytes]) -> None:
-    """Write a reader's corpus; the same inputs give the same file."""
+    """Write the kept corpus of a reader. Equal inputs give an equal file."""
     CORPUS.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(CORPUS / f"{reader}.zip", "w", zipfile.ZIP_DEFLATED) as file:
         for name in sorted(inputs):

@@ -1,11 +1,11 @@
-"""Look for inputs that a reader neither reads nor refuses clearly: ``python tools/fuzz.py parser --seconds 3600``.
+"""Fuzz the readers of input with atheris: ``python tools/fuzz.py parser --seconds 3600``.
 
-Needs the package atheris, whose coverage-guided fuzzer changes the kept corpus of the reader
-(``tests/fuzz/corpus``) and its seeds. Inputs that reach new code are gathered in ``runs/fuzz/READER`` and used again by
-the next run; ``--keep`` puts a smallest set of them with the same coverage into the kept corpus, which
-``tests/fuzz/test_corpus.py`` reads on every run of the tests.
+A finding is an input for which a reader crashes, hangs, exhausts memory, or raises anything but its documented error.
+The fuzzer starts from the reader's kept corpus (``tests/fuzz/corpus``) and its seed inputs. It is guided by coverage:
+inputs that reach new code are stored in ``runs/fuzz/READER``, from which the next run continues. ``--keep`` copies a
+minimal set of them with the same coverage to the kept corpus, which ``tests/fuzz/test_corpus.py`` reads.
 
-Exit status: 0 nothing found, 1 something found (the input is named), 2 bad usage.
+Needs the package atheris. Exit status: 0 no findings, 1 findings (their files are printed), 2 bad usage.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 INSIDE = "--inside"
-"""Asks this script to be the fuzzing process."""
+"""First argument of the fuzzing process, which is this script too."""
 
 INSTRUMENTED = ("azdsl", "tomllib", "zipfile")
-"""Packages whose coverage leads the fuzzer."""
+"""Packages whose coverage guides the fuzzer, without those in ``COMPILED``."""
 
-READING = ("checkpoint", "intact", "record", "rundir", "session", "state")
-"""Modules of azdsl/search that read; of the others numba compiles functions, which must be as they are written."""
+COMPILED = ("azdsl/codegen", "azdsl/search/kernel")
+"""Packages that are not instrumented: they define functions for numba, which cannot compile instrumented bytecode."""
 
 LONGEST = 20_000
-"""Bytes of the longest input."""
+"""Maximum size of an input, in bytes."""
 
 MEMORY_MB = 2500
-"""Memory of the fuzzing process above which an input is a finding."""
+"""Maximum memory of the fuzzing process, in megabytes. An input that needs more is a finding."""
 
 HANGING_SECONDS = 25
-"""Time for one input above which it is a finding."""
+"""Maximum time for one input, in seconds. An input that takes longer is a finding."""
 
 LARGEST_KEPT = 4000
-"""Bytes of the longest input that is kept in the repository, unless it was a finding."""
+"""Maximum size of an input in the kept corpus, in bytes. Findings may be larger."""
 
 DICTIONARY = tuple(
     word.encode()
@@ -85,10 +85,10 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps(facts))
     else:
-        shown = f"{facts['executions']:,} inputs in {facts['seconds']:,} s, {facts['coverage']:,} places of the code reached"
+        shown = f"{facts['executions']:,} inputs in {facts['seconds']:,} s, coverage {facts['coverage']:,} edges"
         print(f"{options.reader:<12}{shown}, {len(facts['found'])} findings")
         for name in facts["found"]:
-            print(f"  {name}; see what it raises: python tools/fuzz.py {options.reader} --repeat {name}")
+            print(f"  {name}; to see the error: python tools/fuzz.py {options.reader} --repeat {name}")
     return 1 if facts["found"] else 0
 
 
@@ -100,29 +100,29 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         description=__doc__, epilog=f"readers:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("reader", choices=list(READERS), metavar="READER")
-    parser.add_argument("--seconds", type=int, default=60, help="how long (default: 60)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the changes; 0: another one each time")
-    parser.add_argument("--corpus", type=Path, help="where inputs are gathered (default: runs/fuzz/READER)")
-    parser.add_argument("--keep", action="store_true", help="put a smallest set of inputs into tests/fuzz/corpus")
-    parser.add_argument("--repeat", type=Path, metavar="FILE", help="read one input, and nothing else")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--seconds", type=int, default=60, help="duration in seconds (default: 60)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="random seed of the fuzzer (default: 0, a different one in each run)"
+    )
+    parser.add_argument("--corpus", type=Path, help="directory of the inputs found (default: runs/fuzz/READER)")
+    parser.add_argument("--keep", action="store_true", help="copy a minimal set of inputs to tests/fuzz/corpus")
+    parser.add_argument("--repeat", type=Path, metavar="FILE", help="only run the reader on the input in FILE")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     options = parser.parse_args(arguments)
     if options.repeat:
         with tempfile.TemporaryDirectory() as folder:
             READERS[options.reader].make(Path(folder))(options.repeat.read_bytes())
-        print(f"{options.repeat} is read, or refused clearly")
+        print(f"{options.repeat}: the reader accepts it or raises its documented error")
         raise SystemExit(0)
     return options
 
 
 def _inside(reader: str, arguments: list[str]) -> int:
-    """The fuzzing process, which ends in here."""
+    """Run the fuzzing process. ``atheris.Fuzz`` does not return."""
     import atheris
 
     with tempfile.TemporaryDirectory() as folder:
-        compiled = [*(ROOT / "azdsl" / "codegen").glob("*.py"), *(ROOT / "azdsl" / "search").glob("*.py")]
-        left_out = [f"azdsl.{path.parent.name}.{path.stem}" for path in compiled if path.stem not in READING]
-        with atheris.instrument_imports(include=INSTRUMENTED, exclude=left_out):
+        with atheris.instrument_imports(include=INSTRUMENTED, exclude=compiled_modules()):
             import fuzz_readers
 
             target = fuzz_readers.READERS[reader].make(Path(folder))
@@ -131,8 +131,14 @@ def _inside(reader: str, arguments: list[str]) -> int:
     return 0
 
 
+def compiled_modules() -> list[str]:
+    """List the modules that are not instrumented: those of the packages in ``COMPILED``, by their full names."""
+    paths = [path.relative_to(ROOT) for package in COMPILED for path in sorted((ROOT / package).rglob("*.py"))]
+    return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
+
+
 def _fuzz(reader: str, corpus: Path, seconds: int, seed: int) -> dict[str, Any]:
-    """Run the fuzzer; its figures."""
+    """Run the fuzzer and return its figures."""
     findings = corpus.parent / f"{reader}.found"
     findings.mkdir(exist_ok=True)
     before = set(findings.iterdir())
@@ -158,7 +164,7 @@ def _fuzz(reader: str, corpus: Path, seconds: int, seed: int) -> dict[str, Any]:
     lasted = re.search(r"Done \d+ runs in (\d+) second", done)
     found = sorted(str(path) for path in set(findings.iterdir()) - before)
     if counted is None and not found:
-        raise SystemExit(f"the fuzzer ended without a result:\n{done[-3000:]}")
+        raise SystemExit(f"the fuzzer printed no result; its last output:\n{done[-3000:]}")
     if found:
         print(done[-3000:], file=sys.stderr)
     return {
@@ -172,7 +178,10 @@ def _fuzz(reader: str, corpus: Path, seconds: int, seed: int) -> dict[str, Any]:
 
 
 def _libfuzzer(reader: str, arguments: list[str]) -> str:
-    """What a fuzzing process says. It starts itself again to merge, so it is a command of its own."""
+    """Run a fuzzing process and return its output.
+
+    It is started by a shell script, because libFuzzer runs its own command again to merge corpora.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = Path(folder) / "fuzzer"
         command.write_text(
@@ -184,7 +193,10 @@ def _libfuzzer(reader: str, arguments: list[str]) -> str:
 
 
 def _keep(reader: str, corpus: Path) -> int:
-    """Keep the fewest short inputs that cover as much, and former findings; how many there are."""
+    """Replace the kept corpus by a minimal set of short inputs with the same coverage, and former findings.
+
+    Returns the number of inputs.
+    """
     from fuzz_readers import keep, kept
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """Philox 4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405) in LLVM IR, one stream for each lane.
 
-Key and counter are laid out as ``docs/design.md`` says: key = the seed; counter = (element, draw, visit,
-task). Words travel as 64-bit integers holding 32 bits, so that a product's halves are one shift apart.
+Key and counter are those of ``docs/semantics.md``: the key is the seed, the counter is (element, draw, visit, task).
+Each 32-bit word is held in a 64-bit integer, so that the high half of a product is one shift away.
 """
 
 from __future__ import annotations
