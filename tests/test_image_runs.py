@@ -1,4 +1,4 @@
-"""Whole runs on pictures: evolve, score, resume and compile, pairs of classes and many classes."""
+"""Complete runs on images: evolve, score, resume and compile, with pairs of classes and with many classes."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def facts(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
-    """What a command prints as JSON."""
+    """Run a command with ``--json``. Returns what it prints."""
     assert main([*map(str, arguments), "--json"]) == 0, capsys.readouterr().err
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
 @pytest.mark.parametrize("name", ["softmax", "pairs"])
-def test_scores_of_a_run_are_recomputed_from_anywhere(
+def test_the_scores_of_a_run_can_be_computed_again_from_any_directory(
     name: str,
     folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -64,7 +64,7 @@ def test_scores_of_a_run_are_recomputed_from_anywhere(
     result = facts(capsys, "evolve", f"{name}.az", "--out", "runs/a")
     assert result["metric"] == {"softmax": "multiclass", "pairs": "accuracy"}[name]
     assert result["evaluations"] == 600
-    assert result["search_fitness"] > 0.6, "learns"
+    assert result["search_fitness"] > 0.6, "the program learns"
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     best = folder / "runs" / "a" / BEST
     for role, key in (("search", "search_fitness"), ("select", "fitness"), ("test", "test_fitness")):
@@ -82,7 +82,7 @@ def test_scores_of_a_run_are_recomputed_from_anywhere(
     assert more["evaluations"] == 900
 
 
-def test_another_place_of_the_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_path_overrides_the_path_of_the_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "data").rename(folder / "moved")
     assert main(["score", "pairs.az"]) == 2
     assert "data: no such file or directory" in capsys.readouterr().err
@@ -108,8 +108,8 @@ def test_another_place_of_the_data(folder: Path, capsys: pytest.CaptureFixture[s
     assert "a task of kind linear has no path" in capsys.readouterr().err
 
 
-def test_a_program_of_many_classes_is_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The compiled model and the estimator learn a task's examples as the search did."""
+def test_a_program_for_many_classes_is_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The compiled model and the estimator reach the fitness of the search on the same examples."""
     pytest.importorskip("sklearn")
     from azdsl.sklearn import AZClassifier
 
@@ -133,7 +133,7 @@ def test_a_program_of_many_classes_is_compiled(folder: Path, capsys: pytest.Capt
     capsys.readouterr()
 
 
-def test_a_seed_of_names_leaves_labels_and_predictions_alone() -> None:
+def test_variables_never_share_the_registers_of_labels_and_predictions() -> None:
     text = "task images(digits)\ndef Predict():\n  a = features + features\n  predictions = a + a\n"
     program = azdsl.parse(text)
     assert [str(instruction.output) for instruction in program.predict] == ["v3", "v2"]

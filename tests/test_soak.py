@@ -1,4 +1,4 @@
-"""The soak counts what it compares, finds a planted fault, makes it small and repeats it."""
+"""The soak test counts its checks, and finds, reduces and repeats a planted fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def record(tmp_path: Path) -> Path:
     return tmp_path / "soak.jsonl"
 
 
-def test_a_round_is_counted_and_gone_on_with(soak: Any, record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_round_is_recorded_and_a_later_soak_continues(
+    soak: Any, record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = [*SMALL, "--rounds", "1", "--record", str(record), "--json"]
     assert soak.main(command) == 0
     first = json.loads(capsys.readouterr().out)
@@ -37,13 +39,13 @@ def test_a_round_is_counted_and_gone_on_with(soak: Any, record: Path, capsys: py
     assert first["checks"]["vm=jit"] == 2 * 12 and first["checks"]["interp=vm"] >= 40
     assert first["checks"].get("vm=aot", 0) + first["checks"].get("vm=library", 0) == 2 * 12
     assert first["all_checks"] == sum(first["checks"].values())
-    for facts in lines:  # an evaluation by the virtual machine for each check, shared where two pairs meet
+    for facts in lines:  # each check needs an evaluation by the VM; two pairs may share it
         assert 4 * 12 + 36 <= sum(facts["fitness"].values()) <= sum(facts["checks"].values()) and facts["ops"]
     assert soak.main(["--record", str(record), "--report"]) == 0
     assert "in 2 rounds of seeds [3]" in capsys.readouterr().out
 
 
-def test_programs_of_few_ops_hold_nan(soak: Any, record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_of_few_ops_compute_nan(soak: Any, record: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert soak.main([*OF_FEW_OPS, "--rounds", "1", "--record", str(record), "--json"]) == 0
     sums = json.loads(capsys.readouterr().out)
     assert sums["checks"]["vm=jit"] == 20 * 12 and sums["programs"]["vm=jit"] == 20
@@ -51,7 +53,7 @@ def test_programs_of_few_ops_hold_nan(soak: Any, record: Path, capsys: pytest.Ca
 
 
 @pytest.mark.slow
-def test_every_pair_at_every_kind_of_task(soak: Any) -> None:
+def test_every_pair_agrees_on_every_kind_of_task(soak: Any) -> None:
     from equivalence import Size, run_round
 
     outcomes = [run_round(11, number * 4, Size(40, 12, 2, 2, 6 * (number % 2))) for number in range(20)]
@@ -61,16 +63,16 @@ def test_every_pair_at_every_kind_of_task(soak: Any) -> None:
     assert len(soak.totals([outcome.facts for outcome in outcomes])["checks"]) >= 3
 
 
-def test_a_fault_is_found_made_small_and_repeated(
+def test_a_fault_is_found_reduced_and_repeated(
     soak: Any, record: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from azdsl import codegen
 
-    whole = codegen.evaluate
+    correct = codegen.evaluate
 
     def faulty(programs: Any, tasks: Any, *, backend: str, **settings: Any) -> Any:
-        """A compiler that gets programs with a live vector_add wrong in one bit."""
-        fitness = whole(programs, tasks, backend=backend, **settings)
+        """Evaluate with a fault: the JIT's fitness of a program with a live vector_add is wrong by one bit."""
+        fitness = correct(programs, tasks, backend=backend, **settings)
         if backend == "jit":
             from azdsl.ir import remove_dead_code
 
@@ -89,5 +91,5 @@ def test_a_fault_is_found_made_small_and_repeated(
     capsys.readouterr()
     assert soak.main(["--repeat", str(case)]) == 1
     assert "vm " in capsys.readouterr().out
-    monkeypatch.setattr(codegen, "evaluate", whole)
+    monkeypatch.setattr(codegen, "evaluate", correct)
     assert soak.main(["--repeat", str(case)]) == 0

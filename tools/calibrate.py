@@ -1,6 +1,7 @@
-"""How well azdsl chooses between its backends: predicted and measured times of programs of all sizes, as a table.
+"""Measure how well ``backend="auto"`` chooses: a table of predicted and measured times of programs of all sizes.
 
-``regret`` is what the chosen backend takes beyond the better one. The times exclude importing and what is on disk.
+``regret`` is the additional time of the chosen backend, relative to the faster one. The times exclude imports and the
+compilation of code that is cached on disk.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ NEVER_STOPS = EvaluationSettings(max_abs_error=1e300)
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
 WRITTEN, WRITTEN_SHARE = ("linear.az", "network.az"), 0.5
 LONGEST_SECONDS = 5.0
-"""Evaluations that are predicted to take longer on the VM are left out."""
+"""Maximum predicted time of an evaluation on the VM, in seconds. Slower cases are skipped."""
 
 MOST_NUMBERS = 20_000_000
-"""And so are larger task sets."""
+"""Maximum number of features in a task set, over all examples. Larger cases are skipped."""
 
 
 def random_tasks(rng: np.random.Generator, features: int, examples: int, tasks: int) -> TaskSet:
@@ -51,8 +52,8 @@ def random_tasks(rng: np.random.Generator, features: int, examples: int, tasks: 
 
 
 def random_program(rng: np.random.Generator, least: int, most: int) -> Program:
-    """A random program of ``least`` to ``most`` live instructions."""
-    from strategies import random_program as draw  # beside the tests
+    """Draw a program of ``least`` to ``most`` live instructions."""
+    from strategies import random_program as draw  # in tests/
 
     from azdsl.config.search import Registers
 
@@ -65,7 +66,7 @@ def random_program(rng: np.random.Generator, least: int, most: int) -> Program:
 def measured(run: Any, program: Program, tasks: TaskSet, repeats: int) -> float:
     times = []
     for _ in range(repeats):
-        compiled_program.cache_clear()  # the JIT's time is that of a program which it meets for the first time
+        compiled_program.cache_clear()  # so that the JIT's time includes the compilation
         started = thread_time()
         run([program], tasks, NEVER_STOPS)
         times.append(thread_time() - started)
@@ -73,24 +74,24 @@ def measured(run: Any, program: Program, tasks: TaskSet, repeats: int) -> float:
 
 
 def case(rng: np.random.Generator, costs: Costs, repeats: int) -> dict[str, Any] | None:
-    """One program on one task set, with both backends."""
+    """Draw a program and a task set and time both backends. Returns None for a case that is skipped."""
     least, most = LENGTHS[rng.integers(len(LENGTHS))]
     features, examples = int(rng.choice(FEATURES)), int(rng.choice(EXAMPLES))
     count = int(rng.choice([1, 8, 10, 100]))
     if features * examples * count > MOST_NUMBERS:
         return None
     tasks = random_tasks(rng, features, examples, count)
-    # random programs hardly gain by compiling; those that people write do
+    # random programs gain little by compilation, programs that people write gain more
     written = rng.random() < WRITTEN_SHARE
     program = load(EXAMPLES_FOLDER / str(rng.choice(WRITTEN))) if written else random_program(rng, least, most)
     program = remove_dead_code(program)
     prediction = predict(program, tasks, costs)
     trial = vm_probe(NEVER_STOPS)
-    # most programs that stop at once are left out too: for them the choice is easy
+    # most programs whose training stops early are skipped: for them the choice is easy
     if prediction.vm > LONGEST_SECONDS or (trial(program, tasks.first(32, 32))[1] and rng.random() < 0.9):
         return None
     compiled = bool(choose([program], tasks, costs, probe=trial)[0])
-    evaluate_vm([program], tasks.first(1, 1))  # the VM's code is on disk, numba is started
+    evaluate_vm([program], tasks.first(1, 1))  # compiles the VM and starts numba, which the times exclude
     vm, jit = measured(evaluate_vm, program, tasks, repeats), measured(evaluate_jit, program, tasks, repeats)
     chosen, better = (jit if compiled else vm), min(vm, jit)
     return {
@@ -107,10 +108,12 @@ def case(rng: np.random.Generator, costs: Costs, repeats: int) -> dict[str, Any]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=60)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each case")
+    parser.add_argument("--cases", type=int, default=60, help="number of cases (default: 60)")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="measurements of a time, of which the shortest counts (default: 3)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the cases (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each case")
     options = parser.parse_args()
     rng, costs = np.random.default_rng(options.seed), stored_costs()
     regrets: list[float] = []
@@ -132,7 +135,8 @@ def main() -> int:
         )
     right = sum(regret <= ALLOWED for regret in regrets)
     print(
-        f"{right} of {len(regrets)} within {ALLOWED:.0%} of the better; mean regret {np.mean(regrets):.1%}, worst {max(regrets):.1%}"
+        f"{right} of {len(regrets)} within {ALLOWED:.0%} of the faster backend; mean regret {np.mean(regrets):.1%}, "
+        f"worst {max(regrets):.1%}"
     )
     return 0 if right == len(regrets) else 1
 

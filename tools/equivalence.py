@@ -1,7 +1,6 @@
-"""Random programs on random tasks by every backend: do all give the same fitness, bit for bit?
+"""One round of the soak test: random programs on random task sets, evaluated by several backends and compared bit for bit.
 
-A round is a number: programs of one kind, many task sets of one shape, and which backends are compared on what. All
-of it follows from the soak's seed and the round's number.
+The programs, the task sets and the selection of comparisons depend only on the random seed and the number of the round.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from azdsl.ops import BY_NAME, OPS
 from azdsl.taskset import TaskSet
 
 PAIRS = ("interp=vm", "vm=jit", "vm=aot", "vm=library")
-"""The backends that are compared; both sides of each see the same program and the same task set."""
+"""The pairs of backends that are compared."""
 
 FEATURES = (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 9, 16, 17, 33)
 TASKS = (1, 1, 1, 1, 2, 2, 2, 3, 5, 9, 17)
@@ -42,49 +41,49 @@ BANKS = (Registers(5, 4, 2), Registers(5, 4, 2), Registers(20, 20, 20), Register
 LIMITS = (100.0, 100.0, 1.0, 1e9, float("inf"))
 
 NARROW = Registers(4, 3, 2)
-"""Registers of programs that are made of few ops."""
+"""Registers of programs with few different ops."""
 
 FIRST = (BY_NAME["const"], BY_NAME["vector_broadcast"])
-"""Ops that make scalars and vectors of nothing."""
+"""Ops that give a scalar and a vector other values than 0."""
 
 PARTIAL = tuple(
     BY_NAME[name] for name in ("scalar_divide", "vector_divide", "matrix_divide", "log", "arcsin", "arccos")
 )
-"""Ops that make NaN of numbers."""
+"""Ops whose result can be NaN for finite inputs."""
 
 COMPARING = tuple(op for op in OPS if "minimum" in op.name or "maximum" in op.name or "heaviside" in op.name)
-"""Ops that tell NaN from numbers, and what is less from what is not."""
+"""Ops that compare numbers, for which NaN is a special case."""
 
 LONG_EXAMPLES, SHORT_EXAMPLES = 12, 3
-"""Most examples of a task, for training and for validation: of one task set in ``LONG_EVERY``, and of the others."""
+"""Maximum numbers of examples of a task, for training and for validation, in one of ``LONG_EVERY`` task sets and in the others."""
 
 LONG_EVERY = 8
 
 INTERPRETED = 7000.0
-"""Microseconds, about, that the interpreter has for one program of a round: most of them go into a few cheap checks
-each, and an expensive check is paid for by the programs after it."""
+"""Estimated time budget of the interpreter for each program of a round, in microseconds. A program that exceeds it takes the
+excess from the budget of the next programs."""
 
 MOST_INTERPRETED = 20
-"""Task sets that the interpreter runs one program on, at most."""
+"""Maximum number of task sets on which the interpreter evaluates one program."""
 
 GROUP = 4
-"""Rounds with one shape: the virtual machine is compiled once for them."""
+"""Consecutive rounds with the same shape, for which the VM is compiled once."""
 
 TOGETHER = 16
-"""Programs that are taken through all task sets at a time: azdsl keeps the code of a few more."""
+"""Programs that are evaluated on all task sets before the next ones are; fewer than the compiled programs that azdsl caches."""
 
 SAMPLED = 10
-"""One program in so many is looked at in the interpreter's memory for NaN and infinity."""
+"""One program of this many is run in the interpreter to count NaN and infinity in its registers."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much a round does.
+    """The size of a round.
 
-    Compiling a program takes as long as thousands of evaluations of it: the first ``compiled`` programs, and the last
-    ``standalone`` ones as models, run on all task sets, and the interpreter runs any program on a few. With ``kinds`` each program
-    is made of so many ops, drawn for it, in few registers: then ops meet themselves, constants and NaN again and again, which is
-    where the rules of an optimiser apply, and where they may be wrong.
+    The first ``compiled`` programs by the JIT, and the last ``standalone`` programs as models, are evaluated on all task sets,
+    because compiling a program takes as long as thousands of evaluations. The interpreter evaluates every program on a few. If
+    ``kinds`` is above 0, each program consists of this many different ops in few registers. The same ops, constants and NaN then
+    combine often, as the rewrite rules of an optimizer need to apply.
     """
 
     programs: int
@@ -95,15 +94,15 @@ class Size:
 
 
 DEEP = Size(programs=640, task_sets=2400, compiled=16, standalone=12)
-"""Few compiled programs on many task sets: rare values."""
+"""Few compiled programs on many task sets, for rare values."""
 
 WIDE = Size(programs=200, task_sets=20, compiled=200, standalone=12, kinds=6)
-"""Many compiled programs on few task sets: rare combinations of ops. One round in a ``GROUP``."""
+"""Many compiled programs on few task sets, for rare combinations of ops: one round of each ``GROUP``."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the programs and task sets of a round share."""
+    """The properties that all programs and task sets of a round share."""
 
     features: int
     tasks: int
@@ -117,14 +116,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a round did, and the first case in which backends differed."""
+    """The record of a round, and the first case in which backends differed, or None."""
 
     facts: Mapping[str, Any]
     failure: Case | None
 
 
 def make_shape(rng: np.random.Generator) -> Shape:
-    """What a round is about."""
+    """Draw the shape of a round."""
     metric = METRIC_NAMES[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
     features = max(int(rng.choice(FEATURES)), 2 if METRICS[metric].vector else 1)
     classes = int(rng.integers(2, min(features, 11) + 1)) if METRICS[metric].vector else 0
@@ -135,7 +134,7 @@ def make_shape(rng: np.random.Generator) -> Shape:
 
 
 def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
-    """A small task set of a shape; the numbers of examples and epochs vary."""
+    """Draw a small task set of a shape. The numbers of examples and epochs vary."""
     most = LONG_EXAMPLES if rng.integers(LONG_EVERY) == 0 else SHORT_EXAMPLES
     tasks: TaskSet = random_tasks(rng, shape.features, shape.tasks, shape.metric, int(rng.choice(EPOCHS)), most)
     if not METRICS[shape.metric].vector:
@@ -148,7 +147,7 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
 
 
 def make_program(rng: np.random.Generator, shape: Shape, kinds: int) -> Program:
-    """A random program for tasks of a shape; if ``kinds`` is above 0, a long one of so many ops."""
+    """Draw a program for tasks of a shape; if ``kinds`` is above 0, a long one with this many different ops."""
     ops, registers, longest = OPS, BANKS[shape.banks], shape.longest
     if kinds:
         chosen = [*FIRST, PARTIAL[int(rng.integers(len(PARTIAL)))], COMPARING[int(rng.integers(len(COMPARING)))]]
@@ -159,7 +158,7 @@ def make_program(rng: np.random.Generator, shape: Shape, kinds: int) -> Program:
 
 
 def run_round(seed: int, number: int, size: Size | None = None) -> Outcome:
-    """Compare the backends on a round's programs and task sets; without a ``size``, of the one that the number has."""
+    """Run one round. If ``size`` is None, the round's number determines it."""
     size = size or (WIDE if number % GROUP == GROUP - 1 else DEEP)
     started = time.process_time()
     shape, rng = make_shape(np.random.default_rng([seed, number // GROUP])), np.random.default_rng([seed, 0, number])
@@ -187,7 +186,7 @@ def run_round(seed: int, number: int, size: Size | None = None) -> Outcome:
         return first.tobytes() == second.tobytes()
 
     def differing() -> Iterator[tuple[str, int, int]]:
-        """Every comparison of the round; those that fail."""
+        """Make all comparisons of the round; yield pair, task set and program of each difference."""
         for p, k in interpreted:
             fitness = np.array(interp.evaluate(programs[p], task_sets[k], seed=seeds[k], **options))
             if not compare(PAIRS[0], p, fitness, by_vm[k][p]):
@@ -236,7 +235,7 @@ def _can_link() -> bool:
 def _interpreted_pairs(
     programs: Sequence[Program], task_sets: Sequence[TaskSet], shape: Shape
 ) -> Iterator[tuple[int, int]]:
-    """Which programs the interpreter runs on which task sets: fewer where that takes long."""
+    """Yield the programs and task sets that the interpreter evaluates, within the time budget ``INTERPRETED``."""
     left = 0.0
     for p, program in enumerate(programs):
         left = min(left, INTERPRETED) + INTERPRETED
@@ -249,7 +248,7 @@ def _interpreted_pairs(
 
 
 def _interpreting(program: Program, tasks: TaskSet, precision: int) -> float:
-    """Microseconds, about, that the interpreter takes if the program does not stop early."""
+    """Estimate the time of the interpreter without early stopping, in microseconds."""
     trained, validated = tasks.steps, tasks.steps // tasks.epoch_length * tasks.valid_X.shape[1]
     entry = 0.06 if precision == 64 else 0.12
     total = 100.0 + 15.0 * len(program)
@@ -260,7 +259,7 @@ def _interpreting(program: Program, tasks: TaskSet, precision: int) -> float:
 
 
 def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, shape: Shape) -> dict[str, Any]:
-    """What was met: live ops, live lengths, the evaluations' ``fitness`` [E, T], values in a sample's memory."""
+    """Count live ops, live lengths, signs of ``fitness`` [E, T], and the values in the registers of a sample of programs."""
     ops, lengths, values = np.zeros(len(OPS), np.int64), Counter[str](), Counter[str]()
     for program in programs:
         code = pack_live(program, tasks.metric_definition).code
@@ -269,27 +268,27 @@ def _exercised(programs: Sequence[Program], tasks: TaskSet, fitness: Fitness, sh
     for program in programs[::SAMPLED]:
         values[_values(program, tasks, shape)] += 1
     positive = (fitness > 0).sum(axis=1)
-    whole = fitness.shape[1]
+    tasks_each = fitness.shape[1]
     return {
         "ops": {OPS[code].name: int(count) for code, count in enumerate(ops) if count},
         "live_lengths": dict(lengths),
         "fitness": {
             "0 on every task": int((positive == 0).sum()),
-            "above 0 on some": int(((positive > 0) & (positive < whole)).sum()),
-            "above 0 on all": int((positive == whole).sum()),
+            "above 0 on some": int(((positive > 0) & (positive < tasks_each)).sum()),
+            "above 0 on all": int((positive == tasks_each).sum()),
         },
         "values": dict(values),
     }
 
 
 _NONE: Fitness = np.zeros(0)
-"""Stands for a fitness that is still to be computed."""
+"""Placeholder for a fitness that is not yet computed."""
 
 _LENGTHS = (("0", 0), ("1-2", 2), ("3-5", 5), ("6-10", 10), ("11-20", 20), ("21-", 10_000))
 
 
 def _values(program: Program, tasks: TaskSet, shape: Shape) -> str:
-    """Whether a register held NaN or an infinity after three examples: ``nan``, ``infinite`` or ``finite``."""
+    """Say whether the registers contain NaN or infinity after three examples: ``nan``, ``infinite`` or ``finite``."""
     with np.errstate(all="ignore"):
         machine = Machine(program, tasks.features, metric=tasks.metric_definition, precision=shape.precision)
         machine.run_setup()

@@ -1,9 +1,9 @@
-"""What hurdles and the proxy save or cost, as a Markdown table: ``python tools/hurdles.py [--data DIRECTORY]``.
+"""Measure what hurdles and the proxy save or cost, as a Markdown table: ``python tools/hurdles.py [--data DIRECTORY]``.
 
-The same searches with and without them, from the same seeds, each until its processor time is used up. Seeds draw tasks of
-their own, easier ones and harder ones; so times are compared seed by seed, to the fitness that both searches of the seed came to.
-``--data`` is a directory with CIFAR-10: with it the network of ``examples/cifar10.az`` is improved on projected pairs of classes.
-Times are of the processor, so that what else runs on the machine weighs less.
+The same searches run with and without hurdles, with the same random seeds and the same processor time. Each random seed draws
+its own tasks, which may be easy or hard. Therefore times are compared for each random seed, up to the best fitness that both
+searches reach. With ``--data``, a directory with CIFAR-10, the network of ``examples/cifar10.az`` is improved on projected
+pairs of classes. Times are processor times, because other processes affect them less.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from azdsl.syntax import load_experiment
 ROOT = Path(__file__).parents[1]
 
 EVALUATED = ("hurdle", "full")
-"""Layers whose candidates ran on more than the first examples."""
+"""Layers of candidates that were evaluated beyond the FEC examples."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """A search: an example with other settings, and the hurdles to try, by their names in the table."""
+    """One search to repeat: an example with changed settings, and the settings of hurdles by their titles in the table."""
 
     title: str
     example: str
@@ -43,15 +43,15 @@ class Work:
 
 
 def kinds(percentiles: tuple[float, ...], **hurdles: Any) -> dict[str, dict[str, Any]]:
-    """Hurdles at several percentiles, and at the first of them with the proxy."""
+    """Return settings of hurdles for several percentiles, and for the first percentile with the proxy."""
     found = {f"{hurdles['hurdles']}, percentile {p:g}": hurdles | {"hurdle_percentile": p} for p in percentiles}
-    return found | {"the first of these with the proxy": next(iter(found.values())) | {"proxy": True}}
+    return found | {"the first of these, with the proxy": next(iter(found.values())) | {"proxy": True}}
 
 
 SYNTHETIC = (
-    Work("affine, random programs at first", "affine.az", {"init": "random"}, kinds((50.0,), hurdles="20")),
+    Work("affine tasks, from random programs", "affine.az", {"init": "random"}, kinds((50.0,), hurdles="20")),
     Work(
-        "two-layer teacher, the network at first",
+        "two-layer teacher, from the network",
         "network.az",
         {"tasks": 10, "train": 1000, "valid": 100, "features": 4},
         kinds((75.0,), hurdles="100", hurdle_every=300),
@@ -59,17 +59,17 @@ SYNTHETIC = (
 )
 
 PICTURES = Work(
-    "CIFAR-10 pairs, the network at first",
+    "CIFAR-10 pairs, from the network",
     "cifar10.az",
     {"tasks": 8, "train": 4000, "select_tasks": 2, "test_tasks": 2, "test_valid": 500, "population": 100, "epoch": 500},
     kinds((50.0, 75.0), hurdles="800", hurdle_every=100),
 )
-"""Eight tasks are one block of lanes; selection and test are not what is measured."""
+"""Eight tasks fill one block of lanes. Selection and test tasks are few, because they are not measured."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A search's processor time, its best fitness after so much of it, epoch by epoch, and its result."""
+    """A search: its processor time in seconds, the curve of (processor time, best fitness) by epoch, and its result."""
 
     cpu: float
     curve: list[tuple[float, float]]
@@ -77,16 +77,16 @@ class Outcome:
 
     @property
     def best(self) -> float:
-        """The best fitness in the end."""
+        """The final best fitness."""
         return self.curve[-1][1]
 
     def reached(self, level: float) -> float:
-        """When the search came to a fitness that it has in the end."""
+        """The processor time in seconds after which the best fitness was at least ``level``, which it must have reached."""
         return next(passed for passed, best in self.curve if best >= level)
 
 
 def search(work: Work, settings: dict[str, Any], budget: float) -> Outcome:
-    """Search until ``budget`` seconds of processor time are used up."""
+    """Run a search for ``budget`` seconds of processor time."""
     path = ROOT / "examples" / work.example
     experiment = override(
         load_experiment(path), {"islands": 1, "target": 2.0, **work.settings, **settings}, path.parent
@@ -104,7 +104,7 @@ def search(work: Work, settings: dict[str, Any], budget: float) -> Outcome:
 
 
 def row(title: str, outcomes: list[Outcome], without: list[Outcome]) -> str:
-    """A line of the table: searches of a kind, beside those without hurdles."""
+    """Return a row of the table: searches with hurdles, compared with those without."""
     cpu = sum(o.cpu for o in outcomes)
     candidates = sum(o.result.evaluations for o in outcomes)
     evaluated = sum(o.result.layers[name] for o in outcomes for name in EVALUATED)
@@ -122,7 +122,11 @@ def row(title: str, outcomes: list[Outcome], without: list[Outcome]) -> str:
 
 
 def compared(ours: list[Outcome], theirs: list[Outcome]) -> tuple[str, str]:
-    """The difference of the best fitness with its standard error; the ratio of times to the fitness that both came to."""
+    """Compare pairs of searches with the same random seed.
+
+    Returns the mean difference of the best fitness with its standard error, and the ratio of the times until the best fitness
+    that both searches reach.
+    """
     differences = [a.best - b.best for a, b in zip(ours, theirs, strict=True)]
     error = statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else math.nan
     ratios = []
@@ -135,25 +139,25 @@ def compared(ours: list[Outcome], theirs: list[Outcome]) -> tuple[str, str]:
 
 
 def mean_of(facts: list[Any], key: str) -> str:
-    """The mean of a figure over the runs that have it."""
+    """Return the mean of a figure over the runs that have it."""
     found = [f[key] for f in facts if f.get(key) is not None]
     return f"{statistics.mean(found):.2f}" if found else "–"
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Seeds, separated by commas."""
+    """Parse random seeds, separated by commas."""
     return tuple(map(int, text.split(",")))
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="a directory with CIFAR-10")
-    parser.add_argument("--seconds", type=float, default=30.0, help="processor time of a search [30]")
+    parser.add_argument("--data", type=Path, help="directory with CIFAR-10")
+    parser.add_argument("--seconds", type=float, default=30.0, help="processor time of a search in seconds [30]")
     parser.add_argument(
-        "--seeds", type=numbers, default=(0, 1, 2), metavar="N,N,…", help="seeds of the searches of each kind [0,1,2]"
+        "--seeds", type=numbers, default=(0, 1, 2), metavar="N,N,…", help="random seeds of each kind of search [0,1,2]"
     )
-    parser.add_argument("--only", default="", metavar="WORD", help="only searches with this word in their title")
+    parser.add_argument("--only", default="", metavar="WORD", help="run only searches with this word in their title")
     arguments = parser.parse_args()
     works = list(SYNTHETIC)
     if arguments.data:
@@ -166,7 +170,7 @@ def main() -> int:
         "examples saved",
         "best, mean",
         "paired difference",
-        "time to what both reach",
+        "time to the fitness both reach",
         "rank correlation",
         "with proxy",
     )

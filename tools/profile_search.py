@@ -1,8 +1,8 @@
-"""Where the time of the demo's search goes: ``python tools/profile_search.py``.
+"""Profile the search of ``examples/linear.az`` by its steps: ``python tools/profile_search.py``.
 
-An island is searched for a while. Then children of its population are bred and settled again and again, up to one
-step further each time, without putting anything into population or caches: what a further step adds is its time.
-Time per call times how often the search makes that call is its share.
+One island is searched for ``--warm-up`` candidates. Then the same children of its population are generated several times,
+each time up to one step further, without changing the population and the caches. The additional time is the time of that step.
+The share of a step is its time per call, multiplied by the calls per candidate of the search.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ STEPS = (
     "copy of the parent",
     "mutation",
     "liveness",
-    "live program, its cost and hash",
-    "cache of programs",
+    "canonical program, cost and hash",
+    "fitness cache",
     "VM on the first examples (FEC)",
-    "cache of errors",
+    "functional equivalence cache",
     "VM on all examples",
 )
 _TOURNAMENT, _COPY, _MUTATION, _LIVENESS, _HASH, _CACHE, _EARLY, _ERRORS, _FULL = range(len(STEPS))
@@ -49,7 +49,7 @@ _NONE = np.uint64(0)
 
 @inline
 def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, last: Any) -> Any:
-    """From mutation on; gives the step that was reached."""
+    """Execute the steps from the mutation up to ``last``. Returns the last step that was executed."""
     about = child.about[0]
     changed = uniform(island.rng) < space.mutation and mutate(
         space, island.rng, scratch, child.code[0], child.constants[0], about.lengths
@@ -80,7 +80,7 @@ def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch,
 def breed(
     space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, candidates: Any, last: Any, calls: Any
 ) -> None:
-    """Breed children and settle them up to step ``last``; ``calls[0]`` counts how often it was reached. They are thrown away."""
+    """Generate ``candidates`` children up to step ``last`` and discard them. ``calls[0]`` counts those that reach ``last``."""
     state, adjusted = island.rng, island.members.adjusted
     for _ in range(candidates):
         parent, reached = tournament(adjusted, space.tournament, state), _TOURNAMENT
@@ -89,12 +89,12 @@ def breed(
             reached = _COPY
         if last >= _MUTATION:
             reached = settle_up_to(space, island, child, scratch, engines, last)
-        child.about[0].birth = parent  # so that the tournament is not in vain
+        child.about[0].birth = parent  # a use of the result, so that the compiler keeps the tournament
         calls[0] += reached == last
 
 
 def profile(warm_up: int, candidates: int, rounds: int, seed: int) -> dict[str, Any]:
-    """Nanoseconds of every step, how often the search takes it, and what a candidate takes in all."""
+    """Measure the nanoseconds of a call of every step, its calls per candidate, and the nanoseconds of a candidate."""
     experiment = demo(seed=seed)
     assert experiment.task
     tasks = make.build(experiment.task, draw_seed(seed, "search"), "search")
@@ -116,19 +116,19 @@ def profile(warm_up: int, candidates: int, rounds: int, seed: int) -> dict[str, 
     island.rng[:] = words
     started = time.thread_time()
     run_epoch(space, island, scratch, engines, candidates)
-    whole = time.thread_time() - started
+    search_seconds = time.thread_time() - started
     layers = dict(zip(LAYERS, ((island.counts - before) / candidates).tolist(), strict=True))
     each = np.maximum(np.diff(reached, prepend=0.0), 0.0) / np.maximum(calls[:, 0], 1) * 1e9
     return {
         "each": dict(zip(STEPS, each.tolist(), strict=True)),
         "calls": dict(zip(STEPS, _calls(layers), strict=True)),
-        "search": whole / candidates * 1e9,
+        "search": search_seconds / candidates * 1e9,
         "layers": layers,
     }
 
 
 def _calls(layers: dict[str, float]) -> list[float]:
-    """How often the search takes each step, per candidate."""
+    """Return the calls of each step per candidate of the search."""
     full = layers["full"]
     errors = full + layers["fec"]
     early = errors + layers["stopped_early"]
@@ -139,11 +139,15 @@ def _calls(layers: dict[str, float]) -> list[float]:
 
 def main() -> int:
     """Print the profile."""
-    parser = argparse.ArgumentParser(description="Where the time of the demo's search goes.")
-    parser.add_argument("--warm-up", type=int, default=300_000, help="candidates before [300,000]")
+    parser = argparse.ArgumentParser(description="Profile the search of examples/linear.az by its steps.")
+    parser.add_argument(
+        "--warm-up", type=int, default=300_000, help="candidates of the search before the measurements [300,000]"
+    )
     parser.add_argument("--candidates", type=int, default=200_000, help="candidates in each measurement [200,000]")
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of which the shortest counts [5]")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the search [0]")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="measurements of each step, of which the shortest counts [5]"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the search [0]")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     result = profile(options.warm_up, options.candidates, options.rounds, options.seed)
@@ -156,8 +160,8 @@ def main() -> int:
     for step, nanoseconds in spent.items():
         calls, each = result["calls"][step], result["each"][step]
         print(f"{step:32} {each:9.0f} {calls:16.2f} {nanoseconds:13.0f} {nanoseconds / total:7.1%}")
-    print(f"{'together':32} {total:40.0f}")
-    print(f"{'the search itself':32} {result['search']:40.0f}")
+    print(f"{'total of the steps':32} {total:40.0f}")
+    print(f"{'measured for a candidate':32} {result['search']:40.0f}")
     print(
         "settled by: "
         + ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in result["layers"].items() if share)

@@ -1,14 +1,14 @@
-"""Compare the backends on random programs for as long as you like: ``python tools/soak.py --seconds 3600 --workers 2``.
+"""Soak test: compare the backends on random programs. ``python tools/soak.py --seconds 3600 --workers 2``.
 
-A check is one program on one task set by two backends, equal bit for bit in every task's fitness: the interpreter
-and the virtual machine, the virtual machine and compiled programs, the virtual machine and standalone models (in memory,
-and as a shared library). Standalone models learn one task, so they are compared on the first of each set.
+A check evaluates one program on one task set with two backends and compares the fitness of every task bit for bit. The
+pairs of backends are: interpreter and VM, VM and JIT, VM and standalone model (in memory, or in a shared library). A
+standalone model learns one task, so it is compared on the first task of a set.
 
-Every round adds a line to the record (``--record``): seed and number, which repeat it, what was compared how often, and
-what the programs did. A later soak of the same seed goes on after the rounds that are in the record; ``--report`` sums it
-up. Where backends differ the case is made as small as it gets and written beside the record: program, tasks, settings.
+Every round appends a line to the record (``--record``): random seed and round number, from which the round can be
+repeated, the number of checks, and statistics of the programs. A later soak with the same random seed skips the rounds in the
+record. ``--report`` prints the totals of the record. If two backends differ, the case is reduced and written beside the record.
 
-Exit status: 0 all agreed, 1 some differed (``--repeat CASE`` shows how), 2 bad usage.
+Exit status: 0 no difference, 1 a difference (``--repeat CASE`` shows it), 2 bad usage.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Facts = Mapping[str, Any]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Soak, or show the record or a case; the exit status."""
+    """Run rounds, print the record's totals or repeat a case. Returns the exit status."""
     options = _options(arguments)
     if options.repeat:
         return _repeat(options.repeat)
@@ -61,34 +61,39 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"round {outcome.facts['round']}: {checks:,} checks, all agree", flush=True)
     _show(now, options.json)
     if before and not options.json:
-        print("with those before:")
+        print("including the rounds already in the record:")
         _show([*before, *now], False)
     return 0
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="start no round after this long (default: 60)")
-    parser.add_argument("--rounds", type=int, help="stop after this many rounds")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all rounds (default: 0)")
-    parser.add_argument("--first", type=int, default=0, help="the first round's number (default: 0)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    size = "programs, task sets, programs compiled and standalone models of a round, kinds of ops of a program, 0 for all (default: by turns)"
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="seconds after which no round is started (default: 60)"
+    )
+    parser.add_argument("--rounds", type=int, help="maximum number of rounds")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of all rounds (default: 0)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first round (default: 0)")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes (default: 1)")
+    size = (
+        "of a round: programs, task sets, compiled programs, standalone models; and the number of different ops in a "
+        "program, 0 for any (default: two sizes in turn)"
+    )
     parser.add_argument("--size", type=int, nargs=5, metavar="N", help=size)
     parser.add_argument(
         "--record",
         type=Path,
         default=Path("runs/soak.jsonl"),
-        help="file of lines to add to (default: runs/soak.jsonl)",
+        help="file to append to (default: runs/soak.jsonl)",
     )
-    parser.add_argument("--report", action="store_true", help="sum the record up and stop")
-    parser.add_argument("--repeat", type=Path, metavar="CASE", help="run one written case again and stop")
-    parser.add_argument("--json", action="store_true", help="print the sums as JSON")
+    parser.add_argument("--report", action="store_true", help="only print the totals of the record")
+    parser.add_argument("--repeat", type=Path, metavar="CASE", help="only run the case in this file again")
+    parser.add_argument("--json", action="store_true", help="print the totals as one JSON object")
     return parser.parse_args(arguments)
 
 
 def read_record(path: Path) -> list[Facts]:
-    """The rounds in a record; a last line that was cut off is left out."""
+    """Read the rounds in a record, without a last line that is incomplete."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line]
@@ -97,7 +102,7 @@ def read_record(path: Path) -> list[Facts]:
 def _rounds(
     seed: int, numbers: Iterator[int], size: Size | None, workers: int, seconds: float, rounds: int | None
 ) -> Iterator[Outcome]:
-    """Rounds as they end, until the time is over."""
+    """Run rounds in ``workers`` processes for ``seconds``, and yield the outcome of each when it ends."""
     end = time.monotonic() + seconds
     left = rounds if rounds is not None else sys.maxsize
     if workers == 1:
@@ -119,11 +124,11 @@ def _rounds(
 
 
 def _failed(outcome: Outcome, record: Path) -> int:
-    """Write the smallest case that was found and say where it is."""
+    """Reduce a failed case, write it to a file and repeat it. Returns the exit status."""
     assert outcome.failure
     seed, number = outcome.facts["seed"], outcome.facts["round"]
     print(
-        f"round {number} of seed {seed}: {outcome.failure.pair} differ; looking for a smaller case …",
+        f"round {number} of seed {seed}: {outcome.failure.pair} differ; reducing the case …",
         file=sys.stderr,
         flush=True,
     )
@@ -134,7 +139,7 @@ def _failed(outcome: Outcome, record: Path) -> int:
 
 
 def _repeat(path: Path) -> int:
-    """Run a case and show both sides."""
+    """Run a case and print the fitness by both backends. Returns the exit status."""
     case = Case.from_json(path.read_text(encoding="utf-8"))
     first, second = case.run()
     print(case.program)
@@ -144,7 +149,7 @@ def _repeat(path: Path) -> int:
 
 
 def totals(record: Sequence[Facts]) -> dict[str, Any]:
-    """The sums over rounds."""
+    """Return the totals over the rounds of a record."""
     summed: dict[str, Any] = {"rounds": len(record), "seeds": sorted({facts["seed"] for facts in record})}
     for key in ("checks", "programs", "fitness", "values", "live_lengths", "ops"):
         counter: Counter[str] = Counter()
@@ -168,17 +173,17 @@ def _show(record: Sequence[Facts], as_json: bool) -> None:
         share = 100 * number / sums["all_checks"]
         print(f"  {pair:<12}{number:>12,} checks ({share:.0f} %) of {sums['programs'][pair]:,} programs")
     print(f"  fitness     {_shares(sums['fitness'])}")
-    print(f"  registers   {_shares(sums['values'])} (a sample of the programs)")
+    print(f"  registers   {_shares(sums['values'])} (of a sample of the programs)")
     print(f"  lengths     {_shares(sums['live_lengths'])} live instructions")
     fewest = list(sums["ops"].items())[-3:]
     print(
-        f"  ops         {len(sums['ops'])} met; the rarest: {', '.join(f'{name} {times:,}' for name, times in fewest)}"
+        f"  ops         {len(sums['ops'])} executed; the rarest: {', '.join(f'{name} {times:,}' for name, times in fewest)}"
     )
 
 
 def _shares(counts: Mapping[str, int]) -> str:
-    whole = sum(counts.values()) or 1
-    return ", ".join(f"{name}: {100 * number / whole:.0f} %" for name, number in counts.items())
+    total = sum(counts.values()) or 1
+    return ", ".join(f"{name}: {100 * number / total:.0f} %" for name, number in counts.items())
 
 
 if __name__ == "__main__":

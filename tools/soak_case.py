@@ -1,4 +1,4 @@
-"""One program on one task set by two backends: running it, writing it down, making it smaller."""
+"""A case of the soak test, one program on one task set by two backends: run, save, load and reduce it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ARRAYS = ("train_X", "train_y", "valid_X", "valid_y")
 
 @dataclass(frozen=True)
 class Case:
-    """One program on one task set by two backends: all that it takes to repeat it."""
+    """One program on one task set by two backends, with everything needed to repeat it."""
 
     pair: str
     program: Program
@@ -44,19 +44,19 @@ class Case:
     precision: int
 
     def run(self) -> tuple[Fitness, Fitness]:
-        """Both backends' fitness per task, as many tasks as both have."""
+        """Evaluate with both backends. Returns the fitness of each task, of those tasks that both evaluate."""
         both = [_BACKENDS[name](self) for name in self.pair.split("=")]
         count = min(map(len, both))
         return both[0][:count], both[1][:count]
 
     @property
     def agrees(self) -> bool:
-        """Whether both give the same bits."""
+        """Whether both backends give the same bits."""
         first, second = self.run()
         return first.tobytes() == second.tobytes()
 
     def to_json(self) -> str:
-        """The case as text; floats are exact."""
+        """Return the case as JSON. Floats are exact."""
         arrays = {name: getattr(self.tasks, name).tolist() for name in ARRAYS}
         about = {name: getattr(self.tasks, name) for name in ("metric", "epoch_length", "epochs")}
         tasks = arrays | about | {"classes": self.tasks.classes or None}
@@ -70,7 +70,7 @@ class Case:
 
     @classmethod
     def from_json(cls, text: str) -> Case:
-        """What ``to_json`` wrote."""
+        """Parse the JSON that ``to_json`` returns."""
         facts = json.loads(text)
         tasks = TaskSet.from_arrays(**facts["tasks"])
         return cls(
@@ -116,7 +116,7 @@ _BACKENDS: Mapping[str, Callable[[Case], Fitness]] = {
 def standalone(
     programs: Sequence[Program], shape: tuple[int, MetricName, int, int, float], library: bool
 ) -> Iterator[list[Standalone]]:
-    """Programs as standalone models: in memory, or in a shared library with their C interface.
+    """Compile programs to standalone models: in memory, or in a shared library with a C interface.
 
     ``shape`` is features, metric, precision, classes (0 for none) and max_abs_error.
     """
@@ -147,8 +147,9 @@ def standalone(
 
 @dataclass(frozen=True)
 class FirstTask:
-    """The first task of a set, as a model's functions take it: the training examples of each epoch, then the
-    validation examples [M, F] and their labels.
+    """The first task of a set, in the form of a model's arguments.
+
+    ``epochs`` are the training examples and labels of each epoch; ``X`` [M, F] and ``y`` are the validation examples.
     """
 
     epochs: Sequence[tuple[Fitness, Fitness]]
@@ -157,14 +158,14 @@ class FirstTask:
 
     @classmethod
     def of(cls, tasks: TaskSet) -> FirstTask:
-        """The first task of ``tasks``."""
+        """Take the first task of ``tasks``."""
         X, y, VX, Vy = (np.ascontiguousarray(getattr(tasks, name)[0]) for name in ARRAYS)
         rows = np.arange(tasks.steps).reshape(-1, tasks.epoch_length) % len(X)
         return cls([(X[chunk], y[chunk]) for chunk in rows], VX, Vy.tolist())
 
 
 class Standalone:
-    """A model behind its C functions, and the evaluation protocol around them, for the first task of a set."""
+    """A model, called by its C functions, with the evaluation protocol for one task."""
 
     def __init__(self, spec: Any, rules: Rules, address: Callable[[str], int], owner: object) -> None:
         p, n, i = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
@@ -182,7 +183,7 @@ class Standalone:
         function("init", i, p)(self.model)
 
     def fitness(self, task: FirstTask, seed: int) -> float:
-        """The best validation of a task. Called where NumPy does not warn."""
+        """Return the best validation fitness of a task. To be called within ``np.errstate(all="ignore")``."""
         number = PRECISIONS[self.spec.precision]
         labels = [number(value) for value in task.y]
         self._setup(self.model, seed)
@@ -199,7 +200,7 @@ class Standalone:
         return best
 
     def _predictions(self, X: Fitness, number: Any) -> list[Any]:
-        """What Predict leaves for each row, not squashed."""
+        """Return the unsquashed prediction for each row."""
         out = np.empty((len(X), self.spec.outputs))
         if not self.rules.metric.classifies:
             self.predict(self.model, X.ctypes.data, len(X), out.ctypes.data)
@@ -218,7 +219,7 @@ class Standalone:
 
 
 def shrink(case: Case) -> Case:
-    """The smallest case that still differs which taking one thing away at a time leads to."""
+    """Reduce a case: remove one part at a time as long as the backends still differ."""
     while True:
         smaller = next((candidate for candidate in _smaller(case) if not candidate.agrees), None)
         if smaller is None:
@@ -227,7 +228,7 @@ def shrink(case: Case) -> Case:
 
 
 def _smaller(case: Case) -> Iterator[Case]:
-    """Cases with less in them."""
+    """Yield the cases with one part removed: tasks, examples, epochs or an instruction."""
     tasks = case.tasks
     if tasks.tasks > 1:
         for keep in (slice(0, 1), slice(0, tasks.tasks // 2), slice(1, None)):
@@ -247,5 +248,5 @@ def _smaller(case: Case) -> Iterator[Case]:
 
 
 def _with(case: Case, **tasks: Any) -> Case:
-    """The case with other values in its task set."""
+    """Replace fields of the case's task set."""
     return replace(case, tasks=replace(case.tasks, **tasks))
