@@ -1,4 +1,4 @@
-"""Arrays from .npz files: whatever is in the file, the answer is arrays or ``TaskError``."""
+"""Reader of arrays in .npz files. Invalid content of any kind raises ``TaskError``."""
 
 from __future__ import annotations
 
@@ -23,42 +23,39 @@ class MissingData(MissingFile, TaskError):
 
 
 def check_size(file: Path, size: int) -> None:
-    """Refuse data that would fill the memory. Raises ``TaskError``."""
+    """Check that data have at most ``MAX_DATA_BYTES``. Raises ``TaskError``."""
     if size > MAX_DATA_BYTES:
-        shown = f"{size / 2**30:.1f} GiB, and at most {MAX_DATA_BYTES / 2**30:g} GiB are read"
+        shown = f"{size / 2**30:.1f} GiB, the limit is {MAX_DATA_BYTES / 2**30:g} GiB"
         raise TaskError(f"{file}: too large: {shown}; keep fewer rows or columns, or make tasks in Python")
 
 
 def read_arrays(file: Path, wanted: Callable[[Names], Names] = lambda names: names) -> dict[str, NDArray[Any]]:
-    """The arrays in a file whose names ``wanted`` chooses. Raises ``TaskError`` and ``OSError``."""
+    """Read the arrays of a file that ``wanted`` selects from their names. Raises ``TaskError`` and ``OSError``."""
     try:
-        # Opened here: NumPy leaves a file that is no archive open.
+        # opened here, because NumPy does not close a file that is not an archive
         with file.open("rb") as stream:
             check_size(file, sum(member.file_size for member in zipfile.ZipFile(stream).infolist()))
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in wanted(stored.files)}
         for name, array in arrays.items():
-            if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what does not begin as an array does
-                raise TaskError(f"{file}: {name!r} in it is no array; write it with numpy.savez")
+            if not isinstance(array, np.ndarray):  # NumPy returns the bytes of a member that is not an array
+                raise TaskError(f"{file}: {name!r} is not an array; write it with numpy.savez")
             if array.dtype.kind == "V":
                 raise TaskError(
-                    f"{file}: {name!r} in it is an array of records; write its columns one by one with numpy.savez"
+                    f"{file}: {name!r} is an array of records; write its columns as single arrays with numpy.savez"
                 )
-            if (
-                array.size and not array.dtype.itemsize
-            ):  # any number of them is no bytes in the file, and many in memory
-                raise ValueError(f"{name!r} in it holds nothing but empty texts")
+            # empty texts need no bytes in the file, so that a small file could fill the memory
+            if array.size and not array.dtype.itemsize:
+                raise ValueError(f"{name!r} contains only empty texts")
             if (
                 array.dtype.kind == "U"
                 and (array.astype(array.dtype.newbyteorder("=")).ravel().view(np.uint32) > sys.maxunicode).any()
             ):
-                raise ValueError(
-                    f"{name!r} in it holds characters that there are none of"
-                )  # NumPy lets them pass until they are used
+                raise ValueError(f"{name!r} contains invalid characters")  # NumPy fails only when they are used
     except (OSError, TaskError):
         raise
-    except Exception as error:  # whatever NumPy, zipfile and tokenize raise on what is no array
+    except Exception as error:  # NumPy, zipfile and tokenize raise errors of many types for invalid files
         reason = "arrays of Python objects are not read" if "pickle" in str(error).lower() else str(error)
         raise TaskError(f"{file}: not a readable .npz file: {reason}") from None
     return arrays

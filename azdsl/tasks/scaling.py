@@ -1,4 +1,4 @@
-"""Features and targets scaled by their training examples."""
+"""Mean and deviation for the scaling of features and targets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ Array = NDArray[np.float64]
 
 
 def scaling(values: Array) -> tuple[Array, Array]:
-    """Mean and deviation over the rows; infinite deviation where all are equal, so that such a column becomes 0.
+    """Return the mean and the standard deviation of each column over the rows.
 
-    Deviations whose squares come to nothing are none either: what they divide would be infinite.
+    The deviation of a constant column is infinite, so that scaling makes the column 0. The same applies to a deviation below
+    1 / ``MAX_DATA_VALUE``, because dividing by it could overflow.
     """
     deviation = values.std(axis=0)
     same = (values == values[0]).all(axis=0) | (deviation < 1.0 / MAX_DATA_VALUE)

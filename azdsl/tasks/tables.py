@@ -18,9 +18,9 @@ from azdsl.taskset import TaskError
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name, each checked only when it is encoded. ``source`` names the table.
+    """Columns of equal length by name. Their values are validated when they are encoded. ``source`` names the table.
 
-    ``numbers_of_rows`` are the rows' numbers in the file, from 1, where some were dropped.
+    ``numbers_of_rows`` are the numbers of the rows in the file, from 1, if rows were dropped.
     """
 
     source: str
@@ -29,7 +29,7 @@ class Table:
 
     @property
     def rows(self) -> int:
-        """Rows of the table."""
+        """The number of rows."""
         return len(next(iter(self.columns.values())))
 
     def column(self, name: str) -> Sequence[Any]:
@@ -51,7 +51,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def read(path: str, base_dir: Path | None = None) -> Table:
-    """The table in a file, its kind told by the name's ending. Raises ``TaskError``."""
+    """Read the table in a file. The file extension determines the format. Raises ``TaskError``."""
     readers: dict[str, Callable[[Path], Mapping[str, Sequence[Any]]]] = {
         ".npz": _read_npz,
         ".csv": _read_csv,
@@ -61,7 +61,7 @@ def read(path: str, base_dir: Path | None = None) -> Table:
         raise TaskError('a file task needs a path: task file(path="data.csv")')
     file = (base_dir or Path()) / path
     if file.suffix.lower() not in readers:
-        raise TaskError(f"{file}: unknown kind of file {file.suffix!r}; use .npz, .csv or .parquet")
+        raise TaskError(f"{file}: unknown file extension {file.suffix!r}; use .npz, .csv or .parquet")
     try:
         check_size(file, file.stat().st_size)
         columns = readers[file.suffix.lower()](file)
@@ -72,14 +72,14 @@ def read(path: str, base_dir: Path | None = None) -> Table:
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise TaskError(f"{file}: arrays of different lengths ({shown}); each needs a number per row")
+        raise TaskError(f"{file}: arrays of different lengths ({shown}); each needs one value per row")
     if not columns or not all(lengths.values()):
-        raise TaskError(f"{file}: holds no rows")
+        raise TaskError(f"{file}: contains no rows")
     return Table(str(file), columns)
 
 
 def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
-    """Arrays [rows] are columns of their name; an array X [rows, n] is columns X0 … X(n-1)."""
+    """Read columns: an array [rows] is a column of its name, an array X [rows, n] is the columns X0 … X(n-1)."""
     columns: list[tuple[str, Any]] = []
     for name, array in read_arrays(file).items():
         if array.ndim not in (1, 2) or array.shape[1:] == (0,):
@@ -94,7 +94,7 @@ def _read_npz(file: Path) -> Mapping[str, Sequence[Any]]:
 
 
 def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
-    """Columns of text; the first line names them. Commas, semicolons or tabs between."""
+    """Read columns of text, separated by commas, semicolons or tabs. The first line contains the names of the columns."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             head = text.readline()
@@ -117,15 +117,15 @@ def _read_csv(file: Path) -> Mapping[str, Sequence[Any]]:
 
 
 def _check_columns(file: Path, count: int) -> None:
-    """Refuse more columns than anybody has. Raises ``TaskError``."""
+    """Check that there are at most ``MAX_COLUMNS`` columns. Raises ``TaskError``."""
     if count > MAX_COLUMNS:
         raise TaskError(
-            f"{file}: too many columns: {count:,}, and at most {MAX_COLUMNS:,} are read; keep fewer, or make tasks in Python"
+            f"{file}: too many columns: {count:,}, the limit is {MAX_COLUMNS:,}; keep fewer, or make tasks in Python"
         )
 
 
 def _distinct(file: Path, names: list[str]) -> list[str]:
-    """The names of columns, each there once. Raises ``TaskError``."""
+    """Check that the names of columns are distinct, and return them. Raises ``TaskError``."""
     if len(set(names)) < len(names):
         twice = next(name for name, times in Counter(names).items() if times > 1)
         raise TaskError(f"{file}: two columns are named {twice!r}")
@@ -141,7 +141,7 @@ def _is_number(text: str) -> bool:
 
 
 def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
-    """Flat columns as they are; one that is nested has an empty list in every row, which is no number either."""
+    """Read columns. A nested column gets an empty list in every row, which the encoding refuses as not a number."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
@@ -152,7 +152,7 @@ def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
         check_size(file, _unpacked_bytes(metadata))
         leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
         flat = {leaf.path: leaf for leaf in leaves if leaf.path == leaf.name and not leaf.max_repetition_level}
-        # Words stay numbered: a page can repeat a long one at a byte for thousands of rows.
+        # texts are read as dictionary codes: a page of a few bytes can repeat a long text in thousands of rows
         words = [name for name, leaf in flat.items() if leaf.physical_type == "BYTE_ARRAY"]
         with parquet.ParquetFile(file, metadata=metadata, read_dictionary=words) as opened:
             names = _distinct(file, opened.schema_arrow.names)
@@ -163,15 +163,18 @@ def _read_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
 
 
 def _unpacked_bytes(metadata: Any) -> int:
-    """What the columns unpack to as the metadata of row groups say: their pages, or eight bytes a row or the type's own if that is more."""
+    """Estimate the unpacked size of the columns in bytes from the metadata of row groups.
+
+    It is the size of the pages, or the size of the values, at least eight bytes each, if that is larger.
+    """
     width = sum(max(8, metadata.schema.column(at).length) for at in range(metadata.num_columns))
-    # Not column by column: where a column's statistics are wrong, pyarrow ends the process when it is looked at.
+    # not from the metadata of columns: pyarrow ends the process when it reads a column's invalid statistics
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     return sum(max(group.total_byte_size, width * group.num_rows) for group in groups)
 
 
 def _plain(column: Any) -> Sequence[Any]:
-    """A pyarrow column as an array of numbers, or as a list where it is something else or has gaps."""
+    """Convert a pyarrow column to an array, or to a list if it contains texts or missing values."""
     from pyarrow import DictionaryArray
 
     if any(isinstance(chunk, DictionaryArray) for chunk in column.chunks):
@@ -181,21 +184,21 @@ def _plain(column: Any) -> Sequence[Any]:
 
 
 def _shared(chunk: Any) -> list[Any]:
-    """The values of a pyarrow ``DictionaryArray``; equal ones are the same object. Raises ``ArrowException`` when it is damaged."""
-    chunk.validate(full=True)  # reading does not ask whether there are as many values as it names
+    """Return the values of a pyarrow ``DictionaryArray``; equal values are the same object. Raises ``ArrowException`` if it is damaged."""
+    chunk.validate(full=True)  # reading does not check that the codes are below the number of values
     known = chunk.dictionary.to_pylist()
     return [None if at is None else known[at] for at in chunk.indices.to_pylist()]
 
 
 def bundled(name: str) -> Table:
-    """One of scikit-learn's bundled data sets: its feature columns, and ``target``. Raises ``TaskError``."""
+    """Return a data set that scikit-learn bundles: its feature columns and the column ``target``. Raises ``TaskError``."""
     if name not in BUNDLED:
         raise TaskError(f"unknown data set {name!r}; scikit-learn bundles {', '.join(BUNDLED)}")
     try:
         from sklearn import datasets
     except ImportError:
-        raise TaskError("scikit-learn's data sets need scikit-learn: pip install 'azdsl[sklearn]'") from None
-    # Diabetes comes standardised over all rows unless asked for as it was measured: that would leak the test rows.
+        raise TaskError("scikit-learn is not installed; its data sets need it: pip install 'azdsl[sklearn]'") from None
+    # by default scikit-learn standardizes diabetes over all rows, which would leak information from the test rows
     options = {"scaled": False} if name == "diabetes" else {}
     data = getattr(datasets, f"load_{name}")(**options)
     features = {str(column): data.data[:, at] for at, column in enumerate(data.feature_names)}

@@ -1,9 +1,8 @@
-"""Task sets kept on disk and mapped into memory: computed once, shared by all processes that use them.
+"""The cache of task sets: files that are mapped into memory, computed once and shared by all processes.
 
-A file of the store holds float64 arrays behind a header with their shapes and a digest. Its name is the digest of
-what it was made from. Files are written aside and renamed, so that concurrent starts do no harm; a torn file is
-made anew. The store's size is bounded: what was not used for longest goes first. Where nothing can be written the
-arrays are held in memory.
+A file contains float64 arrays after a header with their shapes and a digest. Its name is a digest of its inputs. Files are
+written atomically, so that several processes can start at the same time. A damaged file is computed again. The size of the
+cache is bounded: the least recently used files are removed first. If the cache cannot be written, the arrays are held in memory.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Array = NDArray[np.float64]
 Shapes = tuple[tuple[int, ...], ...]
 
 LIMIT_BYTES = 2_000_000_000
-"""The store may take so much."""
+"""Maximum size of the cache, in bytes."""
 
 _SCHEMA = b"azdsl tasks 1\n"
 _HEADER = 4096
@@ -40,7 +39,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make arrays of ``shapes`` [T, …]: ``tasks`` gives, task by task, a part [1:] of each."""
+    """The arrays to compute: their ``shapes`` [T, …]; for each task the part [1:] of every array; ``facts`` as JSON values."""
 
     shapes: Shapes
     facts: Mapping[str, Any]
@@ -49,9 +48,9 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """The arrays, and what the recipe says about them as JSON values.
+    """The arrays and facts of a recipe.
 
-    ``mapping`` is the file that the arrays are read-only views of; None when they are in memory.
+    ``mapping`` is the mapped file of which the arrays are read-only views, None if they are in memory.
     """
 
     arrays: tuple[Array, ...]
@@ -60,12 +59,12 @@ class Stored:
 
 
 def folder() -> Path:
-    """Where the store is."""
+    """Return the directory of the cache."""
     return cache_root() / "image-tasks"
 
 
 def stored(identity: str, make: Callable[[], Recipe]) -> Stored:
-    """The arrays that ``identity`` names, from disk or made now."""
+    """Return the arrays with the name ``identity``, from the cache or computed by ``make``."""
     path = folder() / (hashlib.blake2b(identity.encode(), digest_size=20).hexdigest() + ".tasks")
     found = _open(path)
     if found is not None:
@@ -87,7 +86,7 @@ def stored(identity: str, make: Callable[[], Recipe]) -> Stored:
 
 
 def _has_room(directory: Path, size: int) -> bool:
-    """Make the directory; whether it exists and has room for ``size`` bytes of arrays."""
+    """Create the directory. Returns whether it exists and its disk has room for ``size`` bytes of arrays."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         system = os.statvfs(directory) if hasattr(os, "statvfs") else None
@@ -102,12 +101,12 @@ def _in_memory(recipe: Recipe) -> Stored:
         for array, part in zip(arrays, parts, strict=True):
             array[t] = part
     for array in arrays:
-        array.flags.writeable = False  # so that a task set takes it without a copy
+        array.flags.writeable = False  # so that a task set uses the array without a copy
     return Stored(arrays, recipe.facts)
 
 
 def _offsets(shapes: Shapes) -> list[int]:
-    """Where each array begins, and the end."""
+    """Return the offset of each array in the file, and the size of the file, in bytes."""
     found, end = [], _HEADER
     for shape in shapes:
         found.append(end)
@@ -132,7 +131,7 @@ def _write(file: BinaryIO, recipe: Recipe) -> None:
 
 
 def _digest(file: BinaryIO) -> bytes:
-    """A digest of the arrays, read piece by piece: through a mapping they would all be in memory at once."""
+    """Compute a digest of the arrays. The file is read in pieces, because a mapping would bring all of it into memory."""
     digest = hashlib.blake2b(digest_size=_DIGEST)
     file.seek(_HEADER)
     while piece := file.read(_PIECE):
@@ -141,7 +140,7 @@ def _digest(file: BinaryIO) -> bytes:
 
 
 def _open(path: Path) -> Stored | None:
-    """A stored file's arrays, mapped; None when it is absent, torn or of another schema."""
+    """Map the arrays of a file. Returns None if it does not exist, is damaged or has another schema."""
     try:
         with path.open("rb") as file:
             head, arrays = file.read(_HEADER), _digest(file)
@@ -158,5 +157,5 @@ def _open(path: Path) -> Stored | None:
         for shape, start in zip(shapes, _offsets(shapes), strict=False)
     )
     with suppress(OSError):
-        os.utime(path)  # used now: among the last to be removed
+        os.utime(path)  # marks the file as recently used
     return Stored(views, header["facts"], content)

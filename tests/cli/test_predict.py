@@ -88,7 +88,7 @@ def test_class_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         ("area m2,town,built\n12,Hill,may\n", "column 'built' is 'may' in row 1, not an ISO 8601 date"),
         ("area m2,town,built\ninf,Hill,2001-01-01\n", "values must be finite"),
         ("", "name the columns"),
-        ("area m2,town,built\n", "holds no rows"),
+        ("area m2,town,built\n", "contains no rows"),
     ],
 )
 def test_bad_tables(houses: list[list[Any]], capsys: pytest.CaptureFixture[str], new: str, message: str) -> None:

@@ -43,7 +43,7 @@ def test_parquet_that_claims_more_rows_than_fit_the_memory(tmp_path):
     claimed = footer.replace(varint(rows), varint(600_000_000))
     file.write_bytes(content[: -8 - size] + claimed + len(claimed).to_bytes(4, "little") + b"PAR1")
     assert parquet.read_metadata(file).num_rows == 600_000_000
-    with pytest.raises(TaskError, match=r"too large: 4\.5 GiB, and at most 4 GiB are read"):
+    with pytest.raises(TaskError, match=r"too large: 4\.5 GiB, the limit is 4 GiB"):
         build(FileTask(path="d.parquet"), 0, "search", tmp_path)
 
 

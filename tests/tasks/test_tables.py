@@ -191,13 +191,13 @@ def test_too_few_rows(csv_task):
         ("d.csv", b"1,2\n3,4\n", "the first line must name the columns"),
         ("d.csv", b"a,a\n3,4\n", "two columns are named 'a'"),
         ("d.csv", b"a,y\n1,2\n3\n", "row 2 has 1 values for 2 columns"),
-        ("d.csv", b"a,y\n", "holds no rows"),
+        ("d.csv", b"a,y\n", "contains no rows"),
         ("d.csv", b"\xff\xfe\x00a", "not UTF-8 text"),
         ("d.csv", b'a,y\n"1,2\n', "not a readable .csv file"),
         ("d.npz", b"nonsense", "not a readable .npz file"),
         ("d.npz", b"PK\x03\x04 cut off", "not a readable .npz file"),
         ("d.parquet", b"nonsense", "not a readable .parquet file"),
-        ("d.txt", b"a,y\n1,2\n", "unknown kind of file '.txt'; use .npz, .csv or .parquet"),
+        ("d.txt", b"a,y\n1,2\n", "unknown file extension '.txt'; use .npz, .csv or .parquet"),
     ],
 )
 def test_bad_files(tmp_path, name, content, message):
@@ -233,7 +233,7 @@ def test_no_path():
         ({"X": np.zeros((20, 2)), "y": np.array([None] * 20)}, "arrays of Python objects are not read"),
         ({"X": np.zeros((20, 2)), "y": np.array(["a"] * 20)}, "column 'y' holds text"),
         ({"X": np.zeros((20, 2))}, "has no column 'y'; it has X0, X1"),
-        ({}, "holds no rows"),
+        ({}, "contains no rows"),
         ({"X": np.zeros((20, 2), complex), "y": np.arange(20.0)}, "column 'X0' holds complex128"),
     ],
 )
@@ -259,12 +259,12 @@ def archive(tmp_path, **members):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a text", "'a' in it is no array; write it with numpy.savez"),
+        (b"a text", "'a' is not an array; write it with numpy.savez"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 3), } )", "not a readable .npz file"),
         (HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999,), }", "not a readable .npz file"),
         (
             HEADER % b"{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }",
-            "'a' in it holds nothing but empty texts",
+            "'a' contains only empty texts",
         ),
         (
             HEADER % b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 999999999999), }",
@@ -276,15 +276,15 @@ def archive(tmp_path, **members):
         ),
         (
             HEADER % b"{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21",
-            "characters that there are none of",
+            "'a' contains invalid characters",
         ),
         (
             HEADER % b"{'descr': '>U2', 'fortran_order': False, 'shape': (1,), }" + b"\0\0\0\x21\0\x11\0\0",
-            "characters that there are none of",
+            "'a' contains invalid characters",
         ),
         (
             HEADER % b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }" + b"\0" * 8,
-            "'a' in it is an array of records",
+            "'a' is an array of records",
         ),
     ],
 )
@@ -303,7 +303,7 @@ def test_an_archive_with_one_name_for_two_columns(tmp_path):
 @pytest.mark.parametrize("ending", ["csv", "npz", "parquet"])
 def test_more_columns_than_are_read(tmp_path, monkeypatch, ending):
     monkeypatch.setattr("azdsl.tasks.tables.MAX_COLUMNS", 2)
-    with pytest.raises(TaskError, match=r"too many columns: [34], and at most 2 are read; keep fewer"):
+    with pytest.raises(TaskError, match=r"too many columns: [34], the limit is 2; keep fewer"):
         build(FileTask(path=write(tmp_path, ending)), 0, "search", tmp_path)
 
 
@@ -311,7 +311,7 @@ def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "d.npz", X=np.zeros((2000, 2)), y=np.zeros(2000))
     assert (tmp_path / "d.npz").stat().st_size < 10_000
     monkeypatch.setattr("azdsl.tasks.archives.MAX_DATA_BYTES", 10_000)
-    with pytest.raises(TaskError, match=r"too large: .* GiB are read; keep fewer rows or columns"):
+    with pytest.raises(TaskError, match=r"too large: .* GiB; keep fewer rows or columns"):
         build(FileTask(path="d.npz"), 0, "search", tmp_path)
     (tmp_path / "d.csv").write_bytes(b"a,y\n" + b"1,2\n" * 3000)
     with pytest.raises(TaskError, match="too large"):
