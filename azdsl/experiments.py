@@ -11,7 +11,7 @@ from typing import Any
 from azdsl.arguments import shown
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
-from azdsl.ir import Program
+from azdsl.ir import METRICS, Metric, Program
 from azdsl.search.result import Result
 from azdsl.search.rundir import names
 from azdsl.setting_overrides import override
@@ -23,11 +23,15 @@ ProgramLike = Program | Experiment | Result | str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Opened:
-    """An experiment, the directory that its paths count from, and a name for it."""
+    """An experiment, the directory that its paths count from, and a name for it.
+
+    ``metric`` is that of its tasks where they are not made from a task statement; else None.
+    """
 
     experiment: Experiment
     directory: Path
     name: str
+    metric: Metric | None = None
 
     def with_settings(self, settings: Mapping[str, Any]) -> Opened:
         """With the settings that are not None in place of its own; a path among them counts from the current directory."""
@@ -48,7 +52,8 @@ def opened(source: ProgramLike) -> Opened:
             return Opened(source, Path(), "the experiment")
         case Result():
             found = replace(source.experiment, program=source.best)
-            return Opened(found, source.run_dir or Path(), str(source.run_dir or "the result"))
+            metric = None if found.task else METRICS[source.metric]
+            return Opened(found, source.run_dir or Path(), str(source.run_dir or "the result"), metric)
         case str() if "\n" in source:
             return Opened(parse_experiment(source), Path(), "the text")
         case str() | os.PathLike():

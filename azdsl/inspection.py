@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from azdsl.arguments import BACKENDS, check_choice, check_whole, shown
 from azdsl.config.tasks import Split
 from azdsl.experiments import ProgramLike, opened
-from azdsl.ir import Program
+from azdsl.ir import METRICS, Program
 from azdsl.search.result import Result
 from azdsl.search.rundir import names
 from azdsl.taskset import TaskSet
@@ -106,8 +106,10 @@ def show(
 
     ``style`` is ``"canonical"`` (instructions without dead code; ``raw`` keeps that), ``"named"`` (expressions with names that are
     inferred from the data flow), ``"numpy"`` (a Python module), ``"latex"`` (equations; ``standalone`` makes a document) or
-    ``"graph"`` (the data flow as SVG). named and latex leave out what the fitness on the program's tasks does not need; ``exact`` keeps
-    all. Raises what ``score`` raises, and ``ValueError`` for an unknown style or an option that a style does not have.
+    ``"graph"`` (the data flow as SVG). For a program with a task statement, named and latex leave out what the fitness on these tasks
+    does not need; ``exact`` keeps all. A program without one needs ``metric`` if that is not rmse.
+
+    Raises what ``score`` raises, and ``ValueError`` for an unknown style or an option that a style does not have.
 
     >>> print(show("def Predict():\n  s5 = mean(v0)\n  s1 = s5 + s5\n  s7 = 1\n"))
     def Setup():
@@ -119,10 +121,13 @@ def show(
     """
     from azdsl.export.readable.show import show as text
 
-    own = opened(program)
+    own, options = opened(program), {"raw": raw, "exact": exact, "standalone": standalone}
+    task, kind = own.experiment.task, own.metric
+    if metric is not None and task is None and data is None:
+        check_choice("metric", metric, tuple(METRICS))
+        kind, metric = METRICS[metric], None
     found = own.with_settings(_data(data, target_column, columns, metric))
-    task = own.experiment.task
-    return text(found.experiment, found.directory, style, own=task, raw=raw, exact=exact, standalone=standalone)
+    return text(found.experiment, found.directory, style, own=task, metric=kind, **options)
 
 
 def report(run: Result | str | os.PathLike[str], *, tasks: int = 50) -> str:

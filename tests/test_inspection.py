@@ -61,6 +61,16 @@ def test_show_is_what_the_command_prints(capsys, style):
     assert azdsl.show(LINEAR, style) == printed(capsys, "show", LINEAR, "--style", style)
 
 
+def test_a_program_without_a_task_is_shown_whole():
+    """Dead code depends on the metric; the default task says nothing about what such a program needs."""
+    program = azdsl.parse("def Setup():\n  s2 = 0.1234567\ndef Predict():\n  v2 = s2 * v0\n  s1 = s2 * s2\n")
+    assert "v2" not in azdsl.show(program) and "dot" not in azdsl.show(program)
+    assert "* v0" in azdsl.show(program, metric="multiclass") and "s1" not in azdsl.show(program, metric="multiclass")
+    assert "0.015241556774890001" in azdsl.show(program, "named"), "not rounded"
+    with pytest.raises(ValueError, match="unknown metric 'mae': use one of rmse, accuracy, multiclass"):
+        azdsl.show(program, metric="mae")
+
+
 def test_what_stands_for_a_program(tmp_path):
     program = azdsl.parse(MEAN)
     file = tmp_path / "a.az"

@@ -27,28 +27,31 @@ def show(
     style: str = "canonical",
     *,
     own: Task | None = None,
+    metric: Metric | None = None,
     raw: bool = False,
     exact: bool = False,
     standalone: bool = False,
 ) -> str:
     """The program of an experiment in one of ``STYLES``, as text that ends with a line break.
 
-    canonical and named are text of a ``.az`` file with the experiment's statements and ``own`` as its task statement. ``raw``
-    keeps dead code and register numbers (canonical), ``exact`` all instructions and digits (named and latex: otherwise both are
-    reduced as far as the fitness on the experiment's tasks allows, whose paths count from ``directory``), ``standalone`` makes
-    a complete document (latex). Raises ``ValueError`` for an option that ``style`` does not have or an unknown style, and
-    ``TaskError`` and ``OSError`` for data that cannot be read.
+    canonical and named are text of a ``.az`` file with the experiment's statements and ``own`` as its task statement. ``metric`` is
+    that of the program's tasks, by default that of the experiment. ``raw`` keeps dead code and register numbers (canonical). ``exact``
+    keeps all instructions and digits (named and latex); otherwise, with a task statement, both are reduced as far as the fitness on
+    these tasks allows, whose paths count from ``directory``. ``standalone`` makes a complete document (latex).
+
+    Raises ``ValueError`` for an unknown style or an option that it does not have, ``TaskError`` and ``OSError`` for data that cannot
+    be read.
     """
     if style not in STYLES:
         raise ValueError(f"unknown style {style!r}: use one of {', '.join(STYLES)}")
     for given, option in ((raw, "raw"), (exact, "exact"), (standalone, "standalone")):
         if given and style not in OPTIONS[option]:
             raise ValueError(f"{option} goes with style {' or '.join(OPTIONS[option])}")
-    metric = METRICS[experiment.task.metric] if experiment.task else RMSE
+    metric = metric or (METRICS[experiment.task.metric] if experiment.task else RMSE)
     if style == "canonical":
         return str(replace(experiment if raw else _cleaned(experiment, metric), task=own))
     comment = ""
-    if style in ("named", "latex") and not exact:
+    if style in OPTIONS["exact"] and not exact and experiment.task is not None:
         experiment, comment = _pruned(experiment, metric, directory)
         experiment = _rounded(experiment, metric, directory)
     match style:
@@ -99,11 +102,13 @@ def _pruned(experiment: Experiment, metric: Metric, directory: Path) -> tuple[Ex
 
 
 def _fitness(experiment: Experiment, role: Split, directory: Path) -> Callable[[Sequence[Program]], list[float]]:
-    """Fitness on the tasks of the file, or of the default task if it has none."""
+    """Fitness on the tasks of the experiment's statement."""
     from azdsl import tasks as make
     from azdsl.scoring import score
 
-    task_set = make.build(experiment.task or make.DEFAULT_TASK, experiment.search.seed, role, directory)
+    task = experiment.task
+    assert task is not None
+    task_set = make.build(task, experiment.search.seed, role, directory)
 
     def fitness(programs: Sequence[Program]) -> list[float]:
         return score(programs, experiment, task_set, role).fitness_list
