@@ -14,12 +14,12 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from azdsl.codegen import elementary
-from azdsl.codegen.activations import sigmoid, softmax
 from azdsl.codegen.blocks import lay_out
 from azdsl.codegen.compiled_program import jit_lanes
 from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
 from azdsl.codegen.jit import Inline, registers
 from azdsl.codegen.memory import aligned
+from azdsl.codegen.metrics import sigmoid, softmax
 from azdsl.codegen.protocol import FIELDS, Evaluation, EvaluationSettings, Field, Specialization, Visit
 from azdsl.codegen.target import compile_object, load_object
 from azdsl.ir import PREDICTION, PREDICTIONS, Address, Program, live_exits

@@ -16,8 +16,8 @@ from typing import Protocol
 from llvmlite import ir
 
 from azdsl.codegen import elementary
-from azdsl.codegen.activations import sigmoid, softmax, too_far
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
+from azdsl.codegen.metrics import sigmoid, softmax, too_far
 from azdsl.ir import Metric
 
 

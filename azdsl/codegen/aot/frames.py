@@ -12,9 +12,9 @@ from functools import cached_property
 
 from llvmlite import ir
 
-from azdsl.codegen.activations import sigmoid, softmax, too_far
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Index, Value
 from azdsl.codegen.jit import Inline, Pending, _defers
+from azdsl.codegen.metrics import sigmoid, softmax, too_far
 from azdsl.codegen.protocol import Visit
 from azdsl.ir import FEATURES, LABEL, LABELS, RMSE, Address, Metric, Program, live_exits, remove_dead_code
 from azdsl.ops import Kind
