@@ -6,22 +6,28 @@ import dataclasses
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from azdsl.config.experiment import OPS_KEYS, Experiment
 from azdsl.config.schema import TYPE_WORDS, Range, SettingsError, check_names, keys, value_types
 from azdsl.config.search import MUTATIONS, Registers, Search
-from azdsl.config.tasks import DEFAULT_TASK, TASKS, Task, located, location_key
+from azdsl.config.tasks import (
+    BUNDLED,
+    DEFAULT_TASK,
+    TASKS,
+    FileTask,
+    ImageTask,
+    SklearnTask,
+    Task,
+    located,
+    location_key,
+)
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
 
 _Settings = TypeVar("_Settings", Registers, Search, Task)
-
-
-def setting_name(field: dataclasses.Field[Any]) -> str:
-    """The name of a key outside its statement: ``target_column`` for the ``target`` of a table."""
-    return f"{field.name}_column" if field.metadata.get("column") else field.name
 
 
 def task_settings() -> dict[str, dict[str, dataclasses.Field[Any]]]:
@@ -29,10 +35,23 @@ def task_settings() -> dict[str, dict[str, dataclasses.Field[Any]]]:
     found: dict[str, dict[str, dataclasses.Field[Any]]] = {}
     for kind, schema in TASKS.items():
         for field in keys(schema):
-            found.setdefault(setting_name(field), {})[kind] = field
+            found.setdefault(field.name, {})[kind] = field
     return found
 
 
+@cache
+def former_names() -> Mapping[str, tuple[str, ...]]:
+    """The older names of settings, by their present name. A name that another setting has by now is not among them."""
+    found: dict[str, list[str]] = {}
+    for name, homes in task_settings().items():
+        for field in homes.values():
+            former = field.metadata.get("formerly")
+            if former and former not in known_settings() and former not in found.setdefault(name, []):
+                found[name].append(former)
+    return {name: tuple(former) for name, former in found.items() if former}
+
+
+@cache
 def known_settings() -> frozenset[str]:
     """Every name that ``override`` accepts."""
     plain = (field.name for schema in (Registers, Search) for field in keys(schema))
@@ -44,9 +63,11 @@ def override(experiment: Experiment, settings: Mapping[str, Any], base_dir: Path
 
     Names are those of ``known_settings``: the keys of ``search``, ``registers`` and all tasks, ``task`` (a kind),
     ``ops``, ``setup_ops``, ``predict_ops``, ``learn_ops`` and ``mutations`` (text as in a file, or a list). A path is
-    relative to the current directory and stored relative to ``base_dir``, the directory of the experiment's file.
+    relative to the current directory and stored relative to ``base_dir``, the directory of the experiment's file. ``data``
+    without ``task`` makes a table of a task that cannot have this data. Older names of settings are read too.
     Raises ``SettingsError``, or ``azdsl.SyntaxError`` for unknown ops.
     """
+    settings = _renamed(settings)
     unknown = sorted(settings.keys() - known_settings())
     if unknown:
         raise SettingsError(unknown[0], f"unknown setting {unknown[0]!r}{_nearest(unknown[0])}")
@@ -67,6 +88,19 @@ def override(experiment: Experiment, settings: Mapping[str, Any], base_dir: Path
     )
 
 
+def _renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by their present names. Raises ``SettingsError`` for one that is given twice."""
+    present = {former: name for name, names in former_names().items() for former in names}
+    found: dict[str, Any] = {}
+    for given, value in settings.items():
+        name = present.get(given, given)
+        if name in found:
+            former = given if given != name else former_names()[name][0]
+            raise SettingsError(name, f"{former} is an older name of {name}: give only {name}")
+        found[name] = value
+    return found
+
+
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, known_settings(), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -84,16 +118,16 @@ def _range(name: str, value: Any) -> Range:
 
 def _replace(settings: _Settings, given: Mapping[str, Any]) -> _Settings:
     """``settings`` with the values of ``given`` that are keys of its schema. Raises ``SettingsError``."""
-    return dataclasses.replace(
-        settings, **{f.name: given[setting_name(f)] for f in keys(settings) if setting_name(f) in given}
-    )
+    return dataclasses.replace(settings, **{f.name: given[f.name] for f in keys(settings) if f.name in given})
 
 
 def _task(task: Task | None, given: Mapping[str, Any], base_dir: Path | None) -> Task | None:
     """The task with the given kind and keys. Another kind than the file's starts from the defaults of that kind."""
     homes = task_settings()
     named = [name for name in given if name in homes]
-    kind = given.get("task")
+    kind, data = given.get("task"), given.get("data")
+    if kind is None and data and not _readable(task, data):
+        kind = FileTask.kind
     if kind is None and not named:
         return task
     if kind is not None and kind not in TASKS:
@@ -109,11 +143,20 @@ def _task(task: Task | None, given: Mapping[str, Any], base_dir: Path | None) ->
     changed = _replace(task, given)
     for field in keys(changed):
         if field.metadata.get("required") and not getattr(changed, field.name):
-            raise SettingsError(field.name, f"a task of kind {changed.kind} needs {setting_name(field)}")
+            raise SettingsError(field.name, f"a task of kind {changed.kind} needs {field.name}")
     location = location_key(changed)
     if location is not None and given.get(location):
         return located(changed, location, _relative(given[location], base_dir))
     return changed
+
+
+def _readable(task: Task | None, data: str) -> bool:
+    """Whether a task of this kind may have these data: a bundled data set, images, or a table."""
+    if isinstance(task, SklearnTask):
+        return data in BUNDLED
+    if isinstance(task, ImageTask):
+        return PurePath(data).suffix.lower() not in (".csv", ".parquet")
+    return isinstance(task, FileTask)
 
 
 def _relative(path: str, base_dir: Path | None) -> str:

@@ -146,7 +146,7 @@ def try_compile() -> None:
 def try_tuning() -> None:
     for text in PROGRAMS.values():
         Path("p.az").write_text(text)
-        found = json.loads(command("tune", "p.az", "--method", "gradient", "--evals", "30", "--json"))
+        found = json.loads(command("tune", "p.az", "--method", "gradient", "--max-evals", "30", "--json"))
         assert found["improved"], found
     from tuning.losses import constant, constant_places, finite_differences, loss_and_slope
 

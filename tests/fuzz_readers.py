@@ -94,7 +94,7 @@ def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Pa
                 table = read(file.name, folder)
                 if table.rows <= MOST_ROWS:
                     target, metric = list(table.columns)[-1], list(METRICS)[len(data) % 3]
-                    split_table(table, FileTask(path=file.name, target=target, metric_name=metric), 0, "search")
+                    split_table(table, FileTask(data=file.name, target=target, metric=metric), 0, "search")
             except TaskError as error:
                 assert str(error)
 

@@ -19,14 +19,14 @@ from azdsl.tasks import build
 
 SEARCH = "search(population=30, tournament=5, islands=2, setup=1..3, predict=1..4, learn=1..5, max_evals=600)\n"
 SOFTMAX = (
-    'task images(npz, path="data/pictures.npz", train=60, valid=30, tasks=3, select_tasks=2, test_tasks=2)\n'
+    'task images(npz, data="data/pictures.npz", train=60, valid=30, tasks=3, select_tasks=2, test_tasks=2)\n'
     "registers(scalars=4, vectors=5, matrices=2)\n" + SEARCH + "ops(const, dot(m, v), v - v, s * v, outer, m + m)\n"
     "def Setup():\n  rate = 0.01\n"
     "def Predict():\n  predictions = dot(weights, features)\n"
     "def Learn():\n  error = labels - predictions\n  weights = weights + outer(rate * error, features)\n"
 )
 PAIRS = (
-    "task projected(mnist, path=data, features=6, train=40, valid=20, tasks=3, select_tasks=2, test_tasks=2)\n"
+    "task projected(mnist, data=data, features=6, train=40, valid=20, tasks=3, select_tasks=2, test_tasks=2)\n"
     "registers(scalars=4, vectors=3, matrices=0)\n" + SEARCH + "ops(const, dot, s - s, s * v, v + v)\n"
     "def Setup():\n  rate = 0.01\n"
     "def Predict():\n  prediction = dot(weights, features)\n"
@@ -85,27 +85,25 @@ def test_the_scores_of_a_run_can_be_computed_again_from_any_directory(
 def test_path_overrides_the_path_of_the_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "data").rename(folder / "moved")
     assert main(["score", "pairs.az"]) == 2
-    assert "data: no such file or directory" in capsys.readouterr().err
-    there = facts(capsys, "score", "pairs.az", "--path", "moved")
+    assert "data: no such file or directory; a relative path in a .az file" in capsys.readouterr().err
+    there = facts(capsys, "score", "pairs.az", "--data", "moved")
     result = facts(capsys, "evolve", "pairs.az", "--path", "moved", "--out", "runs/b", "--max-evals", 60)
     assert load_experiment(folder / "runs" / "b" / BEST).task == load_experiment(folder / "runs" / "b" / "seed.az").task
     assert facts(capsys, "score", "runs/b/best.az")["fitness"] == result["test_fitness"]
     (folder / "deep").mkdir()
     (folder / "pairs.az").rename(folder / "deep" / "pairs.az")
-    assert facts(capsys, "score", "deep/pairs.az", "--path", "moved")["task_fitness"] == there["task_fitness"]
+    assert facts(capsys, "score", "deep/pairs.az", "--data", "moved")["task_fitness"] == there["task_fitness"]
     (folder / "deep" / "best.az").write_text((folder / "runs" / "b" / BEST).read_text().replace("../../moved", "gone"))
     assert main(["show", "--style", "named", "deep/best.az"]) == main(["explain", "deep/best.az"]) == 2
     capsys.readouterr()
-    assert facts(capsys, "explain", "deep/best.az", "--path", "moved", "--tasks", 2, "--seeds", 1)["lines"]
-    assert main(["show", "--style", "named", "--path", "moved", "deep/best.az"]) == 0
-    assert "path=gone" in capsys.readouterr().out, "the file's own task is printed"
-    assert main(["show", "--path", "moved", "deep/best.az"]) == 2
-    assert "--path goes with --style named or latex" in capsys.readouterr().err
-    assert main(["score", "deep/pairs.az", "--path", "moved", "--data", "x.csv"]) == 2
-    assert "--path sets the data of the file's task statement" in capsys.readouterr().err
+    assert facts(capsys, "explain", "deep/best.az", "--data", "moved", "--tasks", 2, "--seeds", 1)["lines"]
+    assert main(["show", "--style", "named", "--data", "moved", "deep/best.az"]) == 0
+    assert "data=gone" in capsys.readouterr().out, "the file's own task is printed"
+    assert main(["show", "--data", "moved", "deep/best.az"]) == 2
+    assert "--data goes with --style named or latex" in capsys.readouterr().err
     (folder / "linear.az").write_text("task linear()\ndef Setup():\n")
-    assert main(["score", "linear.az", "--path", "moved"]) == 2
-    assert "a task of kind linear has no path" in capsys.readouterr().err
+    assert main(["score", "linear.az", "--data", "moved"]) == 2
+    assert "moved: unknown kind of file" in capsys.readouterr().err
 
 
 def test_a_program_for_many_classes_is_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,7 +161,7 @@ def main() -> int:
     arguments = parser.parse_args()
     works = list(SYNTHETIC)
     if arguments.data:
-        works.append(Work(**{**vars(PICTURES), "settings": {**PICTURES.settings, "path": str(arguments.data)}}))
+        works.append(Work(**{**vars(PICTURES), "settings": {**PICTURES.settings, "data": str(arguments.data)}}))
     for name, value in describe().items():
         print(f"{name:12}  {value}")
     heads = (

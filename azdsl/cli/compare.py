@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from azdsl.cli import DONE, INTERRUPTED
-from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
-from azdsl.cli.options import apply_options, experiment_options
+from azdsl.cli.files import STANDARD_INPUT, SeedFile, base_dir, load_experiment
+from azdsl.cli.options import Count, apply_options, experiment_options
 from azdsl.comparison import REPETITIONS
 from azdsl.config.search import ALGORITHMS
 from azdsl.limits import MAX_RUNS, MAX_SEED
@@ -53,7 +53,7 @@ def variant_settings(text: str) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("seed_file", metavar="SEED.az", type=click.Path(allow_dash=True))
+@click.argument("seed_file", metavar="SEED.az", type=SeedFile())
 @click.option("--algorithms", metavar="NAMES", help=f"Algorithms to compare: some of {', '.join(ALGORITHMS)} [all].")
 @click.option(
     "--variant",
@@ -68,7 +68,7 @@ def variant_settings(text: str) -> dict[str, Any]:
 )
 @click.option(
     "--repetitions",
-    type=click.IntRange(1, MAX_RUNS),
+    type=Count(1, MAX_RUNS),
     help=f"Instead of --seeds: the number of random seeds, from the file's on [{REPETITIONS}].",
 )
 @click.option(
@@ -84,7 +84,7 @@ def variant_settings(text: str) -> dict[str, Any]:
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=Count(1),
     help="Number of parallel runs (default: one per core); no effect on the result.",
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")

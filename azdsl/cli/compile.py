@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import load_experiment, located, path_option
+from azdsl.cli.files import ProgramFile, data_option, load_experiment, located
+from azdsl.cli.options import Count
 from azdsl.config.experiment import Experiment
 from azdsl.config.tasks import FileTask, ImageTask, Linear
 from azdsl.ir import METRICS, MetricName
@@ -25,7 +26,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 
 
 @click.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=ProgramFile())
 @click.option(
     "-o",
     "--output",
@@ -49,7 +50,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 )
 @click.option(
     "--classes",
-    type=click.IntRange(2),
+    type=Count(2),
     help="Number of classes, for --metric multiclass (default: from the data of FILE).",
 )
 @click.option(
@@ -69,7 +70,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**64 - 1),
+    type=Count(0, 2**64 - 1),
     help="Random seed of the program's draws (default: from FILE).",
 )
 @click.option(
@@ -79,7 +80,6 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 )
 @click.option(
     "--train",
-    "data",
     type=click.Path(),
     help="Train on this .npz, .csv or .parquet file now; models in the library start trained.",
 )
@@ -87,8 +87,8 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.option(
     "--columns", metavar="NAMES", help="Columns of --train to predict from, comma-separated (default: all others)."
 )
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the rows of --train [1].")
-@path_option
+@click.option("--epochs", type=Count(1), help="Passes over the rows of --train [1].")
+@data_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     file: str,
@@ -97,8 +97,8 @@ def command(
     cpu: str,
     target: str | None,
     prefix: str | None,
+    train: str | None,
     data: str | None,
-    path: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -108,11 +108,13 @@ def command(
     price.azdsl.so. With a table as the task of FILE, the rows of --train are encoded, scaled and shuffled as that
     task says, and the Python module has a class TableModel, which predicts rows of a table as they are; the C
     header says how to make X. Otherwise the rows are learned in order and are not scaled: scale them as you scale
-    the rows to predict. FILE may be - for standard input.
+    the rows to predict. FILE may be a run directory, for its best.az, or -
+    for standard input.
 
     \b
     Example:
       azdsl compile best.az
+      azdsl compile runs/houses --train houses.csv -o price.py
       azdsl compile best.az -o price.py --features 8 --train prices.csv --target-column price
       azdsl compile best.az --emit object,header --cpu x86-64-v3 --features 4,8
       azdsl compile best.az --emit wasm -o price.wasm
@@ -123,9 +125,9 @@ def command(
     from azdsl.export.library.file_names import model_name, output_files, parse_kinds
     from azdsl.export.library.linker import ZIG, linker
 
-    experiment, directory = located(load_experiment(file), file, path)
+    experiment, directory = located(load_experiment(file), file, {"data": data})
     output = output or Path("stdin" if file == "-" else Path(file).stem)
-    if data is None:
+    if train is None:
         for option in TRAINING_OPTIONS:
             if options[option] is not None:
                 raise click.UsageError(f"--{option.replace('_', '-')} needs --train")
@@ -133,14 +135,16 @@ def command(
         kinds = parse_kinds(emit)
         output_files(output, kinds)
         name = check_prefix(prefix if prefix is not None else default_prefix(model_name(output)))
-        metric: MetricName = options["metric"] or (experiment.task.metric if experiment.task else "rmse")
-        examples = _training(data, experiment, metric, options) if data is not None else None
+        metric: MetricName = options["metric"] or (
+            experiment.task.metric_definition.name if experiment.task else "rmse"
+        )
+        examples = _training(train, experiment, metric, options) if train is not None else None
         sizes, classes = _shape(experiment, directory, metric, examples, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)
         encoding = None
-        if data is not None and examples is not None:
+        if train is not None and examples is not None:
             tabular = experiment.task if isinstance(experiment.task, FileTask) else None
-            specs = [_trained(specs, examples, data, options["epochs"] or (tabular.epochs if tabular else 1))]
+            specs = [_trained(specs, examples, train, options["epochs"] or (tabular.epochs if tabular else 1))]
             encoding = examples.encoding.to_json() if tabular else None
         if "shared" in kinds and tuple(linker()) == ZIG:
             click.echo("linking with zig; the first use may take a minute", err=True)
@@ -231,7 +235,7 @@ def _specs(
     ]  # fmt: skip
 
 
-def _training(data: str, experiment: Experiment, metric: MetricName, options: dict[str, Any]) -> Training:
+def _training(train: str, experiment: Experiment, metric: MetricName, options: dict[str, Any]) -> Training:
     """The rows of --train: encoded and shuffled as the table task of FILE says; without one, numbers as they are."""
     from azdsl.tasks.tables import read
     from azdsl.tasks.training import training
@@ -239,16 +243,16 @@ def _training(data: str, experiment: Experiment, metric: MetricName, options: di
     known = experiment.task if isinstance(experiment.task, FileTask) else None
     task = known or FileTask(standardize=False, categorical="error")
     keys = {
-        "target": options["target_column"],
+        "target_column": options["target_column"],
         "columns": options["columns"],
         "epochs": options["epochs"],
-        "metric_name": metric,
+        "metric": metric,
     }
     given = {key: value for key, value in keys.items() if value is not None}
-    return training(read(data), replace(task, **given), experiment.search.seed if known else None)
+    return training(read(train), replace(task, **given), experiment.search.seed if known else None)
 
 
-def _trained(specs: list[Spec], examples: Training, data: str, epochs: int) -> Spec:
+def _trained(specs: list[Spec], examples: Training, train: str, epochs: int) -> Spec:
     """The only model, trained on a table."""
     from azdsl.export.library.compiled_model import Model
 
@@ -257,14 +261,14 @@ def _trained(specs: list[Spec], examples: Training, data: str, epochs: int) -> S
     (spec,) = specs
     if examples.X.shape[1] != spec.features:
         sizes = f"{examples.X.shape[1]} columns to predict from, but --features is {spec.features}"
-        raise click.ClickException(f"{data}: has {sizes}")
+        raise click.ClickException(f"{train}: has {sizes}")
     model = Model(spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         model.fit(examples.X, examples.y, epochs)
     if model.stopped:
         raise click.ClickException(
-            f"{data}: training stopped: an error was NaN or larger than {spec.max_abs_error:g}; "
+            f"{train}: training stopped: an error was NaN or larger than {spec.max_abs_error:g}; "
             "scale the data or raise --max-abs-error"
         )
     return replace(spec, image=model.state)

@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from azdsl.cli import DONE, INTERRUPTED, NOT_REACHED
-from azdsl.cli.files import STANDARD_INPUT, base_dir, load_experiment
-from azdsl.cli.options import apply_options, experiment_options
+from azdsl.cli.files import STANDARD_INPUT, SeedFile, base_dir, load_experiment
+from azdsl.cli.options import Count, apply_options, experiment_options
 from azdsl.search.rundir import names
 
 
 @click.command()
-@click.argument("seed_file", required=False, metavar="SEED.az", type=click.Path(allow_dash=True))
+@click.argument("seed_file", required=False, metavar="SEED.az", type=SeedFile())
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -23,7 +23,7 @@ from azdsl.search.rundir import names
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=Count(1),
     help="Number of islands that run in parallel (default: one per core); no effect on the result.",
 )
 @click.option(
@@ -56,9 +56,9 @@ def command(
     \b
     Example:
       azdsl evolve examples/linear.az
-      azdsl evolve examples/linear.az --seed 3 --max-evals 1000000 --ops "const, dot, s - s, s * v, v + v"
-      azdsl evolve seed.az --task file --path data.csv --target-column price --timeout 60
-      azdsl evolve --resume runs/linear-1 --timeout 600
+      azdsl evolve examples/linear.az --seed 3 --max-evals 1e6 --ops "const, dot, s - s, s * v, v + v"
+      azdsl evolve seed.az --data prices.csv --target-column price --timeout 5m
+      azdsl evolve --resume runs/linear-1 --timeout 1h30m
       azdsl evolve examples/linear.az --cluster local:2
 
     Exit status: 0 done, 1 target not reached, 2 bad input, 130 interrupted (the result so far is written).

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import load_experiment, located, path_option
+from azdsl.cli.files import ProgramFile, data_options, load_experiment, located
+from azdsl.cli.options import Count
 from azdsl.export.readable.explain import Explanation
 from azdsl.ir import Program
 from azdsl.scoring import Scores, score
@@ -18,31 +19,27 @@ TASKS = 100
 
 
 @click.command()
-@click.argument("file", type=click.Path(allow_dash=True))
-@click.option(
-    "--tasks", type=click.IntRange(1, 100_000), default=TASKS, help=f"Number of fresh tasks to evaluate on [{TASKS}]."
-)
-@click.option(
-    "--seeds", type=click.IntRange(1, 1000), default=5, help="Number of random seeds of the program's draws [5]."
-)
-@path_option
+@click.argument("file", type=ProgramFile())
+@click.option("--tasks", type=Count(1, 100_000), default=TASKS, help=f"Number of fresh tasks to evaluate on [{TASKS}].")
+@click.option("--seeds", type=Count(1, 1000), default=5, help="Number of random seeds of the program's draws [5].")
+@data_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: str, tasks: int, seeds: int, path: str | None, as_json: bool) -> int:
+def command(file: str, tasks: int, seeds: int, as_json: bool, **data: str | None) -> int:
     """Explain each line of a program and its effect on the fitness.
 
     The program is simplified first, and names are inferred from the data flow. The effect of a line is the change
     of the fitness without it, on fresh tasks that the search has not used, with its standard error.
-    FILE may be - for standard input.
+    FILE may be a run directory, for its best.az, or - for standard input.
 
     \b
     Example:
       azdsl explain best.az
-      azdsl explain best.az --tasks 1000 --json
+      azdsl explain runs/linear-1 --tasks 1000 --json
     """
     from azdsl import tasks as make
     from azdsl.export.readable.explain import explain
 
-    experiment, directory = located(load_experiment(file), file, path)
+    experiment, directory = located(load_experiment(file), file, data)
     task = experiment.task or make.DEFAULT_TASK
     task_set = make.build(dataclasses.replace(task, test_tasks=tasks), experiment.search.seed, "test", directory)
 

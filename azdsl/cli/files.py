@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from azdsl.cli.options import Function, Renamed
 from azdsl.config.experiment import Experiment
 from azdsl.diagnostics import SyntaxError
+from azdsl.ir import METRICS
+from azdsl.search.rundir import names
 
 STANDARD_INPUT = "-"
 
@@ -43,22 +47,92 @@ def base_dir(file: str) -> Path:
     return Path() if file == STANDARD_INPUT else Path(file).parent
 
 
-path_option = click.option(
-    "--path", type=click.Path(), help="File or directory with the task's data, instead of the path in the .az file."
+class ProgramFile(click.Path):
+    """An argument that names a program: a ``.az`` file, a run directory for its ``best.az``, or ``-``."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_dash=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path of the file; an error for a directory without a program."""
+        file = str(super().convert(value, param, ctx))
+        directory = Path(file)
+        if file == STANDARD_INPUT or not directory.is_dir():
+            return file
+        best = directory / names.BEST
+        if best.exists():
+            return str(best)
+        if (directory / names.CONFIG).exists():
+            raise click.ClickException(
+                f"{file}: this run has no {names.BEST} yet; it is written after the first epoch of all islands"
+            )
+        raise click.ClickException(f"{file}: a directory without {names.CONFIG} is not a run; name a .az file or a run")
+
+
+class SeedFile(click.Path):
+    """An argument that names a seed program: a ``.az`` file, or ``-``."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_dash=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path of the file; an error for a run directory."""
+        file = str(super().convert(value, param, ctx))
+        if (Path(file) / names.CONFIG).exists():
+            best = Path(file) / names.BEST
+            raise click.ClickException(
+                f"{file}: this is a run: --resume {file} continues it, and {best} may be the seed of a new one"
+            )
+        return file
+
+
+DATA_KEYS = ("data", "target_column", "columns", "metric")
+"""The keys of a task that ``data_options`` set."""
+
+data_option = click.option(
+    "--data",
+    cls=Renamed,
+    formerly=("path",),
+    type=click.Path(),
+    help="Data in place of those of FILE's task: a .csv, .parquet or .npz file, or the directory or file of its images.",
 )
-"""Option of commands that evaluate on the tasks of an ``.az`` file; ``located`` applies it."""
+"""Option of commands that read the data of a file's own task; ``located`` applies it."""
 
 
-def located(experiment: Experiment, file: str, path: str | None) -> tuple[Experiment, Path]:
-    """Replace the path of the task's data by ``path``, unless it is None.
+def data_options(function: Function) -> Function:
+    """Options for commands that evaluate on a file's own tasks, ``DATA_KEYS``; ``located`` applies them."""
+    for option in (
+        click.option(
+            "--metric",
+            cls=Renamed,
+            formerly=("metric_name",),
+            type=click.Choice(list(METRICS)),
+            help="Metric of a table (default: of FILE's task, else rmse).",
+        ),
+        click.option(
+            "--columns",
+            metavar="NAMES",
+            help="Columns of a table to predict from, comma-separated (default: as FILE's task, else all others).",
+        ),
+        click.option(
+            "--target-column",
+            metavar="NAME",
+            help="Column or array of a table to predict (default: of FILE's task, else y).",
+        ),
+        data_option,
+    ):
+        function = option(function)
+    return function
 
-    Returns the experiment, and the directory that its relative paths start from.
-    """
-    if path is None:
+
+def located(experiment: Experiment, file: str, given: Mapping[str, Any]) -> tuple[Experiment, Path]:
+    """The experiment in ``file`` with the ``DATA_KEYS`` that ``given`` has, and the directory that its relative paths start from."""
+    settings = {name: given[name] for name in DATA_KEYS if given.get(name) is not None}
+    if not settings:
         return experiment, base_dir(file)
     from azdsl.setting_overrides import override
 
-    return override(experiment, {"path": path}), Path()
+    return override(experiment, settings), Path() if "data" in settings else base_dir(file)
 
 
 def each_file(files: Iterable[str], work: Callable[[str], None]) -> bool:

@@ -17,7 +17,8 @@ import click
 
 from azdsl.atomic import replacing
 from azdsl.cli import DONE
-from azdsl.cli.files import load_experiment
+from azdsl.cli.files import ProgramFile, load_experiment
+from azdsl.cli.options import Count
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import metadata
 from azdsl.config.tasks import FileTask
@@ -25,12 +26,12 @@ from azdsl.ir import METRICS
 
 CATEGORICAL = metadata(FileTask, "categorical")["choices"]
 MISSING = metadata(FileTask, "missing")["choices"]
-KEYS = ("target", "columns", "categorical", "categories", "dates", "missing", "epochs", "metric_name")
+KEYS = ("target_column", "columns", "categorical", "categories", "dates", "missing", "epochs", "metric")
 """The keys of a task that options set."""
 
 
 @click.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=ProgramFile())
 @click.argument("data", type=click.Path())
 @click.option("--train", required=True, type=click.Path(), help="Train on this .csv, .parquet or .npz file.")
 @click.option(
@@ -41,7 +42,7 @@ KEYS = ("target", "columns", "categorical", "categories", "dates", "missing", "e
     help="A .csv file to write, - for standard output [-].",
 )
 @click.option("--only", is_flag=True, help="Write only the predictions, without the columns of DATA.")
-@click.option("--target-column", "target", metavar="NAME", help="Column to predict (default: from FILE).")
+@click.option("--target-column", metavar="NAME", help="Column to predict (default: from FILE).")
 @click.option(
     "--columns", metavar="NAMES", help="Columns to predict from, comma-separated (default: from FILE, else all others)."
 )
@@ -53,10 +54,8 @@ KEYS = ("target", "columns", "categorical", "categories", "dates", "missing", "e
 @click.option(
     "--missing", type=click.Choice(MISSING), help="What becomes of missing values (default: from FILE, else error)."
 )
-@click.option(
-    "--metric", "metric_name", type=click.Choice(list(METRICS)), help="Metric (default: from FILE, else rmse)."
-)
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training rows (default: from FILE, else 1).")
+@click.option("--metric", type=click.Choice(list(METRICS)), help="Metric (default: from FILE, else rmse).")
+@click.option("--epochs", type=Count(1), help="Passes over the training rows (default: from FILE, else 1).")
 @click.option("--json", "as_json", is_flag=True, help="Print figures as one JSON object; needs -o.")
 def command(
     file: str, data: str, train: str, output: str, only: bool, as_json: bool, **options: str | int | None
@@ -65,11 +64,11 @@ def command(
 
     The output has the columns of DATA and a new one, the target's name followed by _predicted, in the target's unit or with its
     class labels. Means, deviations and categories come from the training table. The rows are learned in a random
-    order of the seed of FILE; no predicted row affects another.
+    order of the seed of FILE; no predicted row affects another. FILE may be a run directory, for its best.az.
 
     \b
     Example:
-      azdsl predict runs/houses/best.az --train houses.csv new.csv -o out.csv
+      azdsl predict runs/houses --train houses.csv new.csv -o out.csv
       azdsl predict best.az --train houses.csv new.csv --target-column price --only
     """
     from azdsl.tasks.tables import read
@@ -82,7 +81,11 @@ def command(
     experiment = load_experiment(file)
     task = _task(experiment, options)
     table = read(train)
-    if task.target not in table.columns and not isinstance(experiment.task, FileTask) and options["target"] is None:
+    if (
+        task.target_column not in table.columns
+        and not isinstance(experiment.task, FileTask)
+        and options["target_column"] is None
+    ):
         raise click.UsageError("FILE has no table as its task: name the column to predict with --target-column")
     examples = training(table, task, experiment.search.seed)
     asked = read(data)
@@ -91,8 +94,8 @@ def command(
     from azdsl.tasks.row_encoding import decode
 
     encoding = examples.encoding.to_json()
-    predictions = [decode(encoding, task.metric, one) for one in outputs.tolist()]
-    name = f"{task.target}_predicted"
+    predictions = [decode(encoding, task.metric_definition.name, one) for one in outputs.tolist()]
+    name = f"{task.target_column}_predicted"
     kept: Mapping[str, Sequence[Any]] = {} if only else asked.columns
     text = _csv({**kept, name: predictions})
     if output == "-":
@@ -101,7 +104,7 @@ def command(
     with replacing(Path(output)) as stream:
         stream.write(text.encode())
     figures = {"output": os.fspath(output), "rows": len(predictions), "column": name}
-    figures |= _figures(asked.columns.get(task.target), predictions, task)
+    figures |= _figures(asked.columns.get(task.target_column), predictions, task)
     click.echo(json.dumps(figures) if as_json else _summary(figures))
     return DONE
 
@@ -119,7 +122,13 @@ def _outputs(experiment: Experiment, task: FileTask, examples: Any, X: Any, trai
     search = experiment.search
     try:
         spec = make_spec(
-            experiment.program, X.shape[1], task.metric, 64, search.seed, examples.classes, search.max_abs_error
+            experiment.program,
+            X.shape[1],
+            task.metric_definition.name,
+            64,
+            search.seed,
+            examples.classes,
+            search.max_abs_error,
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -153,12 +162,14 @@ def _figures(actual: Sequence[Any] | None, predictions: Sequence[Any], task: Fil
     pairs = [(a, p) for a, p in zip(actual, predictions, strict=True) if not is_missing(a)]
     if not pairs:
         return {}
-    if METRICS[task.metric].classifies:
+    if task.metric_definition.classifies:
         return {"accuracy": sum(category(_label(a)) == category(p) for a, p in pairs) / len(pairs)}
     try:
         return {"rmse": math.sqrt(sum((number(a) - p) ** 2 for a, p in pairs) / len(pairs))}
     except ValueError:
-        raise click.ClickException(f"the column {task.target!r} to compare with holds text; leave it out") from None
+        raise click.ClickException(
+            f"the column {task.target_column!r} to compare with holds text; leave it out"
+        ) from None
 
 
 def _label(value: Any) -> Any:

@@ -12,6 +12,7 @@ import click
 
 from azdsl import atomic
 from azdsl.cli import DONE
+from azdsl.cli.options import Count
 from azdsl.ir import Program
 from azdsl.scoring import Scores, score
 
@@ -30,7 +31,7 @@ SEEDS = 3
 )
 @click.option(
     "--tasks",
-    type=click.IntRange(1, 100_000),
+    type=Count(1, 100_000),
     default=50,
     help="Number of fresh tasks on which the effect of each line is measured [50].",
 )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -16,19 +15,15 @@ from azdsl import scoring
 from azdsl.arguments import BACKENDS
 from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
-from azdsl.cli.files import STANDARD_INPUT, located, path_option, read_text
-from azdsl.cli.options import int_range
-from azdsl.config.experiment import Experiment
-from azdsl.config.schema import metadata
+from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, located, read_text
+from azdsl.cli.options import count_of
 from azdsl.config.search import Search
-from azdsl.config.tasks import FileTask, Split, Task
+from azdsl.config.tasks import Split, Task
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-METRICS = metadata(FileTask, "metric_name")["choices"]
 
 
 def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[tuple[int, ...]]:
@@ -36,27 +31,10 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@click.option(
-    "--data", type=click.Path(), help="A .npz, .csv or .parquet file with examples for training and validation."
-)
-@path_option
-@click.option(
-    "--target-column", metavar="NAME", help="Target column or array of --data (default: of FILE's table, else y)."
-)
-@click.option(
-    "--columns",
-    metavar="NAMES",
-    help="Feature columns of --data, comma-separated (default: of FILE's table, else all others).",
-)
-@click.option(
-    "--metric",
-    "metric_name",
-    type=click.Choice(METRICS),
-    help="Metric for --data (default: of FILE's table, else rmse).",
-)
-@click.option("--tasks", type=int_range(Task, "test_tasks"), help="Number of tasks (default: the file's).")
-@click.option("--seed", type=int_range(Search, "seed"), help="Random seed of tasks and draws (default: the file's).")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ProgramFile())
+@data_options
+@click.option("--tasks", type=count_of(Task, "test_tasks"), help="Number of tasks (default: the file's).")
+@click.option("--seed", type=count_of(Search, "seed"), help="Random seed of tasks and draws (default: the file's).")
 @click.option(
     "--on",
     "role",
@@ -73,7 +51,7 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option(
     "--against",
     multiple=True,
-    type=click.Path(),
+    type=ProgramFile(),
     metavar="OTHER",
     help="Compare with the program in the file OTHER on the same tasks.",
 )
@@ -91,7 +69,7 @@ def command(files: Sequence[str], **options: Any) -> int:
 
     The default is the test tasks of the file's task statement, which the search does not use. A file without a task
     statement is scored on the default task, and the output says so. With --on, the scores are those of the end of a run,
-    to the last bit. FILE may be - for standard input.
+    to the last bit. FILE may be a run directory, for its best.az, or - for standard input.
 
     Comparisons are paired: all programs are scored on the tasks of FILE with its settings. The output is the mean
     fitness of FILE minus that of the other program, with its 95 % confidence interval (Student's t over tasks).
@@ -99,6 +77,7 @@ def command(files: Sequence[str], **options: Any) -> int:
     \b
     Example:
       azdsl score best.az --tasks 1000
+      azdsl score runs/linear-1 --against seed.az
       azdsl score best.az --against seed.az --without 14 --without 15,17..18
       azdsl score best.az --data prices.csv --target-column price
       azdsl score --on search runs/linear-1/hall_of_fame/*.az
@@ -133,9 +112,9 @@ def _score(
     text = read_text(file)
     experiment = parse_experiment(text, "<stdin>" if file == STANDARD_INPUT else file)
     others = compared.rivals(text, file, against, without)
-    task, directory = _task(experiment, file, data)
-    default = task is None
-    task = task or make.DEFAULT_TASK
+    experiment, directory = located(experiment, file, data)
+    default = experiment.task is None
+    task = experiment.task or make.DEFAULT_TASK
     if tasks:
         task = replace(task, **{"tasks" if role == "search" else f"{role}_tasks": tasks})
     seed = experiment.search.seed if seed is None else seed
@@ -174,36 +153,6 @@ def _score(
 
 def _announce() -> None:
     click.echo("measuring this machine to choose a backend (once; takes a few seconds) …", err=True)
-
-
-def _task(experiment: Experiment, file: str, data: dict[str, Any]) -> tuple[Task | None, Path]:
-    """The task to score on, None for the default, and the directory from which its paths count."""
-    if data["data"] is None:
-        for option in ("target_column", "columns", "metric_name"):
-            if data[option] is not None:
-                raise click.UsageError(f"--{option.removesuffix('_name').replace('_', '-')} needs --data")
-        experiment, directory = located(experiment, file, data["path"])
-        return experiment.task, directory
-    if data["path"] is not None:
-        raise click.UsageError("--path sets the data of the file's task statement: leave it out with --data")
-    keys = {
-        "path": data["data"],
-        "target": data["target_column"],
-        "columns": data["columns"],
-        "metric_name": data["metric_name"],
-    }
-    given = {key: value for key, value in keys.items() if value is not None}
-    return FileTask(**(_encoding_keys(experiment.task) | given)), Path()
-
-
-def _encoding_keys(task: Task | None) -> dict[str, Any]:
-    """How the file's own table becomes features: text, dates and missing values of --data are treated alike."""
-    if not isinstance(task, FileTask):
-        return {}
-    known = {name: getattr(task, name) for name in ("categorical", "categories", "dates", "missing")}
-    if type(task) is FileTask:
-        known |= {"target": task.target, "columns": task.columns, "metric_name": task.metric_name}
-    return known
 
 
 def _facts(together: float, fitness: NDArray[np.float64], tasks: TaskSet) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import load_experiment, located, path_option
+from azdsl.cli.files import DATA_KEYS, ProgramFile, data_options, load_experiment, located
+from azdsl.cli.options import flag
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Registers
 from azdsl.config.tasks import Task
-from azdsl.ir import MAX_REGISTERS, METRICS, RMSE, Metric, Program
+from azdsl.ir import MAX_REGISTERS, RMSE, Metric, Program
 
 if TYPE_CHECKING:
     from azdsl.config.tasks import Split
@@ -23,17 +24,17 @@ STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
 
 @click.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=ProgramFile())
 @click.option("--style", type=click.Choice(STYLES), default="canonical", help="Style of the output [canonical].")
 @click.option("--raw", is_flag=True, help="Style canonical: keep dead code and register numbers.")
 @click.option(
     "--exact", is_flag=True, help="Styles named and latex: keep all instructions and all digits of constants."
 )
 @click.option("--standalone", is_flag=True, help="Style latex: a complete document.")
-@path_option
+@data_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to this file.")
 def command(
-    file: str, style: str, raw: bool, exact: bool, standalone: bool, path: str | None, output: str | None
+    file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None, **data: str | None
 ) -> int:
     """Print a program in one of five styles.
 
@@ -42,24 +43,24 @@ def command(
     equations, graph the data flow as a picture (SVG). These four styles simplify the program; its results
     stay equal bit for bit. named and latex also prune instructions and round constants, if the fitness on the
     selection tasks changes by less than 5e-7 (for constants also the fitness on the search tasks);
-    --exact keeps everything. FILE may be - for standard input.
+    --exact keeps everything. FILE may be a run directory, for its best.az, or - for standard input.
 
     \b
     Example:
       azdsl show best.az
-      azdsl show --style named best.az
+      azdsl show --style named runs/linear-1
       azdsl show --style graph best.az -o best.svg
     """
     for given, option, styles in (
         (raw, "--raw", ("canonical",)),
         (exact, "--exact", ("named", "latex")),
         (standalone, "--standalone", ("latex",)),
-        (path, "--path", ("named", "latex")),
+        *((data[key], flag(key), ("named", "latex")) for key in DATA_KEYS),
     ):
         if given and style not in styles:
             raise click.UsageError(f"{option} goes with --style {' or '.join(styles)}")
     own = load_experiment(file)
-    experiment, directory = located(own, file, path)
+    experiment, directory = located(own, file, data)
     text = _text(experiment, own.task, style, raw, exact, standalone, directory)
     if output:
         Path(output).write_text(text, encoding="utf-8")
@@ -72,7 +73,7 @@ def _text(
     experiment: Experiment, own: Task | None, style: str, raw: bool, exact: bool, standalone: bool, directory: Path
 ) -> str:
     """The program in ``style``; ``own`` is the task statement in the file, if it has one."""
-    metric = METRICS[experiment.task.metric] if experiment.task else RMSE
+    metric = experiment.task.metric_definition if experiment.task else RMSE
     if style == "canonical":
         return str(experiment if raw else _cleaned(experiment, metric))
     comment = ""

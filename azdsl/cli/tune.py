@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import click
 
 from azdsl import atomic
 from azdsl.cli import DONE
-from azdsl.cli.files import base_dir, read_text
-from azdsl.cli.options import apply_options, experiment_options
+from azdsl.cli.files import ProgramFile, base_dir, read_text
+from azdsl.cli.options import Duration, Renamed, apply_options, count_of, experiment_options
+from azdsl.config.search import Search
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 
 if TYPE_CHECKING:
@@ -22,11 +24,13 @@ _METHODS = ",".join(DEFAULT_METHODS)
 
 
 @click.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=ProgramFile())
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File for the tuned program.")
 @click.option(
-    "--evals",
-    type=click.IntRange(1),
+    "--max-evals",
+    cls=Renamed,
+    formerly=("evals",),
+    type=count_of(Search, "max_evals"),
     default=EVALUATIONS,
     help=f"Number of evaluations on the search tasks [{EVALUATIONS}].",
 )
@@ -36,16 +40,17 @@ _METHODS = ",".join(DEFAULT_METHODS)
 @click.option(
     "--only", metavar="NAMES", multiple=True, help="Variables, registers or lines whose numbers are tuned [all]."
 )
-@click.option("--data", metavar="FILE", help="Table to tune on: short for --task file --path FILE.")
+@click.option(
+    "--timeout", type=Duration(), help="Stop after this time, in seconds or such as 5m or 1h30m (default: no limit)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@experiment_options
+@partial(experiment_options, without=("max_evals", "timeout"))
 def command(
     file: str,
     output: Path | None,
-    evals: int,
+    max_evals: int,
     method: str,
     only: tuple[str, ...],
-    data: str | None,
     as_json: bool,
     timeout: float | None,
     **settings: Any,
@@ -56,12 +61,13 @@ def command(
     factors from 1/100 to 100, Gaussian steps from the best, or steps along the gradient of the validation loss. Points
     are evaluated on the search tasks; the best are compared on the selection tasks; the answer and the original are
     scored on the test tasks. Only numbers differ in the written file. Every key of the file is an option, which
-    overrides the file. FILE may be - for standard input.
+    overrides the file. FILE may be a run directory, for its best.az, or -
+    for standard input.
 
     \b
     Example:
       azdsl tune examples/network.az -o tuned.az
-      azdsl tune prog.az --only rate,12 --method random,gradient --evals 1000
+      azdsl tune prog.az --only rate,12 --method random,gradient --max-evals 1000
       azdsl tune prog.az --data prices.csv --target-column price -o tuned.az
     """
     from azdsl import tasks as make
@@ -70,8 +76,6 @@ def command(
 
     if output and not output.parent.is_dir():
         raise click.UsageError(f"-o {output}: there is no directory {output.parent}")
-    if data is not None:
-        settings |= {"task": "file", "path": data}
     text = read_text(file)
     experiment = apply_options(parse_experiment(text, file), settings, base_dir(file))
     found = tune_text(
@@ -80,7 +84,7 @@ def command(
         base_dir(file),
         tasks=None,
         methods=words(method),
-        evals=evals,
+        max_evals=max_evals,
         timeout=timeout,
         only=words(only) if only else None,
         announce=lambda: click.echo(
@@ -113,7 +117,7 @@ def _summary(found: Tuned, task: Task, seed: int) -> str:
     before, after = found.before, found.after
     lines.append(f"fitness   {before.test:.6f} -> {after.test:.6f} on the test tasks{_spread(found)}")
     lines.append(f"          {before.select:.6f} -> {after.select:.6f} on the selection tasks")
-    if task.metric != "rmse":
+    if task.metric_definition.classifies:
         lines.append(f"accuracy  {100 * before.test:.2f} % -> {100 * after.test:.2f} %")
     if not found.improved:
         lines.append("no better constants were found: all numbers stay")

@@ -36,7 +36,7 @@ def _data_files(task: Task | None, base_dir: Path) -> tuple[Path, ...]:
     if isinstance(task, ImageTask):
         return find_images(task, base_dir).files
     if isinstance(task, FileTask) and not isinstance(task, SklearnTask):
-        return (base_dir / task.path,)
+        return (base_dir / task.data,)
     return ()
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
+from azdsl.config.quantities import count, duration
 from azdsl.errors import AzdslError
 
 
@@ -28,7 +29,7 @@ def key(default: Any, help: str, least: float | None = None, most: float | None 
 
     ``help`` is one sentence, without its period. ``least`` and ``most`` are inclusive bounds; a float without ``most``
     may be infinite. ``more`` is further metadata: ``choices`` (the allowed values), ``required`` (no default),
-    ``location`` (a path), ``column`` (the target column).
+    ``location`` (a path), ``duration`` (seconds, or a text such as 5m), ``formerly`` (an older name of the key, which is still read).
     """
     return field(default=default, metadata={"help": help, "least": least, "most": most, **more})
 
@@ -69,6 +70,13 @@ TYPE_WORDS: Mapping[type, str] = {
 }
 """What a message calls the values of a type."""
 
+DURATION_WORDS = "seconds or a duration such as 5m or 1h30m"
+
+
+def wanted_words(field: dataclasses.Field[Any], kind: type) -> str:
+    """What a message calls the values of a key of type ``kind``."""
+    return DURATION_WORDS if field.metadata.get("duration") else TYPE_WORDS[kind]
+
 
 def keys(schema: Any) -> Iterator[dataclasses.Field[Any]]:
     """The fields of a schema class, or of an instance, that a file may set."""
@@ -106,12 +114,22 @@ def validate(settings: Any) -> None:
         value = getattr(settings, f.name)
         if value is None and f.name in optional:
             continue
-        converted = _converted(value, types[f.name])
+        converted = _converted(_read(value, f, types[f.name]), types[f.name])
         if converted is None:
-            raise SettingsError(f.name, f"{f.name} must be {TYPE_WORDS[types[f.name]]}, not {value!r}")
+            raise SettingsError(f.name, f"{f.name} must be {wanted_words(f, types[f.name])}, not {value!r}")
         object.__setattr__(settings, f.name, converted)
         if not (f.metadata.get("required") and converted == f.default):  # the parser reports a missing value
             _check_value(f, converted)
+
+
+def _read(value: Any, key: dataclasses.Field[Any], wanted: type) -> Any:
+    """The number that a text such as ``1e6`` or ``5m`` stands for; other values, and texts that are not numbers, as they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return count(value) if wanted is int else duration(value) if key.metadata.get("duration") else value
+    except ValueError:
+        return value
 
 
 def _converted(value: Any, wanted: type) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from azdsl.config.quantities import count
 from azdsl.config.schema import Range as Range
 from azdsl.config.schema import SettingsError as SettingsError
 from azdsl.config.schema import key as _key
@@ -33,7 +34,7 @@ class Hurdle:
     def parse(cls, text: str) -> Hurdle:
         """Read ``800`` or ``800x5``. Raises ``ValueError`` for other text."""
         train, times, tasks = text.strip().partition("x")
-        hurdle = cls(int(train), int(tasks) if times else None)
+        hurdle = cls(count(train), count(tasks) if times else None)
         if not all(1 <= number <= MAX_COUNT for number in (hurdle.train, hurdle.tasks) if number is not None):
             raise ValueError("a hurdle needs at least one example and one task")
         return hurdle
@@ -163,7 +164,10 @@ class Search:
         None, "stop after this many candidates, all islands together (default: no limit)", 1, MAX_COUNT
     )
     timeout: float | None = _key(
-        None, "stop after this many seconds, resumed parts included (default, or inf: no limit)", 0.0
+        None,
+        "stop after this time, in seconds or such as 5m or 1h30m, resumed parts included (default, or inf: no limit)",
+        0.0,
+        duration=True,
     )
     patience: int | None = _key(
         None, "stop after this many candidates without an improvement (default: no limit)", 1, MAX_COUNT

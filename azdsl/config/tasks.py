@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from azdsl.config.schema import SettingsError, keys, validate
 from azdsl.config.schema import key as _key
-from azdsl.ir.metric import METRICS, MetricName
+from azdsl.ir.metric import ACCURACY, METRICS, MULTICLASS, RMSE, Metric, MetricName
 from azdsl.limits import MAX_EXAMPLES, MAX_FEATURES
 
 Split = Literal["search", "select", "test"]
@@ -52,9 +52,9 @@ class Task:
         validate(self)
 
     @property
-    def metric(self) -> MetricName:
+    def metric_definition(self) -> Metric:
         """How predictions are scored."""
-        return "rmse"
+        return RMSE
 
     def sizes(self, split: Split) -> Sizes:
         """The tasks of a split and the examples of each, defaults applied."""
@@ -134,13 +134,14 @@ class FileTask(Task):
     kind = "file"
     summary = "rows of a .npz, .csv or .parquet file"
 
-    path: str = _key("", "data file (relative to the .az file)", required=True, location=True)
-    target: str = _key("y", "column or array to predict", column=True)
+    data: str = _key("", "data file (relative to the .az file)", required=True, location=True, formerly="path")
+    target_column: str = _key("y", "column or array to predict", formerly="target")
     columns: str | None = _key(None, "columns to predict from, separated by commas (default: all other columns)")
-    metric_name: str = _key(
+    metric: str = _key(
         "rmse",
         "metric: rmse, accuracy (of labels 0 and 1) or multiclass",
         choices=tuple(METRICS),
+        formerly="metric_name",
     )
     categorical: str = _key(
         "one_hot",
@@ -214,9 +215,9 @@ class FileTask(Task):
         return Sizes(self.test_tasks, self.test_train, self.test_valid)
 
     @property
-    def metric(self) -> MetricName:
+    def metric_definition(self) -> Metric:
         """How predictions are scored."""
-        return METRICS[self.metric_name].name
+        return METRICS[self.metric]
 
 
 BUNDLED: Mapping[str, MetricName] = {
@@ -236,18 +237,19 @@ class SklearnTask(FileTask):
     kind = "sklearn"
     summary = "a data set that scikit-learn bundles: " + ", ".join(BUNDLED)
 
-    path: str = _key("", "name of the data set", required=True, choices=tuple(BUNDLED))
-    target: str = _key("target", "column to predict", column=True)
-    metric_name: str = _key(
+    data: str = _key("", "name of the data set", required=True, choices=tuple(BUNDLED), formerly="path")
+    target_column: str = _key("target", "column to predict", formerly="target")
+    metric: str = _key(
         "auto",
         "metric: rmse, accuracy, multiclass, or auto for the usual metric of the data set",
         choices=("auto", *METRICS),
+        formerly="metric_name",
     )
 
     @property
-    def metric(self) -> MetricName:
+    def metric_definition(self) -> Metric:
         """How predictions are scored."""
-        return BUNDLED.get(self.path, "rmse") if self.metric_name == "auto" else super().metric
+        return METRICS[BUNDLED.get(self.data, "rmse") if self.metric == "auto" else self.metric]
 
 
 IMAGE_SETS = ("cifar10", "mnist", "fashion_mnist", "npz", "digits", "openml")
@@ -267,7 +269,9 @@ class ImageTask(Task):
     """
 
     images: str = _key("", "image set (one of " + ", ".join(IMAGE_SETS) + ")", required=True, choices=IMAGE_SETS)
-    path: str = _key("", "folder or file of the image set (relative to the .az file)", location=True)
+    data: str = _key(
+        "", "directory or file of the image set (relative to the .az file)", location=True, formerly="path"
+    )
     dataset: str | None = _key(None, "name of the data set at OpenML, for images=openml")
     train: int = _key(8000, "training examples of a search task", 1, MAX_EXAMPLES)
     valid: int = _key(1000, "validation examples of a search task", 1, MAX_EXAMPLES)
@@ -316,9 +320,9 @@ class Projected(ImageTask):
             )
 
     @property
-    def metric(self) -> MetricName:
+    def metric_definition(self) -> Metric:
         """How predictions are scored."""
-        return "accuracy"
+        return ACCURACY
 
 
 def pairs_of(key: str, text: str | None) -> tuple[tuple[int, int], ...]:
@@ -357,9 +361,9 @@ class Images(ImageTask):
             raise SettingsError("features", f"{count} classes need at least {count} features, not {self.features}")
 
     @property
-    def metric(self) -> MetricName:
+    def metric_definition(self) -> Metric:
         """How predictions are scored."""
-        return "multiclass"
+        return MULTICLASS
 
 
 def classes_of(text: str | None) -> tuple[int, ...]:

@@ -109,7 +109,7 @@ def _so_far(experiment: Experiment, history: list[dict[str, Any]]) -> dict[str, 
     """The figures of an unfinished run."""
     last = history[-1] if history else {}
     return {
-        "metric": experiment.task.metric if experiment.task else "rmse",
+        "metric": experiment.task.metric_definition.name if experiment.task else "rmse",
         "evaluations": last.get("evaluations", 0),
         "seconds": last.get("seconds", 0.0),
         "reached": False,

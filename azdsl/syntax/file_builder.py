@@ -8,7 +8,7 @@ from azdsl.config.experiment import OPS_KEYS, Experiment, Group
 from azdsl.config.search import Registers, Search
 from azdsl.config.tasks import Task
 from azdsl.diagnostics import Source, SyntaxError
-from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, METRICS, PREDICTIONS, RMSE
+from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS, RMSE
 from azdsl.ir.metric import MULTICLASS
 from azdsl.ops import Kind, Op
 from azdsl.syntax import islands, setting_values, tree
@@ -191,7 +191,7 @@ def build(source: Source) -> Experiment:
     limits = {kind: getattr(bound, BANKS[kind]) if bound else MAX_REGISTERS for kind in Kind}
     steps = [step for step in contents.steps if step.function >= 0]
     blocks = lower(steps, limits, errors)
-    metric = MULTICLASS if _names_plurals(steps) else METRICS[contents.task.metric] if contents.task else RMSE
+    metric = MULTICLASS if _names_plurals(steps) else contents.task.metric_definition if contents.task else RMSE
     program = allocate(blocks, limits, metric, errors) if not errors.found else None
     if errors.found or program is None:
         raise SyntaxError(errors.found, source)

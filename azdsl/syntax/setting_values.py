@@ -6,7 +6,7 @@ import math
 from dataclasses import Field
 from typing import Any, TypeVar
 
-from azdsl.config.schema import TYPE_WORDS, Range, SettingsError, keys, value_types
+from azdsl.config.schema import Range, SettingsError, keys, value_types, wanted_words
 from azdsl.config.search import MUTATIONS
 from azdsl.config.tasks import TASKS, Task
 from azdsl.syntax import tree
@@ -70,7 +70,7 @@ def settings(
         try:
             values[field.name] = _value(argument.value, schema, field)
         except _WrongTypeError:
-            wanted = TYPE_WORDS[value_types(schema)[field.name]]
+            wanted = wanted_words(field, value_types(schema)[field.name])
             errors.add("setting", f"{field.name} must be {wanted}, not {_shown(argument.value)}", line, argument.value)
     for name, field in fields.items():
         if field.metadata.get("required") and name not in given:
@@ -94,8 +94,9 @@ def _field(
         errors.add("setting", f"'{_shown(argument.value)}' has no key", line, argument, "write key=value")
         return None
     key = argument.key.text if isinstance(argument.key, Name) else tree.show(argument.key)
-    if key in fields:
-        return fields[key]
+    found = fields.get(key) or next((f for f in fields.values() if f.metadata.get("formerly") == key), None)
+    if found:
+        return found
     hint = nearest(key, fields) or f"{title} has {choice(fields).replace(' or ', ' and ')}"
     errors.add("unknown-key", f"unknown key '{brief(key)}' of {title}", line, argument.key, hint)
     return None
@@ -126,7 +127,7 @@ def _value(node: tree.Expression, schema: type[Any], field: Field[Any]) -> Any:
     """The value that ``node`` gives a field. Raises ``_WrongTypeError``."""
     wanted = value_types(schema)[field.name]
     match node:
-        case tree.String(value=value) if wanted is str:
+        case tree.String(value=value) if wanted is str or field.metadata.get("duration"):
             return value
         case Name(text=text) if wanted is str:
             return text

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azdsl.config.tasks import DEFAULT_TASK, FileTask, ImageTask, Linear, SklearnTask, Split, Task
-from azdsl.ir import METRICS
 from azdsl.taskset import TaskError, TaskSet
 
 if TYPE_CHECKING:
@@ -40,10 +39,11 @@ def _table(task: FileTask, base_dir: Path | None) -> Table:
     if isinstance(task, SklearnTask):
         from azdsl.tasks.tables import bundled
 
-        return bundled(task.path)
+        return bundled(task.data)
+    from azdsl.tasks.places import place_of
     from azdsl.tasks.tables import read
 
-    return read(task.path, base_dir)
+    return read(str(place_of(task.data, base_dir)) if task.data else "")
 
 
 def describe(task: Task) -> str:
@@ -52,12 +52,12 @@ def describe(task: Task) -> str:
     epochs = f", {task.epochs} epochs" if task.epochs > 1 else ""
     epochs += f", {task.validations} validation{'s' if task.validations > 1 else ''}" if task.validations else ""
     if isinstance(task, FileTask):
-        source = f"scikit-learn's {task.path}" if isinstance(task, SklearnTask) else task.path
+        source = f"scikit-learn's {task.data}" if isinstance(task, SklearnTask) else task.data
         sizes = [str(size) if size else "all" for size in (task.train, task.valid)]
         examples = "" if sizes == ["all", "all"] else f", {' + '.join(sizes)} rows"
-        return f"{task.tasks} split{several} of {source}, target {task.target}, {task.metric}{examples}{epochs}"
+        return f"{task.tasks} split{several} of {source}, target {task.target_column}, {task.metric_definition.name}{examples}{epochs}"
     features = f", {task.features} features" if isinstance(task, Linear | ImageTask) and task.features else ""
     kind = f"{task.kind.replace('_', '-')} task{several}"
     if isinstance(task, ImageTask):
-        kind = f"task{several} of {task.dataset or task.images} ({'several classes' if METRICS[task.metric].vector else 'pairs of classes'})"
+        kind = f"task{several} of {task.dataset or task.images} ({'several classes' if task.metric_definition.vector else 'pairs of classes'})"
     return f"{task.tasks} {kind}{features}, {task.train} + {task.valid} examples{epochs}"

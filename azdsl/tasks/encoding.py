@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.tasks import FileTask
-from azdsl.ir import METRICS
 from azdsl.limits import MAX_DATA_VALUE
 from azdsl.tasks.row_encoding import category, days, encode_rows, encode_value, is_missing, number
 from azdsl.tasks.scaling import scaling
@@ -98,7 +97,7 @@ class Raw:
         X = self.filled(fill)[train]
         count = X.shape[1]
         center, scale = scaling(X) if task.standardize else (np.zeros(count), np.ones(count))
-        regression = task.standardize and not METRICS[task.metric].classifies
+        regression = task.standardize and not task.metric_definition.classifies
         middle, spread = scaling(y) if regression else (0.0, 1.0)
         return Encoding(
             self.columns,
@@ -106,7 +105,7 @@ class Raw:
             tuple(map(float, center)),
             tuple(float(one) if math.isfinite(one) else None for one in scale),
             count,
-            task.target,
+            task.target_column,
             self.labels,
             float(middle),
             float(spread) if np.isfinite(spread) else 1.0,
@@ -149,13 +148,13 @@ def raw(table: Table, task: FileTask) -> Raw:
                 raise TaskError(f"{table.source}: {key} names {name!r}, which is not in columns")
     kept = table
     if task.missing == "drop":
-        used = [table.column(name) for name in [*names, task.target]]
+        used = [table.column(name) for name in [*names, task.target_column]]
         rows = [at for at, row in enumerate(zip(*used, strict=True)) if not any(map(is_missing, row))]
         if not rows:
             raise TaskError(f"{table.source}: every row has a missing value; use missing=mean, or leave columns out")
         if len(rows) < table.rows:
             pick: dict[str, Sequence[Any]] = {
-                name: [table.columns[name][at] for at in rows] for name in [*names, task.target]
+                name: [table.columns[name][at] for at in rows] for name in [*names, task.target_column]
             }
             kept = replace(table, columns=pick, numbers_of_rows=tuple(at + 1 for at in rows))
     columns: list[Column] = []
@@ -196,12 +195,18 @@ def _listed(text: str | None) -> list[str]:
 
 def _names(table: Table, task: FileTask) -> list[str]:
     """The columns to predict from."""
-    table.column(task.target)
-    names = [name for name in table.columns if name != task.target] if task.columns is None else _listed(task.columns)
-    if task.target in names:
-        raise TaskError(f"{table.source}: the target {task.target!r} is also in columns; remove it there")
+    table.column(task.target_column)
+    names = (
+        [name for name in table.columns if name != task.target_column]
+        if task.columns is None
+        else _listed(task.columns)
+    )
+    if task.target_column in names:
+        raise TaskError(f"{table.source}: the target {task.target_column!r} is also in columns; remove it there")
     if not names:
-        raise TaskError(f"{table.source}: no column remains to predict {task.target!r} from; add some to columns=…")
+        raise TaskError(
+            f"{table.source}: no column remains to predict {task.target_column!r} from; add some to columns=…"
+        )
     for name in names:
         table.column(name)
     return names
@@ -306,14 +311,14 @@ def _unreadable(table: Table, column: Column, at: int, value: Any) -> str:
 
 def _target(table: Table, task: FileTask, problems: list[str]) -> tuple[Array, tuple[str, ...]]:
     """The labels [rows], and the class labels where they are text."""
-    values = table.column(task.target)
+    values = table.column(task.target_column)
     plain = replace(task, missing="error")
-    if not METRICS[task.metric].classifies or all(_readable(value) for value in values):
-        return _values(table, Column(task.target), plain, problems)[:, 0], ()
+    if not task.metric_definition.classifies or all(_readable(value) for value in values):
+        return _values(table, Column(task.target_column), plain, problems)[:, 0], ()
     labels = tuple(sorted({category(value) for value in values if not is_missing(value)}))
-    if not METRICS[task.metric].vector and len(labels) != 2:
+    if not task.metric_definition.vector and len(labels) != 2:
         shown = ", ".join(labels[:5])
         problems.append(
-            f"{task.target!r} has {len(labels)} classes ({shown}); accuracy needs two: use metric=multiclass"
+            f"{task.target_column!r} has {len(labels)} classes ({shown}); accuracy needs two: use metric=multiclass"
         )
-    return _values(table, Column(task.target, "ordinal", labels), plain, problems)[:, 0], labels
+    return _values(table, Column(task.target_column, "ordinal", labels), plain, problems)[:, 0], labels

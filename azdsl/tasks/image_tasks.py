@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from azdsl.config.search import keys
 from azdsl.config.tasks import ImageTask, Split
-from azdsl.ir import METRICS
 from azdsl.limits import MAX_PIXELS
 from azdsl.tasks import task_cache
 from azdsl.tasks.archives import MissingData
@@ -45,9 +44,11 @@ def build(task: ImageTask, seed: int, split: Split, base_dir: Path | None) -> Ta
         return _recipe(source.name, loaded or source.read(), task, seed, split)
 
     found = task_cache.stored(repr((SCHEMA, digest, _identity(task, split), seed, split)), make)
-    classes = found.facts["classes"] if METRICS[task.metric].vector else None
+    classes = found.facts["classes"] if task.metric_definition.vector else None
     X, y, VX, Vy = found.arrays
-    tasks = TaskSet.from_arrays(X, y, VX, Vy, task.metric, task.epoch_length(X.shape[1]), task.epochs, classes)
+    tasks = TaskSet.from_arrays(
+        X, y, VX, Vy, task.metric_definition.name, task.epoch_length(X.shape[1]), task.epochs, classes
+    )
     tasks = replace(tasks, mapping=found.mapping)
     tasks.rest()
     return tasks
@@ -55,7 +56,7 @@ def build(task: ImageTask, seed: int, split: Split, base_dir: Path | None) -> Ta
 
 def _identity(task: ImageTask, split: Split) -> list[tuple[str, object]]:
     """The settings that determine the tasks of ``split``."""
-    others = {"path", "epochs", "validations", "tasks", "select_tasks", "test_tasks"}
+    others = {"data", "epochs", "validations", "tasks", "select_tasks", "test_tasks"}
     values = [(f.name, getattr(task, f.name)) for f in keys(task) if f.name not in others]
     return [*values, ("kind", task.kind), ("tasks", task.sizes(split).tasks)]
 
@@ -101,7 +102,7 @@ def _recipe(name: str, images: ImageSet, task: ImageTask, seed: int, split: Spli
         )
     chosen = task_classes(name, images, task, seed, split)
     together, features = len(chosen[0]), task.features or pixels
-    if METRICS[task.metric].vector and together > features:
+    if task.metric_definition.vector and together > features:
         raise TaskError(f"{name}: {together} classes need at least {together} features, not {features}")
     used = {n for each in STREAMS for classes in task_classes(name, images, task, seed, each) for n in classes}
     pools = split_images(name, images, task, seed, sorted(used), together)

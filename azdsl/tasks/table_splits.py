@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.tasks import FileTask, Sizes, Split
-from azdsl.ir import METRICS
 from azdsl.limits import MAX_FEATURES
 from azdsl.tasks.encoding import Raw, raw
 from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator
@@ -33,7 +32,7 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     halves = split != "search" and sizes.tasks > 1 and sizes.valid is None and len(rows[split]) > 1
     streams = [divmod(t, 2) if halves else (t, None) for t in range(sizes.tasks)]
     chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table, half) for t, half in streams]
-    regression = not METRICS[task.metric].classifies
+    regression = not task.metric_definition.classifies
     pieces: list[tuple[Array, Array, Array, Array]] = []
     scales = []
     for train, valid in chosen:
@@ -41,11 +40,13 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
         scaled, target = examples.features(encoding), examples.targets(encoding)
         pieces.append((scaled[train], target[train], scaled[valid], target[valid]))
         scales.append(encoding.target_scale)
-    classes = int(y.max()) + 1 if METRICS[task.metric].vector else None
+    classes = int(y.max()) + 1 if task.metric_definition.vector else None
     train_X, train_y, valid_X, valid_y = (np.stack(arrays) for arrays in zip(*pieces, strict=True))
     train_X, valid_X = (_padded(array, task.features, classes, table) for array in (train_X, valid_X))
     length = task.epoch_length(train_X.shape[1])
-    tasks = TaskSet.from_arrays(train_X, train_y, valid_X, valid_y, task.metric, length, task.epochs, classes)
+    tasks = TaskSet.from_arrays(
+        train_X, train_y, valid_X, valid_y, task.metric_definition.name, length, task.epochs, classes
+    )
     shared = None if split == "search" or sizes.tasks == 1 else len(rows[split])
     return replace(tasks, target_scale=np.array(scales) if regression else None, valid_rows=shared, halves=halves)
 
@@ -53,27 +54,27 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
 def _examples(table: Table, task: FileTask) -> Raw:
     """The rows of a table, validated."""
     examples = raw(table, task)
-    y = examples.y
+    y, metric = examples.y, task.metric_definition
     if len(y) < LEAST_ROWS:
         raise TaskError(f"{table.source}: {len(y)} rows are too few; a table needs at least {LEAST_ROWS}")
     if (y == y[0]).all():
         raise TaskError(
-            f"{table.source}: the target {task.target!r} is {y[0]:g} in every row; choose a column that varies"
+            f"{table.source}: the target {task.target_column!r} is {y[0]:g} in every row; choose a column that varies"
         )
-    if METRICS[task.metric].classifies and y.max() >= MAX_FEATURES:
+    if metric.classifies and y.max() >= MAX_FEATURES:
         row = int(np.argmax(y))
         raise TaskError(
-            f"{table.source}: {task.target!r} is {y[row]:.15g} in row {row + 1}, but {task.metric} has at most {MAX_FEATURES} classes, "
+            f"{table.source}: {task.target_column!r} is {y[row]:.15g} in row {row + 1}, but {metric.name} has at most {MAX_FEATURES} classes, "
             "numbered from 0; renumber them"
         )
     if examples.X.shape[1] > MAX_FEATURES:
         raise TaskError(
             f"{table.source}: {examples.X.shape[1]:,} columns to predict from are more than {MAX_FEATURES} features; choose some with columns=…"
         )
-    if METRICS[task.metric].classifies and (y != np.floor(y)).any():
+    if metric.classifies and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))
         raise TaskError(
-            f"{table.source}: {task.metric} needs class numbers 0, 1, …, but {task.target!r} is {y[row]:g} in row {row + 1}"
+            f"{table.source}: {metric.name} needs class numbers 0, 1, …, but {task.target_column!r} is {y[row]:g} in row {row + 1}"
         )
     return examples
 

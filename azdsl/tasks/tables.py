@@ -58,7 +58,7 @@ def read(path: str, base_dir: Path | None = None) -> Table:
         ".parquet": _read_parquet,
     }
     if not path:
-        raise TaskError('a file task needs a path: task file(path="data.csv")')
+        raise TaskError('a file task needs a file: task file(data="data.csv")')
     file = (base_dir or Path()) / path
     if file.suffix.lower() not in readers:
         raise TaskError(f"{file}: unknown file extension {file.suffix!r}; use .npz, .csv or .parquet")

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.tasks import FileTask
-from azdsl.ir import METRICS
 from azdsl.tasks.encoding import Encoding, raw
 from azdsl.tasks.splits import SPLIT_STREAM, generator
 from azdsl.tasks.tables import Table
@@ -30,9 +29,9 @@ class Training:
 def training(table: Table, task: FileTask, seed: int | None) -> Training:
     """All rows of a table, in a random order of ``seed``, or in the order of the table for None. Raises ``TaskError``."""
     examples = raw(table, task)
-    metric = METRICS[task.metric]
+    metric = task.metric_definition
     if invalid := metric.label_error(examples.y):
-        raise TaskError(f"{table.source}: {task.target!r}: {invalid}")
+        raise TaskError(f"{table.source}: {task.target_column!r}: {invalid}")
     rows = np.arange(len(examples.y))
     order = rows if seed is None else generator(seed, SPLIT_STREAM).permutation(rows)
     encoding = examples.fit(rows, task)

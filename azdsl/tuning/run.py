@@ -13,8 +13,8 @@ import numpy as np
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
-from azdsl.config.search import SettingsError
-from azdsl.ir import METRICS, Program
+from azdsl.config.search import Search, SettingsError
+from azdsl.ir import Program
 from azdsl.scoring import Scores, score
 from azdsl.setting_overrides import override
 from azdsl.syntax import parse, parse_experiment, read_source
@@ -119,8 +119,8 @@ def tune(
     tasks: TaskSet | None = None,
     *,
     method: str | Iterable[str] = DEFAULT_METHODS,
-    evals: int = EVALUATIONS,
-    timeout: float | None = None,
+    max_evals: int | str = EVALUATIONS,
+    timeout: float | str | None = None,
     only: str | Iterable[str] | None = None,
     announce: Callable[[], None] = lambda: None,
     **settings: Any,
@@ -129,13 +129,15 @@ def tune(
 
     ``program`` is a program, an experiment or the path of a ``.az`` file. The task statement gives the search tasks to tune
     on, the selection tasks to choose among the best and the test tasks to score the answer; ``tasks`` replaces all three,
-    and nothing is held out. ``method`` names some of ``METHODS``, which run in order and share ``evals`` evaluations;
-    ``timeout`` is their limit in seconds. ``only`` selects numbers by variable, register or line. ``settings`` are keys of
+    and nothing is held out. ``method`` names some of ``METHODS``, which run in order and share ``max_evals`` evaluations;
+    ``timeout`` is their limit, in seconds or a text such as "5m". ``only`` selects numbers by variable, register or line. ``settings`` are keys of
     the file. The same random seed gives the same result unless the timeout was reached. ``announce`` is called before this
     machine is measured to choose a backend. Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError`` or ``OSError``.
     """
     if tasks is not None and not isinstance(tasks, TaskSet):
         raise TypeError(f"not a task set: {type(tasks).__name__}; make one with azdsl.TaskSet.from_arrays")
+    given: dict[str, Any] = {"max_evals": max_evals, "timeout": timeout}
+    limits = Search(**given)
     base_dir = Path()
     if isinstance(program, str | Path):
         text, base_dir = read_source(program), Path(program).parent
@@ -149,8 +151,8 @@ def tune(
         base_dir,
         tasks=tasks,
         methods=words(method),
-        evals=evals,
-        timeout=timeout,
+        max_evals=limits.max_evals or EVALUATIONS,
+        timeout=limits.timeout,
         only=None if only is None else words(only),
         announce=announce,
     )
@@ -163,7 +165,7 @@ def tune_text(
     *,
     tasks: TaskSet | None,
     methods: Sequence[str],
-    evals: int,
+    max_evals: int,
     timeout: float | None,
     only: Sequence[str] | None,
     announce: Callable[[], None],
@@ -171,10 +173,8 @@ def tune_text(
     """``tune`` for the text of a file and its experiment with the settings applied; paths count from ``base_dir``."""
     began = time.monotonic()
     check_names("method", "method", methods, METHODS)
-    if evals < 1:
-        raise SettingsError("evals", f"evals must be at least 1, not {evals}")
     task, seed = experiment.task or DEFAULT_TASK, experiment.search.seed
-    items = tunables(text, METRICS[tasks.metric if tasks else task.metric], only)
+    items = tunables(text, (tasks or task).metric_definition, only)
     if not items:
         raise SettingsError("only", "the program has no tunable number: no constant other than 0 reaches a prediction")
     splits_of_tasks: tuple[Split, ...] = ("search", "select", "test")
@@ -187,7 +187,7 @@ def tune_text(
 
     trials = Trials(
         lambda points: splits.fitness(programs(points), "search"),
-        evals,
+        max_evals,
         math.inf if timeout is None else began + timeout,
     )
     first = start(items)

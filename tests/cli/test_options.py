@@ -11,21 +11,23 @@ from azdsl.cli.evolve import command
 from azdsl.cli.options import apply_options
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Range, Registers, Search, SettingsError, keys
-from azdsl.config.tasks import TASKS, Affine, FileTask, Linear, SklearnTask
+from azdsl.config.tasks import TASKS, Affine, FileTask, Linear, Projected, SklearnTask
+from azdsl.diagnostics import SyntaxError
 from azdsl.ops import BY_NAME
-from azdsl.setting_overrides import known_settings, override, setting_name
+from azdsl.setting_overrides import known_settings, override
+from azdsl.syntax import parse_experiment
 
 
 def test_every_key_has_an_option():
     options = {p.name for p in command.params if isinstance(p, click.Option)}
     assert known_settings() <= options
     for schema in (Registers, Search, *TASKS.values()):
-        assert {setting_name(f) for f in keys(schema)} <= options
+        assert {f.name for f in keys(schema)} <= options
 
 
 def test_no_two_statements_share_a_name():
     plain = [f.name for schema in (Registers, Search) for f in keys(schema)]
-    tasks = {setting_name(f) for schema in TASKS.values() for f in keys(schema)}
+    tasks = {f.name for schema in TASKS.values() for f in keys(schema)}
     assert len(set(plain)) == len(plain) and not tasks & set(plain)
 
 
@@ -42,13 +44,47 @@ def test_another_kind_of_task_starts_from_its_defaults():
     file = Experiment(task=Linear(features=8))
     assert override(file, {"task": "affine"}).task == Affine()
     assert override(file, {"task": "linear"}).task == Linear(features=8)
-    assert override(file, {"task": "sklearn", "path": "diabetes"}).task == SklearnTask(path="diabetes")
+    assert override(file, {"task": "sklearn", "data": "diabetes"}).task == SklearnTask(data="diabetes")
 
 
 def test_a_path_is_stored_as_the_file_would_write_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    task = override(Experiment(), {"task": "file", "path": "data/x.csv"}, Path("seeds")).task
-    assert isinstance(task, FileTask) and task.path == "../data/x.csv"
+    task = override(Experiment(), {"data": "data/x.csv"}, Path("seeds")).task
+    assert isinstance(task, FileTask) and task.data == "../data/x.csv"
+
+
+def test_data_without_a_kind_of_task_is_a_table_where_the_task_cannot_have_them():
+    table = FileTask(data="a.csv", target_column="price", epochs=3)
+    bundled, images = SklearnTask(data="iris"), Projected(images="cifar10")
+    for task, data, expected in (
+        (None, "b.csv", FileTask(data="b.csv")),
+        (Linear(features=8), "b.csv", FileTask(data="b.csv")),
+        (table, "b.csv", FileTask(data="b.csv", target_column="price", epochs=3)),
+        (bundled, "wine", SklearnTask(data="wine")),
+        (bundled, "b.csv", FileTask(data="b.csv")),
+        (images, "folder", Projected(images="cifar10", data="folder")),
+        (images, "b.csv", FileTask(data="b.csv")),
+    ):
+        assert override(Experiment(task=task), {"data": data}).task == expected
+
+
+def test_older_names_are_read():
+    found = override(Experiment(), {"path": "b.csv", "metric_name": "accuracy", "target_column": "z"}).task
+    assert found == FileTask(data="b.csv", metric="accuracy", target_column="z")
+    text = 'task file(path="b.csv", target=z, metric_name=accuracy)\ndef Setup():\n'
+    assert parse_experiment(text).task == found
+    assert str(parse_experiment(text)).startswith('task file(data="b.csv", target_column=z, metric=accuracy)\n')
+    with pytest.raises(SyntaxError, match="data is given twice"):
+        parse_experiment('task file(path="b.csv", data="c.csv")\ndef Setup():\n')
+
+
+def test_counts_and_durations_are_texts_too():
+    found = override(Experiment(), {"max_evals": "1e6", "population": "1_000", "timeout": "1h30m"}).search
+    assert found == Search(max_evals=1_000_000, population=1000, timeout=5400.0)
+    assert parse_experiment('search(timeout="5m", max_evals=1e6)\ndef Setup():\n').search == Search(
+        timeout=300.0, max_evals=1_000_000
+    )
+    assert type(found.max_evals) is int
 
 
 def test_ops_by_shape_name_or_list():
@@ -72,7 +108,11 @@ def test_ranges_and_mutations():
         ({"learn": "x"}, "learn must be a whole number or a range such as 1..21"),
         ({"population": "many"}, "population must be a whole number, not 'many'"),
         ({"mutations": []}, "the list of mutations is empty"),
-        ({"task": "linear", "path": "x"}, "a task of kind linear has no path; these kinds have it: file, sklearn"),
+        ({"task": "linear", "data": "x"}, "a task of kind linear has no data; these kinds have it: file, sklearn"),
+        ({"data": "x.csv", "path": "y.csv"}, "path is an older name of data: give only data"),
+        ({"max_evals": "1.5e0"}, "max_evals must be a whole number, not '1.5e0'"),
+        ({"timeout": "5 weeks"}, "timeout must be seconds or a duration such as 5m or 1h30m, not '5 weeks'"),
+        ({"timeout": "-5"}, "timeout must be at least 0"),
     ],
 )
 def test_bad_settings(settings, message):

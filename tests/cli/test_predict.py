@@ -15,7 +15,7 @@ from learners import LINEAR
 
 from azdsl.cli import main
 
-TASK = 'task file(path="houses.csv", target="price", dates="built", missing="mean", epochs=20)\n'
+TASK = 'task file(data="houses.csv", target_column="price", dates="built", missing="mean", epochs=20)\n'
 TOWNS = {"Elm Park": 0, "Hill": 60_000, "Lakeside": 110_000}
 
 

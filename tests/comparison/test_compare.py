@@ -99,7 +99,7 @@ def test_other_data_are_another_comparison(tmp_path):
     columns = {"x": np.arange(40.0), "y": np.arange(40.0) % 7}
     np.savez(tmp_path / "d.npz", **columns)
     np.savez(tmp_path / "p.npz", images=np.zeros((40, 2, 2), np.uint8), labels=np.arange(40) % 2)
-    for task in (FileTask(path="d.npz"), Projected(images="npz", path="p.npz")):
+    for task in (FileTask(data="d.npz"), Projected(images="npz", data="p.npz")):
         experiment = Experiment(task=task)
         before = store.identity(experiment, tmp_path)
         assert store.identity(experiment, tmp_path) == before

@@ -146,8 +146,8 @@ def test_numbers_of_other_types_become_the_keys_type():
         (Search, {"fec": 1}, "fec must be true or false, not 1"),
         (Search, {"hurdles": 100}, "hurdles must be a word or a quoted text, not 100"),
         (Search, {"setup": Range(5, 2)}, "setup=5..2: the range is empty"),
-        (TASKS["file"], {"path": "a\nb"}, "path must be text without line breaks or control characters, not 'a"),
-        (TASKS["file"], {"path": "a\udcff"}, "path must be text without line breaks"),
+        (TASKS["file"], {"data": "a\nb"}, "data must be text without line breaks or control characters, not 'a"),
+        (TASKS["file"], {"data": "a\udcff"}, "data must be text without line breaks"),
         (Linear, {"select_train": 10**9}, "select_train must be at most 100,000,000"),
     ],
 )

@@ -30,7 +30,7 @@ NARROW = Registers(scalars=4, vectors=3, matrices=1)
 
 def read_back(program, metric):
     """The program that the named text parses to."""
-    task = "task sklearn(iris, metric_name=multiclass)\n" if metric.vector else ""
+    task = "task sklearn(iris, metric=multiclass)\n" if metric.vector else ""
     return parse(task + WIDE + named(program, metric))
 
 
@@ -325,7 +325,7 @@ def test_too_many_values_are_a_user_error(tmp_path, capsys):
 def test_names_in_a_file_reach_no_generated_file(style, tmp_path, capsys):
     path = tmp_path / 'odd"""\nname*.az'
     path.write_text(
-        'task file(path="x\'\'\'*/.csv")\ndef Setup():\n  hacked_by = 0.1  # """ os.system\n'
+        'task file(data="x\'\'\'*/.csv")\ndef Setup():\n  hacked_by = 0.1  # """ os.system\n'
         "def Predict():\n  evil = dot(v1, features)\n  prediction = evil * hacked_by\n"
     )
     arguments = ["--exact"] if style in ("named", "latex") else []

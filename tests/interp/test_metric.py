@@ -35,8 +35,8 @@ ACCURACY, MULTICLASS = METRICS["accuracy"], METRICS["multiclass"]
 def test_lists_of_metric_names_follow_from_the_table():
     names = tuple(METRICS)
     assert get_args(MetricName) == names == tuple(SQUASH)
-    assert metadata(FileTask, "metric_name")["choices"] == names
-    assert metadata(SklearnTask, "metric_name")["choices"] == ("auto", *names)
+    assert metadata(FileTask, "metric")["choices"] == names
+    assert metadata(SklearnTask, "metric")["choices"] == ("auto", *names)
     text = header([make_spec(parse("def Predict():\n  s1 = dot(v0, v1)\n"), 2)], "0")
     assert "/* 0 rmse, 1 accuracy, 2 multiclass */" in text
 

@@ -39,7 +39,7 @@ def table(path, metric, noise, seed=0):
     y = draw.normal(size=200) if noise else 5000 * X @ [3, 1, -2, 0.5] + 10_000 + 4000 * draw.normal(size=200)
     y = (y > 0).astype(float) if metric == "accuracy" else y
     np.savetxt(path / "table.csv", np.c_[X, y], delimiter=",", header="a,b,c,d,y", comments="")
-    return FileTask(path="table.csv", metric_name=metric)
+    return FileTask(data="table.csv", metric=metric)
 
 
 def searched(path, program, task, **search):

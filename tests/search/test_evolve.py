@@ -163,7 +163,7 @@ def test_tasks_from_python(tmp_path):
 
 def test_a_table_is_scored_in_its_own_units(tmp_path):
     pytest.importorskip("sklearn")
-    task = SklearnTask(path="diabetes", tasks=2, select_tasks=1, test_tasks=1)
+    task = SklearnTask(data="diabetes", tasks=2, select_tasks=1, test_tasks=1)
     result = run(replace(small(), task=task), out=tmp_path / "run", quiet=True)
     assert result.mean_rmse and 60 < result.mean_rmse < 100
     assert "the mean" in str(result) and result.mean_rmse == result.ending.baseline.units

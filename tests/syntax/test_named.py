@@ -137,7 +137,7 @@ def test_multi_class_words_are_registers() -> None:
 
 
 def test_multi_class_tasks_keep_their_registers_free() -> None:
-    text = "task sklearn(iris, metric_name=multiclass)\ndef Setup():\n  w: vector = 1\n"
+    text = "task sklearn(iris, metric=multiclass)\ndef Setup():\n  w: vector = 1\n"
     assert "v3 = bcast(s2)" in str(parse(text))
 
 

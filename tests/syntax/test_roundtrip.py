@@ -85,7 +85,7 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
             values[field.name] = draw.choice([0.5, 0.25, 1 / 3, 0.1])
         elif field.metadata["most"] != 1.0:
             values[field.name] = draw.randint(field.metadata["least"] or 1, 30) + 2
-    values |= {f.name: "data.csv" for f in dataclasses.fields(kind) if f.name == "path" and not values.get("path")}
+    values |= {f.name: "data.csv" for f in dataclasses.fields(kind) if f.name == "data" and not values.get("data")}
     values |= {f.name: "mnist" for f in dataclasses.fields(kind) if f.name == "images" and not values.get("images")}
     if values.get("features") and "classes" in values:
         values["features"] = 16
@@ -95,8 +95,8 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
         values["hurdles"] = "5, 10x2" if values.get("proxy") else draw.choice([None, "8"])
         values["redraw"] = draw.choice([None, 77]) if values.get("tasks_per_evaluation") else None
         values["hurdle_every"] = draw.randint(1, 76)
-    if values.get("path") == "data.csv" and kind is TASKS["sklearn"]:
-        values["path"] = "iris"
+    if values.get("data") == "data.csv" and kind is TASKS["sklearn"]:
+        values["data"] = "iris"
     return kind(**values)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ RECORDS = 30
 
 
 def read(images: str, path: Path | str = "", **settings: str) -> ImageSet:
-    return find(Images(images=images, path=str(path), **settings)).read()  # type: ignore[arg-type] # texts of text keys
+    return find(Images(images=images, data=str(path), **settings)).read()  # type: ignore[arg-type] # texts of text keys
 
 
 def pixels_of(images: ImageSet) -> bytes:

@@ -43,7 +43,7 @@ def tables(draw: Any) -> Table:
 @given(tables(), st.sampled_from(["mean", "median"]), st.sampled_from(["one_hot", "ordinal"]), st.booleans())
 def test_the_same_bits_everywhere(table: Table, missing: str, categorical: str, standardize: bool) -> None:
     """Task sets, training, stored encodings and exported modules agree on generated tables."""
-    task = FileTask(path="t.csv", missing=missing, categorical=categorical, standardize=standardize, dates="built")
+    task = FileTask(data="t.csv", missing=missing, categorical=categorical, standardize=standardize, dates="built")
     found = training(table, task, None)
     assert Encoding.from_json(json.loads(json.dumps(found.encoding.to_json()))) == found.encoding
     assert found.encoding.encode(table).tobytes() == found.X.tobytes()
@@ -64,7 +64,7 @@ def test_the_same_bits_everywhere(table: Table, missing: str, categorical: str, 
 @given(tables())
 def test_only_training_rows_are_fitted(table: Table) -> None:
     """What a validation row holds does not change the training examples."""
-    task = FileTask(path="t.csv", missing="mean", dates="built", tasks=1)
+    task = FileTask(data="t.csv", missing="mean", dates="built", tasks=1)
     before = split_table(table, task, 3, "search")
     used = {value.tobytes() for value in before.train_y}
     examples = raw(table, task)
@@ -77,7 +77,7 @@ def test_only_training_rows_are_fitted(table: Table) -> None:
 def test_class_labels_of_text_come_back() -> None:
     labels = ["yes", "no"] * 10
     table = Table("t.csv", {"x": [str(at) for at in range(20)], "y": labels})
-    found = training(table, FileTask(path="t.csv", metric_name="accuracy"), None)
+    found = training(table, FileTask(data="t.csv", metric="accuracy"), None)
     assert found.encoding.labels == ("no", "yes")
     assert [decode(found.encoding.to_json(), "accuracy", label) for label in found.y] == labels
 
@@ -85,7 +85,7 @@ def test_class_labels_of_text_come_back() -> None:
 @pytest.mark.parametrize("categorical", ["one_hot", "ordinal"])
 def test_unseen_categories(categorical: str) -> None:
     table = Table("t.csv", {"x": ["a", "b"] * 10, "y": [str(at) for at in range(20)]})
-    encoding = training(table, FileTask(path="t.csv", categorical=categorical, standardize=False), None).encoding
+    encoding = training(table, FileTask(data="t.csv", categorical=categorical, standardize=False), None).encoding
     new = Table("new.csv", {"x": ["c"]})
     if categorical == "one_hot":
         assert encoding.encode(new).tolist() == [[0.0, 0.0]]
@@ -96,7 +96,7 @@ def test_unseen_categories(categorical: str) -> None:
 
 def test_rows_with_missing_values_are_dropped() -> None:
     table = Table("t.csv", {"x": ["1", "", *map(str, range(18))], "y": [str(at) for at in range(19)] + [""]})
-    found = training(table, FileTask(path="t.csv", missing="drop", standardize=False), None)
+    found = training(table, FileTask(data="t.csv", missing="drop", standardize=False), None)
     assert len(found.y) == 18
     assert 1.0 not in found.y.tolist()
 
@@ -111,7 +111,7 @@ def test_all_problems_at_once() -> None:
         "y": [str(at) for at in range(20)],
     }
     with pytest.raises(TaskError) as caught:
-        raw(Table("t.csv", columns), FileTask(path="t.csv"))
+        raw(Table("t.csv", columns), FileTask(data="t.csv"))
     text = str(caught.value)
     assert "3 problems" in text
     assert "column 'comma' holds text ('1,5' in row 1); write numbers with a decimal point" in text
@@ -123,13 +123,13 @@ def test_all_problems_at_once() -> None:
 def test_many_problems_are_cut() -> None:
     columns = {"x": [""] * 100 + ["1"] * 100, "y": list(map(str, range(200)))}
     with pytest.raises(TaskError, match="and 80 more"):
-        raw(Table("t.csv", columns), FileTask(path="t.csv"))
+        raw(Table("t.csv", columns), FileTask(data="t.csv"))
 
 
 def test_too_many_categories() -> None:
     columns = {"id": [f"p{at}" for at in range(60)], "y": list(map(str, range(60)))}
     with pytest.raises(TaskError, match="60 different values"):
-        raw(Table("t.csv", columns), FileTask(path="t.csv"))
+        raw(Table("t.csv", columns), FileTask(data="t.csv"))
 
 
 def test_values() -> None:
@@ -149,7 +149,7 @@ def test_values() -> None:
 @pytest.mark.parametrize("data", [[["1", "2"]], [{"b": 1}], {"b": [1]}, SimpleNamespace(columns=["b"])])
 def test_rows_without_the_columns(data: Any) -> None:
     table = Table("t.csv", {"x": ["1", "2"] * 10, "y": [str(at) for at in range(20)]})
-    encoding = training(table, FileTask(path="t.csv"), None).encoding.to_json()
+    encoding = training(table, FileTask(data="t.csv"), None).encoding.to_json()
     with pytest.raises(ValueError, match=r"column|has no"):
         encode_rows(encoding, rows_of(encoding, data))
 
@@ -158,12 +158,12 @@ def test_dates_are_numbers_by_choice() -> None:
     columns = {"sold": ["2020-01-01", "2021-05-05"] * 10, "y": [str(at) for at in range(20)]}
     table = Table("t.csv", columns)
     with pytest.raises(TaskError, match=r"column 'sold' holds dates, such as '2020-01-01'; use dates='sold'"):
-        raw(table, FileTask(path="t.csv"))
-    assert raw(table, FileTask(path="t.csv", dates="sold")).X[0, 0] == 18262.0
-    assert raw(table, FileTask(path="t.csv", categories="sold")).X.shape == (20, 2)
+        raw(table, FileTask(data="t.csv"))
+    assert raw(table, FileTask(data="t.csv", dates="sold")).X[0, 0] == 18262.0
+    assert raw(table, FileTask(data="t.csv", categories="sold")).X.shape == (20, 2)
     objects = Table("t.parquet", {"sold": [date(2020, 1, 1)] * 20, "y": list(range(20))})
     with pytest.raises(TaskError, match="use dates='sold'"):
-        raw(objects, FileTask(path="t.csv"))
+        raw(objects, FileTask(data="t.csv"))
 
 
 def test_complex_numbers_are_no_numbers() -> None:

@@ -21,7 +21,7 @@ from azdsl.tasks.images.sets import pictures
 from azdsl.tasks.splits import generator
 
 ROLES = ("search", "select", "test")
-SMALL = Projected(images="mnist", path="d", features=5, train=40, valid=10, tasks=4, select_tasks=3, test_tasks=3)
+SMALL = Projected(images="mnist", data="d", features=5, train=40, valid=10, tasks=4, select_tasks=3, test_tasks=3)
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def test_projecting_is_exact_in_any_order() -> None:
 
 def test_classes_of_images(tmp_path: Path) -> None:
     write(tmp_path, test=100)
-    task = Images(images="mnist", path="d", train=60, valid=15, classes="7 0 3", tasks=2, select_tasks=2, test_tasks=2)
+    task = Images(images="mnist", data="d", train=60, valid=15, classes="7 0 3", tasks=2, select_tasks=2, test_tasks=2)
     tasks = build(task, 0, "search", tmp_path)
     assert (tasks.metric, tasks.classes, tasks.features, tasks.train_X.shape) == ("multiclass", 3, 24, (2, 60, 24))
     assert np.unique(tasks.train_y[0], return_counts=True)[1].tolist() == [20, 20, 20]
@@ -176,9 +176,9 @@ def test_classes_of_images(tmp_path: Path) -> None:
         ({"train": 56}, "such as train=52, valid=6"),
         ({"test_valid": 17}, "17 validation examples are requested for the test, but its 2 classes have only 16"),
         ({"pairs": "0-11"}, "has no class 11; its 10 classes are 0 to 9"),
-        ({"path": ""}, "mnist needs a path to the directory"),
-        ({"path": "e"}, "no such file"),
-        ({"images": "openml", "path": ""}, "openml needs the name of a data set"),
+        ({"data": ""}, "mnist needs the directory"),
+        ({"data": "e"}, "no such file"),
+        ({"images": "openml", "data": ""}, "openml needs the name of a data set"),
     ],
 )
 def test_impossible(tmp_path: Path, settings: dict[str, object], message: str) -> None:

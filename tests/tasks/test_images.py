@@ -16,7 +16,7 @@ from azdsl.tasks.images import ImageSet, find
 
 
 def read(images: str, path: Path | str = "", **settings: str) -> ImageSet:
-    return find(Images(images=images, path=str(path), **settings)).read()  # type: ignore[arg-type] # texts of text keys
+    return find(Images(images=images, data=str(path), **settings)).read()  # type: ignore[arg-type] # texts of text keys
 
 
 def pixels_of(images: ImageSet) -> bytes:
@@ -209,6 +209,6 @@ def test_needs_scikit_learn(monkeypatch: pytest.MonkeyPatch, images: str) -> Non
 
 
 def test_real_digits_are_read(mnist: Path) -> None:
-    images = find(ImageTask(images="mnist", path="."), mnist).read().train
+    images = find(ImageTask(images="mnist", data="."), mnist).read().train
     assert (len(images.labels), images.pixels) == (5000, 784)
     assert np.unique(images.labels, return_counts=True)[1].tolist() == [500] * 10

@@ -18,10 +18,10 @@ def test_parquet_gaps_and_text(tmp_path):
     columns = {"a": [1.0, None] * 10, "t": ["x"] * 20, "n": list(range(20)), "y": np.arange(20.0)}
     parquet.write_table(pa.table(columns), tmp_path / "d.parquet")
     with pytest.raises(TaskError, match="column 'a' is missing in row 2"):
-        build(FileTask(path="d.parquet"), 0, "search", tmp_path)
+        build(FileTask(data="d.parquet"), 0, "search", tmp_path)
     with pytest.raises(TaskError, match="column 't' holds text"):
-        build(FileTask(path="d.parquet", columns="n,t", categorical="error"), 0, "search", tmp_path)
-    assert build(FileTask(path="d.parquet", columns="n"), 0, "search", tmp_path).features == 1
+        build(FileTask(data="d.parquet", columns="n,t", categorical="error"), 0, "search", tmp_path)
+    assert build(FileTask(data="d.parquet", columns="n"), 0, "search", tmp_path).features == 1
 
 
 def varint(number):
@@ -44,7 +44,7 @@ def test_parquet_that_claims_more_rows_than_fit_the_memory(tmp_path):
     file.write_bytes(content[: -8 - size] + claimed + len(claimed).to_bytes(4, "little") + b"PAR1")
     assert parquet.read_metadata(file).num_rows == 600_000_000
     with pytest.raises(TaskError, match=r"too large: 4\.5 GiB, the limit is 4 GiB"):
-        build(FileTask(path="d.parquet"), 0, "search", tmp_path)
+        build(FileTask(data="d.parquet"), 0, "search", tmp_path)
 
 
 def test_parquet_words_that_are_repeated_take_no_more_memory(tmp_path):
@@ -63,17 +63,17 @@ def test_parquet_columns_that_are_nested_or_named_twice(tmp_path):
     numbers = np.arange(20.0)
     table = pa.table({"l": [[1, 2]] * 20, "s": [{"n": 1}] * 20, "n": numbers, "y": numbers})
     parquet.write_table(table, tmp_path / "d.parquet")
-    assert build(FileTask(path="d.parquet", columns="n"), 0, "search", tmp_path).features == 1
+    assert build(FileTask(data="d.parquet", columns="n"), 0, "search", tmp_path).features == 1
     for name in "ls":
         with pytest.raises(TaskError, match=f"column {name!r} holds list"):
-            build(FileTask(path="d.parquet", columns=name), 0, "search", tmp_path)
+            build(FileTask(data="d.parquet", columns=name), 0, "search", tmp_path)
     parquet.write_table(pa.table([numbers, numbers], names=["y", "y"]), tmp_path / "d.parquet")
     with pytest.raises(TaskError, match="two columns are named 'y'"):
-        build(FileTask(path="d.parquet"), 0, "search", tmp_path)
+        build(FileTask(data="d.parquet"), 0, "search", tmp_path)
 
 
 def test_parquet_needs_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "d.parquet").write_bytes(b"")
     with pytest.raises(TaskError, match=r"pip install 'azdsl\[parquet\]'"):
-        build(FileTask(path="d.parquet"), 0, "search", tmp_path)
+        build(FileTask(data="d.parquet"), 0, "search", tmp_path)

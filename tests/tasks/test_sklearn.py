@@ -18,7 +18,7 @@ SHAPES = {"diabetes": (10, 0), "breast_cancer": (30, 0), "digits": (64, 10), "ir
 @pytest.mark.parametrize("role", ["search", "select", "test"])
 def test_bundled(name, role):
     pytest.importorskip("sklearn")
-    tasks = build(SklearnTask(path=name, tasks=3), 0, role)
+    tasks = build(SklearnTask(data=name, tasks=3), 0, role)
     assert tasks.metric == BUNDLED[name]
     assert (tasks.features, tasks.classes) == SHAPES[name]
     assert tasks.tasks == {"search": 3, "select": 10, "test": 20}[role]
@@ -26,7 +26,7 @@ def test_bundled(name, role):
 
 def test_diabetes_scores_in_target_units():
     pytest.importorskip("sklearn")
-    tasks = build(SklearnTask(path="diabetes", test_tasks=1), 0, "test")
+    tasks = build(SklearnTask(data="diabetes", test_tasks=1), 0, "test")
     X, y, VX, Vy = tasks.train_X[0], tasks.train_y[0], tasks.valid_X[0], tasks.valid_y[0]
     error = np.sqrt(np.mean((VX @ np.linalg.lstsq(X, y, rcond=None)[0] - Vy) ** 2)) * tasks.target_scale[0]
     assert 45 < error < 62
@@ -36,17 +36,17 @@ def test_diabetes_scores_in_target_units():
 def test_needs_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(TaskError, match=r"pip install 'azdsl\[sklearn\]'"):
-        build(SklearnTask(path="iris"), 0, "search")
+        build(SklearnTask(data="iris"), 0, "search")
 
 
 def test_metric_and_name():
-    assert SklearnTask(path="iris").metric == "multiclass"
-    assert SklearnTask(path="iris", metric_name="rmse").metric == "rmse"
+    assert SklearnTask(data="iris").metric == "multiclass"
+    assert SklearnTask(data="iris", metric="rmse").metric == "rmse"
     with pytest.raises(SettingsError, match="path must be one of diabetes"):
-        SklearnTask(path="boston")
+        SklearnTask(data="boston")
     with pytest.raises(TaskError, match="unknown data set ''"):
         build(SklearnTask(), 0, "search")
 
 
 def test_describe():
-    assert describe(SklearnTask(path="diabetes")) == "10 splits of scikit-learn's diabetes, target target, rmse"
+    assert describe(SklearnTask(data="diabetes")) == "10 splits of scikit-learn's diabetes, target target, rmse"

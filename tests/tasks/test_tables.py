@@ -46,7 +46,7 @@ def csv_task(tmp_path):
 
     def make(table, /, role="search", **settings):
         write_csv(tmp_path / "d.csv", table)
-        return build(FileTask(path="d.csv", **settings), 0, role, tmp_path)
+        return build(FileTask(data="d.csv", **settings), 0, role, tmp_path)
 
     return make
 
@@ -58,7 +58,7 @@ def ordinary(rows=40):
 
 def test_all_formats_give_the_same_tasks(tmp_path):
     sets = [
-        build(FileTask(path=write(tmp_path, ending), **RAW), 3, "search", tmp_path)
+        build(FileTask(data=write(tmp_path, ending), **RAW), 3, "search", tmp_path)
         for ending in ("csv", "npz", "parquet")
     ]
     for other in sets[1:]:
@@ -71,7 +71,7 @@ def rows_of(array):
 
 
 def test_roles_validate_on_rows_of_their_own(tmp_path):
-    task = FileTask(path=write(tmp_path, "npz"), **RAW)
+    task = FileTask(data=write(tmp_path, "npz"), **RAW)
     search, select, test = (build(task, 0, role, tmp_path) for role in ROLES)
     searched = rows_of(search.train_X) | rows_of(search.valid_X)
     assert len(searched) == 30
@@ -96,28 +96,28 @@ def test_deal_is_a_partition_for_any_size():
 
 def test_sizes_asked_for(tmp_path):
     name = write(tmp_path, "npz")
-    task = FileTask(path=name, train=12, valid=3, select_tasks=4, select_train=5, test_valid=6, tasks=2)
+    task = FileTask(data=name, train=12, valid=3, select_tasks=4, select_train=5, test_valid=6, tasks=2)
     shapes = [build(task, 0, role, tmp_path) for role in ROLES]
     assert [(s.train_y.shape, s.valid_y.shape) for s in shapes] == [
         ((2, 12), (2, 3)),
         ((4, 5), (4, 5)),
         ((20, 40), (20, 6)),
     ]
-    assert build(FileTask(path=name, train=29), 0, "search", tmp_path).valid_y.shape == (10, 1)
+    assert build(FileTask(data=name, train=29), 0, "search", tmp_path).valid_y.shape == (10, 1)
     for sizes in ({"train": 30}, {"train": 20, "valid": 11}, {"valid": 30}):
         with pytest.raises(TaskError, match="the search has only 30 rows"):
-            build(FileTask(path=name, **sizes), 0, "search", tmp_path)
+            build(FileTask(data=name, **sizes), 0, "search", tmp_path)
     with pytest.raises(TaskError, match="31 rows are requested, but only 30 are available"):
-        build(FileTask(path=name, select_train=31), 0, "select", tmp_path)
+        build(FileTask(data=name, select_train=31), 0, "select", tmp_path)
 
 
 def test_scaling_uses_the_training_rows_of_each_task(tmp_path):
-    tasks = build(FileTask(path=write(tmp_path, "npz")), 0, "search", tmp_path)
+    tasks = build(FileTask(data=write(tmp_path, "npz")), 0, "search", tmp_path)
     assert tasks.train_X.mean(axis=1) == pytest.approx(0, abs=1e-12)
     assert tasks.train_X.std(axis=1) == pytest.approx(1)
     assert tasks.train_y.mean(axis=1) == pytest.approx(0, abs=1e-12)
     assert abs(tasks.valid_X.mean(axis=1)).max() > 0.01
-    raw = build(FileTask(path="data.npz", **RAW), 0, "search", tmp_path)
+    raw = build(FileTask(data="data.npz", **RAW), 0, "search", tmp_path)
     assert tasks.target_scale == pytest.approx(raw.train_y.std(axis=1))
     assert tasks.mean_rmse() == pytest.approx(raw.mean_rmse())
 
@@ -140,15 +140,15 @@ def test_columns_and_padding(csv_task):
 
 def test_classes_pad_the_features(csv_task):
     labels = ([0, 1, 2, 3] * 10)[:40]
-    tasks = csv_task(ordinary() | {"y": labels}, metric_name="multiclass")
+    tasks = csv_task(ordinary() | {"y": labels}, metric="multiclass")
     assert (tasks.classes, tasks.features, tasks.target_scale) == (4, 4, None)
-    assert csv_task(ordinary() | {"y": [0, 1] * 20}, metric_name="accuracy").metric == "accuracy"
+    assert csv_task(ordinary() | {"y": [0, 1] * 20}, metric="accuracy").metric == "accuracy"
 
 
 @pytest.mark.parametrize(
     ("change", "settings", "message"),
     [
-        ({}, {"target": "z"}, "has no column 'z'; it has a, b, y"),
+        ({}, {"target_column": "z"}, "has no column 'z'; it has a, b, y"),
         ({}, {"columns": "a,bb"}, "has no column 'bb'; did you mean 'b'"),
         ({}, {"columns": "a,y"}, "the target 'y' is also in columns"),
         ({}, {"columns": " , "}, "no column remains"),
@@ -158,11 +158,11 @@ def test_classes_pad_the_features(csv_task):
         ({"b": [1.0] * 39 + ["inf"]}, {}, "column 'b' is inf in row 40"),
         ({"b": [1.0] * 39 + ["1e200"]}, {}, "too large"),
         ({"y": [2.5] * 40}, {}, "'y' is 2.5 in every row"),
-        ({"y": [0.5, 1.0] * 20}, {"metric_name": "multiclass"}, "needs class numbers 0, 1, …, but 'y' is 0.5 in row 1"),
-        ({"y": [1, 2] * 20}, {"metric_name": "accuracy"}, "labels 0 and 1"),
+        ({"y": [0.5, 1.0] * 20}, {"metric": "multiclass"}, "needs class numbers 0, 1, …, but 'y' is 0.5 in row 1"),
+        ({"y": [1, 2] * 20}, {"metric": "accuracy"}, "labels 0 and 1"),
         (
             {"y": [1] * 39 + [4096]},
-            {"metric_name": "multiclass"},
+            {"metric": "multiclass"},
             "'y' is 4096 in row 40, but multiclass has at most 4096 classes",
         ),
         (
@@ -205,7 +205,7 @@ def test_bad_files(tmp_path, name, content, message):
         pytest.importorskip("pyarrow")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TaskError, match=message):
-        build(FileTask(path=name), 0, "search", tmp_path)
+        build(FileTask(data=name), 0, "search", tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["csv", "npz", "parquet"])
@@ -213,15 +213,15 @@ def test_absent_files_and_directories(tmp_path, ending):
     if ending == "parquet":
         pytest.importorskip("pyarrow")
     with pytest.raises(FileNotFoundError, match="no such file") as missing:
-        build(FileTask(path=f"none.{ending}"), 0, "search", tmp_path)
+        build(FileTask(data=f"none.{ending}"), 0, "search", tmp_path)
     assert isinstance(missing.value, TaskError) and missing.value.filename == str(tmp_path / f"none.{ending}")
     (tmp_path / f"folder.{ending}").mkdir()
     with pytest.raises(TaskError):
-        build(FileTask(path=f"folder.{ending}"), 0, "search", tmp_path)
+        build(FileTask(data=f"folder.{ending}"), 0, "search", tmp_path)
 
 
 def test_no_path():
-    with pytest.raises(TaskError, match="needs a path"):
+    with pytest.raises(TaskError, match="a file task needs a file"):
         build(FileTask(), 0, "search")
 
 
@@ -240,14 +240,14 @@ def test_no_path():
 def test_bad_arrays(tmp_path, arrays, message):
     np.savez(tmp_path / "d.npz", **arrays)
     with pytest.raises(TaskError, match=message):
-        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+        build(FileTask(data="d.npz"), 0, "search", tmp_path)
 
 
 def test_npz_array_that_is_no_archive(tmp_path):
     with (tmp_path / "d.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(TaskError, match="not a readable"):
-        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+        build(FileTask(data="d.npz"), 0, "search", tmp_path)
 
 
 def archive(tmp_path, **members):
@@ -291,20 +291,20 @@ def archive(tmp_path, **members):
 def test_archives_of_what_is_no_array(tmp_path, content, message):
     archive(tmp_path, a=content)
     with pytest.raises(TaskError, match=message):
-        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+        build(FileTask(data="d.npz"), 0, "search", tmp_path)
 
 
 def test_an_archive_with_one_name_for_two_columns(tmp_path):
     np.savez(tmp_path / "d.npz", X=np.zeros((20, 2)), X1=np.zeros(20), y=np.zeros(20))
     with pytest.raises(TaskError, match="two columns are named 'X1'"):
-        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+        build(FileTask(data="d.npz"), 0, "search", tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["csv", "npz", "parquet"])
 def test_more_columns_than_are_read(tmp_path, monkeypatch, ending):
     monkeypatch.setattr("azdsl.tasks.tables.MAX_COLUMNS", 2)
     with pytest.raises(TaskError, match=r"too many columns: [34], the limit is 2; keep fewer"):
-        build(FileTask(path=write(tmp_path, ending)), 0, "search", tmp_path)
+        build(FileTask(data=write(tmp_path, ending)), 0, "search", tmp_path)
 
 
 def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, monkeypatch):
@@ -312,15 +312,15 @@ def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, monkeypatch):
     assert (tmp_path / "d.npz").stat().st_size < 10_000
     monkeypatch.setattr("azdsl.tasks.archives.MAX_DATA_BYTES", 10_000)
     with pytest.raises(TaskError, match=r"too large: .* GiB; keep fewer rows or columns"):
-        build(FileTask(path="d.npz"), 0, "search", tmp_path)
+        build(FileTask(data="d.npz"), 0, "search", tmp_path)
     (tmp_path / "d.csv").write_bytes(b"a,y\n" + b"1,2\n" * 3000)
     with pytest.raises(TaskError, match="too large"):
-        build(FileTask(path="d.csv"), 0, "search", tmp_path)
+        build(FileTask(data="d.csv"), 0, "search", tmp_path)
 
 
 def test_npz_integers_booleans_and_column_vectors(tmp_path):
     np.savez(tmp_path / "d.npz", a=np.arange(20), b=np.arange(20) % 3 == 0, y=np.arange(20.0)[:, None])
-    tasks = build(FileTask(path="d.npz", **RAW), 0, "search", tmp_path)
+    tasks = build(FileTask(data="d.npz", **RAW), 0, "search", tmp_path)
     assert tasks.features == 2
     assert set(tasks.train_X[..., 1].ravel()) == {0.0, 1.0}
 
@@ -329,17 +329,17 @@ def test_csv_separators_and_byte_order_mark(tmp_path):
     for separator in ",;\t":
         write_csv(tmp_path / "d.csv", ordinary(), separator)
         (tmp_path / "d.csv").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "d.csv").read_bytes())
-        assert build(FileTask(path="d.csv"), 0, "search", tmp_path).features == 2
+        assert build(FileTask(data="d.csv"), 0, "search", tmp_path).features == 2
 
 
 def test_shares_must_leave_rows():
     with pytest.raises(SettingsError, match="leave less than a tenth"):
-        FileTask(path="d.csv", select=0.5, test=0.45)
+        FileTask(data="d.csv", select=0.5, test=0.45)
 
 
 def test_describe():
-    assert describe(FileTask(path="d.csv", tasks=4)) == "4 splits of d.csv, target y, rmse"
+    assert describe(FileTask(data="d.csv", tasks=4)) == "4 splits of d.csv, target y, rmse"
     assert (
-        describe(FileTask(path="d.csv", tasks=1, train=9, epochs=2))
+        describe(FileTask(data="d.csv", tasks=1, train=9, epochs=2))
         == "1 split of d.csv, target y, rmse, 9 + all rows, 2 epochs"
     )

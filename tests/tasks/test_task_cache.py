@@ -167,17 +167,17 @@ def test_a_disk_that_fills_while_writing(cache: Path, monkeypatch: pytest.Monkey
 
 def test_other_files_and_other_settings_are_other_tasks(tmp_path: Path, cache: Path) -> None:
     write_mnist(tmp_path)
-    task = Projected(images="mnist", path=".", features=5, train=40, valid=10, tasks=2)
+    task = Projected(images="mnist", data=".", features=5, train=40, valid=10, tasks=2)
     first = build(task, 0, "search", tmp_path)
     assert build(task, 0, "search", tmp_path).train_X.tobytes() == first.train_X.tobytes()
     assert len(list(cache.iterdir())) == 1
     file = tmp_path / "train-images-idx3-ubyte"
     file.write_bytes(file.read_bytes()[:-1] + b"\x07")
     build(task, 0, "search", tmp_path)
-    build(Projected(images="mnist", path=".", features=5, train=40, valid=12, tasks=2), 0, "search", tmp_path)
+    build(Projected(images="mnist", data=".", features=5, train=40, valid=12, tasks=2), 0, "search", tmp_path)
     assert len(list(cache.iterdir())) == 3
     task = Projected(
-        images="mnist", path=".", features=5, train=40, valid=10, tasks=2, test_tasks=9, epochs=3, validations=1
+        images="mnist", data=".", features=5, train=40, valid=10, tasks=2, test_tasks=9, epochs=3, validations=1
     )
     assert build(task, 0, "search", tmp_path).epoch_length == 120
     assert len(list(cache.iterdir())) == 3, (

@@ -129,8 +129,8 @@ def test_budget_is_kept_to_the_last_evaluation():
 def test_a_learning_rate_is_found(tmp_path: Path, method: str):
     path = tmp_path / "slow.az"
     path.write_text(NAMED, encoding="utf-8")
-    found = azdsl.tune(path, method=method, evals=80, only="rate", seed=1)
-    again = azdsl.tune(path, method=method, evals=80, only="rate", seed=1)
+    found = azdsl.tune(path, method=method, max_evals=80, only="rate", seed=1)
+    again = azdsl.tune(path, method=method, max_evals=80, only="rate", seed=1)
     assert (found.text, found.before, found.after) == (again.text, again.before, again.after)
     assert found.after.test > found.before.test + 0.2 and found.improved and found.evaluations <= 82
     (rate,) = found.constants
@@ -141,7 +141,7 @@ def test_a_learning_rate_is_found(tmp_path: Path, method: str):
 
 
 def test_scores_are_those_of_the_text():
-    tuned = azdsl.tune(azdsl.parse(LINEAR), method="random", evals=20, features=2, test_tasks=3)
+    tuned = azdsl.tune(azdsl.parse(LINEAR), method="random", max_evals=20, features=2, test_tasks=3)
     from azdsl import tasks as make
     from azdsl.config.tasks import Linear
 
@@ -156,7 +156,7 @@ def test_classification_by_gradient_on_given_tasks():
     y = (X.sum(axis=2) > 0).astype(float)
     tasks = azdsl.TaskSet.from_arrays(X[:, :40], y[:, :40], X[:, 40:], y[:, 40:], metric="accuracy")
     misled = azdsl.parse(LINEAR.replace("s2 = 0.01", "s2 = 0.01\n  v1[0.1] = 3"))
-    found = azdsl.tune(misled, tasks, method="gradient", evals=60, only="s2")
+    found = azdsl.tune(misled, tasks, method="gradient", max_evals=60, only="s2")
     assert found.before.search < 0.8 and found.after.search > 0.95 and found.constants[0].after > 0.1
 
 
@@ -175,7 +175,8 @@ def test_settings_are_checked():
     for settings, message in (
         ({"method": "annealing"}, "unknown method 'annealing': use some of random, local, gradient"),
         ({"method": ""}, "the list of methods is empty"),
-        ({"evals": 0}, "evals must be at least 1"),
+        ({"max_evals": 0}, "max_evals must be at least 1"),
+        ({"evals": 40}, "unknown setting 'evals'; did you mean 'max_evals'?"),
         ({"trian": 3}, "did you mean 'train'"),
     ):
         with pytest.raises(SettingsError, match=message):
@@ -190,7 +191,7 @@ def test_no_time_left_keeps_the_numbers():
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     source, out = tmp_path / "slow.az", tmp_path / "tuned.az"
     source.write_text(NAMED, encoding="utf-8")
-    assert main(["tune", str(source), "-o", str(out), "--evals", "40", "--only", "rate"]) == 0
+    assert main(["tune", str(source), "-o", str(out), "--max-evals", "40", "--only", "rate"]) == 0
     shown = capsys.readouterr().out
     assert "line 5    rate  0.0001 -> " in shown and "on the test tasks (7; difference +" in shown
     assert f"written   {out}" in shown
@@ -207,7 +208,7 @@ def test_command_on_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "t.csv").write_text(f"a,b,price\n{rows}\n", encoding="utf-8")
     (tmp_path / "p.az").write_text(LINEAR, encoding="utf-8")
     arguments = ["tune", str(tmp_path / "p.az"), "--data", str(tmp_path / "t.csv"), "--target-column", "price"]
-    assert main([*arguments, "--evals", "30", "--json"]) == 0
+    assert main([*arguments, "--max-evals", "30", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["after"]["test"] > facts["before"]["test"]
 
@@ -218,7 +219,7 @@ def test_command_on_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         (["--only", "speed"], "tunable are: rate"),
         (["--method", "luck"], "unknown method 'luck'"),
         (["-o", "nowhere/at/all.az"], "there is no directory nowhere/at"),
-        (["--evals", "0"], "evals"),
+        (["--max-evals", "0"], "max-evals"),
     ],
 )
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):

@@ -8,6 +8,7 @@ from pathlib import Path
 from azdsl.config.tasks import ImageTask
 from azdsl.tasks.images import arrays, cifar, idx
 from azdsl.tasks.images.sets import ImageSet, Pictures, Source
+from azdsl.tasks.places import place_of
 from azdsl.taskset import TaskError
 
 __all__ = ["ImageSet", "Pictures", "Source", "find"]
@@ -24,10 +25,10 @@ ON_DISK: dict[str, Callable[[Path], Source]] = {
 def find(task: ImageTask, base_dir: Path | None = None) -> Source:
     """Return the source of the images of ``task``. Relative paths start from ``base_dir``. Raises ``TaskError``."""
     if task.images in ON_DISK:
-        if not task.path:
+        if not task.data:
             what = "its file" if task.images == "npz" else "the directory with its files"
-            raise TaskError(f'{task.images} needs a path to {what}: path="…" in the task, or --path')
-        return ON_DISK[task.images]((base_dir or Path()) / task.path)
+            raise TaskError(f'{task.images} needs {what}: data="…" in the task, or --data')
+        return ON_DISK[task.images](place_of(task.data, base_dir))
     if task.images == "digits":
         return arrays.digits()
     if task.images == "openml":
