@@ -106,14 +106,14 @@ class TwoLayer(Linear):
     """y = w·relu(Mx) with F hidden units, M and w Gaussian.
 
     With ``activation="abs"`` labels are an even function of x, of which a linear model explains nothing. With
-    ``output="one_sign"`` the second layer cannot be left at a constant: its weights are all positive or all negative.
+    ``output_weights="one_sign"`` the second layer cannot be left at a constant: its weights are all positive or all negative.
     """
 
     kind = "two_layer"
     summary = "y = w·relu(Mx) with Gaussian x, M and w"
 
     activation: str = _key("relu", "activation of the teacher's hidden units", choices=("relu", "abs"))
-    output: str = _key(
+    output_weights: str = _key(
         "gaussian",
         "the teacher's output weights: gaussian, positive (their absolute values) or one_sign (positive in half of the tasks, "
         "negative in the others)",

@@ -36,9 +36,9 @@ def _teacher(task: Linear, rng: np.random.Generator) -> Teacher:
     """The teacher: a function of features [N, F] to labels [N]."""
     if isinstance(task, TwoLayer):
         hidden, out = rng.standard_normal((task.features, task.features)), rng.standard_normal(task.features)
-        if task.output != "gaussian":
+        if task.output_weights != "gaussian":
             out = np.abs(out)
-        if task.output == "one_sign" and rng.random() < 0.5:
+        if task.output_weights == "one_sign" and rng.random() < 0.5:
             out = -out
         activation = np.abs if task.activation == "abs" else lambda values: np.maximum(values, 0.0)
         return lambda X: _dot(np.stack([activation(_dot(X, row)) for row in hidden], axis=1), out)

@@ -86,7 +86,7 @@ def test_activation_abs_makes_an_even_teacher():
 
 def test_output_weights():
     def signs(output):
-        labels = build(TwoLayer(tasks=40, train=50, output=output), 0, "search").train_y
+        labels = build(TwoLayer(tasks=40, train=50, output_weights=output), 0, "search").train_y
         return (labels >= 0).all(axis=1), (labels <= 0).all(axis=1)
 
     positive, negative = signs("positive")
