@@ -315,7 +315,9 @@ def test_score_refuses_impossible_options(run, linear, options):
 
 def test_score_data_options_need_data(run, linear):
     status, _, err = run("score", linear, "--target-column", "price")
-    assert status == 2 and err.startswith("error: --target-column needs --data\n")
+    assert status == 2 and err.startswith(
+        "error: a task of kind linear has no target_column; these kinds have it: file"
+    )
     assert run("score", linear, "--data", "nowhere.csv")[0] == 2
 
 
