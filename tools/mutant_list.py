@@ -41,7 +41,7 @@ MUTANTS = (
         ),
     ),
     *_mutants(
-        "codegen/activations",
+        "codegen/metrics",
         (
             "an error of exactly max_abs_error stops compiled programs",
             'fcmp_unordered(">", e.intrinsic("fabs"',

@@ -9,7 +9,7 @@ from pathlib import Path
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Registers
 from azdsl.config.tasks import Split, Task
-from azdsl.ir import MAX_REGISTERS, METRICS, RMSE, Metric, Program
+from azdsl.ir import MAX_REGISTERS, RMSE, Metric, Program
 
 STYLES = ("canonical", "named", "numpy", "latex", "graph")
 
@@ -47,7 +47,7 @@ def show(
     for given, option in ((raw, "raw"), (exact, "exact"), (standalone, "standalone")):
         if given and style not in OPTIONS[option]:
             raise ValueError(f"{option} goes with style {' or '.join(OPTIONS[option])}")
-    metric = metric or (METRICS[experiment.task.metric] if experiment.task else RMSE)
+    metric = metric or (experiment.task.metric_definition if experiment.task else RMSE)
     if style == "canonical":
         return str(replace(experiment if raw else _cleaned(experiment, metric), task=own))
     comment = ""
