@@ -70,6 +70,8 @@ class _Evolving(Learner):
         max_abs_error: float = 100.0,
         scale: bool = True,
         shuffle: bool = True,
+        categorical: str | None = None,
+        missing: str | None = None,
         n_jobs: int | None = None,
         progress: bool = False,
         warm_start: bool = False,
@@ -103,6 +105,8 @@ class _Evolving(Learner):
         self.max_abs_error = max_abs_error
         self.scale = scale
         self.shuffle = shuffle
+        self.categorical = categorical
+        self.missing = missing
         self.n_jobs = n_jobs
         self.progress = progress
         self.warm_start = warm_start
@@ -212,6 +216,8 @@ class AutoMLZeroRegressor(Regressor, _Evolving):
             improvement, fitness on the selection splits.
         scale: Whether to scale features and target.
         shuffle: Whether the final training takes the rows in random order.
+        categorical, missing: What becomes of columns of text and of missing values, as ``AZRegressor`` has them; missing values are
+            filled by all rows of ``fit``.
         n_jobs: Number of islands that run in parallel, -1 for one per processor; no effect on the result.
         progress: Whether to show the progress of the search on standard error.
         warm_start: Whether ``fit`` continues with the best program and the hall of fame of the previous ``fit``.

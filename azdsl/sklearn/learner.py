@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -12,12 +12,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from azdsl import api
+from azdsl.config.tasks import FileTask
+from azdsl.experiments import opened
 from azdsl.ir import METRICS, RMSE, Metric, MetricName, Program
+from azdsl.sklearn.tables import encode, encoding_task, fit_encoding
+from azdsl.syntax import parse_experiment
 
-ProgramLike: TypeAlias = Program | str | Path | None
+ProgramLike: TypeAlias = Program | str | os.PathLike[str] | None
 Array: TypeAlias = NDArray[np.float64]
 
 SCALAR_LEARNER = """
@@ -61,9 +65,18 @@ def read_program(program: ProgramLike, metric: Metric) -> Program:
         return program
     if isinstance(program, str) and ("\n" in program or "def " in program):
         return api.parse(program)
-    if isinstance(program, str | Path):
+    if isinstance(program, str | os.PathLike):
         return api.load(program)
     raise TypeError(f"program must be a program, its text or a path, not {type(program).__name__}")
+
+
+def table_of(program: ProgramLike) -> FileTask | None:
+    """The table that the task statement of a program's text or file names; None without one."""
+    if not isinstance(program, str | os.PathLike):
+        return None
+    text = isinstance(program, str) and "def " in program
+    task = (parse_experiment(str(program)) if text else opened(program).experiment).task
+    return task if isinstance(task, FileTask) else None
 
 
 def scaling(values: Array) -> tuple[Any, Any]:
@@ -84,8 +97,35 @@ def draw(random_state: Any) -> int:
 class Learner(BaseEstimator):
     """Training and prediction by a compiled program: the base of all four estimators.
 
-    Subclasses have the parameters ``epochs``, ``precision``, ``max_abs_error``, ``scale`` and ``shuffle``.
+    Subclasses have the parameters ``program``, ``epochs``, ``precision``, ``max_abs_error``, ``scale``, ``shuffle``, ``categorical`` and
+    ``missing``. ``encoding_`` says how the columns of X became features, None where they are numbers.
     """
+
+    def __sklearn_tags__(self) -> Any:
+        """What kinds of X the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing in ("mean", "median")
+        tags.input_tags.string = tags.input_tags.categorical = self.categorical in ("one_hot", "ordinal")
+        return tags
+
+    def _fitted(self, X: Any, y: ArrayLike, **checks: Any) -> tuple[Array, Any]:
+        """The features of X, whose encoding is stored, and y."""
+        task = encoding_task(table_of(self.program), self.categorical, self.missing)
+        self.encoding_ = None
+        if task is None:
+            features, labels = validate_data(self, X, y, dtype=np.float64, **checks)
+            return np.asarray(features), labels
+        X, y = validate_data(self, X, y, skip_check_array=True)
+        self.encoding_ = fit_encoding(X, task)
+        features, labels = check_X_y(encode(X, self.encoding_), y, dtype=np.float64, **checks)
+        return features, labels
+
+    def _features(self, X: Any) -> Array:
+        """The features of the rows of X as ``_fitted`` encoded them."""
+        if self.encoding_ is None:
+            rows: Array = validate_data(self, X, dtype=np.float64, reset=False)
+            return rows
+        return encode(validate_data(self, X, skip_check_array=True, reset=False), self.encoding_)
 
     def _metric(self) -> MetricName:
         return "rmse"
@@ -133,16 +173,15 @@ class Learner(BaseEstimator):
     def _outputs(self, X: ArrayLike) -> Array:
         """The trained model's output for each row; the model does not change."""
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.model_.predict_frozen(self._prepared(rows))
+        return self.model_.predict_frozen(self._prepared(self._features(X)))
 
 
 class Regressor(RegressorMixin, Learner):
     """The base of regressors."""
 
     def _checked(self, X: ArrayLike, y: ArrayLike, **checks: Any) -> tuple[Array, Array]:
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, **checks)
-        X, y = np.asarray(X), np.asarray(y, np.float64)
+        X, y = self._fitted(X, y, y_numeric=True, **checks)
+        y = np.asarray(y, np.float64)
         self._measure(X, y)
         return X, y
 
@@ -162,13 +201,13 @@ class Classifier(ClassifierMixin, Learner):
         return len(self.classes_) if len(self.classes_) > LEAST_CLASSES else 0
 
     def _checked(self, X: ArrayLike, y: ArrayLike, **checks: Any) -> tuple[Array, Array]:
-        X, y = validate_data(self, X, y, dtype=np.float64, **checks)
+        X, y = self._fitted(X, y, **checks)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < LEAST_CLASSES:
             only = self.classes_.tolist()[0]
             raise ValueError(f"at least two classes are needed, but y has one class: {only!r}")
-        X, numbers = np.asarray(X), codes.astype(np.float64)
+        numbers = codes.astype(np.float64)
         self._measure(X, numbers)
         return X, numbers
 
@@ -196,6 +235,8 @@ class _Given(Learner):
         max_abs_error: float = 100.0,
         scale: bool = False,
         shuffle: bool = False,
+        categorical: str | None = None,
+        missing: str | None = None,
     ) -> None:
         self.program = program
         self.epochs = epochs
@@ -204,6 +245,8 @@ class _Given(Learner):
         self.max_abs_error = max_abs_error
         self.scale = scale
         self.shuffle = shuffle
+        self.categorical = categorical
+        self.missing = missing
 
 
 class AZRegressor(Regressor, _Given):
@@ -218,9 +261,13 @@ class AZRegressor(Regressor, _Given):
         scale: Whether to scale features and target by mean and deviation of the training rows. If not, predictions
             equal those of ``azdsl.compile`` bit for bit.
         shuffle: Whether training takes the rows in random order.
+        categorical: What becomes of columns of text: ``one_hot`` (a feature for each category), ``ordinal`` (its place in the alphabet)
+            or ``error``. None: as the task statement of the program says, if that names a table; otherwise X must be numbers.
+        missing: What becomes of missing values: ``mean`` or ``median`` of the training rows, or ``error``. None: as for ``categorical``.
 
     Attributes:
         program_: The program.
+        encoding_: How the columns of a table became features; None where X is numbers.
         model_: The trained ``azdsl`` model; ``model_.memory`` has its registers.
     """
 

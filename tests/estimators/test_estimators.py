@@ -146,6 +146,77 @@ def test_frames(library: str) -> None:
     assert words.classes_.tolist() == ["high", "low"]
 
 
+def raw_table(library: str, rows: int = 300) -> tuple[Any, Any]:
+    """Prices by size and district, with gaps; the frame and the prices."""
+    frames = pytest.importorskip(library)
+    draw = np.random.default_rng(0)
+    size, district = draw.normal(size=rows), draw.choice(["east", "north", "west"], rows)
+    price = 2.0 * size + np.select([district == "east", district == "north"], [3.0, -3.0], 0.0)
+    seen = [None if at % 29 == 0 else float(value) for at, value in enumerate(size)]
+    return frames.DataFrame({"size": seen, "district": district.tolist()}), frames.Series(price)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_tables_with_text_and_missing_values(library: str) -> None:
+    frame, price = raw_table(library)
+    options = {"scale": True, "shuffle": True, "epochs": 10}
+    with pytest.raises(ValueError, match="could not convert"):
+        AZRegressor(**options).fit(frame, price)
+    with pytest.raises(ValueError, match=r"column 'size' is missing in row 1; .* use missing=mean, median"):
+        AZRegressor(**options, categorical="one_hot").fit(frame, price)
+    fitted = AZRegressor(**options, categorical="one_hot", missing="mean").fit(frame, price)
+    assert fitted.n_features_in_ == 2 and fitted.feature_names_in_.tolist() == ["size", "district"]
+    assert [(column.name, column.kind) for column in fitted.encoding_.columns] == [
+        ("size", "number"),
+        ("district", "one_hot"),
+    ]
+    assert (
+        fitted.score(frame, price)
+        > 0.9
+        > AZRegressor(**options, categorical="ordinal", missing="mean").fit(frame, price).score(frame, price)
+    )
+    again = clone(fitted).fit(frame, price)
+    assert np.array_equal(again.predict(frame), pickle.loads(pickle.dumps(fitted)).predict(frame))
+    other = frame.head(1).copy() if library == "pandas" else frame.head(1).clone()
+    assert np.isfinite(fitted.predict(other)).all()
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.predict(frame[["district", "size"]])
+
+
+def test_an_array_of_objects_is_a_table_too() -> None:
+    frame, price = raw_table("pandas")
+    X, y = frame.to_numpy(object), [f"{'high' if value > 0 else 'low'}" for value in price]
+    fitted = AZClassifier(scale=True, shuffle=True, epochs=10, categorical="one_hot", missing="median").fit(X, y)
+    assert fitted.classes_.tolist() == ["high", "low"] and fitted.score(X, y) > 0.85
+    unknown = np.array([[0.0, "south"]], object)
+    assert fitted.predict(unknown)[0] in ("high", "low"), "an unknown category is none of the known ones"
+
+
+def test_the_task_of_the_program_says_how_a_table_is_encoded(tmp_path: Path) -> None:
+    frame, price = raw_table("pandas")
+    path = tmp_path / "houses.az"
+    path.write_text(f'task file("houses.csv", target="price", categorical=ordinal, missing=median)\n{SCALAR_LEARNER}')
+    fitted = AZRegressor(path, scale=True).fit(frame, price)
+    assert [column.kind for column in fitted.encoding_.columns] == ["number", "ordinal"]
+    assert fitted.encoding_.fill[0] == frame["size"].median()
+    assert [
+        c.kind for c in AZRegressor(path, scale=True, categorical="one_hot").fit(frame, price).encoding_.columns
+    ] == [
+        "number",
+        "one_hot",
+    ]
+    assert AZRegressor(SCALAR_LEARNER).fit([[1.0]], [1.0]).encoding_ is None
+    for options, message in (
+        ({"categorical": "hot"}, "categorical must be one of one_hot, ordinal, error, or None, not 'hot'"),
+        ({"missing": "drop"}, "missing must be one of error, mean, median, or None, not 'drop'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            AZRegressor(**options).fit(frame, price)
+    path.write_text(path.read_text().replace("median", "drop"))
+    with pytest.raises(ValueError, match="leaves out rows, which an estimator cannot"):
+        AZRegressor(path).fit(frame, price)
+
+
 def test_evolving_regression() -> None:
     X, y = load_diabetes(return_X_y=True, scaled=False)
     estimator = AutoMLZeroRegressor(**SEARCH, epochs=2).fit(X, y)
