@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from azdsl import scoring
 from azdsl.arguments import BACKENDS, as_program, check_choice, check_max_abs_error, check_seed, check_task_set
 from azdsl.config.experiment import Experiment
+from azdsl.config.search import SettingsError
 from azdsl.ir import MetricName, Program
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
+    from azdsl.experiments import ProgramLike
     from azdsl.export.library.compiled_model import Model
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.islands.executor import Placement
@@ -122,7 +124,7 @@ def evaluate(
 
 
 def evolve(
-    seed: Program | Experiment | str | os.PathLike[str],
+    seed: ProgramLike,
     /,
     tasks: TaskSet | int | None = None,
     *,
@@ -132,12 +134,12 @@ def evolve(
 ) -> RunResult:
     r"""Search for a better program, as ``azdsl evolve`` does.
 
-    ``seed`` is the seed program, an experiment or the path of a ``.az`` file. ``tasks`` replaces the search tasks, ``select``
-    the selection tasks, on which finalists are compared, and ``test`` the test tasks, on which the chosen program is scored once
-    beside the seed program. For a program without a task statement, and with neither ``select`` nor ``test``, a random fifth of
-    ``tasks`` is held back for each if there are at least 20. Otherwise nothing is held out: the result's ``fitness`` and
-    ``test_fitness`` are None, and all texts say so. As numbers, ``tasks``, ``select`` and ``test`` are the settings of the task statement:
-    the number of search tasks, and shares of the rows of a table.
+    ``seed`` is the seed program, an experiment, a result (for its best program), the text of a ``.az`` file or its path.
+    ``tasks`` replaces the search tasks, ``select`` the selection tasks, on which finalists are compared, and ``test`` the test tasks,
+    on which the chosen program is scored once beside the seed program. For a program without a task statement, and with neither
+    ``select`` nor ``test``, a random fifth of ``tasks`` is held back for each if there are at least 20. Otherwise nothing is held
+    out: the result's ``fitness`` and ``test_fitness`` are None, and all texts say so. As numbers, ``tasks``, ``select`` and ``test``
+    are the settings of the task statement: the number of search tasks, and shares of the rows of a table.
     Settings are the options of ``azdsl evolve`` with underscores: ``max_evals=100_000``, ``population=500``,
     ``ops="dot, s - s"``, ``out="runs/a"``, ``workers=2``. ``cluster`` may also be a ``distributed.Client``.
 
@@ -175,7 +177,7 @@ def load_run(directory: str | os.PathLike[str]) -> RunResult:
     return load_result(Path(directory))
 
 
-def compare(seed: Program | Experiment | str | os.PathLike[str], /, **settings: Unpack[CompareSettings]) -> Comparison:
+def compare(seed: ProgramLike, /, **settings: Unpack[CompareSettings]) -> Comparison:
     """Compare search algorithms or settings on an experiment, with the same budget and the same random seeds for each.
 
     ``seed`` is as in ``evolve``. Settings are the options of ``azdsl compare`` with underscores. ``algorithms`` is a list
@@ -195,22 +197,23 @@ def _options(run: Callable[..., Any]) -> set[str]:
 
 
 def _experiment(
-    seed: Program | Experiment | str | os.PathLike[str], settings: Mapping[str, Any], options: set[str]
+    seed: ProgramLike, settings: Mapping[str, Any], options: set[str]
 ) -> tuple[Experiment, Path, dict[str, Any]]:
     """The experiment of ``seed`` with the settings that are not ``options``, the directory its paths are relative to, the options.
 
-    Raises ``SettingsError`` for a name that is neither a setting nor an option.
+    Raises ``SettingsError`` for a name that is neither a setting nor an option, and for a run directory.
     """
+    from azdsl.experiments import opened
+    from azdsl.search.rundir import names
     from azdsl.setting_overrides import override
 
-    base_dir = Path()
-    if isinstance(seed, str | os.PathLike):
-        from azdsl.syntax import load_experiment
-
-        base_dir = Path(seed).parent
-        experiment = load_experiment(seed)
-    else:
-        experiment = Experiment(seed) if isinstance(seed, Program) else seed
+    if isinstance(seed, str | os.PathLike) and "\n" not in os.fspath(seed) and (Path(seed) / names.CONFIG).exists():
+        best = Path(seed) / names.BEST
+        raise SettingsError(
+            "seed", f"{seed} is a run: resume={str(seed)!r} continues it, and {best} may be the seed of a new one"
+        )
+    found = opened(seed)
+    experiment, base_dir = found.experiment, found.directory
     own = {name: value for name, value in settings.items() if name not in options}
     driver = {name: value for name, value in settings.items() if name in options}
     return override(experiment, own, base_dir), base_dir, driver

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class ExperimentSettings(TypedDict, total=False):
     """Settings that replace those of the experiment's file."""
 
-    population: int | float
+    population: int | float | str
     """Individuals of each island."""
-    tournament: int | float
+    tournament: int | float | str
     """Individuals drawn for a tournament, whose best becomes the parent."""
     parsimony: float
     """Price of each instruction that affects predictions, in fitness, when parents are chosen (0: size does not
@@ -31,7 +31,7 @@ class ExperimentSettings(TypedDict, total=False):
     """Probability that a child is mutated rather than an exact copy."""
     tune: float
     """Share of the full evaluations that tune the constants of elites, a local search (0: none)."""
-    tune_finalists: int | float
+    tune_finalists: int | float | str
     """Evaluations that tune the constants of each of the best finalists at the end of the run (0: none)."""
     edits: float
     """Probability that a mutated child is mutated once more, again and again."""
@@ -47,40 +47,40 @@ class ExperimentSettings(TypedDict, total=False):
     """Instructions in Predict: a number or a range."""
     learn: int | str | tuple[int, int] | Range
     """Instructions in Learn: a number or a range."""
-    seed: int | float
+    seed: int | float | str
     """Random seed of the run."""
-    islands: int | float
+    islands: int | float | str
     """Islands (populations that exchange individuals); changes the result."""
     migrants: float
     """Share of each island's population replaced by immigrants at an exchange."""
     exchange: Literal["ring", "pairs", "both"] | None
     """Source of immigrants: the previous island (ring), a random partner (pairs), or both in turn (default: ring
     below 100 islands, else both)."""
-    epoch: int | float | None
+    epoch: int | float | str | None
     """Candidates of each island between two exchanges (default: estimated to take half a second)."""
-    restart: int | float | None
+    restart: int | float | str | None
     """Candidates of each island after which populations restart if the target is not reached (default: never)."""
     restart_from: Literal["initial", "best", "both"]
     """Populations after a restart: the initial one again, copies of the best program on the selection tasks, or both
     in turn."""
-    tasks_per_evaluation: int | float | None
+    tasks_per_evaluation: int | float | str | None
     """Tasks of one evaluation; other tasks are drawn every redraw candidates (default: all tasks)."""
-    redraw: int | float | None
+    redraw: int | float | str | None
     """Candidates of each island between two draws of tasks (default: ten times the population)."""
     fec: bool
     """Use the functional equivalence cache: programs with equal early errors share a fitness."""
-    fec_examples: int | float
+    fec_examples: int | float | str
     """Training examples, and validation examples, that identify a program in that cache."""
     hurdles: str | None
     """Training examples after which weak programs are stopped, such as "100, 1000", or "100x5" for five tasks
     (default: none)."""
     hurdle_percentile: float
     """Percentile of the different scores at a hurdle below which programs are stopped."""
-    hurdle_every: int | float
+    hurdle_every: int | float | str
     """Programs between two updates of a hurdle's threshold."""
     proxy: bool
     """Stop programs at hurdles by a learned prediction of their final fitness."""
-    cache: int | float
+    cache: int | float | str
     """Entries of each fitness cache; the least recently used is replaced."""
     policy_rate: float
     """Learning rate of the policy of algorithm=reinforce."""
@@ -97,21 +97,21 @@ class ExperimentSettings(TypedDict, total=False):
     choose: Literal["smallest", "best"]
     """Final program: the smallest finalist within one standard error of the best on the selection tasks, or the
     best."""
-    finalists: int | float
+    finalists: int | float | str
     """Best programs of the search that are compared on the selection tasks."""
     target: float
     """Stop when the fitness on the selection tasks reaches this (above 1: never)."""
-    max_evals: int | float | None
+    max_evals: int | float | str | None
     """Stop after this many candidates, all islands together (default: no limit)."""
-    timeout: float | None
-    """Stop after this many seconds, resumed parts included (default, or inf: no limit)."""
-    patience: int | float | None
+    timeout: float | str | None
+    """Stop after this time, in seconds or such as 5m or 1h30m, resumed parts included (default, or inf: no limit)."""
+    patience: int | float | str | None
     """Stop after this many candidates without an improvement (default: no limit)."""
-    scalars: int | float
+    scalars: int | float | str
     """Scalar registers, including s0 (label) and s1 (prediction)."""
-    vectors: int | float
+    vectors: int | float | str
     """Vector registers, including v0 (features)."""
-    matrices: int | float
+    matrices: int | float | str
     """Matrix registers."""
     ops: str | Iterable[str | Op]
     """Ops that the search may use in all three functions."""
@@ -125,36 +125,36 @@ class ExperimentSettings(TypedDict, total=False):
     """Kinds of mutation."""
     task: Literal["linear", "affine", "two_layer", "file", "sklearn", "projected", "images"]
     """Kind of task."""
-    train: float | int | None
+    train: float | int | str | None
     """Linear, affine, two_layer, projected, images: training examples of a search task; file, sklearn: training rows
     of a search task (default: all search rows that do not validate)."""
-    valid: float | int | None
+    valid: float | int | str | None
     """Linear, affine, two_layer, projected, images: validation examples of a search task; file, sklearn: validation
     rows of a search task (default: a quarter of the search rows)."""
-    epochs: float | int
+    epochs: float | int | str
     """Passes over the training examples, with a validation after each."""
-    validations: float | int | None
+    validations: float | int | str | None
     """Validations, evenly spaced, of which the best counts (default: one after each pass)."""
-    select_tasks: float | int
+    select_tasks: float | int | str
     """Linear, affine, two_layer, projected, images: selection tasks, on which the finalists are compared; file,
     sklearn: selection tasks, each pair with another order of the training rows and half of the rows for each."""
-    select_train: float | int | None
+    select_train: float | int | str | None
     """Linear, affine, two_layer, projected, images: training examples of a selection task (default: train); file,
     sklearn: training rows of a selection task (default: all search rows)."""
-    select_valid: float | int | None
+    select_valid: float | int | str | None
     """Linear, affine, two_layer, projected, images: validation examples of a selection task (default: valid); file,
     sklearn: validation rows of a selection task (default: half of the selection rows; all of them for one task)."""
-    test_tasks: float | int
+    test_tasks: float | int | str
     """Linear, affine, two_layer, projected, images: test tasks, on which the best program is scored once; file,
     sklearn: test tasks, each pair with another order of the training rows and half of the rows for each."""
-    test_train: float | int | None
+    test_train: float | int | str | None
     """Linear, affine, two_layer, projected, images: training examples of a test task (default: select_train); file,
     sklearn: training rows of a test task (default: all search and selection rows)."""
-    test_valid: float | int | None
+    test_valid: float | int | str | None
     """Linear, affine, two_layer: validation examples of a test task (default: select_valid); file, sklearn:
     validation rows of a test task (default: half of the test rows; all of them for one task); projected, images:
     validation examples of a test task (default: all test images of its classes)."""
-    features: float | int | None
+    features: float | int | str | None
     """Linear, affine, two_layer: features of an example (F); file, sklearn: features of an example, padded with
     zeros (default: one for each column); projected: features that an image is projected to (F); images: features
     that an image is projected to (default: no projection, its pixels)."""
@@ -162,17 +162,17 @@ class ExperimentSettings(TypedDict, total=False):
     """Linear, affine, two_layer: standard deviation of Gaussian noise that is added to training labels."""
     activation: Literal["relu", "abs"]
     """Two_layer: activation of the teacher's hidden units."""
-    output: Literal["gaussian", "positive", "one_sign"]
+    output_weights: Literal["gaussian", "positive", "one_sign"]
     """Two_layer: the teacher's output weights: gaussian, positive (their absolute values) or one_sign (positive in
     half of the tasks, negative in the others)."""
-    path: Literal["diabetes", "breast_cancer", "digits", "iris", "wine"] | os.PathLike[str] | str
-    """File: data file (relative to the .az file); sklearn: name of the data set; projected, images: folder or file
-    of the image set (relative to the .az file)."""
+    data: Literal["diabetes", "breast_cancer", "digits", "iris", "wine"] | os.PathLike[str] | str
+    """File: data file (relative to the .az file); sklearn: name of the data set; projected, images: directory or
+    file of the image set (relative to the .az file)."""
     target_column: str
     """File: column or array to predict; sklearn: column to predict."""
     columns: str | None
     """File, sklearn: columns to predict from, separated by commas (default: all other columns)."""
-    metric_name: Literal["auto", "rmse", "accuracy", "multiclass"] | Literal["rmse", "accuracy", "multiclass"]
+    metric: Literal["auto", "rmse", "accuracy", "multiclass"] | Literal["rmse", "accuracy", "multiclass"]
     """File: metric: rmse, accuracy (of labels 0 and 1) or multiclass; sklearn: metric: rmse, accuracy, multiclass,
     or auto for the usual metric of the data set."""
     categorical: Literal["one_hot", "ordinal", "error"]
@@ -222,7 +222,7 @@ class EvolveSettings(ExperimentSettings, total=False):
 class CompareSettings(ExperimentSettings, total=False):
     """Keywords of ``azdsl.compare``."""
 
-    tasks: float | int
+    tasks: float | int | str
     """Search tasks, on which programs are evaluated."""
     select: float
     """File, sklearn: share of the rows reserved for selection."""

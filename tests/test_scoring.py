@@ -86,7 +86,7 @@ def test_show_and_report_measure_with_the_figures_of_the_end_of_the_run(finished
         return found
 
     monkeypatch.setattr("azdsl.scoring.score", recorded)
-    monkeypatch.setattr("azdsl.cli.report.score", recorded)
+    monkeypatch.setattr("azdsl.reporting.details.score", recorded)
     assert main(["show", "--style", "named", str(path / "best.az")]) == 0
     task = result.experiment.task
     assert main(["report", str(path), "--tasks", str(task.test_tasks)]) == 0

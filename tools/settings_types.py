@@ -112,7 +112,11 @@ def annotation(field: dataclasses.Field[Any], kind: type) -> str:
     elif kind is str:
         text = "str | os.PathLike[str]" if field.metadata.get("location") else "str"
     else:
-        text = "int | float" if kind is int else kind.__name__  # a float that is whole, such as 1e6
+        text = kind.__name__
+        if kind is int:
+            text = "int | float | str"  # 1e6 and "1e6" too
+        elif field.metadata.get("duration"):
+            text = "float | str"
     return f"{text} | None" if field.default is None else text
 
 

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import click
 
-from azdsl.ir import Program
-from azdsl.paired import Difference
+from azdsl.program_score import Rival
 
 MOST_LINES = 10_000
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A program to compare with, and its name in the output."""
-
-    name: str
-    program: Program
 
 
 def lines(text: str) -> tuple[int, ...]:
@@ -58,22 +47,3 @@ def _ablated(text: str, file: str, numbers: Sequence[int]) -> Rival:
             )
     name = f"without line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
     return Rival(name, syntax.parse(without_lines(text, numbers), f"{file} {name}"))
-
-
-def facts(rival: Rival, fitness: float, found: Difference) -> dict[str, Any]:
-    """The figures of a comparison as JSON values."""
-    return {"name": rival.name, "fitness": fitness, "difference": asdict(found)}
-
-
-def described(rival: Rival, fitness: float, found: Difference, accuracy: bool) -> str:
-    """The figures of a comparison as text."""
-    unit, digits, scale = (" points", 2, 100.0) if accuracy else ("", 6, 1.0)
-    score = f"{100 * fitness:.2f} %" if accuracy else f"{fitness:.6f}"
-    line = f"{rival.name}: {score}, difference {scale * found.mean:+.{digits}f}{unit}"
-    if found.low is None or found.high is None:
-        return line
-    count = len(found.tasks)
-    return (
-        f"{line} (95 %: {scale * found.low:+.{digits}f} to {scale * found.high:+.{digits}f}), "
-        f"better on {found.better} of {count} tasks, worse on {found.worse}"
-    )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
-from azdsl import scoring
 from azdsl.arguments import BACKENDS
 from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
@@ -19,11 +15,6 @@ from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, located, 
 from azdsl.cli.options import count_of
 from azdsl.config.search import Search
 from azdsl.config.tasks import Split, Task
-from azdsl.taskset import TaskSet
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[tuple[int, ...]]:
@@ -105,90 +96,25 @@ def _score(
     **data: Any,
 ) -> int:
     """Score one file, print the figures and return the exit status."""
-    from azdsl import tasks as make
-    from azdsl.paired import difference
+    from azdsl.program_score import score
     from azdsl.syntax import parse_experiment
 
     text = read_text(file)
     experiment = parse_experiment(text, "<stdin>" if file == STANDARD_INPUT else file)
     others = compared.rivals(text, file, against, without)
     experiment, directory = located(experiment, file, data)
-    default = experiment.task is None
-    task = experiment.task or make.DEFAULT_TASK
-    if tasks:
-        task = replace(task, **{"tasks" if role == "search" else f"{role}_tasks": tasks})
-    seed = experiment.search.seed if seed is None else seed
-    task_set = make.build(task, seed, role, directory)
-    programs = [experiment.program, *(other.program for other in others)]
-    seeded = replace(experiment, search=replace(experiment.search, seed=seed))
-    result = scoring.score(programs, seeded, task_set, role, backend, announce=_announce)
-    fitness, task_fitness = result.fitness.tolist(), result.task_fitness
-    reached = None if target is None else fitness[0] >= target
-    differences = [difference(task_fitness[0], scores) for scores in task_fitness[1:]]
-    facts = {
-        "file": file,
-        **_facts(fitness[0], task_fitness[0], task_set),
-        "combine": experiment.search.combine,
-        "seed": seed,
-        "on": role,
-        "backend": backend,
-        "target": target,
-        "reached": reached,
-        "compared": list(map(compared.facts, others, fitness[1:], differences)),
-    }
+    found = score(experiment, directory, others, tasks=tasks, seed=seed, on=role, backend=backend, announce=_announce)
+    reached = None if target is None else found.fitness >= target
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps({"file": file, **found.as_dict(), "target": target, "reached": reached}))
     else:
-        if default:
+        if experiment.task is None:
             click.echo("The file has no task statement; scored on the default task.")
-        sizes = {"tasks": task_set.tasks, "train": task_set.train_X.shape[1], "valid": task_set.valid_X.shape[1]}
-        click.echo(f"{make.describe(replace(task, **sizes))}, seed {seed}")
-        click.echo(_summary(facts))
-        for other in map(
-            partial(compared.described, accuracy=task_set.metric != "rmse"), others, fitness[1:], differences
-        ):
-            click.echo(other)
+        click.echo(str(found))
+        if target is not None:
+            click.echo(f"target    {target:g} {'reached' if reached else 'not reached'}")
     return NOT_REACHED if reached is False else DONE
 
 
 def _announce() -> None:
     click.echo("measuring this machine to choose a backend (once; takes a few seconds) …", err=True)
-
-
-def _facts(together: float, fitness: NDArray[np.float64], tasks: TaskSet) -> dict[str, Any]:
-    """All figures of a score. The RMSE is in the unit of the target, over the tasks that did not fail."""
-    facts: dict[str, Any] = {
-        "fitness": together,
-        "tasks": len(fitness),
-        "std": float(fitness.std()),
-        "min": float(fitness.min()),
-        "max": float(fitness.max()),
-        "task_fitness": fitness.tolist(),
-        "metric": tasks.metric,
-    }
-    if tasks.metric == "rmse":
-        scales = [1.0] * len(fitness) if tasks.target_scale is None else tasks.target_scale.tolist()
-        scored = [(f, scale) for f, scale in zip(fitness.tolist(), scales, strict=True) if f > 0.0]
-        errors = [scale * math.tan((1.0 - f) * math.pi / 2.0) for f, scale in scored]
-        facts["rmse"] = sum(errors) / len(errors) if errors else None
-        facts["failed"] = len(fitness) - len(errors)
-    return facts
-
-
-def _summary(facts: dict[str, Any]) -> str:
-    """The figures as text."""
-    several = facts["tasks"] > 1
-    spread = f"  ({facts['combine']} of {facts['tasks']} tasks; std {facts['std']:.6f}, min {facts['min']:.6f}, max {facts['max']:.6f})"
-    lines = [f"fitness   {facts['fitness']:.6f}{spread if several else ''}"]
-    if facts["metric"] != "rmse":
-        lines.append(f"accuracy  {100 * facts['fitness']:.2f} %")
-    elif facts["rmse"] is not None:
-        lines.append(
-            f"RMSE      {facts['rmse']:.6g}"
-            + (f", mean of {facts['tasks'] - facts['failed']} tasks" if several else "")
-        )
-    if facts.get("failed"):
-        lines.append(f"failed    on {facts['failed']} of {facts['tasks']} tasks: an error was too large or not finite")
-    if facts["target"] is not None:
-        lines.append(f"target    {facts['target']:g} {'reached' if facts['reached'] else 'not reached'}")
-    return "\n".join(lines)

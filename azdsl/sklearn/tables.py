@@ -39,7 +39,7 @@ def encoding_task(known: FileTask | None, categorical: str | None, missing: str 
             "missing=drop of the program's task leaves out rows, which an estimator cannot: set missing='mean'"
         )
     keys = {name: getattr(task, name) for name in ("categorical", "categories", "dates", "missing")}
-    return FileTask(target=_TARGET, standardize=False, **keys)
+    return FileTask(target_column=_TARGET, standardize=False, **keys)
 
 
 def fit_encoding(X: Any, task: FileTask) -> Encoding:

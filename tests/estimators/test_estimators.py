@@ -195,7 +195,9 @@ def test_an_array_of_objects_is_a_table_too() -> None:
 def test_the_task_of_the_program_says_how_a_table_is_encoded(tmp_path: Path) -> None:
     frame, price = raw_table("pandas")
     path = tmp_path / "houses.az"
-    path.write_text(f'task file("houses.csv", target="price", categorical=ordinal, missing=median)\n{SCALAR_LEARNER}')
+    path.write_text(
+        f'task file("houses.csv", target_column="price", categorical=ordinal, missing=median)\n{SCALAR_LEARNER}'
+    )
     fitted = AZRegressor(path, scale=True).fit(frame, price)
     assert [column.kind for column in fitted.encoding_.columns] == ["number", "ordinal"]
     assert fitted.encoding_.fill[0] == frame["size"].median()
