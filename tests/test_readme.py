@@ -12,17 +12,19 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_python_example_finds_a_program_that_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_example_finds_a_program_that_learns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## From Python")[2]
     match = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert match
-    draw = np.random.default_rng(0)
-    X = draw.normal(size=(10, 200, 4))
-    y = np.einsum("tnf,tf->tn", X, draw.normal(size=(10, 4)))
-    names: dict[str, Any] = {"X": X[0], "y": y[0]}
-    names |= {"train_X": X[:, :100], "train_y": y[:, :100], "valid_X": X[:, 100:], "valid_y": y[:, 100:]}
+    names: dict[str, Any] = {}
     exec(match[1], names)
-    found = names["result"]
-    assert found.fitness > 0.999 and found.evaluations < 2_000_000
-    assert np.abs(names["model"].predict(X[0]) - y[0]).max() < 0.01
+    result, X, y = names["result"], names["X"], names["y"]
+    printed = capsys.readouterr().out
+    said = re.findall(r"# .*?(better than your seed by .*?\))", match[1])
+    assert said and said[0] in printed and "learning_rate = 0.2" in printed
+    assert result.ending.better and result.test_fitness > 0.999 and result.ending.tasks == 8
+    assert f"found.fitness: {names['found'].fitness:.3f}" in match[1]
+    assert np.abs(names["model"].predict(X[0, 100:]) - y[0, 100:]).max() < 0.0002
