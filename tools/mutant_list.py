@@ -28,15 +28,9 @@ MUTANTS = (
     *_mutants(
         "codegen/protocol",
         (
-            "FEC: the key omits validation errors of regression",
-            "self._record(prediction)\n                error = b.fsub",
-            "error = b.fsub",
-            "search/test_fec",
-        ),
-        (
-            "FEC: the key omits validation errors of accuracy",
-            "self._record(prediction)\n            half",
-            "half",
+            "FEC: the key omits the predictions of the validation",
+            "self._record(score)\n            gain",
+            "pass\n            gain",
             "search/test_fec",
         ),
     ),

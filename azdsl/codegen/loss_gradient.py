@@ -13,16 +13,15 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from azdsl.codegen import elementary
 from azdsl.codegen.blocks import lay_out
 from azdsl.codegen.compiled_program import jit_lanes
 from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
 from azdsl.codegen.jit import Inline, registers
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.metrics import sigmoid, softmax
+from azdsl.codegen.metrics import Values, lowering_of
 from azdsl.codegen.protocol import FIELDS, Evaluation, EvaluationSettings, Field, Specialization, Visit
 from azdsl.codegen.target import compile_object, load_object
-from azdsl.ir import PREDICTION, PREDICTIONS, Address, Program, live_exits
+from azdsl.ir import Address, Program, live_exits
 from azdsl.taskset import TaskSet
 
 _PRESETS, _RESULTS = FIELDS, FIELDS + 1
@@ -60,18 +59,21 @@ class _Derived(Inline):
     def learning(self, x: Value, y: Value) -> None:
         """Before Learn the evaluation squashes the prediction: apply the derivative of the squash to its change."""
         super().learning(x, y)
-        e, b, change = self.e, self.e.builder, self.slots[self.change]
-        if self.specialization.metric.name == "accuracy":
-            p = e.load(self.slots[PREDICTION])
-            steepness = b.fmul(p, b.fsub(e.constant(1.0), p))
-            e.store(b.fmul(steepness, e.load(change)), change)
-        elif self.specialization.metric.name == "multiclass":
-            classes = range(self.specialization.classes)
-            shares = [e.load(self.slots[PREDICTIONS], i) for i in classes]
-            changes = [e.load(change, i) for i in classes]
-            mean = _sum(e, [b.fmul(p, d) for p, d in zip(shares, changes, strict=True)])
-            for i, (p, d) in enumerate(zip(shares, changes, strict=True)):
-                e.store(b.fmul(p, b.fsub(d, mean)), change, i)
+        derivative = lowering_of(self.metric).derivative
+        for i, value in enumerate(derivative(self.e, self.prediction_values(), self.change_values())):
+            self.e.store(value, self.slots[self.change], i)
+
+    def prediction_values(self) -> Values:
+        """The prediction: one lane value, or C for a vector metric."""
+        return self._values(self.metric.prediction)
+
+    def change_values(self) -> Values:
+        """The derivative of the prediction, in the same form."""
+        return self._values(self.change)
+
+    def _values(self, address: Address) -> Values:
+        count = self.metric.outputs(self.specialization.classes)
+        return [self.e.load(self.slots[address], i) for i in range(count)]
 
 
 class _Slope(Evaluation):
@@ -86,7 +88,10 @@ class _Slope(Evaluation):
             b.store(e.constant(0.0), total)
         with e.repeat(lambda: self._field(Field.M)) as (at, _):
             self._predict(Field.VALID_X, at())
-            for total, term in zip(totals, self._terms(e.load(self._place_of(Field.VALID_Y, at(), 1))), strict=True):
+            scores, changes = self.backend.prediction_values(), self.backend.change_values()
+            y = e.load(self._place_of(Field.VALID_Y, at(), 1))
+            terms = lowering_of(self.backend.metric).loss(e, scores, changes, y)
+            for total, term in zip(totals, terms, strict=True):
                 b.store(b.fadd(b.load(total, typ=e.type), term), total)
         with b.if_then(b.load(self.last, typ=ir.IntType(1))):
             active = e.mask(b.load(self.active, typ=ir.IntType(e.lanes)))
@@ -95,38 +100,6 @@ class _Slope(Evaluation):
             for row, total in enumerate(totals):
                 mean = b.fdiv(b.load(total, typ=e.type), examples)
                 b.store(b.select(active, mean, e.constant(float("nan"))), e.element_pointer(results, row), align=8)
-
-    def _terms(self, y: Value) -> tuple[Value, Value]:
-        """Loss and slope of one example."""
-        e, b, slots = self.e, self.builder, self.backend.slots
-        change = slots[self.backend.change]
-        one = e.constant(1.0)
-        if self.specialization.metric.name == "multiclass":
-            shares = softmax(e, [e.load(slots[PREDICTIONS], i) for i in range(self.specialization.classes)])
-            hot = [
-                b.select(b.fcmp_ordered("==", y, e.constant(float(i))), one, e.constant(0.0))
-                for i in range(len(shares))
-            ]
-            right = _sum(e, [b.fmul(p, h) for p, h in zip(shares, hot, strict=True)])
-            slopes = [b.fmul(b.fsub(p, h), e.load(change, i)) for i, (p, h) in enumerate(zip(shares, hot, strict=True))]
-            return b.fneg(elementary.apply(e, "log", right)), _sum(e, slopes)
-        prediction, d = e.load(slots[PREDICTION]), e.load(change)
-        if self.specialization.metric.name == "rmse":
-            error = b.fsub(prediction, y)
-            return b.fmul(error, error), b.fmul(b.fmul(e.constant(2.0), error), d)
-        # log(1 + exp(s)) - y s, written so that no exponential overflows
-        size = e.intrinsic("fabs", prediction)
-        positive = b.fmul(e.constant(0.5), b.fadd(prediction, size))
-        rest = elementary.apply(e, "log", b.fadd(one, elementary.apply(e, "exp", b.fneg(size))))
-        loss = b.fsub(b.fadd(positive, rest), b.fmul(y, prediction))
-        return loss, b.fmul(b.fsub(sigmoid(e, prediction), y), d)
-
-
-def _sum(e: Emitter, terms: Sequence[Value]) -> Value:
-    total = terms[0]
-    for term in terms[1:]:
-        total = e.builder.fadd(total, term)
-    return total
 
 
 class Slopes:

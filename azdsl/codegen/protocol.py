@@ -8,16 +8,14 @@ on, and the results are ignored.
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from llvmlite import ir
 
-from azdsl.codegen import elementary
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
-from azdsl.codegen.metrics import sigmoid, softmax, too_far
+from azdsl.codegen.metrics import lowering_of, one_hot, too_far
 from azdsl.ir import Metric
 
 
@@ -230,25 +228,32 @@ class Evaluation:
         self.backend.learning(self._place_of(Field.TRAIN_X, at, e.features), self.nought if vector else label)
         self.backend.run(2)
 
+    def _scores(self) -> list[Value]:
+        """The prediction as Predict leaves it: one lane value, or C for a vector metric."""
+        e, backend = self.e, self.backend
+        if not self.specialization.metric.vector:
+            return [e.load(backend.prediction())]
+        return [e.load(backend.vector(2), i) for i in range(self.specialization.classes)]
+
     def _check(self, y: Value) -> Value:
         """Squash and trace a scalar prediction. Returns the lanes whose error is too large or NaN."""
         e, b, backend = self.e, self.builder, self.backend
-        prediction = e.load(backend.prediction())
-        if self.specialization.metric.name == "accuracy":
-            prediction = sigmoid(e, prediction)
+        scores = self._scores()
+        squashed = lowering_of(self.specialization.metric).squash(e, scores)
+        if squashed is not scores:
             e.barrier()
-            e.put(prediction, backend.prediction())
-        self._record(prediction)
-        return too_far(e, b.fsub(y, prediction), self.limit)
+            e.put(squashed[0], backend.prediction())
+        self._record(squashed[0])
+        return too_far(e, b.fsub(y, squashed[0]), self.limit)
 
     def _check_classes(self, y: Value) -> Value:
         """Squash and trace a vector prediction, and write all F entries of the one-hot label. Returns lanes as ``_check`` does."""
         e, b, backend = self.e, self.builder, self.backend
-        shares = softmax(e, [e.load(backend.vector(2), i) for i in range(self.specialization.classes)])
+        squashed = lowering_of(self.specialization.metric).squash(e, self._scores())
         bad = None
         e.barrier()
-        for i, share in enumerate(shares):
-            hot = b.select(b.fcmp_ordered("==", y, e.constant(float(i))), e.constant(1.0), e.constant(0.0))
+        for i, share in enumerate(squashed):
+            hot = one_hot(e, y, i)
             e.put(share, backend.vector(2), i)
             e.put(hot, backend.vector(1), i)
             self._record(share)
@@ -297,14 +302,12 @@ class Evaluation:
         with e.repeat(lambda: self._field(Field.M)) as (at, leave):
             self._predict(Field.VALID_X, at())
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
-            if self.specialization.metric.name == "rmse":
-                prediction = e.load(self.backend.prediction())
-                self._record(prediction)
-                error = b.fsub(y, prediction)
-                self._fail(e.bits(too_far(e, error, self.limit)), failed, leave)
-                gain = b.fmul(error, error)
-            else:
-                gain = b.select(self._right(y), e.constant(1.0), e.constant(0.0))
+            scores = self._scores()
+            for score in scores:
+                self._record(score)
+            gain, bad = lowering_of(self.specialization.metric).gain(e, scores, y, self.limit)
+            if bad is not None:
+                self._fail(e.bits(bad), failed, leave)
             b.store(b.fadd(b.load(total, typ=e.type), gain), total)
         counted = b.and_(b.load(self.active, typ=lane_int), b.not_(b.load(failed, typ=lane_int)))
         # a tracing evaluation computes only the trace
@@ -314,7 +317,8 @@ class Evaluation:
     def _improve(self, total: Value, counted: Value) -> None:
         """Take this validation's fitness in the lanes where it counts and is better."""
         e, b = self.e, self.builder
-        fitness, best = self._fitness(total), b.load(self.best, align=8, typ=e.wide(F64))
+        fitness = lowering_of(self.specialization.metric).fitness(e, total, self._field(Field.M))
+        best = b.load(self.best, align=8, typ=e.wide(F64))
         better = b.and_(e.mask(counted), b.fcmp_ordered(">", fitness, best))
         b.store(b.select(better, fitness, best), self.best, align=8)
 
@@ -334,36 +338,3 @@ class Evaluation:
             go_on = b.append_basic_block("some_valid")
             b.cbranch(hopeless, leave, go_on)
             b.position_at_end(go_on)
-
-    def _right(self, y: Value) -> Value:
-        """The lanes whose class is predicted correctly."""
-        e, b = self.e, self.builder
-        if self.specialization.metric.name == "accuracy":
-            prediction = e.load(self.backend.prediction())
-            self._record(prediction)
-            half = e.constant(0.5)
-            positive = b.fcmp_ordered(">", sigmoid(e, prediction), half)
-            return b.xor(b.xor(positive, b.fcmp_ordered(">", y, half)), e.constant(1, ir.IntType(1)))
-        values = [e.load(self.backend.vector(2), i) for i in range(self.specialization.classes)]
-        for value in values:
-            self._record(value)
-        best, largest = e.constant(0.0), values[0]
-        number = b.fcmp_ordered("ord", largest, largest)
-        for i, value in enumerate(values[1:], 1):
-            number = b.and_(number, b.fcmp_ordered("ord", value, value))
-            greater = b.fcmp_ordered("<", largest, value)
-            largest = b.select(greater, value, largest)
-            best = b.select(greater, e.constant(float(i)), best)
-        return b.and_(number, b.fcmp_ordered("==", best, y))
-
-    def _fitness(self, total: Value) -> Value:
-        """Fitness of each task's validation from its squared errors or right answers, in float64."""
-        e, b = self.e, self.builder
-        wide = e.wide(F64)
-        count = self._field(Field.M)
-        if self.specialization.metric.classifies:
-            rights = total if e.element == F64 else b.fpext(total, wide)
-            return b.fdiv(rights, e.splat(b.uitofp(count, F64)))
-        root = e.intrinsic("sqrt", b.fdiv(total, e.splat(b.uitofp(count, e.element))))
-        angle = elementary.apply(e, "arctan", root if e.element == F64 else b.fpext(root, wide))
-        return b.fsub(e.constant(1.0, F64), b.fmul(e.constant(2.0 / math.pi, F64), angle))

@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Index, Value
 from azdsl.codegen.jit import Inline, Pending, _defers
-from azdsl.codegen.metrics import sigmoid, softmax, too_far
+from azdsl.codegen.metrics import Values, lowering_of, one_hot, too_far
 from azdsl.codegen.protocol import Visit
 from azdsl.ir import FEATURES, LABEL, LABELS, RMSE, Address, Metric, Program, live_exits, remove_dead_code
 from azdsl.ops import Kind
@@ -210,12 +210,10 @@ class Functions(Inline):
         if self.spec.metric.vector:
             frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), self.slots[LABELS], i))
 
-    def squashed(self) -> list[Value]:
-        """The squashed prediction: s1, its sigmoid, or the softmax of v2."""
+    def squashed(self) -> Values:
+        """The squashed prediction: one lane value, or C for a vector metric."""
         scores = [self.frame.load(self.slots[self.spec.metric.prediction], i) for i in range(self.spec.outputs)]
-        if self.spec.metric.vector:
-            return softmax(self.frame, scores)
-        return [sigmoid(self.frame, scores[0])] if self.spec.metric.name == "accuracy" else scores
+        return lowering_of(self.spec.metric).squash(self.frame, scores)
 
     def give(self, squashed: Sequence[Value], out: Value) -> None:
         """Store a squashed prediction to the array ``out`` of the caller."""
@@ -237,7 +235,7 @@ class Functions(Inline):
         labels, bad = self.slots[LABELS], ir.Constant(ir.IntType(1), 0)
         frame.each(frame.features, lambda i: frame.store(frame.constant(0.0), labels, i))
         for i, value in enumerate(squashed):
-            hot = b.select(b.fcmp_ordered("==", y, frame.constant(float(i))), frame.constant(1.0), frame.constant(0.0))
+            hot = one_hot(frame, y, i)
             frame.store(hot, labels, i)
             bad = b.or_(bad, too_far(frame, b.fsub(hot, value), limit))
         return bad

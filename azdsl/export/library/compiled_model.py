@@ -189,7 +189,7 @@ class Model:
             raise ValueError(f"X has {len(rows)} rows, but y has {len(labels)}")
         code = self._functions[name](self._address, rows.ctypes.data, labels.ctypes.data, len(rows))
         if code == Code.BAD_LABEL:
-            wanted = "0 and 1" if self.metric == "accuracy" else f"class numbers 0 to {self.classes - 1}"
+            wanted = f"class numbers 0 to {self.classes - 1}" if self._spec.metric.vector else "0 and 1"
             raise ValueError(f"y must contain only {wanted}")
         self.stopped = code == Code.STOPPED
 
