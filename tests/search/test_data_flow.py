@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import learners
 import numpy as np
 import pytest
 from search.helpers import everything, task_set
@@ -29,16 +30,7 @@ predict_ops(dot, matvec, vector_maximum, vector_add, s + s)
 learn_ops(s - s, s * s, vector_heaviside, vector_scale, vector_add, vector_multiply, outer, matrix_add)
 mutations(KINDS)
 
-def Setup():
-  s2 = 0.02
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s4 = s3 * s2
-  v2 = s4 * v0
-  v1 = v1 + v2
-"""
+""" + learners.LINEAR.replace("0.01", "0.02")
 """A linear learner with the ops of Figure 5; ``KINDS`` stands for the mutations."""
 
 

@@ -74,17 +74,20 @@ def test_stored_scores_are_those_on_all_tasks(uninterrupted):
     assert bests == sorted(bests) and bests[-1] > bests[0] > 0.0
 
 
+def started(experiment):
+    """Tasks, space, engines of each group, an island with its initial population, and scratch memory."""
+    tasks = build(experiment.task, 0, "search")
+    space = make_space(experiment, first_group(experiment.search, tasks))
+    island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
+    write_initial(space, experiment, island)
+    return tasks, space, group_engines(experiment, tasks), island, scratch
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_members_are_evaluated_again_after_a_change_of_group(algorithm):
     """Their fitness is that on the new group, and programs draw by the number of the task in the complete task set."""
     experiment = diverse(algorithm=algorithm, hurdles=None, fec=False, restart=None)
-    tasks = build(experiment.task, 0, "search")
-    space, handles = (
-        make_space(experiment, first_group(experiment.search, tasks)),
-        group_engines(experiment, tasks),
-    )
-    island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
-    write_initial(space, experiment, island)
+    tasks, space, handles, island, scratch = started(experiment)
     seen = 0
     for group in (1, 0, 2):
         before = [str(genotype(space, island.members, row)) for row in range(len(island.members.fitness))]
@@ -105,13 +108,7 @@ def test_members_are_evaluated_again_after_a_change_of_group(algorithm):
 
 def test_hill_climbing_continues_with_its_program():
     experiment = diverse(algorithm="hill_climbing", hurdles=None, restart=None)
-    tasks = build(experiment.task, 0, "search")
-    space, handles = (
-        make_space(experiment, first_group(experiment.search, tasks)),
-        group_engines(experiment, tasks),
-    )
-    island, scratch = make_island(space, experiment, 0), make_scratch(space, 2)
-    write_initial(space, experiment, island)
+    _, space, handles, island, scratch = started(experiment)
     run_epoch(space, island, scratch, handles[0].engines, 500)
     climbing = int(np.lexsort((-island.members.about["birth"], -island.members.fitness))[0])
     program = str(genotype(space, island.members, climbing))
