@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from azdsl import sums
+from azdsl.ops import elementary
+
 BISECTIONS = 60
 """The number of bisections after which a float has its full precision."""
 
@@ -45,15 +48,15 @@ def difference(
     variance over pairs is that by training, and the variances of both add up; Student's t is over pairs.
     """
     lost = np.subtract(fitness, other)
-    mean, count = float(lost.mean()), len(lost)
+    mean, count = float(sums.mean(lost)), len(lost)
     known = count > 1 and math.isfinite(overlap)
-    error = float(lost.std(ddof=1)) * math.sqrt(1.0 / count + overlap) if known else None
+    error = float(sums.deviation(lost, 1)) * math.sqrt(1.0 / count + overlap) if known else None
     freedom = count - 1
     if halves and count >= 4 and count % 2 == 0:
         first, second = lost[0::2], lost[1::2]
-        by_rows = float(((first - second) ** 2).mean()) / 4.0
-        by_training = float(((first + second) / 2.0).var(ddof=1)) / len(first)
-        error, freedom = math.sqrt(by_rows + by_training), len(first) - 1
+        by_rows = float(sums.mean((first - second) ** 2)) / 4.0
+        training = float(sums.deviation((first + second) / 2.0, 1))
+        error, freedom = math.sqrt(by_rows + training * training / len(first)), len(first) - 1
     reach = None if error is None else t_quantile(0.95, freedom) * error
     return Difference(
         mean,
@@ -75,16 +78,16 @@ def t_quantile(confidence: float, freedom: int) -> float:
             high = middle
         else:
             low = middle
-    return math.sqrt(freedom) * math.tan(low)
+    return math.sqrt(freedom) * elementary.tan(low)
 
 
 def t_probability(angle: float, freedom: int) -> float:
     """The probability of ``|t| <= sqrt(freedom) * tan(angle)``, by Abramowitz and Stegun 26.7.3 and 26.7.4."""
     odd = freedom % 2
-    sine, cosine = math.sin(angle), math.cos(angle)
+    sine, cosine = elementary.sin(angle), elementary.cos(angle)
     steps = np.arange(1 + odd, freedom - 1, 2, dtype=np.float64)
     ratios = steps / (steps + 1) * (cosine * cosine)
-    terms = 1.0 + float(np.cumprod(ratios).sum())
+    terms = 1.0 + float(np.cumsum(np.cumprod(ratios))[-1]) if len(ratios) else 1.0
     if not odd:
         return sine * terms
     return (angle + (sine * cosine * terms if freedom > 1 else 0.0)) * 2 / math.pi

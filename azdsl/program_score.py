@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl import scoring
+from azdsl import scoring, sums
 from azdsl import tasks as make
 from azdsl.config.experiment import Experiment
 from azdsl.ir import METRICS, Program
@@ -82,7 +82,7 @@ class ProgramScore:
         facts: dict[str, Any] = {
             "fitness": self.fitness,
             "tasks": self.tasks,
-            "std": float(fitness.std()),
+            "std": float(sums.deviation(fitness)),
             "min": float(fitness.min()),
             "max": float(fitness.max()),
             "task_fitness": fitness.tolist(),
@@ -96,7 +96,7 @@ class ProgramScore:
         """The figures as text."""
         several, accuracy = self.tasks > 1, METRICS[self.metric].classifies
         fitness = self.task_fitness
-        spread = f"std {fitness.std():.6f}, min {fitness.min():.6f}, max {fitness.max():.6f}"
+        spread = f"std {sums.deviation(fitness):.6f}, min {fitness.min():.6f}, max {fitness.max():.6f}"
         shown = f"  ({self.combine} of {self.tasks} tasks; {spread})" if several else ""
         lines = [f"{self.task}, seed {self.seed}", f"fitness   {self.fitness:.6f}{shown}"]
         if accuracy:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from azdsl import sums
 from azdsl.errors import AzdslError
 from azdsl.ir.metric import METRICS, Metric, MetricName, metric_error
 from azdsl.limits import MAX_FEATURES
@@ -132,7 +133,7 @@ class TaskSet:
 
     def rmse(self, fitness: Sequence[float]) -> list[float]:
         """The RMSE of each of the T tasks from its fitness, in the units of the target; infinite where the fitness is 0."""
-        errors = [math.tan((1.0 - value) * math.pi / 2.0) if value > 0.0 else math.inf for value in fitness]
+        errors = [elementary.tan((1.0 - value) * math.pi / 2.0) if value > 0.0 else math.inf for value in fitness]
         return [error * scale for error, scale in zip(errors, self._scales(), strict=True)]
 
     def mean_rmse(self) -> list[float]:
@@ -159,8 +160,8 @@ class TaskSet:
 
     def _mean_errors(self) -> list[float]:
         """The RMSE of predicting each task's mean training label, in the units of the labels."""
-        errors = self.valid_y - self.train_y.mean(axis=1, keepdims=True)
-        return [float(np.sqrt(np.mean(row * row))) for row in errors]
+        errors = self.valid_y - sums.mean(self.train_y.T)[:, None]
+        return [float(np.sqrt(sums.mean(row * row))) for row in errors]
 
     def _scales(self) -> list[float]:
         return [1.0] * self.tasks if self.target_scale is None else [float(scale) for scale in self.target_scale]

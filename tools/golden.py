@@ -1,10 +1,11 @@
-"""Results that every machine must give, bit for bit: fitness of programs of every op, and what a search finds.
+"""Results that every machine must give, bit for bit: fitness of programs of every op, task data, and what searches find.
 
     python tools/golden.py              # compute them here and compare with tests/golden/results.json
     python tools/golden.py --machines   # the same as other processors: a table of settings, results compared and different
     python tools/golden.py --write      # replace the file, when the language has changed
 
-Programs, settings and examples are in the file or made of integers, so that nothing but azdsl computes a result.
+Programs, settings and examples are in the file or made of integers, so that nothing but azdsl computes a result. Task data, tuned
+constants and statistics are in ``tools/golden_data.py``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import golden_data
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
@@ -43,23 +46,44 @@ INTERPRETED = 5
 
 HIDDEN = "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2,-AVX512F,-AVX512VL,-AVX512DQ,-AVX512BW"
 """A setting of the GNU C library that hides processor features from it."""
+
+
+def without_vectors() -> dict[str, str]:
+    """Settings that hide from NumPy and from its BLAS all but the oldest vector instructions."""
+    core = import_module(f"numpy.{'core' if np.__version__.startswith('1.') else '_core'}._multiarray_umath")
+    found = [feature for feature in core.__cpu_dispatch__ if core.__cpu_features__[feature]]
+    return {"NPY_DISABLE_CPU_FEATURES": " ".join(found), "OPENBLAS_CORETYPE": "Nehalem"}
+
+
+PLAIN = without_vectors()
 MACHINES = {
     "native": {},
     "C library without FMA and AVX": {"GLIBC_TUNABLES": HIDDEN},
-    "generic": {"AZDSL_CPU": "generic", "GLIBC_TUNABLES": HIDDEN},
+    "NumPy and BLAS without FMA and AVX": PLAIN,
+    "generic": {"AZDSL_CPU": "generic", "GLIBC_TUNABLES": HIDDEN, **PLAIN},
     "x86-64-v2": {"AZDSL_CPU": "x86-64-v2"},
     "x86-64-v3": {"AZDSL_CPU": "x86-64-v3"},
     "x86-64-v4": {"AZDSL_CPU": "x86-64-v4"},
 }
 """Environment variables by the name of the machine that they stand for."""
 
-SEARCH = """task linear(features=4, tasks=4, train=20, valid=10, select_tasks=2, test_tasks=2, select_train=20, select_valid=10)
+SEARCHES = {
+    "one metric, no tuning": """task linear(features=4, tasks=4, train=20, valid=10, select_tasks=2, test_tasks=2, select_train=20, select_valid=10)
 registers(scalars=4, vectors=3, matrices=1)
 search(population=50, tournament=5, init=random, setup=6, predict=4, learn=6, max_evals=4000, seed=5, islands=2, parsimony=0, tune=0)
 def Setup():
 def Predict():
 def Learn():
-"""
+""",
+    "hurdles, proxy, tuning": """task two_layer(features=4, tasks=4, train=20, valid=10, select_tasks=2, test_tasks=2, select_train=20)
+registers(scalars=4, vectors=3, matrices=1)
+search(population=50, tournament=5, init=random, setup=6, predict=4, learn=6, max_evals=4000, seed=6, hurdles="5, 10", proxy=true, tune_finalists=100)
+def Setup():
+def Predict():
+def Learn():
+""",
+}
+"""Searches by name, as files."""
 
 
 def programs() -> Iterator[dict[str, Any]]:
@@ -118,34 +142,45 @@ def fitness(cases: list[dict[str, Any]], backend: str) -> list[list[str]]:
     return found
 
 
-def search() -> str:
+def search(text: str) -> str:
     """A digest of the programs that a small search finds: its best one and its hall of fame."""
     import azdsl
     from azdsl.syntax import parse_experiment
 
-    result = azdsl.evolve(parse_experiment(SEARCH), quiet=True)
+    result = azdsl.evolve(parse_experiment(text), quiet=True)
     text = "\n".join(str(program) for program in (result.best, *(entry.program for entry in result.hall_of_fame)))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def differences(stored: dict[str, Any]) -> tuple[int, int]:
-    """How many results were compared here, and how many were different."""
+def searches() -> dict[str, str]:
+    """The digest of what each search finds."""
+    return {f"search: {name}": search(text) for name, text in SEARCHES.items()}
+
+
+def differences(stored: dict[str, Any]) -> tuple[int, int, list[str]]:
+    """How many results were compared here, how many were different, and which digests."""
     cases, compared, different = stored["cases"], 0, 0
     for backend in ("vm", "jit", "reference"):
         chosen = cases[::INTERPRETED] if backend == "reference" else cases
         for case, found in zip(chosen, fitness(chosen, backend), strict=True):
             compared += len(found)
             different += sum(a != b for a, b in zip(found, case["fitness"], strict=True))
-    return compared + 1, different + (search() != stored["search"])
+    digests = {**golden_data.digests(), **searches()}
+    names = stored["digests"].keys() | digests.keys()
+    changed = [name for name in sorted(names) if digests.get(name) != stored["digests"].get(name)]
+    return compared + len(names), different + len(changed), changed
 
 
 def write() -> None:
-    """Replace the file by what the reference interpreter, and a search here, give."""
+    """Replace the file by what the reference interpreter, and this machine, give."""
     cases = list(programs())
     for case, found in zip(cases, fitness(cases, "reference"), strict=True):
         case["fitness"] = found
     PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(json.dumps({"cases": cases, "search": search()}, indent=1) + "\n", encoding="utf-8")
+    PATH.write_text(
+        json.dumps({"cases": cases, "digests": {**golden_data.digests(), **searches()}}, indent=1) + "\n",
+        encoding="utf-8",
+    )
 
 
 def machines() -> bool:
@@ -176,11 +211,16 @@ def main() -> int:
         return 0
     if arguments.machines:
         return 0 if machines() else 1
-    compared, different = differences(json.loads(PATH.read_text(encoding="utf-8")))
+    compared, different, changed = differences(json.loads(PATH.read_text(encoding="utf-8")))
     if arguments.json:
-        print(json.dumps({"machine": platform.machine(), "compared": compared, "different": different}))
+        print(
+            json.dumps(
+                {"machine": platform.machine(), "compared": compared, "different": different, "changed": changed}
+            )
+        )
     else:
         print(f"{compared:,} results compared, {different:,} different")
+        print("".join(f"different: {name}\n" for name in changed), end="")
     return 1 if different else 0
 
 

@@ -11,13 +11,21 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from azdsl.ops import coefficients as table
 
+Number = TypeVar("Number", float, NDArray[np.float64])
+
 _HIGH_WORD = 0xFFFFFFFF00000000
 _ALL_BITS = (1 << 64) - 1
-_MANTISSA = (1 << 52) - 1
-_ONE_BITS = 0x3FF << 52
+MANTISSA = (1 << 52) - 1
+"""The bits of a float64's mantissa."""
+ONE_BITS = 0x3FF << 52
+"""The bits of 1.0."""
 _WINDOW = 192
 """Bits of 2/π that reduce a large argument."""
 _GUARD = 62
@@ -46,9 +54,9 @@ def log(x: float) -> float:
     if not 0.0 < x < math.inf:
         return x if x > 0.0 or math.isnan(x) else math.nan
     subnormal = x < 2.0**-1022
-    bits = _bits(x * 2.0**54 if subnormal else x) + (_ONE_BITS - table.SQRT_HALF_BITS)
+    bits = _bits(x * 2.0**54 if subnormal else x) + (ONE_BITS - table.SQRT_HALF_BITS)
     k = float(bits >> 52) - (1023.0 + 54.0 if subnormal else 1023.0)
-    f = _float((bits & _MANTISSA) + table.SQRT_HALF_BITS) - 1.0
+    f = _float((bits & MANTISSA) + table.SQRT_HALF_BITS) - 1.0
     s = f / (2.0 + f)
     z = s * s
     w = z * z
@@ -172,7 +180,7 @@ def reduce(x: float) -> tuple[int, float, float]:
 def _reduce_large(x: float) -> tuple[int, float, float]:
     """``reduce`` for a large positive number (Payne and Hanek 1983): x · 2/π modulo 4, in integers of 192 bits."""
     bits = _bits(x)
-    mantissa, power = bits & _MANTISSA | 1 << 52, (bits >> 52) - 1075
+    mantissa, power = bits & MANTISSA | 1 << 52, (bits >> 52) - 1075
     start = (
         power + _GUARD
     )  # the first bit of 2/π, after 64 zeros, whose product with the mantissa is not a multiple of 4
@@ -219,10 +227,10 @@ def _asin_rest(z: float) -> float:
     return z * horner(table.ASIN_NUMERATOR, z) / horner(table.ASIN_DENOMINATOR, z)
 
 
-def horner(coefficients: Sequence[float], x: float) -> float:
-    """A polynomial, the constant term first, by Horner's rule."""
-    value = coefficients[-1]
-    for coefficient in coefficients[-2::-1]:
+def horner(coefficients: Sequence[float], x: Number) -> Number:
+    """A polynomial of a number or an array, the constant term first, by Horner's rule."""
+    value: Number = coefficients[-2] + x * coefficients[-1]
+    for coefficient in coefficients[-3::-1]:
         value = coefficient + x * value
     return value
 

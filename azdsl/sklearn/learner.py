@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
-from azdsl import api
+from azdsl import api, sums
 from azdsl.config.tasks import FileTask
 from azdsl.experiments import opened
 from azdsl.ir import METRICS, RMSE, Metric, MetricName, Program
@@ -82,8 +82,8 @@ def table_of(program: ProgramLike) -> FileTask | None:
 def scaling(values: Array) -> tuple[Any, Any]:
     """Mean and deviation over the rows; the deviation of a constant column is infinite, so that scaling makes it 0."""
     same = (values == values[0]).all(axis=0)
-    deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(same | ~(deviation > 0.0), np.inf, deviation)
+    deviation = sums.deviation(values)
+    return sums.mean(values), np.where(same | ~(deviation > 0.0), np.inf, deviation)
 
 
 def draw(random_state: Any) -> int:

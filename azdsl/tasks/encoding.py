@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import sums
 from azdsl.config.tasks import FileTask
 from azdsl.limits import MAX_DATA_VALUE
 from azdsl.tasks.row_encoding import category, days, encode_rows, encode_value, is_missing, number
@@ -134,7 +135,7 @@ def _middle(values: Array, how: str) -> float:
     known = values[~np.isnan(values)]
     if not len(known):
         return 0.0
-    return float(known.mean() if how == "mean" else np.median(known))
+    return float(sums.mean(known) if how == "mean" else np.median(known))
 
 
 def raw(table: Table, task: FileTask) -> Raw:

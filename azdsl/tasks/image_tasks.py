@@ -18,13 +18,14 @@ from azdsl.tasks import task_cache
 from azdsl.tasks.archives import MissingData
 from azdsl.tasks.image_splits import Classes, Places, Pools, sample, split_images, task_classes
 from azdsl.tasks.images import ImageSet, Pictures, find
+from azdsl.tasks.normals import standard_normal
 from azdsl.tasks.scaling import scaling
 from azdsl.tasks.splits import STREAMS, generator
 from azdsl.taskset import TaskError, TaskSet
 
 Array = NDArray[np.float64]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of how tasks are made from settings: part of the name of a cached task set."""
 
 FRACTION_BITS = 24
@@ -140,7 +141,7 @@ def _task(
 
 def projection(pixels: int, features: int, rng: np.random.Generator) -> Array:
     """A Gaussian matrix [pixels, features], rounded so that projections of bytes are exact on any machine."""
-    matrix = rng.standard_normal((pixels, features))
+    matrix = standard_normal(rng, (pixels, features))
     np.clip(matrix, -7.0, 7.0, out=matrix)
     np.ldexp(matrix, FRACTION_BITS, out=matrix)
     np.rint(matrix, out=matrix)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.tasks import Affine, Linear, Split, TwoLayer
+from azdsl.tasks.normals import standard_normal
 from azdsl.tasks.splits import STREAMS, generator
 from azdsl.taskset import TaskSet
 
@@ -24,10 +25,10 @@ def generate(task: Linear, seed: int, split: Split) -> TaskSet:
     for t in range(count):
         rng = generator(seed, STREAMS[split], t)
         teacher = _teacher(task, rng)
-        X[t] = rng.standard_normal(shape[1:])
+        X[t] = standard_normal(rng, shape[1:])
         y[t] = teacher(X[t])
         if task.noise:
-            y[t, :train] += task.noise * rng.standard_normal(train)
+            y[t, :train] += task.noise * standard_normal(rng, (train,))
     arrays = (X[:, :train], y[:, :train], X[:, train:], y[:, train:])
     return TaskSet.from_arrays(*arrays, "rmse", task.epoch_length(train), task.epochs)
 
@@ -35,15 +36,15 @@ def generate(task: Linear, seed: int, split: Split) -> TaskSet:
 def _teacher(task: Linear, rng: np.random.Generator) -> Teacher:
     """The teacher: a function of features [N, F] to labels [N]."""
     if isinstance(task, TwoLayer):
-        hidden, out = rng.standard_normal((task.features, task.features)), rng.standard_normal(task.features)
+        hidden, out = standard_normal(rng, (task.features, task.features)), standard_normal(rng, (task.features,))
         if task.output_weights != "gaussian":
             out = np.abs(out)
         if task.output_weights == "one_sign" and rng.random() < 0.5:
             out = -out
         activation = np.abs if task.activation == "abs" else lambda values: np.maximum(values, 0.0)
         return lambda X: _dot(np.stack([activation(_dot(X, row)) for row in hidden], axis=1), out)
-    weights = rng.standard_normal(task.features)
-    bias = rng.standard_normal() if isinstance(task, Affine) else 0.0
+    weights = standard_normal(rng, (task.features,))
+    bias = float(standard_normal(rng, (1,))[0]) if isinstance(task, Affine) else 0.0
     return lambda X: _dot(X, weights) + bias
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from azdsl import sums
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
 from azdsl.config.search import Search, SettingsError
@@ -76,8 +77,8 @@ class Tuned:
     def gain(self) -> tuple[float, float]:
         """The mean difference in fitness over the test tasks, after minus before, and its standard error (0 for one task)."""
         difference = np.subtract(self.after.test_tasks, self.before.test_tasks)
-        error = difference.std(ddof=1) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
-        return float(difference.mean()), float(error)
+        error = sums.deviation(difference, 1) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
+        return float(sums.mean(difference)), float(error)
 
     def as_dict(self) -> dict[str, Any]:
         """All figures, for JSON."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.ops import elementary
+from azdsl.tasks.normals import standard_normal
 from azdsl.tuning.constants import Point, rounded
 
 RANGE = 100.0
@@ -21,7 +23,7 @@ RANGE = 100.0
 BATCH = 16
 """The batch size of local search; random search has twice the size."""
 
-WIDEST, NARROWEST = math.log(3.0), 0.003
+WIDEST, NARROWEST = elementary.log(3.0), 0.003
 """The first standard deviation of local search, and the one (or the step length) at which a method ends, in logarithms."""
 
 WIDEN, NARROW = 1.3, 0.6
@@ -69,10 +71,12 @@ class Trials:
         Close points have nearly the same fitness on all tasks, so that a comparison on the selection tasks would not help.
         """
         found: list[Point] = []
+        logs: list[NDArray[np.float64]] = []
         for point in sorted(self.known, key=lambda point: -self.known[point]):
-            distances = np.abs(np.log(np.array(found).reshape(-1, len(point)) / np.array(point))).max(axis=1)
-            if (distances >= APART).all():
+            mine = np.array([elementary.log(abs(value)) for value in point])
+            if all(np.abs(other - mine).max() >= APART for other in logs):
                 found.append(point)
+                logs.append(mine)
             if len(found) == count:
                 break
         return found
@@ -118,7 +122,7 @@ def run_methods(
 def random_search(trials: Trials, start: Point, rng: np.random.Generator) -> None:
     """Log-uniform factors around ``start``; each constant changes with probability 1/2, at least one."""
     while not trials.exhausted:
-        logs = rng.uniform(-math.log(RANGE), math.log(RANGE), (2 * BATCH, len(start)))
+        logs = elementary.log(RANGE) * (2.0 * rng.random((2 * BATCH, len(start))) - 1.0)
         _try(trials, start, np.where(_some(rng, logs.shape), logs, 0.0))
 
 
@@ -127,7 +131,7 @@ def local_search(trials: Trials, rng: np.random.Generator) -> None:
     spread = WIDEST
     while not trials.exhausted and spread > NARROWEST:
         best = trials.best
-        logs = spread * rng.standard_normal((BATCH, len(best)))
+        logs = spread * standard_normal(rng, (BATCH, len(best)))
         spread *= WIDEN if _try(trials, best, np.where(_some(rng, logs.shape), logs, 0.0)) else NARROW
 
 
@@ -162,5 +166,6 @@ def _some(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]
 
 def _try(trials: Trials, centre: Point, logs: NDArray[np.float64]) -> bool:
     """Evaluate ``centre`` with its constants multiplied by the exponentials of each row of ``logs``."""
-    rows = np.array(centre) * np.exp(np.clip(logs, -50.0, 50.0))
+    factors = [[elementary.exp(change) for change in row] for row in np.clip(logs, -50.0, 50.0).tolist()]
+    rows = np.array(centre) * np.array(factors)
     return trials.improve(tuple(map(rounded, row.tolist())) for row in rows if np.isfinite(row).all() and row.all())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import sums
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.ir import Metric, Program, liveness, remove_dead_code
@@ -61,7 +62,8 @@ def slope_of(experiment: Experiment, items: Sequence[Tunable], tasks: TaskSet) -
         ]
         by_task = np.array(rows)
         good = np.isfinite(by_task).all(axis=0)
-        return by_task[:, good].mean(axis=1) if good.any() else None
+        mean: NDArray[np.float64] | None = sums.mean(by_task[:, good].T) if good.any() else None
+        return mean
 
     return slope
 

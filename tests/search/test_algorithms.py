@@ -80,13 +80,13 @@ def sample(state, size, draws):
 
 
 def test_the_bits_of_regularized_evolution_do_not_change():
-    """The digest is that of one island before other algorithms were added."""
+    """The digest is that of one island before other algorithms were added, on tasks whose normal numbers the polar method draws."""
     result = run(small(seed=3, restart=1000, islands=1), quiet=True, workers=1)
     names = ("copies", "neutral", "over_budget", "cached", "fec", "stopped_early", "full")
     layers = {name: result.layers[name] for name in names}
     front = [(str(entry.program), entry.fitness) for entry in result.hall_of_fame]
     digest = hashlib.sha256(repr((front, layers)).encode()).hexdigest()
-    assert digest == "c51f73c861a354684b8c9d7f3b670dc5c0059748dccc8cb5f5b87bf19bf64363"
+    assert digest == "20095d27bfc922bf817377378b477caa9fc104d64c2e214393f727dafbd74556"
 
 
 def test_nonregularized_evolution_replaces_the_worst_of_the_sample():

@@ -175,7 +175,14 @@ def test_the_proxy_is_fitted_to_programs_sampled_by_hash():
     )
     used = 0.25 * state.reached[0] + 0.5 * state.reached[1] + state.reached[2]
     assert facts["saved"] == pytest.approx(1.0 - used / state.reached[0])
-    assert (state.coefficients / proxy.UNIT == np.round(state.coefficients / proxy.UNIT)).all()
+
+
+def test_the_proxy_solves_its_equations_as_a_library_does():
+    draw = np.random.default_rng(0)
+    for n in (1, 2, 7, 13):
+        X, y = draw.normal(size=(60, n)), draw.normal(size=n)
+        matrix = X.T @ X
+        assert proxy.solve(matrix, y) == pytest.approx(np.linalg.solve(matrix, y), rel=1e-10)
 
 
 def test_rank_correlation():

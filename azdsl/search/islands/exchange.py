@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import sums
 from azdsl.search.islands import proxy
 from azdsl.search.islands.hall_of_fame import HallOfFame, include, update
 from azdsl.search.islands.island_report import IslandReport
@@ -98,4 +99,4 @@ def means(plan: Plan, reports: Reports) -> tuple[float, tuple[float, ...]]:
 def _mean(plan: Plan, fitness: NDArray[np.float64]) -> float:
     """The mean over evaluated members that no hurdle stopped; 0 without any."""
     known = fitness[fitness >= max(plan.space.floor, 0.0)]
-    return float(known.mean()) if known.size else 0.0
+    return float(sums.mean(known)) if known.size else 0.0

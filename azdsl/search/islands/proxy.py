@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl import sums
 from azdsl.search.kernel.hurdles import FINAL, FIRST_HURDLE, PER_HURDLE, PREDICTED, Hurdles, reset_thresholds
 
 LEAST_SAMPLES = 48
@@ -20,9 +21,6 @@ LEAST_SAMPLES = 48
 
 RIDGE = 1e-4
 """The penalty on squared coefficients, relative to the mean of squared errors."""
-
-UNIT = 2.0**-20
-"""Coefficients are rounded to multiples of this, so that they do not depend on the last bits of a linear-algebra library."""
 
 
 def fit(hurdles: Hurdles) -> None:
@@ -35,15 +33,31 @@ def fit(hurdles: Hurdles) -> None:
         reset_thresholds(hurdles)
     for k in range(len(hurdles.coefficients)):
         X, y = samples[:, : FIRST_HURDLE + PER_HURDLE * (k + 1)], samples[:, features + FINAL]
-        normal = X.T @ X + RIDGE * len(X) * np.eye(X.shape[1])
-        hurdles.coefficients[k, : X.shape[1]] = np.round(np.linalg.solve(normal, X.T @ y) / UNIT) * UNIT
+        normal = sums.total(X[:, :, None] * X[:, None, :]) + RIDGE * len(X) * np.eye(X.shape[1])
+        hurdles.coefficients[k, : X.shape[1]] = solve(normal, sums.total(X * y[:, None]))
+
+
+def solve(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The solution [n] of linear equations with a positive definite matrix [n, n], by Gauss and Jordan's elimination.
+
+    A linear-algebra library has other last bits on another processor, and a search amplifies every difference.
+    """
+    rows = np.concatenate([matrix, right[:, None]], axis=1)
+    for k in range(len(rows)):
+        rows[k] /= rows[k, k]
+        others = np.arange(len(rows)) != k
+        rows[others] -= rows[others, k, None] * rows[k]
+    solution: NDArray[np.float64] = rows[:, -1]
+    return solution
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
     """Spearman's rank correlation; equal values share their mean rank. None if all values of ``a`` or ``b`` are equal."""
     if len(a) < 2 or np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
         return None
-    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+    x, y = (_ranks(values) - (len(values) + 1) / 2.0 for values in (a, b))
+    # Ranks start at 1 and are multiples of 1/2, so that these sums are exact.
+    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
 
 
 def summary(by_island: Sequence[Hurdles], costs: Sequence[float]) -> dict[str, Any]:

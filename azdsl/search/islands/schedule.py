@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from azdsl import sums
 from azdsl.config.search import Search
 from azdsl.search.kernel.space import Space
 from azdsl.taskset import TaskSet
@@ -69,5 +70,5 @@ def _expected_cost(space: Space) -> float:
         if count:
             codes = space.ops[first : first + count]
             length = (int(function["least"]) + int(function["most"])) / 2
-            total += length * float(space.table["costs"][codes, f].mean())
+            total += length * float(sums.mean(space.table["costs"][codes, f]))
     return min(total, space.budget)

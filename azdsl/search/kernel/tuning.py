@@ -21,7 +21,7 @@ import numpy as np
 from azdsl.codegen.instruction_words import op_code
 from azdsl.codegen.numba_jit import inline
 from azdsl.ir.packing import CONSTANTS
-from azdsl.ops import Role
+from azdsl.ops import Role, elementary
 from azdsl.search.kernel.canonical import Scratch, bounds, liveness
 from azdsl.search.kernel.rng import below, exp, normal, uniform
 from azdsl.search.kernel.rows import order
@@ -30,13 +30,13 @@ from azdsl.search.kernel.space import ROLES, Space
 TRIALS = 100
 """The most candidates that are spent on one incumbent."""
 
-WIDEST, NARROWEST = math.log(3.0), 0.003
+WIDEST, NARROWEST = elementary.log(3.0), 0.003
 """The first standard deviation of the steps, and the one at which the tuning of an incumbent ends, in logarithms."""
 
 WIDEN = 1.5
 """The factor of the standard deviation after a success."""
 
-NARROW = WIDEN**-0.25
+NARROW = 1.0 / math.sqrt(math.sqrt(WIDEN))
 """The factor of the standard deviation after a failure: one success in five keeps it."""
 
 REMEMBERED = 64
