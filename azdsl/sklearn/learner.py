@@ -145,13 +145,13 @@ class Learner(BaseEstimator):
         if not self.scale:
             return
         self.center_, self.scale_ = scaling(X)
-        if self._metric() == "rmse":
+        if not METRICS[self._metric()].classifies:
             self.target_center_, spread = scaling(y)
             self.target_scale_ = spread if np.isfinite(spread) else 1.0
 
     def _targets(self, y: Array) -> Array:
         """The labels for the program."""
-        return (y - self.target_center_) / self.target_scale_ if self.scale and self._metric() == "rmse" else y
+        return (y - self.target_center_) / self.target_scale_ if self.scale and not METRICS[self._metric()].classifies else y
 
     def _learn(self, program: Program, X: Array, y: Array, seed: int) -> None:
         """Train the program; ``_measure`` must have been called."""
