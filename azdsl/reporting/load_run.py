@@ -41,7 +41,7 @@ def load_result(path: Path) -> RunResult:
 
 
 def _checked(path: Path, read: Callable[[Path], _Read]) -> _Read:
-    """What ``read`` makes of the files in a run directory. Raises ``SettingsError`` if they are invalid."""
+    """Return the result of ``read`` on the files of a run directory. Raises ``SettingsError`` if they are invalid."""
     try:
         return read(path)
     except (SettingsError, MissingFile):

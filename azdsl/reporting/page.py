@@ -114,7 +114,7 @@ def _figures(run: Run) -> str:
 
 
 def _ending(run: Run) -> str:
-    """What was found beside the seed program, once the run has ended."""
+    """Return the comparison of the answer with the seed program; empty until the run has ended."""
     return f"<pre>{escape(chr(10).join(run.ending))}</pre>" if run.ending else ""
 
 

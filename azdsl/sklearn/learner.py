@@ -151,7 +151,11 @@ class Learner(BaseEstimator):
 
     def _targets(self, y: Array) -> Array:
         """The labels for the program."""
-        return (y - self.target_center_) / self.target_scale_ if self.scale and not METRICS[self._metric()].classifies else y
+        return (
+            (y - self.target_center_) / self.target_scale_
+            if self.scale and not METRICS[self._metric()].classifies
+            else y
+        )
 
     def _learn(self, program: Program, X: Array, y: Array, seed: int) -> None:
         """Train the program; ``_measure`` must have been called."""

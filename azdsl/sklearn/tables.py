@@ -16,7 +16,7 @@ from azdsl.tasks.tables import Table
 
 CATEGORICAL = ("one_hot", "ordinal", "error")
 MISSING = ("error", "mean", "median")
-"""What may become of text, and of missing values."""
+"""Allowed encodings of text, and treatments of missing values."""
 
 _SOURCE, _TARGET = "X", " target"
 """The names of the table and of its target in messages; a name of a column never begins with a space."""
@@ -43,7 +43,7 @@ def encoding_task(known: FileTask | None, categorical: str | None, missing: str 
 
 
 def fit_encoding(X: Any, task: FileTask) -> Encoding:
-    """How the columns of X become features, as its rows say. Raises ``TaskError`` with every problem of X."""
+    """Determine the encoding of X from its rows. Raises ``TaskError`` with every problem of X."""
     columns = columns_of(X)
     rows = len(next(iter(columns.values())))
     dates = [name for name, values in columns.items() if isinstance(values, np.ndarray) and values.dtype.kind == "M"]

@@ -115,7 +115,7 @@ class Selector:
             raise StatementError("type", message, node, notes=self._target_note(want))
 
     def _target_note(self, want: Kind) -> tuple[str, ...]:
-        """Where the variable that the statement assigns got its kind."""
+        """Notes on the statement that determined the kind of the assigned variable."""
         name = self.emitter.line.code.split("=")[0].split(":")[0].strip()
         if name in self.kinds.known and name in self.scope.origin:
             return (f"{brief(name)} is a {want.word}, from line {self.scope.origin[name]}",)

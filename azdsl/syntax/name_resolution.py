@@ -55,7 +55,7 @@ class OpenKindError(AzdslError):
 
 @dataclass(frozen=True)
 class Scope:
-    """What names denote in the functions of one file.
+    """The meaning of names in the functions of one file.
 
     ``kinds`` are the known kinds of variables, ``origin`` the line that first assigns or annotates each variable, and
     ``limits`` the number of registers of each kind.

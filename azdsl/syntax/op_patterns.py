@@ -26,7 +26,7 @@ SLOTS = ("a", "b", "c0", "c1", "c2")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """How one op is written: its head (``dot``, ``+``) and its slots in order.
+    """The notation of one op: its head (``dot``, ``+``) and its slots in order.
 
     ``extras`` are optional arguments after the slots (``1.0`` of ``heaviside``); ``keywords`` are required arguments.
     """

@@ -89,7 +89,7 @@ class Raw:
     labels: tuple[str, ...]
 
     def fit(self, train: NDArray[np.int64], task: FileTask) -> Encoding:
-        """What the rows ``train`` say of missing values and scaling."""
+        """Compute means, deviations and the values for missing entries from the rows ``train``."""
         X, y = self.X[train], self.y[train]
         fill: list[float | None] = [None] * X.shape[1]
         if task.missing in ("mean", "median"):
@@ -214,7 +214,7 @@ def _names(table: Table, task: FileTask) -> list[str]:
 
 
 def _column(table: Table, name: str, task: FileTask, as_category: bool, as_date: bool) -> Column | str:
-    """What becomes of a column; a text is why nothing can."""
+    """Determine the encoding of a column. Returns the reason as text if it has none."""
     values = table.column(name)
     if as_date:
         return Column(name, "date")

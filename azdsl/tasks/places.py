@@ -1,4 +1,4 @@
-"""Where the data of a task are."""
+"""The location of a task's data."""
 
 from __future__ import annotations
 

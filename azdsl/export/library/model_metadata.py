@@ -1,4 +1,4 @@
-"""What the module beside a compiled model must know of it, the same for Python and JavaScript."""
+"""The metadata of a compiled model that its Python or JavaScript module contains."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from azdsl.export.readable.numpy_templates import DRAWS, HELPERS
 from azdsl.ops import Kind, Op, Role
 
 SUM, PRODUCT, ATOM = 1, 2, 3
-"""How strongly a text binds its operands; ``ATOM`` for calls, names and numbers."""
+"""Operator precedence of a text; ``ATOM`` for calls, names and numbers."""
 
 _SIGNS = {" + ": SUM, " - ": SUM, " * ": PRODUCT, " / ": PRODUCT}
 
@@ -37,7 +37,7 @@ def right_side(op: Op) -> str:
 
 
 def level(text: str) -> int:
-    """How strongly the operator of a template binds; ``ATOM`` for a call or a constant."""
+    """Return the precedence of the operator in a template; ``ATOM`` for a call or a constant."""
     return next((binds for sign, binds in _SIGNS.items() if sign in text and "(" not in text), ATOM)
 
 

@@ -93,7 +93,7 @@ def embedding(features: int) -> list[list[float]]:
 
 
 def payload(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
-    """What the page's script reads, one dictionary for each subject. Raises ``ExportError`` and ``NoPlayground``."""
+    """Return the data for the page's script, one dictionary for each subject. Raises ``ExportError`` and ``NoPlayground``."""
     return [_payload(subject) for subject in subjects]
 
 
@@ -150,7 +150,7 @@ def _lines(spec: Spec, places: Sequence[int | None]) -> list[dict[str, Any]]:
 
 
 def _roles(spec: Spec) -> Mapping[str, str]:
-    """What the registers that the language names are for."""
+    """Return the purpose of each register: its fixed meaning, ``kept`` from example to example, or empty."""
     metric = spec.metric
     named: dict[Address, str] = {FEATURES: "features", metric.label: "label", metric.prediction: "prediction"}
     shown = {*spec.program.registers, *named}

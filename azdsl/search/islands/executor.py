@@ -48,7 +48,7 @@ class Executor(Protocol):
 
 
 class Placement(Protocol):
-    """Where the islands of a search run. It exists before the search is planned."""
+    """The threads or machines on which the islands of a search run. A placement is made before the search is planned."""
 
     def describe(self) -> str:
         """Text for the user, such as ``2 workers``."""
