@@ -106,10 +106,9 @@ def command(
 
     The ending of -o selects the file that is named: with -o price.py the module is price.py and its library
     price.azdsl.so. With a table as the task of FILE, the rows of --train are encoded, scaled and shuffled as that
-    task says, and the Python module has a class TableModel, which predicts rows of a table as they are; the C
-    header says how to make X. Otherwise the rows are learned in order and are not scaled: scale them as you scale
-    the rows to predict. FILE may be a run directory, for its best.az, or -
-    for standard input.
+    task says, and the Python, NumPy and ES modules and the C header have functions that predict rows of a table
+    as they are. Otherwise the rows are learned in order and are not scaled: scale them as you scale the rows to
+    predict. FILE may be a run directory, for its best.az, or - for standard input.
 
     \b
     Example:
@@ -141,14 +140,15 @@ def command(
         examples = _training(train, experiment, metric, options) if train is not None else None
         sizes, classes = _shape(experiment, directory, metric, examples, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)
-        encoding = None
+        encoding = lesson = None
         if train is not None and examples is not None:
             tabular = experiment.task if isinstance(experiment.task, FileTask) else None
-            specs = [_trained(specs, examples, train, options["epochs"] or (tabular.epochs if tabular else 1))]
+            lesson = (examples.X, examples.y, options["epochs"] or (tabular.epochs if tabular else 1))
+            specs = [_trained(specs, examples, train, lesson[2])]
             encoding = examples.encoding.to_json() if tabular else None
         if "shared" in kinds and tuple(linker()) == ZIG:
             click.echo("linking with zig; the first use may take a minute", err=True)
-        files = bundle.write(specs, output, kinds, cpu, target, encoding)
+        files = bundle.write(specs, output, kinds, cpu, target, encoding, lesson)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if as_json:

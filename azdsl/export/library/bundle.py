@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from azdsl import __version__
 from azdsl.codegen.aot.cross_targets import CROSS_TARGETS, WASM
 from azdsl.codegen.aot.models import Compiled, Spec, compile_models
@@ -19,6 +22,8 @@ from azdsl.export.library.file_names import output_files
 from azdsl.export.library.linker import link, link_wasm
 from azdsl.export.library.python_module import wrapper
 from azdsl.export.library.wasm_module import FUNCTIONS, wasm_module
+
+Array = NDArray[np.float64]
 
 HERE = frozenset({"shared", "python"})
 """Kinds of files that run on this machine only."""
@@ -33,24 +38,26 @@ def write(
     cpu: str = "native",
     target: str | None = None,
     encoding: Mapping[str, Any] | None = None,
+    lesson: tuple[Array, Array, int] | None = None,
 ) -> dict[str, Path]:
     """Compile models, write files of these kinds, and return their paths by kind.
 
     ``output`` names the files as ``file_names.output_files`` describes. Several ``specs`` are the same program with
     different numbers of features. Code is for ``target``, one of ``CROSS_TARGETS``, or else for ``cpu`` on this machine.
     ``encoding`` is how the table that they were trained on became features, None for numbers as they are.
+    ``lesson`` is what trained models learned: X [n, F], y [n] and epochs; a NumPy module learns it again.
     Nothing is written if anything fails: ``ExportError``, ``ValueError`` or ``OSError``.
     """
     machine = _machine(kinds, cpu, target)
     files = output_files(output, kinds)
     if "numpy" in kinds:
-        _check_numpy(specs[0])
+        _check_numpy(specs[0], lesson is not None)
     compiled = compile_models(specs, __version__, machine) if CODE & set(kinds) else None
     texts: dict[str, Callable[[], str | bytes]] = {
         "header": lambda: header(specs, __version__, encoding),
         "python": lambda: wrapper(specs, files["shared"].name, __version__, encoding),
-        "numpy": lambda: _numpy(specs[0]),
-        "javascript": lambda: wasm_module(specs, files["wasm"].name, __version__),
+        "numpy": lambda: _numpy(specs[0], encoding, lesson),
+        "javascript": lambda: wasm_module(specs, files["wasm"].name, __version__, encoding),
     }
     if compiled:
         texts |= _native(compiled)
@@ -82,21 +89,21 @@ def _machine(kinds: Sequence[str], cpu: str, target: str | None) -> Host:
     return CROSS_TARGETS[target]
 
 
-def _check_numpy(spec: Spec) -> None:
-    """Refuse what a NumPy module cannot hold: a trained model, or 32 bits."""
-    if spec.image:
-        raise ExportError(
-            "a NumPy module starts untrained and cannot contain a trained model: leave out --emit numpy or --train"
-        )
+def _check_numpy(spec: Spec, can_learn: bool) -> None:
+    """Refuse what a NumPy module cannot do: compute in 32 bits, or start trained without learning."""
+    if spec.image and not can_learn:
+        raise ExportError("a NumPy module starts trained only with the rows that the model learned")
     if spec.precision != 64:
         raise ExportError(f"a NumPy module computes in 64 bits: leave out --emit numpy or --precision {spec.precision}")
 
 
-def _numpy(spec: Spec) -> str:
-    """The text of the NumPy module, which works for any number of features."""
+def _numpy(spec: Spec, encoding: Mapping[str, Any] | None, lesson: tuple[Array, Array, int] | None) -> str:
+    """The text of the NumPy module. Untrained, it works for any number of features."""
     from azdsl.export.readable.numpy_source import numpy_source
+    from azdsl.export.readable.numpy_trained import trained_source
 
-    return numpy_source(spec.source, spec.metric.name, spec.seed, spec.max_abs_error)
+    source = numpy_source(spec.source, spec.metric.name, spec.seed, spec.max_abs_error)
+    return trained_source(source, *lesson, spec.metric.classifies, encoding) if lesson else source
 
 
 def _native(compiled: Compiled) -> dict[str, Callable[[], str | bytes]]:

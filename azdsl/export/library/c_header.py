@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from azdsl.codegen.aot.models import Spec
+from azdsl.export.library.c_rows import comment, row_functions
 from azdsl.export.library.errors import ExportError
 from azdsl.ir import METRICS
 
@@ -19,7 +20,9 @@ enum {
   AZ_STOPPED = 1,    /* training stopped: an error was NaN or too large (this example was not learned) */
   AZ_NOT_FINITE = 2, /* X or y contains a NaN or an infinity; the model is unchanged */
   AZ_BAD_LABEL = 3,  /* a label is not the number of a class; the model is unchanged */
-  AZ_NULL = 4        /* a pointer is null; the model is unchanged */
+  AZ_NULL = 4,       /* a pointer is null; the model is unchanged */
+  AZ_MISSING = 5,    /* a value of a row is missing, and the training table does not say what fills it */
+  AZ_UNKNOWN = 6     /* a text of a row is not among the categories */
 };
 """
 
@@ -63,24 +66,19 @@ def default_prefix(stem: str) -> str:
     return ("az_" + re.sub(r"[^A-Za-z0-9_]", "_", stem))[:_LONGEST]
 
 
-def comment(text: str) -> str:
-    """``text`` without characters that end a C comment or continue a line."""
-    plain = "".join(c if c == "\n" or c.isprintable() else "?" for c in text)
-    plain = plain.replace("\\", "/").replace("*/", "* /").replace("/*", "/ *")
-    return re.sub(r"\?(?=\?)", "? ", plain)  # the trigraph ??/ is a backslash
-
-
 def header(specs: Sequence[Spec], version: str, encoding: Mapping[str, Any] | None = None) -> str:
     """The header of a library of these models, which says how a table's columns become X if there is an ``encoding``."""
     guard = f"{specs[0].prefix.rstrip('_')}_H".upper()
     program = comment(str(specs[0].source))
     body = "\n".join(_functions(spec) for spec in specs)
+    rows = row_functions(specs[0], encoding) if encoding else ""
+    strings = "#include <string.h>\n" if encoding else ""
     return (
         f"/* Written by azdsl {version} from this program:\n\n{program}\nThe library calls malloc and free, and no function of math.h. */\n"
         f"{table_comment(encoding) if encoding else ''}"
-        f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
+        f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n{strings}\n"
         f'#ifdef __cplusplus\nextern "C" {{\n#endif\n\n#ifndef AZ_CODES\n#define AZ_CODES\n{CODES}#endif\n\n'
-        f"{body}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
+        f"{body}{rows}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
     )
 
 

@@ -112,13 +112,13 @@ SQUASH = {
 """By metric."""
 
 FIT = '''
-    def fit(self, X, y):
-        """Reset, then learn the examples in order; stop at an error that is NaN or too large."""
+    def fit(self, X, y, epochs=1):
+        """Reset, then learn the examples in order, ``epochs`` times; stop at an error that is NaN or too large."""
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
 {classes}        self.visit = 0
         with np.errstate(all="ignore"):
             self.setup(X.shape[1])
-            for features, label in zip(X, y):
+            for features, label in [*zip(X, y)] * epochs:
                 self.visit += 1
                 self.predict_one(features)
 {squash}                if not {close} <= self.max_abs_error:
