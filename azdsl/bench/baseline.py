@@ -38,7 +38,7 @@ def programs() -> list[Program]:
 def _steps(folder: Path | None, precision: int, scale: Scale) -> Callable[[], Sample]:
     if folder is None:
         raise Unavailable(NO_FOLDER)
-    experiment = override(load_experiment(SETTING), {"path": str(folder.resolve())})
+    experiment = override(load_experiment(SETTING), {"data": str(folder.resolve())})
     assert experiment.task
     tasks = build(experiment.task, 0, "search")
     chosen = programs()[: scale.of(len(programs()))]

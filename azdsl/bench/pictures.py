@@ -47,7 +47,7 @@ def _cifar10(folder: Path | None) -> Experiment:
     """The unchanged example: ten tasks, F = 16, 8000 + 1000 examples."""
     if folder is None:
         raise Unavailable(NO_FOLDER)
-    return override(load_experiment(CIFAR10), {"path": str(folder.resolve())})
+    return override(load_experiment(CIFAR10), {"data": str(folder.resolve())})
 
 
 def _digits() -> Experiment:

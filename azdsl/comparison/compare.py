@@ -28,7 +28,7 @@ from azdsl.setting_overrides import override
 Report = Callable[[Run | None, int, int], None]
 """Called with a finished run, the number of finished runs and the planned number; first with None, for stored runs."""
 
-SHARED = ("seed", "max_evals", "target", "task", "images", "dataset", "path")
+SHARED = ("seed", "max_evals", "target", "task", "images", "dataset", "data")
 """Settings that variants share: random seeds, budget, target and data."""
 
 _TICK_SECONDS = 0.2

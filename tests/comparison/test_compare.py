@@ -103,10 +103,10 @@ def test_other_data_are_another_comparison(tmp_path):
         experiment = Experiment(task=task)
         before = store.identity(experiment, tmp_path)
         assert store.identity(experiment, tmp_path) == before
-        np.savez(tmp_path / task.path, images=np.ones((40, 2, 2), np.uint8), labels=np.arange(40) % 2)
+        np.savez(tmp_path / task.data, images=np.ones((40, 2, 2), np.uint8), labels=np.arange(40) % 2)
         assert store.identity(experiment, tmp_path) != before
-        (tmp_path / task.path).unlink()
-        with pytest.raises(TaskError, match=task.path):
+        (tmp_path / task.data).unlink()
+        with pytest.raises(TaskError, match=task.data):
             store.identity(experiment, tmp_path)
 
 
