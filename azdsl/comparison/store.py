@@ -27,7 +27,8 @@ def identity(experiment: Experiment, base_dir: Path) -> str:
     """
     shared = replace(experiment, search=replace(experiment.search, seed=Search().seed))
     digest = hashlib.blake2b(f"{__version__}\n{shared}".encode(), digest_size=16)
-    digest.update(digest_of_files(_data_files(experiment.task, base_dir)).encode())
+    for task in (experiment.task, *(stage.task for stage in experiment.stages)):
+        digest.update(digest_of_files(_data_files(task, base_dir)).encode())
     return digest.hexdigest()
 
 

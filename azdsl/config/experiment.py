@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from azdsl.config.search import IslandSettings, Range, Registers, Search, keys
-from azdsl.config.tasks import FileTask, Task
+from azdsl.config.search import STAGE_ENDS, IslandSettings, Range, Registers, Search, SettingsError, StageSettings, keys
+from azdsl.config.tasks import FileTask, Task, relocated
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import Op
 from azdsl.ops.groups import ALL, MEMBERS, listed
@@ -42,9 +42,27 @@ class Group:
             parts.append(f"ops({_shapes(self.ops[0] or ())})")
         else:
             parts += _by_function(self.ops)
-        if self.mutations is not None:
-            parts.append(f"mutations({', '.join(self.mutations)})")
-        return f"island({', '.join(parts)})"
+        return f"island({', '.join([*parts, *_kinds(self.mutations)])})"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage before the run's own task: its task, its end and the settings that it overrides; None is the experiment's value.
+
+    Raises ``SettingsError`` for a stage without an end.
+    """
+
+    task: Task | None
+    settings: StageSettings
+    mutations: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if all(getattr(self.settings, name) is None for name in STAGE_ENDS):
+            raise SettingsError("stage", "a stage needs an end: set target, max_evals or patience")
+
+    def __str__(self) -> str:
+        task = [f"task={self.task.kind}({_arguments(self.task)})"] if self.task else []
+        return f"stage({', '.join([*task, _arguments(self.settings), *_kinds(self.mutations)])})"
 
 
 @dataclass(frozen=True)
@@ -53,7 +71,7 @@ class Experiment:
 
     ``ops`` are the allowed ops of Setup, Predict and Learn, None for ``default_ops``. ``frozen`` names the functions that do not evolve.
     ``mutations`` is None for those of ``BLIND_MUTATIONS`` that the length limits permit. ``groups`` are overrides of some islands;
-    of two for the same island the later one wins.
+    of two for the same island the later one wins. ``stages`` are searched before ``task``, in their order.
     """
 
     program: Program = Program()
@@ -64,9 +82,11 @@ class Experiment:
     mutations: tuple[str, ...] | None = None
     frozen: frozenset[str] = field(default=frozenset())
     groups: tuple[Group, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     def statements(self) -> Iterator[str]:
         """The statements above the functions, without settings that have their default values."""
+        yield from map(str, self.stages)
         if self.task:
             yield f"task {self.task.kind}({_arguments(self.task)})"
         if self.registers != Registers():
@@ -77,8 +97,7 @@ class Experiment:
             yield f"ops({_shapes(self.ops[0])})"
         else:
             yield from _by_function(self.ops)
-        if self.mutations is not None:
-            yield f"mutations({', '.join(self.mutations)})"
+        yield from _kinds(self.mutations)
         yield from map(str, self.groups)
 
     def of_island(self, number: int) -> Experiment:
@@ -86,17 +105,38 @@ class Experiment:
         own = self
         for group in self.groups:
             if group.islands.least <= number <= group.islands.most:
-                given = {name: value for name, value in vars(group.settings).items() if value is not None}
                 setup, predict, learn = (
                     ops if mine is None else mine for mine, ops in zip(group.ops, own.ops, strict=True)
                 )
-                own = dataclasses.replace(
-                    own,
-                    search=dataclasses.replace(own.search, **given),
-                    ops=(setup, predict, learn),
-                    mutations=own.mutations if group.mutations is None else group.mutations,
-                )
+                own = dataclasses.replace(own._with(group), ops=(setup, predict, learn))
         return own
+
+    def of_stage(self, number: int) -> Experiment:
+        """The experiment of stage ``number``, whose ``stages`` are those before it; after the last stage, the experiment itself.
+
+        The target and the patience are the stage's alone, as is ``max_evals``, which counts from the start of the stage.
+        """
+        if number == len(self.stages):
+            return self
+        stage, default = self.stages[number], Search()
+        ends = {name: getattr(default, name) for name in STAGE_ENDS}
+        own = dataclasses.replace(self, search=dataclasses.replace(self.search, **ends))._with(stage)
+        own = dataclasses.replace(own, task=stage.task or self.task, stages=self.stages[:number])
+        if own.default_ops == self.default_ops:
+            return own
+        setup, predict, learn = self.allowed_ops  # of the run's own task: populations carry over
+        return dataclasses.replace(own, ops=(setup, predict, learn))
+
+    def _with(self, overrides: Group | Stage) -> Experiment:
+        """The experiment with the search's keys and the mutations that ``overrides`` gives."""
+        given = {name: value for name, value in vars(overrides.settings).items() if value is not None}
+        mutations = self.mutations if overrides.mutations is None else overrides.mutations
+        return dataclasses.replace(self, search=dataclasses.replace(self.search, **given), mutations=mutations)
+
+    def moved(self, move: Callable[[str], str]) -> Experiment:
+        """The experiment with the relative paths of its data mapped by ``move``."""
+        stages = tuple(dataclasses.replace(stage, task=relocated(stage.task, move)) for stage in self.stages)
+        return dataclasses.replace(self, task=relocated(self.task, move), stages=stages)
 
     @property
     def default_ops(self) -> str:
@@ -119,6 +159,11 @@ class Experiment:
         for name in self.frozen:
             text = text.replace(f"def {name}():", f"@frozen\ndef {name}():")
         return "".join(f"{line}\n" for line in self.statements()) + text
+
+
+def _kinds(mutations: tuple[str, ...] | None) -> list[str]:
+    """The statement ``mutations(…)``, if there is one."""
+    return [] if mutations is None else [f"mutations({', '.join(mutations)})"]
 
 
 def _by_function(ops: Iterable[tuple[Op, ...] | None]) -> Iterator[str]:

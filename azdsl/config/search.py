@@ -1,4 +1,4 @@
-"""The keys of the statements ``registers``, ``search`` and ``island``: types, defaults, bounds and help.
+"""The keys of the statements ``registers``, ``search``, ``island`` and ``stage``: types, defaults, bounds and help.
 
 The parser validates files against these dataclasses, and the command line makes its options from them.
 """
@@ -219,3 +219,28 @@ class IslandSettings:
 
     def __post_init__(self) -> None:
         validate(self)
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """``stage(target=0.97, restart=200_000, …)``: what ends a stage, and keys that it overrides; None is the value of ``search``.
+
+    ``target``, ``max_evals`` and ``patience`` are those of the stage alone: None is no such end.
+    """
+
+    target: float | None = key_of(Search, "target")
+    max_evals: int | None = key_of(Search, "max_evals")
+    patience: int | None = key_of(Search, "patience")
+    tournament: int | None = key_of(Search, "tournament")
+    parsimony: float | None = key_of(Search, "parsimony")
+    mutation: float | None = key_of(Search, "mutation")
+    edits: float | None = key_of(Search, "edits")
+    restart: int | None = key_of(Search, "restart")
+    restart_from: str | None = key_of(Search, "restart_from")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+STAGE_ENDS = ("target", "max_evals", "patience")
+"""The keys of ``StageSettings`` that end a stage."""

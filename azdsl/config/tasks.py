@@ -78,7 +78,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Linear(Task):
-    """x ~ N(0, 1)^F, w ~ N(0, 1)^F, y = w·x."""
+    """x ~ N(0, 1)^F, w ~ N(0, 1)^F, y = w·x.
+
+    With ``spread`` = σ each x is multiplied by a number of its own, exp(σ·N(0, 1)).
+    """
 
     kind = "linear"
     summary = "y = w·x with Gaussian x and w"
@@ -86,6 +89,9 @@ class Linear(Task):
     train: int = _key(100, "training examples of a search task", 1, MAX_EXAMPLES)
     valid: int = _key(100, "validation examples of a search task", 1, MAX_EXAMPLES)
     features: int = _key(4, "features of an example (F)", 1, MAX_FEATURES)
+    spread: float = _key(
+        0.0, "standard deviation of the logarithm of each example's scale (0: all have the scale 1)", 0.0, 10.0
+    )
     noise: float = _key(0.0, "standard deviation of Gaussian noise that is added to training labels", 0.0, 1e6)
 
 

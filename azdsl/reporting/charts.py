@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from azdsl.reporting.data import Run, best_curve, fitness_range
+from azdsl.reporting.data import Run, best_curve, fitness_range, stage_starts
 from azdsl.reporting.svg import BOTTOM, Chart, Scale
 
 LAYERS = {
@@ -45,6 +45,9 @@ def progress(run: Run, width: float, numbered: Sequence[int], error: bool = Fals
     else:
         y = chart.y(*fitness_range([*shown, *(v for _, v in chosen)]))
     chart.axes(x, y, "candidates (log scale)", "1 − fitness" if error else "fitness")
+    for number, at in enumerate(stage_starts(run), 2):
+        chart.line([(x(at), y(y.low)), (x(at), y(y.high))], "grid")
+        chart.text(x(at) + 4, y(y.high) + 10, f"stage {number}", "tick")
     chart.line([(x(at), y(v)) for at, v in means if at >= x.low], "line mean")
     chart.steps([(x(at), y(v)) for at, v in points], "line best")
     for at, v in _thinned([p for p in chosen if y.low <= p[1] <= y.high], 60):

@@ -111,8 +111,14 @@ def fitness_range(fitness: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low - room), min(1.0, high + room)
 
 
+def stage_starts(run: Run) -> list[float]:
+    """The candidates after which each stage but the first began."""
+    pairs = zip(run.history, run.history[1:], strict=False)
+    return [float(e["evaluations"]) for e, after in pairs if e.get("stage") != after.get("stage")]
+
+
 def best_curve(run: Run) -> list[tuple[float, float]]:
-    """The best fitness by candidates: the corners of a step curve, ascending in both."""
+    """The best fitness by candidates: the corners of a step curve, ascending in both, but for the fitness where a stage begins."""
     points = [(float(m.evaluations), m.fitness) for m in run.milestones]
     points += [(float(event["evaluations"]), float(event["best"])) for event in run.history]
     if run.search_fitness is not None:
@@ -120,8 +126,11 @@ def best_curve(run: Run) -> list[tuple[float, float]]:
     curve: list[tuple[float, float]] = []
     # With task groups, the best is 0 in events until programs were evaluated on all search tasks.
     known = [point for point in points if point[1] > 0.0] or points
+    starts = stage_starts(run)
     for at, fitness in sorted(known):
-        if not curve or fitness > curve[-1][1]:
+        began = bool(starts) and at > starts[0]
+        starts = [start for start in starts if start >= at]
+        if not curve or began or fitness > curve[-1][1]:
             curve.append((at, fitness))
     if curve and run.evaluations > curve[-1][0]:
         curve.append((float(run.evaluations), curve[-1][1]))

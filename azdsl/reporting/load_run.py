@@ -78,6 +78,7 @@ def _result(path: Path) -> RunResult:
             "experiment": experiment,
             "hall_of_fame": _hall_of_fame(path),
             "task_fitness": tuple(facts["task_fitness"]),
+            "stages": tuple(facts.get("stages", ())),
             "ending": Ending.from_dict(facts["ending"]) if facts.get("ending") else None,
         }
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from azdsl.errors import AzdslError
 from azdsl.reporting.charts import LAYERS, LONG
-from azdsl.reporting.data import Run, best_curve, fitness_range
+from azdsl.reporting.data import Run, best_curve, fitness_range, stage_starts
 
 BLUE, GREY, ORANGE = "#1f6fb5", "#9aa3af", "#c26a12"
 _COLOURS = ("#c9cfd8", "#9fb4cc", "#d8b08c", "#6fa8dc", "#57b3a0", "#e0a04a", "#9b7fc4", "#c2545b")
@@ -67,6 +67,8 @@ def _progress(axes: Any, run: Run) -> None:
     axes.plot(
         [m.evaluations for m in run.milestones], [m.fitness for m in run.milestones], "o", markersize=4, color=BLUE
     )
+    for at in stage_starts(run):
+        axes.axvline(at, color=GREY, linestyle=":", linewidth=1)
     low, high = fitness_range([f for _, f in curve] + [e["mean"] for e in run.history] + [v for _, v in chosen])
     axes.set(
         xscale="log", xlabel="candidates", ylabel="fitness", ylim=(low, high + _HEADROOM * (high - low)), title=run.name

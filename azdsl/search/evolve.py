@@ -16,11 +16,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from azdsl import tasks as make
-from azdsl.config.experiment import Experiment
+from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
 from azdsl.scoring import combined
@@ -31,22 +32,21 @@ from azdsl.search.islands.ending import Ending, make_ending
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.schedule import make_schedule
-from azdsl.search.islands.selection import Finalist, Judge, canonical
+from azdsl.search.islands.run_state import PastStage
+from azdsl.search.islands.selection import Finalist, canonical
 from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_context, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
-from azdsl.search.kernel.hurdles import costs
 from azdsl.search.kernel.population import make_island, write_initial
-from azdsl.search.kernel.space import island_spaces, make_space
-from azdsl.search.kernel.task_groups import first_group
+from azdsl.search.kernel.task_groups import group_size
+from azdsl.search.planning import digest, make_all_task_sets, make_plans
 from azdsl.search.recorder import Recorder
 from azdsl.search.result import Result
 from azdsl.search.rundir import checkpoint, names
 from azdsl.search.rundir import directory as rundir
 from azdsl.search.rundir.directory import RunDirectory
 from azdsl.search.rundir.settings_files import check_data, localized, stored_experiment, write_settings
-from azdsl.search.session import OnEpoch, Session
-from azdsl.search.task_sets import Given, TaskSets, make_task_sets
+from azdsl.search.session import INTERRUPTED, OnEpoch, Session
+from azdsl.search.task_sets import Given, TaskSets
 from azdsl.taskset import TaskSet
 
 __all__ = ["Result", "run"]
@@ -57,13 +57,22 @@ RUNS = Path("runs")
 
 @dataclass(frozen=True)
 class _Run:
-    """A run whose settings and data are valid. ``group`` is the first task group, ``path`` the run directory if there is one."""
+    """A run whose settings and data are valid: ``plans`` and ``data`` of its stages and of its own task; ``path`` is its directory."""
 
-    plan: Plan
-    data: TaskSets
-    group: TaskSet
+    plans: tuple[Plan, ...]
+    data: tuple[TaskSets, ...]
     path: Path | None = None
     resumed: bool = False
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run's own task."""
+        return self.plans[-1]
+
+    @property
+    def own(self) -> TaskSets:
+        """The task sets of the run's own task."""
+        return self.data[-1]
 
     @property
     def experiment(self) -> Experiment:
@@ -73,13 +82,17 @@ class _Run:
     def write_settings(self) -> None:
         """Write the settings, if there is a directory."""
         if self.path:
-            write_settings(self.path, self.experiment, self.data.digest, self.data.from_python)
+            write_settings(self.path, self.experiment, digest(self.data), self.own.from_python)
 
     def in_directory(self, path: Path, base_dir: Path | None) -> _Run:
         """The run with its directory, from which the paths of its experiment then count."""
-        experiment = localized(self.experiment, base_dir, path)
-        judge = replace(self.plan.judge, experiment=experiment)
-        return replace(self, plan=replace(self.plan, experiment=experiment, judge=judge), path=path)
+        whole = localized(self.experiment, base_dir, path)
+        own = [whole.of_stage(number) for number in range(len(self.plans))]
+        plans = [
+            replace(plan, experiment=experiment, judge=replace(plan.judge, experiment=experiment))
+            for plan, experiment in zip(self.plans, own, strict=True)
+        ]
+        return replace(self, plans=tuple(plans), path=path)
 
 
 def run(
@@ -120,7 +133,7 @@ def run(
     default_task = experiment is not None and experiment.task is None and tasks is None
     with rundir.locked(prepared.path):
         if prepared.path and prepared.resumed:
-            check_data(prepared.path, prepared.data.digest)
+            check_data(prepared.path, digest(prepared.data))
         else:
             prepared.write_settings()
         for line in introduction(prepared.plan, _workers(prepared, workers, placement), prepared.path, default_task):
@@ -150,20 +163,8 @@ def _start(experiment: Experiment | None, given: Given, base_dir: Path | None, r
         raise SettingsError("seed", "there is nothing to search from: give an experiment, or a run directory to resume")
     experiment = _with_task(experiment, given)
     with explained(reporter, "making the tasks (kept in the cache directory for the next start) …"):
-        data = make_task_sets(experiment, given, base_dir)
-    group = first_group(experiment.search, data.search)
-    space, spaces = make_space(experiment, group), island_spaces(experiment, group)
-    judge = Judge(experiment, space, data.search, data.select or data.search, data.test)
-    schedule = make_schedule(experiment.search, space, group)
-    groups = data.search.tasks // group.tasks
-    shares = costs(group, experiment.search)
-    plan = Plan(experiment, space, spaces, judge, schedule, shares, groups, _describe(experiment, data))
-    return _Run(plan, data, group)
-
-
-def _describe(experiment: Experiment, data: TaskSets) -> str:
-    """A description of the run's tasks."""
-    return data.words if experiment.task is None else data.words or make.describe(experiment.task)
+        data = make_all_task_sets(experiment, given, base_dir)
+    return _Run(make_plans(experiment, data), data)
 
 
 def _with_task(experiment: Experiment, given: Given) -> Experiment:
@@ -184,19 +185,20 @@ def _session(
     prepared: _Run, workers: int | None, placement: Placement | None, reporter: Reporter, warn: Callable[[str], None]
 ) -> Session:
     """The islands of a run and what runs them: at their start, or as in the newest checkpoint of a run that is resumed."""
-    plan, experiment = prepared.plan, prepared.experiment
+    plans, experiment, plan = prepared.plans, prepared.experiment, prepared.plans[0]
     with explained(reporter, "compiling the engine (takes about a minute at the first start on this machine) …"):
-        scratch = _scratch(plan, prepared.group)
-        executor = (
-            placement.start(plan, prepared.data.search)
+        scratch = _scratch(prepared)
+        executors = [
+            placement.start(each, sets.search)
             if placement
-            else _threads(plan, prepared.data.search, _threads_of(experiment, workers))
-        )
-    islands = [make_island(plan.space, experiment, number) for number in range(experiment.search.islands)]
+            else _threads(each, sets.search, _threads_of(experiment, workers))
+            for each, sets in zip(plans, prepared.data, strict=True)
+        ]
+    islands = [make_island(plan.space, plan.experiment, number) for number in range(experiment.search.islands)]
     for space, island in zip(plan.spaces, islands, strict=True):
-        write_initial(space, experiment, island)
+        write_initial(space, plan.experiment, island)
     directory = RunDirectory(prepared.path, warn) if prepared.path else None
-    session = Session(plan, islands, executor, scratch, Recorder(plan, reporter, directory))
+    session = Session(plans, islands, executors, scratch, Recorder(plan, prepared.plan, reporter, directory))
     if directory and prepared.resumed:
         _restore(session, directory, warn)
         prepared.write_settings()
@@ -239,9 +241,9 @@ def _search(session: Session, prepared: _Run, on_epoch: OnEpoch | None) -> Resul
 
 def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
     """Choose the answer, score it and write the results. ``reason`` is why the search stopped."""
-    plan, seconds = session.plan, session.seconds
+    plan, seconds = prepared.plan, session.seconds
     ended = session.finish()
-    chosen, data, interrupted = ended.answer, prepared.data, reason == "interrupted"
+    chosen, data, interrupted = ended.answer, prepared.own, reason == INTERRUPTED
     ending, by_task = _ending(prepared, chosen)
     target_reached = chosen.fitness >= plan.search.target
     if not ending.better:
@@ -270,6 +272,7 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         hurdles=ended.hurdles,
         ending=ending,
         tasks=data.words,
+        stages=tuple(_summary(stage, past) for stage, past in zip(plan.experiment.stages, ended.past, strict=False)),
     )
     session.recorder.add_result(result.as_dict())
     return result
@@ -277,7 +280,7 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
 
 def _ending(prepared: _Run, chosen: Finalist) -> tuple[Ending, list[float]]:
     """The verdict on the chosen program, and the fitness of the program that the run gives back on each task that it is scored on."""
-    judge, data = prepared.plan.judge, prepared.data
+    judge, data = prepared.plan.judge, prepared.own
     scored = data.test or data.search
     seed = prepared.experiment.program
     program = chosen.found.program
@@ -295,6 +298,17 @@ def _ending(prepared: _Run, chosen: Finalist) -> tuple[Ending, list[float]]:
         candidates=len(scores) * (scored.tasks * scored.runs[1]) / (data.search.tasks * data.search.runs[1]),
     )
     return ending, scores[1 if ending.better else 0][2]
+
+
+def _summary(stage: Stage, past: PastStage) -> dict[str, Any]:
+    """A stage that ended, as the result states it."""
+    return {
+        "stage": str(stage),
+        "evaluations": past.evaluations,
+        "fitness": past.fitness,
+        "stopped": past.reason,
+        "program": str(past.answer),
+    }
 
 
 def _seed(prepared: _Run) -> Finalist:
@@ -321,7 +335,7 @@ def _restore(session: Session, directory: RunDirectory, warn: Callable[[str], No
     if saved is None:
         directory.rewind(0)
         return
-    if saved.facts.get("identity") != session.plan.identity:
+    if saved.facts.get("identity") != session.plans[-1].identity:
         raise SettingsError(
             "resume",
             f"the checkpoint in {directory.path} was written with other settings than those of its {names.SEED}",
@@ -333,9 +347,13 @@ def _restore(session: Session, directory: RunDirectory, warn: Callable[[str], No
     session.recorder.history += directory.rewind(saved.facts["events_bytes"])
 
 
-def _scratch(plan: Plan, tasks: TaskSet) -> Scratch:
+def _scratch(prepared: _Run) -> Scratch:
     """The working memory of exchanges, after all code that they need is compiled."""
-    scratch = make_scratch(plan.space, tasks.tasks)
+    plan = prepared.plan
+    scratch = make_scratch(
+        plan.space,
+        max(group_size(each.search, sets.search) for each, sets in zip(prepared.plans, prepared.data, strict=True)),
+    )
     smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
     island = make_island(plan.space, smallest, 0)
     write_initial(plan.space, smallest, island)

@@ -14,6 +14,7 @@ from azdsl.search.islands.hall_of_fame import HallOfFame
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.selection import Finalist, answer
+from azdsl.search.islands.stages import evaluations_before
 from azdsl.search.rundir import names
 from azdsl.search.rundir.artifacts import best_text, entry_text, front_table
 from azdsl.search.rundir.directory import RunDirectory
@@ -31,11 +32,15 @@ def save_after(seconds: float) -> float:
 
 
 class Recorder:
-    """Records a run. ``history`` has the event of every exchange; without a ``directory`` no file is written."""
+    """Records a run. ``history`` has the event of every exchange; without a ``directory`` no file is written.
 
-    def __init__(self, plan: Plan, reporter: Reporter, directory: RunDirectory | None) -> None:
+    ``plan`` is that of the stage that is running, ``run_plan`` that of the run's own tasks.
+    """
+
+    def __init__(self, plan: Plan, run_plan: Plan, reporter: Reporter, directory: RunDirectory | None) -> None:
         self.history: list[dict[str, Any]] = []
-        self._plan = plan
+        self.plan = plan
+        self._run_plan = run_plan
         self._reporter = reporter
         self._directory = directory
         self._last = (0, 0.0)  # candidates and seconds at the last exchange
@@ -54,6 +59,10 @@ class Recorder:
         """Continue a run whose last exchange was after ``evaluations`` candidates and ``seconds``."""
         self._last = (evaluations, seconds)
 
+    def say(self, message: str) -> None:
+        """Show a message permanently."""
+        self._reporter.say(message)
+
     def tick(self) -> None:
         """Update the time on the display. Called several times a second."""
         self._reporter.tick()
@@ -65,7 +74,7 @@ class Recorder:
         evaluations, passed = exchange.evaluations(reports), seconds - self._last[1]
         rate = (evaluations - self._last[0]) / passed if passed > 0.0 else 0.0
         self._last = (evaluations, seconds)
-        snapshot = make_snapshot(self._plan, state, reports, seconds, rate)
+        snapshot = make_snapshot(self.plan, self._run_plan, state, reports, seconds, rate)
         event = snapshot.as_event() | ({"milestones": milestones} if milestones else {})
         self.history.append(event)
         if self._directory:
@@ -88,8 +97,8 @@ class Recorder:
         """Write ``best.az``, if there is a final program, and the hall of fame, as they are after ``evaluations`` candidates."""
         if self._directory is None:
             return
-        files = {names.entry(entry.size): entry_text(self._plan, entry) for entry in hall_of_fame}
-        files |= {names.BEST: best_text(self._plan, chosen, evaluations, ending)} if chosen else {}
+        files = {names.entry(entry.size): entry_text(self.plan, entry) for entry in hall_of_fame}
+        files |= {names.BEST: best_text(self.plan, chosen, evaluations, ending)} if chosen else {}
         self._directory.save_texts(files | {names.HALL_OF_FAME: front_table(hall_of_fame)})
 
     def add_result(self, result: Mapping[str, Any]) -> None:
@@ -98,8 +107,11 @@ class Recorder:
             self._directory.save_result(result)
 
 
-def make_snapshot(plan: Plan, state: RunState, reports: Reports, seconds: float, rate: float) -> Snapshot:
+def make_snapshot(
+    plan: Plan, run_plan: Plan, state: RunState, reports: Reports, seconds: float, rate: float
+) -> Snapshot:
     """The figures of an exchange, ``seconds`` after the start; ``rate`` is in candidates per second."""
+    stages = len(run_plan.experiment.stages)
     chosen, evaluations = answer(state.finalists), exchange.evaluations(reports)
     mean, by_island = exchange.means(plan, reports)
     return Snapshot(
@@ -115,20 +127,23 @@ def make_snapshot(plan: Plan, state: RunState, reports: Reports, seconds: float,
         program=chosen.found.program if chosen else None,
         hurdles=exchange.hurdles(plan, reports),
         front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
-        stops=tuple(_stops(plan, state, evaluations, seconds, rate)),
+        stops=tuple(_stops(plan, run_plan, state, evaluations, seconds, rate)),
+        stage=(len(state.past) + 1, stages + 1) if stages else None,
     )
 
 
-def _stops(plan: Plan, state: RunState, evaluations: int, seconds: float, rate: float) -> Iterator[Stop]:
-    """The progress towards each stopping condition that is set."""
-    search, chosen = plan.search, answer(state.finalists)
+def _stops(
+    plan: Plan, run_plan: Plan, state: RunState, evaluations: int, seconds: float, rate: float
+) -> Iterator[Stop]:
+    """The progress towards each stopping condition that is set, of the stage that is running or of the run."""
+    search, run_search, chosen = plan.search, run_plan.search, answer(state.finalists)
     if search.target <= 1.0:
         yield Stop("target", chosen.fitness if chosen else 0.0, search.target)
-    if search.timeout is not None:
-        yield Stop("timeout", seconds, search.timeout, max(0.0, search.timeout - seconds))
-    for name, done, of in (
-        ("max_evals", evaluations, search.max_evals),
-        ("patience", evaluations - state.best_at, search.patience),
-    ):
+    if run_search.timeout is not None:
+        yield Stop("timeout", seconds, run_search.timeout, max(0.0, run_search.timeout - seconds))
+    counted = [("max_evals", evaluations, run_search.max_evals)]
+    if len(state.past) < len(run_plan.experiment.stages):
+        counted.append(("stage's max_evals", evaluations - evaluations_before(state), search.max_evals))
+    for name, done, of in (*counted, ("patience", evaluations - state.best_at, search.patience)):
         if of is not None:
             yield Stop(name, done, of, max(0, of - done) / rate if rate else None)

@@ -31,7 +31,8 @@ class Result:
     ``reached`` is whether the chosen program's selection fitness is at least the target (without a target: whether the run was not interrupted).
     ``history`` has the record of each epoch. For regression on a table, ``test_rmse`` is the root mean square error on
     held-out rows in the unit of the target, and ``mean_rmse`` that of a prediction of the mean. ``hurdles`` is the
-    result of ``proxy.summary``, None without hurdles.
+    result of ``proxy.summary``, None without hurdles. ``stages`` are the stages that ended before the run did: each with its statement, its
+    own candidates, its answer and that program's fitness on its selection tasks, and the reason of its end.
     """
 
     best: Program
@@ -55,6 +56,7 @@ class Result:
     hurdles: Mapping[str, Any] | None = None
     ending: Ending | None = None
     tasks: str = ""
+    stages: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def front(self) -> HallOfFame:
@@ -76,7 +78,7 @@ class Result:
         """The result as JSON values, the program as text; without history, experiment and hall of fame."""
         facts = {name: value for name, value in vars(self).items() if name not in _NOT_JSON}
         facts |= {"layers": dict(self.layers), "task_fitness": list(self.task_fitness)}
-        facts |= {"ending": self.ending and self.ending.as_dict()}
+        facts |= {"ending": self.ending and self.ending.as_dict(), "stages": list(self.stages)}
         return {**facts, "best": str(self.best), "run_dir": self.run_dir and str(self.run_dir)}
 
     def __str__(self) -> str:
@@ -91,6 +93,8 @@ class Result:
         lines = [f"fitness   {', '.join(known)}"] + ([f"tasks     {self.tasks}"] if self.tasks else [])
         if self.ending:
             lines += self.ending.lines()
+        for number, stage in enumerate(self.stages, 1):
+            lines.append(f"stage {number}   {stage['evaluations']:,} candidates; {stage['stopped']}")
         lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")
         if self.hurdles:
             lines.append(f"hurdles   {describe(self.hurdles)}")

@@ -3,7 +3,7 @@
 Islands are asynchronous. At the end of an epoch an island emits a report for the exchange and starts its next epoch, at whose end
 the immigrants of that exchange are inserted. An island blocks only when another island is a complete epoch behind. The state of an
 island depends on reports alone, not on the time at which they were made. A run may stop at any time: a run that was stopped and
-resumed any number of times gives the same result as an uninterrupted one.
+resumed any number of times gives the same result as an uninterrupted one. Between two stages (``islands.stages``) all islands block.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import Program
 from azdsl.search.display.progress import Snapshot
-from azdsl.search.islands import exchange, proxy, run_state, task_rotation
+from azdsl.search.islands import exchange, proxy, run_state, stages, task_rotation
 from azdsl.search.islands.exchange import Reports
 from azdsl.search.islands.executor import TICK_SECONDS, Executor, WorkerPool
 from azdsl.search.islands.final_tuning import tuned_finalists
@@ -27,9 +26,9 @@ from azdsl.search.islands.hall_of_fame import HallOfFame, include
 from azdsl.search.islands.island_report import IslandReport, make_report
 from azdsl.search.islands.migration import immigrants, insert_immigrants, sources
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.run_state import RunState
+from azdsl.search.islands.run_state import PastStage, RunState
 from azdsl.search.islands.schedule import shares
-from azdsl.search.islands.selection import Finalist, Found, answer, canonical, choose, text_hash
+from azdsl.search.islands.selection import Finalist, Found, canonical, choose, text_hash
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
@@ -38,36 +37,52 @@ from azdsl.search.recorder import Recorder
 from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.validate import island_problem, report_problem
 
-_INTERRUPTED = "interrupted"
+INTERRUPTED = "interrupted"
 """The reason of a run that the user stopped."""
+
+_NEXT_STAGE = "next stage"
+"""The reason for which a worker pool ends although the run goes on."""
 
 OnEpoch = Callable[[Snapshot], Any]
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The outcome of a run: the final program, the hall of fame, and candidates of all islands, in total and by layer."""
+    """The outcome of a run: the final program, the hall of fame, and candidates of all islands, in total and by layer.
+
+    ``past`` are the stages before the one in which the run ended.
+    """
 
     answer: Finalist
     hall_of_fame: HallOfFame
     evaluations: int
     layers: Mapping[str, int]
     hurdles: Mapping[str, Any] | None
+    past: tuple[PastStage, ...]
 
 
 class Session:
-    """A run in this process: its islands, the run state and the reports of the last exchange."""
+    """A run in this process: its islands, the run state and the reports of the last exchange.
+
+    ``plans`` and ``executors`` are those of the stages and of the run's own tasks, in their order. ``plan`` is the present one.
+    """
 
     def __init__(
-        self, plan: Plan, islands: Sequence[Island], executor: Executor, scratch: Scratch, recorder: Recorder
+        self,
+        plans: Sequence[Plan],
+        islands: Sequence[Island],
+        executors: Sequence[Executor],
+        scratch: Scratch,
+        recorder: Recorder,
     ) -> None:
-        self.plan = plan
+        self.plans = plans
+        self.plan = plans[0]
         self.islands = islands
         self.recorder = recorder
         self.state = RunState()
-        self._executor = executor
+        self._executors = executors
         self._scratch = scratch
-        self._limits = shares(plan.search.max_evals, plan.search.islands)
+        self._limits = shares(plans[-1].search.max_evals, plans[-1].search.islands)
         self._reports: Reports = ()  # of the last exchange
         self._next_reports: dict[
             int, IslandReport
@@ -77,9 +92,9 @@ class Session:
         self._interrupted = False  # then the finalists are not tuned, since the user waits
         self._seconds_before = 0.0
         self._started = time.monotonic()
-        if plan.groups > 1:
-            for space, island in zip(plan.spaces, islands, strict=True):
-                self._set_group(space, island, self.state.groups_drawn)
+        if self.plan.groups > 1:
+            for space, island in zip(self.plan.spaces, islands, strict=True):
+                stages.set_first_group(self.plan, space, island)
 
     @property
     def seconds(self) -> float:
@@ -88,11 +103,12 @@ class Session:
 
     def resume(self, saved: checkpoint.Checkpoint) -> None:
         """Restore the run of a checkpoint. Raises ``checkpoint.Damaged`` when it does not belong to such a run."""
-        plan = self.plan
         try:
+            self.state = run_state.from_json(saved.facts["state"])
+            self._enter_stage()
+            plan = self.plan
             checkpoint.restore(plan.space, self.islands, saved.arrays)
             reports, next_reports = checkpoint.restore_reports(plan.space, plan.search, saved.arrays)
-            self.state = run_state.from_json(saved.facts["state"])
             self._seconds_before = float(saved.facts["seconds"])
             placed = all(self._in_epoch(number, number in next_reports) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
@@ -115,55 +131,72 @@ class Session:
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` returns true. Returns the reason."""
-        search = self.plan.search
+        search = self.plans[-1].search
         self._started = time.monotonic()
         self.recorder.start()
         deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._seconds_before
+        reason = _NEXT_STAGE
+        while reason == _NEXT_STAGE:
+            with self._executors[len(self.state.past)].pool(self.islands, deadline) as pool:
+                reason = self._stage(pool, asked, on_epoch)
+        if self._in_stages and reason != INTERRUPTED:
+            reason += f" in stage {len(self.state.past) + 1} of {len(self.plans)}"
+        return reason
+
+    @property
+    def _in_stages(self) -> bool:
+        """Whether the run has not come to its own tasks yet."""
+        return len(self.state.past) < len(self.plans) - 1
+
+    def _stage(self, pool: WorkerPool, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
+        """Search until the stage ends, which gives ``_NEXT_STAGE``, or the run. Returns the reason."""
+        search = self.plans[-1].search
         idle = list(range(search.islands))
         waiting: list[int] = []  # for the next exchange, or at their limit of candidates
         reason = self._stop_reason()
-        with self._executor.pool(self.islands, deadline) as pool:
-            while not reason:
-                if asked.is_set():
-                    self._interrupted = True
-                    return _INTERRUPTED
-                if search.timeout is not None and self.seconds >= search.timeout:
-                    return f"timeout of {search.timeout:g} s reached"
-                waiting += [number for number in idle if not self._start(pool, number)]
-                idle = []
-                if len(self._next_reports) == search.islands:
-                    snapshot = self._exchange()
-                    idle, waiting = sorted(waiting), []
-                    if self.recorder.save_due:
-                        pool.pause()
-                        self.save()
-                    reason = self._stop_reason() or _callback_reason(snapshot, asked, on_epoch)
-                elif len(waiting) == search.islands:
-                    return _limit_reached(search)
-                else:
-                    idle = pool.wait(TICK_SECONDS)
-                    self.recorder.tick()
-        self._ended_at_exchange, self._interrupted = True, reason == _INTERRUPTED
+        while not reason:
+            if asked.is_set():
+                self._interrupted = True
+                return INTERRUPTED
+            if search.timeout is not None and self.seconds >= search.timeout:
+                return f"timeout of {search.timeout:g} s reached"
+            waiting += [number for number in idle if not self._start(pool, number)]
+            idle = []
+            if len(self._next_reports) == search.islands:
+                ends = bool(self.state.ending)
+                snapshot = self._exchange()
+                idle, waiting = sorted(waiting), []
+                if ends:
+                    self._next_stage()
+                reason = _callback_reason(snapshot, asked, on_epoch)
+                if self.recorder.save_due:
+                    pool.pause()
+                    self.save()
+                reason = reason or self._stop_reason()
+                if ends and not reason:
+                    return _NEXT_STAGE
+            elif len(waiting) == search.islands:
+                return stages.limit_reached(search)
+            else:
+                idle = pool.wait(TICK_SECONDS)
+                self.recorder.tick()
+        self._ended_at_exchange, self._interrupted = True, reason == INTERRUPTED
         return reason
 
     def _stop_reason(self) -> str:
-        """The stopping condition that holds at the last exchange; empty without one."""
-        search, chosen = self.plan.search, answer(self.state.finalists)
-        evaluations = exchange.evaluations(self._reports)
-        since = evaluations - self.state.best_at
-        if chosen and chosen.fitness >= search.target:
-            return f"target {search.target:g} reached"
-        if search.max_evals is not None and evaluations >= search.max_evals:
-            return _limit_reached(search)
-        if search.patience is not None and since >= search.patience:
-            return f"nothing better in {since:,} candidates"
-        return ""
+        """The stopping condition of the run that holds at the last exchange; empty without one."""
+        search, evaluations = self.plans[-1].search, exchange.evaluations(self._reports)
+        if self._in_stages:  # the targets of stages do not end the run
+            search = replace(search, target=Search().target, patience=None)
+        return stages.stop_reason(search, self.state, evaluations, evaluations)
 
     def _start(self, pool: WorkerPool, number: int) -> bool:
         """Start an idle island; False if it has to wait for the exchange or is at its limit."""
         island, schedule, epoch = self.islands[number], self.plan.schedule, self.state.epoch
         if number not in self._next_reports and island.candidates == schedule.end(epoch):
             self._end_epoch(number)
+        if self.state.ending and number in self._next_reports:
+            return False
         end, limit = schedule.end(epoch + (number in self._next_reports)), self._limits[number]
         end = end if limit is None else min(end, limit)
         if island.candidates >= end:
@@ -179,7 +212,7 @@ class Session:
         if arrived is not None:
             insert_immigrants(plan.search, island, arrived)
         if plan.restarts(state):
-            write_initial(space, restarted(plan, state, number), island)
+            write_initial(space, stages.restarted(plan, state, number), island)
             reset_thresholds(island.hurdles)
         if plan.redraws(state):
             self._set_group(space, island, state.groups_drawn + 1)
@@ -196,7 +229,25 @@ class Session:
         reports = [self._next_reports[number] for number in range(len(self.islands))]
         self.state, milestones = exchange.run_exchange(self.plan, self.state, reports)
         self._start_epoch(reports)
+        if self._in_stages and not self.state.ending:
+            ending = stages.stage_reason(self.plan, self.state, exchange.evaluations(reports))
+            self.state = replace(self.state, ending=ending)
         return self.recorder.add_exchange(self.state, reports, milestones, self.seconds)
+
+    def _next_stage(self) -> None:
+        """Begin the next stage. All islands are idle at the end of the epoch whose exchange was held last."""
+        following = self.plans[len(self.state.past) + 1]
+        self.state = stages.next_stage(self.plan, following, self.state, exchange.evaluations(self._reports))
+        self._enter_stage()
+        stages.carry_over(self.plan, self.state, self.plan.spaces, self.islands)
+        each = zip(self.plan.spaces, self.islands, strict=True)
+        self._start_epoch([make_report(space, self.plan.search, island, self._scratch) for space, island in each])
+        self.recorder.say(_stage_ended(self.state, len(self.plans)))
+
+    def _enter_stage(self) -> None:
+        """Use the plan of the stage of the run state. Raises ``IndexError`` for more stages than the run has."""
+        self.plan = stages.begun(self.plans[len(self.state.past)], self.state)
+        self.recorder.plan = self.plan
 
     def _start_epoch(self, reports: Reports) -> None:
         """Start ``state.epoch``, whose immigrants come from ``reports``."""
@@ -212,8 +263,9 @@ class Session:
     def finish(self) -> Conclusion:
         """Save the run and choose the final program among all finalists. The run state is not changed.
 
-        If the run ended at an exchange, its reports are the basis. Otherwise it is the present state of all islands and the reports
-        for the next exchange: an island may have restarted or changed its task group since its report.
+        In a stage, all of them are measured on the run's own tasks. If the run ended at an exchange, its reports are the basis. Otherwise
+        it is the present state of all islands and the reports for the next exchange: an island may have restarted or changed its task
+        group since its report.
         """
         plan = self.plan
         self.save()
@@ -229,6 +281,12 @@ class Session:
         hall_of_fame = exchange.updated_hall_of_fame(plan, hall_of_fame, reports, found)
         compared = plan.judge.compare(self.state.finalists, found)
         compared = plan.judge.compare(compared, self._others(compared, hall_of_fame))
+        if self._in_stages:
+            plan = self.plans[-1]
+            been = plan.experiment.stages[: len(self.state.past)]
+            self.recorder.plan = replace(plan, experiment=replace(plan.experiment, stages=been))
+            on_own = [plan.judge.measured(f.found.program, f.found.island, f.found.birth) for f in compared]
+            compared, hall_of_fame = plan.judge.compare((), on_own), include((), on_own)
         tuned = [] if self._interrupted else tuned_finalists(plan.judge, compared, exchange.evaluations(reports))
         compared = plan.judge.compare(compared, tuned)
         chosen = choose(plan.judge, compared)
@@ -240,6 +298,7 @@ class Session:
             evaluations=exchange.evaluations(reports),
             layers=exchange.layers(reports),
             hurdles=exchange.hurdles(plan, reports),
+            past=self.state.past,
         )
 
     def _others(self, finalists: Sequence[Finalist], hall_of_fame: HallOfFame) -> list[Found]:
@@ -262,7 +321,7 @@ class Session:
     def checkpoint(self, events_bytes: int) -> bytes:
         """The checkpoint of the run, whose events take ``events_bytes`` in their file."""
         facts = {
-            "identity": self.plan.identity,
+            "identity": self.plans[-1].identity,
             "state": run_state.to_json(self.state),
             "seconds": self.seconds,
             "events_bytes": events_bytes,
@@ -270,20 +329,11 @@ class Session:
         return checkpoint.encode(self.plan.space, self.islands, facts, self._reports, self._next_reports)
 
 
-def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
-    """The experiment whose initial population island ``number`` has after a restart.
-
-    With ``restart_from=both``, neighboring islands and successive restarts of an island alternate.
-    """
-    experiment, search, chosen = plan.experiment, plan.search, answer(state.finalists)
-    ordinal = state.restarted_at // (search.restart or 1) + number
-    if chosen is None or search.restart_from == "initial" or (search.restart_from == "both" and ordinal % 2):
-        return experiment
-    return replace(experiment, program=chosen.found.program, search=replace(search, init="seed"))
-
-
-def _limit_reached(search: Search) -> str:
-    return f"max_evals {search.max_evals:,} reached"
+def _stage_ended(state: RunState, stages_in_all: int) -> str:
+    """A line about the stage that has ended."""
+    number, ended = len(state.past), state.past[-1]
+    figures = f"after {ended.evaluations:,} candidates, selection {ended.fitness:.6f}"
+    return f"stage {number} of {stages_in_all} ended: {ended.reason} ({figures})"
 
 
 def _callback_reason(snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
@@ -293,4 +343,4 @@ def _callback_reason(snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpo
     except KeyboardInterrupt:
         if asked.is_set():
             raise
-        return _INTERRUPTED
+        return INTERRUPTED

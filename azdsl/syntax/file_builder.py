@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from azdsl.config.experiment import OPS_KEYS, Experiment, Group
+from azdsl.config.experiment import OPS_KEYS, Experiment, Group, Stage
 from azdsl.config.search import Registers, Search
 from azdsl.config.tasks import Task
 from azdsl.diagnostics import Source, SyntaxError
 from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS, RMSE
 from azdsl.ir.metric import MULTICLASS
 from azdsl.ops import Kind, Op
-from azdsl.syntax import islands, setting_values, tree
+from azdsl.syntax import islands, setting_values, stages, tree
 from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
 from azdsl.syntax.function_statements import FunctionStatement
 from azdsl.syntax.lowering import lower
@@ -22,8 +22,8 @@ from azdsl.syntax.reader import read
 from azdsl.syntax.register_allocation import allocate
 from azdsl.syntax.virtual_instructions import BANKS
 
-STATEMENTS = ("task", "registers", "search", *OPS_KEYS, "mutations", "island")
-"""The statements above the functions. Each may stand there once, ``island`` any number of times."""
+STATEMENTS = ("task", "registers", "search", *OPS_KEYS, "mutations", "island", "stage")
+"""The statements above the functions. Each may stand there once, ``island`` and ``stage`` any number of times."""
 
 PLURALS = {word for word, address in ALIASES.items() if address in (LABELS, PREDICTIONS)}
 """The names of the registers that only multi-class tasks use."""
@@ -39,6 +39,7 @@ class _Contents:
     ops: dict[str, tuple[Op, ...]] = field(default_factory=dict)
     mutations: tuple[str, ...] | None = None
     groups: list[Group] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
     frozen: set[str] = field(default_factory=set)
     steps: list[FunctionStatement] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class _Reader:
                 if word.text != "task":
                     self.unknown(line, word)
                 elif self.once("task", line, word):
-                    self.contents.task = setting_values.task(statement, line, self.errors)
+                    self.contents.task = setting_values.task(statement.kind, statement.arguments, line, self.errors)
             case tree.Bare(value=tree.Call(callee=callee) as call) if callee.text in STATEMENTS:
                 self.at_margin(line, callee.text)
                 self.setting(line, call)
@@ -125,6 +126,10 @@ class _Reader:
         if word == "island":
             group = islands.group(call.arguments, line, self.errors)
             contents.groups += [group] if group else []
+            return
+        if word == "stage":
+            stage = stages.stage(call.arguments, line, self.errors)
+            contents.stages += [stage] if stage else []
             return
         if not self.once(word, line, call.callee):
             return
@@ -206,6 +211,7 @@ def build(source: Source) -> Experiment:
         contents.mutations,
         frozenset(contents.frozen),
         tuple(contents.groups),
+        tuple(contents.stages),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from azdsl.config.experiment import OPS_KEYS, Group
 from azdsl.config.search import IslandSettings, Range, Search, keys
-from azdsl.ops import Op
 from azdsl.syntax import setting_values, tree
 from azdsl.syntax.error_list import ErrorList, Line, brief
 from azdsl.syntax.opspecs import op_list
@@ -26,30 +25,13 @@ def group(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Gro
         message = f"the range {which.least}..{which.most} contains no island"
         errors.add("setting", message, line, first, f"write {which.most}..{which.least}")
         return None
-    ops: dict[str, tuple[Op, ...]] = {}
-    mutations: tuple[str, ...] | None = None
-    rest: list[Argument] = []
-    for argument in arguments[1:]:
-        word = argument.value.callee.text if isinstance(argument.value, tree.Call) and argument.key is None else ""
-        inner = argument.value.arguments if isinstance(argument.value, tree.Call) else ()
-        if word in ops or (word == "mutations" and mutations is not None):
-            errors.add("duplicate", f"{word} is given twice", line, argument)
-        elif word in (*OPS_KEYS, "mutations") and not inner:
-            errors.add(
-                "setting", f"{word}() is empty", line, argument, "remove it to allow the same as on the other islands"
-            )
-        elif word in OPS_KEYS:
-            ops[word] = op_list(inner, line, errors)
-        elif word == "mutations":
-            mutations = setting_values.mutations(inner, line, errors)
-        elif isinstance(argument.key, tree.Name) and argument.key.text in _SHARED:
-            key = argument.key.text
-            errors.add(
-                "unknown-key", f"{key} is the same on all islands", line, argument.key, f"set it in search({key}=…)"
-            )
-        else:
-            rest.append(argument)
-    own = setting_values.settings(IslandSettings, "island", tuple(rest), line, errors)
+    nested, rest = setting_values.nested(
+        arguments[1:], (*OPS_KEYS, "mutations"), "the same as on the other islands", line, errors
+    )
+    ops = {word: op_list(inner, line, errors) for word, inner in nested.items() if word in OPS_KEYS}
+    mutations = setting_values.mutations(nested["mutations"], line, errors) if "mutations" in nested else None
+    rest = setting_values.without_shared(rest, _SHARED, "on all islands", line, errors)
+    own = setting_values.settings(IslandSettings, "island", rest, line, errors)
     if own is None:
         return None
     return Group(which, own, tuple(ops.get(word, ops.get("ops")) for word in OPS_KEYS[1:]), mutations)

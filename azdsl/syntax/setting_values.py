@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import Field
 from typing import Any, TypeVar
 
@@ -20,14 +21,51 @@ class _WrongTypeError(Exception):
     """A value is not of its key's type."""
 
 
-def task(statement: tree.Task, line: Line, errors: ErrorList) -> Task | None:
-    """``task linear(features=4)``."""
-    schema = TASKS.get(statement.kind.text)
+def task(kind: Name, arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Task | None:
+    """``linear(features=4)`` of a ``task`` statement or of a stage."""
+    schema = TASKS.get(kind.text)
     if schema is None:
-        hint = nearest(statement.kind.text, TASKS) or f"there are {choice(TASKS).replace(' or ', ' and ')}"
-        errors.add("unknown-task", f"unknown task '{brief(statement.kind.text)}'", line, statement.kind, hint)
+        hint = nearest(kind.text, TASKS) or f"there are {choice(TASKS).replace(' or ', ' and ')}"
+        errors.add("unknown-task", f"unknown task '{brief(kind.text)}'", line, kind, hint)
         return None
-    return settings(schema, statement.kind.text, statement.arguments, line, errors)
+    return settings(schema, kind.text, arguments, line, errors)
+
+
+def nested(
+    arguments: tuple[Argument, ...], words: tuple[str, ...], default: str, line: Line, errors: ErrorList
+) -> tuple[dict[str, tuple[Argument, ...]], tuple[Argument, ...]]:
+    """The arguments of calls of ``words``, such as ``mutations(alter)``, by word, and all other arguments.
+
+    Reports a call that is repeated or empty; ``default`` says what its absence allows.
+    """
+    found: dict[str, tuple[Argument, ...]] = {}
+    rest: list[Argument] = []
+    for argument in arguments:
+        call = argument.value if isinstance(argument.value, tree.Call) and argument.key is None else None
+        word = call.callee.text if call else ""
+        if call is None or word not in words:
+            rest.append(argument)
+        elif word in found:
+            errors.add("duplicate", f"{word} is given twice", line, argument)
+        elif not call.arguments:
+            errors.add("setting", f"{word}() is empty", line, argument, f"remove it to allow {default}")
+        else:
+            found[word] = call.arguments
+    return found, tuple(rest)
+
+
+def without_shared(
+    arguments: tuple[Argument, ...], shared: Set[str], where: str, line: Line, errors: ErrorList
+) -> tuple[Argument, ...]:
+    """``arguments`` without those whose key is in ``shared``, which are reported: they are the same ``where``."""
+    rest: list[Argument] = []
+    for argument in arguments:
+        if isinstance(argument.key, Name) and argument.key.text in shared:
+            key = argument.key.text
+            errors.add("unknown-key", f"{key} is the same {where}", line, argument.key, f"set it in search({key}=…)")
+        else:
+            rest.append(argument)
+    return tuple(rest)
 
 
 def mutations(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> tuple[str, ...]:

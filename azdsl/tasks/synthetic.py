@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.tasks import Affine, Linear, Split, TwoLayer
+from azdsl.ops.elementary import exp
 from azdsl.tasks.normals import standard_normal
 from azdsl.tasks.splits import STREAMS, generator
 from azdsl.taskset import TaskSet
@@ -17,7 +18,7 @@ Teacher = Callable[[Array], Array]
 
 
 def generate(task: Linear, seed: int, split: Split) -> TaskSet:
-    """The tasks of ``split``. Task t draws teacher, training and validation features and noise from its own stream, in that order."""
+    """The tasks of ``split``. Task t draws teacher, training and validation features, scales and noise from its own stream, in that order."""
     sizes = task.sizes(split)
     count, train, valid = sizes.tasks, sizes.train or 0, sizes.valid or 0
     shape = (count, train + valid, task.features)
@@ -26,6 +27,8 @@ def generate(task: Linear, seed: int, split: Split) -> TaskSet:
         rng = generator(seed, STREAMS[split], t)
         teacher = _teacher(task, rng)
         X[t] = standard_normal(rng, shape[1:])
+        if task.spread:
+            X[t] *= [[exp(task.spread * value)] for value in standard_normal(rng, (train + valid,)).tolist()]
         y[t] = teacher(X[t])
         if task.noise:
             y[t, :train] += task.noise * standard_normal(rng, (train,))

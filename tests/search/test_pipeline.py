@@ -156,7 +156,7 @@ def test_immigrants_are_inserted_an_epoch_later(sessions, algorithm):
     experiment = small(**SETTINGS | {"algorithm": algorithm})
     run(experiment, quiet=True, workers=2)
     plan, search = sessions[-1].plan, experiment.search
-    context = sessions[-1]._executor.contexts[0]
+    context = sessions[-1]._executors[0].contexts[0]
     islands = [make_island(plan.space, experiment, number) for number in range(3)]
     for island in islands:
         write_initial(plan.space, experiment, island)

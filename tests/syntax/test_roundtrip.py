@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import programs, random_program
 
-from azdsl.config.experiment import EVOLVABLE, Experiment, Group
+from azdsl.config.experiment import EVOLVABLE, Experiment, Group, Stage
 from azdsl.config.schema import value_types
-from azdsl.config.search import MUTATIONS, IslandSettings, Range, Registers, Search
+from azdsl.config.search import MUTATIONS, IslandSettings, Range, Registers, Search, StageSettings
 from azdsl.config.tasks import TASKS, Task
 from azdsl.ir import FUNCTIONS, Address, Instruction, Program
 from azdsl.ops import OPS, Op, Role
@@ -112,6 +112,23 @@ def _group(draw: random.Random) -> Group:
     )
 
 
+def _stage(draw: random.Random) -> Stage:
+    """A stage with any of its settings."""
+    own = {
+        "tournament": 7,
+        "parsimony": draw.random(),
+        "edits": 0.5,
+        "restart": 10,
+        "restart_from": "best",
+        "patience": 3,
+    }
+    given = {name: value for name, value in own.items() if draw.random() < 0.5}
+    task = draw.choice([None, _settings(draw.choice(list(TASKS.values())), draw)])
+    return Stage(
+        task, StageSettings(target=draw.random(), **given), draw.choice([None, tuple(draw.sample(MUTATIONS, 3))])
+    )  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_experiments_come_back(seed: int) -> None:
     draw = random.Random(seed)
@@ -130,6 +147,7 @@ def test_experiments_come_back(seed: int) -> None:
         draw.choice([None, tuple(draw.sample(MUTATIONS, 3))]),
         frozenset(draw.sample(FUNCTIONS, draw.randint(0, 3))),
         tuple(_group(draw) for _ in range(draw.randint(0, 2))),
+        tuple(_stage(draw) for _ in range(draw.randint(0, 2))),
     )
     text = str(experiment)
     assert parse_experiment(text) == experiment

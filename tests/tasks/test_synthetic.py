@@ -104,6 +104,15 @@ def test_noise_is_on_training_labels_only(kind):
     assert (noisy.train_y - clean.train_y).std() == pytest.approx(0.3, rel=0.05)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_spread_scales_each_example(kind):
+    plain, spread = (build(kind(tasks=2, train=2000, spread=spread), 0, "search") for spread in (0.0, 0.5))
+    scales = spread.train_X / plain.train_X
+    assert scales == pytest.approx(np.repeat(scales[:, :, :1], 4, axis=2), rel=1e-12)
+    logarithms = np.log(scales[:, :, 0])
+    assert abs(logarithms.mean()) < 0.05 and logarithms.std() == pytest.approx(0.5, rel=0.05)
+
+
 def test_gaussian_features():
     X = build(Linear(tasks=5, train=4000), 0, "search").train_X
     assert X.mean() == pytest.approx(0, abs=0.02)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from azdsl.config.experiment import Experiment
+from azdsl.config.search import STAGE_ENDS
 from azdsl.ir import FUNCTIONS
 from azdsl.ops.groups import listed
 from azdsl.search.islands.plan import Plan
+from azdsl.tasks import describe
 
 
 def introduction(plan: Plan, workers: str, path: Path | None, default_task: bool) -> Iterator[str]:
@@ -16,6 +18,10 @@ def introduction(plan: Plan, workers: str, path: Path | None, default_task: bool
     experiment, search = plan.experiment, plan.search
     group = f", {search.tasks_per_evaluation} tasks at a time" if search.tasks_per_evaluation else ""
     default = " (the default: the file names no task)" if default_task else ""
+    for number, stage in enumerate(experiment.stages, 1):
+        own = describe(stage.task) if stage.task else plan.tasks
+        ends = [f"{name} {value:,}" for name in STAGE_ENDS if (value := getattr(stage.settings, name)) is not None]
+        yield f"stage {number}   {own}, until {' or '.join(ends)}"
     yield f"task      {plan.tasks}{group}{default}"
     yield f"ops       {_ops(experiment)}"
     islands = f"{search.islands} island{'s' if search.islands > 1 else ''}"

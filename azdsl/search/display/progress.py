@@ -28,7 +28,7 @@ class Snapshot:
     first comparison), ``islands`` the mean fitness of each island. With hurdles, means are over the programs that
     passed all of them, and ``hurdles`` is the result of ``proxy.summary``. ``layers`` counts the candidates of the run
     by how they were settled. ``program`` is the best program on the selection tasks, ``front`` the size and fitness
-    of each program in the hall of fame.
+    of each program in the hall of fame. ``stage`` is the number of the stage, counted from 1, and that of all; None without stages.
     """
 
     epoch: int
@@ -44,17 +44,20 @@ class Snapshot:
     hurdles: Mapping[str, Any] | None = None
     front: tuple[tuple[int, float], ...] = ()
     stops: tuple[Stop, ...] = ()
+    stage: tuple[int, int] | None = None
 
     def as_event(self) -> dict[str, Any]:
         """A line of ``events.jsonl``."""
-        left_out = {"program", "front", "stops", *(() if self.hurdles else ("hurdles",))}
+        left_out = {"program", "front", "stops", "stage", *(() if self.hurdles else ("hurdles",))}
         event = {name: value for name, value in vars(self).items() if name not in left_out}
-        return event | {"islands": list(self.islands)}  # a list, as JSON gives it back
+        event |= {"islands": list(self.islands)}  # a list, as JSON gives it back
+        return event | ({"stage": self.stage[0]} if self.stage else {})
 
     def __str__(self) -> str:
         selected = "" if self.selected is None else f"  selection {self.selected:.6f}"
         figures = f"best {self.best:.6f}  mean {self.mean:.4f}{selected}"
-        return f"{self.evaluations:>13,} candidates  {self.rate:>9,.0f}/s  {figures}  {self.seconds:.1f} s"
+        stage = f"  stage {self.stage[0]} of {self.stage[1]}" if self.stage else ""
+        return f"{self.evaluations:>13,} candidates  {self.rate:>9,.0f}/s  {figures}  {self.seconds:.1f} s{stage}"
 
 
 class Reporter(Protocol):

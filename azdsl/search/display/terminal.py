@@ -83,6 +83,8 @@ class Display:
             "selection",
             f"[bold]{selected}[/]",
         )
+        if snapshot.stage:
+            figures.add_row("stage", f"{snapshot.stage[0]} of {snapshot.stage[1]}")
         parts: list[RenderableType] = [figures, Text(f"{sparkline(self._best)}  best fitness by epoch", "cyan")]
         parts += [line for line in (_stops(snapshot), _front(snapshot), _layers(snapshot)) if line]
         footer = Text("Ctrl-C stops and keeps the result", "dim")

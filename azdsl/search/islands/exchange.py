@@ -39,14 +39,15 @@ def run_exchange(plan: Plan, state: RunState, reports: Reports) -> tuple[RunStat
     if better:
         candidates = found if on_groups else finalists(plan, reports, state.best)
         steps = milestones(candidates, state.best, plan.search.islands)
-    end, redraws = plan.schedule.end(state.epoch), plan.redraws(state)
+    end, redraws, restarts = plan.schedule.end(state.epoch), plan.redraws(state), plan.restarts(state)
     return (
         replace(
             state,
             epoch=state.epoch + 1,
             best=best if better else state.best,
             best_at=evaluations(reports) if better else state.best_at,
-            restarted_at=end if plan.restarts(state) else state.restarted_at,
+            restarted_at=end if restarts else state.restarted_at,
+            restarts=state.restarts + restarts,
             regrouped_at=end if redraws else state.regrouped_at,
             groups_drawn=state.groups_drawn + redraws,
             finalists=plan.judge.compare(state.finalists, found) if compare else state.finalists,

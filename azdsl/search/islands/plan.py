@@ -1,4 +1,4 @@
-"""The plan of a run: everything that is fixed before it starts."""
+"""The plan of a run, or of one of its stages: everything that is fixed before it starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOPS = ("max_evals", "timeout", "target", "patience")
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run. ``experiment`` is the one that the run directory stores.
+    """The plan of a run without stages, or of a stage. ``experiment`` is the one that the files of the stage store.
 
     ``spaces`` are the search spaces of the islands, which may differ from ``space`` in their groups' settings. ``costs`` are the
     hurdles' shares of a full evaluation. ``groups`` is the number of task groups. ``tasks`` describes the tasks of
@@ -54,7 +54,9 @@ class Plan:
     def restarts(self, state: RunState) -> bool:
         """Whether the populations are replaced by initial ones after the epoch that is running."""
         restart = self.search.restart
-        return restart is not None and self.schedule.end(state.epoch) - state.restarted_at >= restart
+        return (
+            not state.ending and restart is not None and self.schedule.end(state.epoch) - state.restarted_at >= restart
+        )
 
     def redraws(self, state: RunState) -> bool:
         """Whether the islands switch to another task group after the epoch that is running."""

@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from azdsl.ir import Program
 from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.islands.selection import Finalist, Found
 from azdsl.syntax import parse
+
+
+@dataclass(frozen=True)
+class PastStage:
+    """A stage that has ended, for ``reason``: its answer with its fitness on the stage's selection tasks.
+
+    ``evaluations`` are the candidates of the stage alone, ``epoch`` the number of epochs of the run up to its end.
+    """
+
+    answer: Program
+    fitness: float
+    evaluations: int
+    epoch: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -16,7 +31,9 @@ class RunState:
     """``epoch`` is the epoch that is running. ``best`` is the highest search fitness, first reached after ``best_at`` candidates.
 
     ``finalists`` were compared on the selection tasks. ``restarted_at`` and ``regrouped_at`` are numbers of candidates per island: at
-    the last restart of the populations, and at the last change of the task group. ``groups_drawn`` counts these changes.
+    the last restart of the populations, and at the last change of the task group. ``restarts`` and ``groups_drawn`` count both.
+    ``past`` are the stages that have ended; all else is of the stage that is running. ``ending`` is why that stage ends after
+    the epoch that is running; empty if it does not.
     """
 
     epoch: int = 0
@@ -24,9 +41,12 @@ class RunState:
     best_at: int = 0
     restarted_at: int = 0
     regrouped_at: int = 0
+    restarts: int = 0
     groups_drawn: int = 0
     finalists: tuple[Finalist, ...] = ()
     hall_of_fame: HallOfFame = ()
+    past: tuple[PastStage, ...] = ()
+    ending: str = ""
 
 
 _NUMBERS = {
@@ -35,6 +55,7 @@ _NUMBERS = {
     "best_at": "best_at",
     "started": "restarted_at",
     "drawn": "regrouped_at",
+    "restarts": "restarts",
     "draws": "groups_drawn",
 }
 """Names in a checkpoint, and the fields they stand for."""
@@ -57,6 +78,8 @@ def to_json(state: RunState) -> dict[str, Any]:
     return {name: getattr(state, field) for name, field in _NUMBERS.items()} | {
         "finalists": finalists,
         "front": entries,
+        "past": [{**vars(stage), "answer": str(stage.answer)} for stage in state.past],
+        "ending": state.ending,
     }
 
 
@@ -70,8 +93,11 @@ def from_json(stored: Mapping[str, Any]) -> RunState:
         **{field: stored[name] for name, field in _NUMBERS.items()},
         finalists=tuple(_finalist(**item) for item in stored["finalists"]),
         hall_of_fame=tuple(HallOfFameEntry(**{**item, "program": parse(item["program"])}) for item in stored["front"]),
+        past=tuple(PastStage(**{**item, "answer": parse(item["answer"])}) for item in stored["past"]),
+        ending=str(stored["ending"]),
     )
-    counts = (state.epoch, state.best_at, state.restarted_at, state.regrouped_at, state.groups_drawn)
+    counts = [state.epoch, state.best_at, state.restarted_at, state.regrouped_at, state.restarts, state.groups_drawn]
+    counts += [number for stage in state.past for number in (stage.evaluations, stage.epoch)]
     if not all(isinstance(number, int) and number >= 0 for number in counts) or not isinstance(state.best, float):
         raise ValueError("a count is not a number of 0 or more, or the best fitness is not a number")
     return state

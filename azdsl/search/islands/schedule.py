@@ -33,15 +33,21 @@ WARM_UP = 4
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every epoch has ``length`` candidates per island; the first ``warm_up`` epochs are shorter."""
+    """Every epoch of a stage has ``length`` candidates per island; its first ``warm_up`` epochs are shorter.
+
+    The stage begins with epoch ``first``, after ``begin`` candidates per island.
+    """
 
     length: int
     warm_up: int = 0
+    first: int = 0
+    begin: int = 0
 
     def end(self, epoch: int) -> int:
         """Candidates of one island up to the end of ``epoch`` (counted from 0)."""
-        short = sum(max(1, self.length >> (self.warm_up - k)) for k in range(min(epoch + 1, self.warm_up)))
-        return short + self.length * max(0, epoch + 1 - self.warm_up)
+        epochs = epoch + 1 - self.first
+        short = sum(max(1, self.length >> (self.warm_up - k)) for k in range(min(epochs, self.warm_up)))
+        return self.begin + short + self.length * max(0, epochs - self.warm_up)
 
 
 def make_schedule(search: Search, space: Space, tasks: TaskSet) -> Schedule:

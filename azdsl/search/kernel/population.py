@@ -105,16 +105,19 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
     ``init=seed``: copies of the seed program, padded with NoOp. ``init=empty``: NoOp alone. ``init=random``: random instructions,
     the lengths random within their limits. Frozen functions are those of the seed program.
     """
-    members, program = island.members, experiment.program
-    start = np.zeros(space.capacity, np.uint64), np.zeros(CONSTANTS * space.capacity), space.functions["least"].copy()
-    for f, name in enumerate(FUNCTIONS):
-        if experiment.search.init == "seed" or name in experiment.frozen:
-            _write(space, start, program, f)
-    members.code[:], members.constants[:], members.about["lengths"] = start
+    members = island.members
+    members.code[:], members.constants[:], members.about["lengths"] = _initial_row(space, experiment)
     _clear_fitness(island)
     reset_policy(island.policy)
     if experiment.search.init == "random":
         randomize_all(space, members, island.rng)
+
+
+def initial_members(space: Space, experiment: Experiment, copies: int) -> Members:
+    """``copies`` members of the initial population, without fitness; with ``init=random`` of empty programs."""
+    members = no_members(copies, space.capacity)
+    members.code[:], members.constants[:], members.about["lengths"] = _initial_row(space, experiment)
+    return members
 
 
 def reset_fitness(space: Space, island: Island) -> None:
@@ -199,6 +202,15 @@ def no_members(rows: int, capacity: int) -> Members:
     )
     members.fitness[:], members.adjusted[:] = -1.0, -1.0
     return members
+
+
+def _initial_row(space: Space, experiment: Experiment) -> tuple[Any, Any, Any]:
+    """Code, constants and lengths of a member of the initial population, before random instructions."""
+    row = np.zeros(space.capacity, np.uint64), np.zeros(CONSTANTS * space.capacity), space.functions["least"].copy()
+    for f, name in enumerate(FUNCTIONS):
+        if experiment.search.init == "seed" or name in experiment.frozen:
+            _write(space, row, experiment.program, f)
+    return row
 
 
 def _write(space: Space, row: tuple[Any, Any, Any], program: Program, function: int) -> None:

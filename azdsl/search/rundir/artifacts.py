@@ -17,7 +17,6 @@ from typing import Any
 from azdsl import __version__
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import Range, SettingsError, keys
-from azdsl.config.tasks import relocated
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.search.islands.ending import Ending
@@ -26,6 +25,7 @@ from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.selection import Finalist
 from azdsl.search.rundir import names
 from azdsl.syntax import parse_experiment
+from azdsl.tasks import describe
 
 CONFIG_SCHEMA = 1
 """Version of ``config.toml``."""
@@ -64,7 +64,7 @@ def best_text(plan: Plan, finalist: Finalist, evaluations: int, ending: Ending |
         f"selection fitness  {repr(finalist.fitness) if plan.judge.selects_on_held_out else _NOT_HELD_OUT}",
         f"test fitness       {_test_fitness(plan, ending)}",
         *(ending.lines() if ending else ()),
-        f"tasks              {plan.tasks}",
+        f"tasks              {_tasks(plan)}",
         *(_RECOMPUTED if experiment.task else ()),
     ]
     return _headed(lines, experiment, found.program)
@@ -77,7 +77,7 @@ def entry_text(plan: Plan, entry: HallOfFameEntry) -> str:
         f"evolved by azdsl {__version__} with seed {experiment.search.seed}",
         f"found as candidate {entry.birth:,} of island {entry.island}; no program of {_count(entry.size, 'live instruction')} or fewer was better",
         f"search fitness     {entry.fitness!r}" + (", in 32 bits" if experiment.search.precision == 32 else ""),
-        f"tasks              {plan.tasks}",
+        f"tasks              {_tasks(plan)}",
     ]
     for words, step in zip(
         ("improves on       ", *("  which improved on",) * len(entry.lineage)), reversed(entry.lineage), strict=False
@@ -99,7 +99,7 @@ def lineage_in(text: str) -> tuple[Ancestor, ...]:
 
 def _one_deeper(experiment: Experiment) -> Experiment:
     """The experiment as a file in a subfolder of the run directory states it: the path of its data is one folder longer."""
-    return replace(experiment, task=relocated(experiment.task, lambda path: f"../{path}"))
+    return experiment.moved(lambda path: f"../{path}")
 
 
 def front_table(front: HallOfFame) -> str:
@@ -143,6 +143,8 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
     tables["space.ops"] = ops
     for number, group in enumerate(experiment.groups):
         tables[f"groups.{number}"] = {"text": str(group)}
+    for number, stage in enumerate(experiment.stages):
+        tables[f"stages.{number}"] = {"text": str(stage)}
     text = "\n".join(line for name, table in tables.items() for line in _table(name, table))
     read: Any = tomllib.loads(text)
     for name, table in tables.items():
@@ -154,9 +156,15 @@ def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
 
 
 def _headed(lines: list[str], experiment: Experiment, program: Program) -> str:
-    """Comments, then the experiment with ``program`` as its seed program."""
-    started = replace(experiment, program=program, search=replace(experiment.search, init="seed"))
+    """Comments, then the experiment with ``program`` as its seed program, without the stages that it has been through."""
+    started = replace(experiment, program=program, search=replace(experiment.search, init="seed"), stages=())
     return "".join(f"# {line}\n" for line in lines) + "\n" + str(started)
+
+
+def _tasks(plan: Plan) -> str:
+    """The tasks of the plan, and those of the stages before."""
+    before = [describe(stage.task) for stage in reversed(plan.experiment.stages) if stage.task]
+    return "; after ".join([plan.tasks, *before])
 
 
 def _test_fitness(plan: Plan, ending: Ending | None) -> str:

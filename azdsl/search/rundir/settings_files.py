@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from azdsl import atomic
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
-from azdsl.config.tasks import relocated
 from azdsl.search.islands.plan import STOPS, without_stops
 from azdsl.search.rundir import artifacts, names
 from azdsl.search.rundir.directory import read_config
@@ -62,4 +60,4 @@ def localized(experiment: Experiment, base_dir: Path | None, directory: Path) ->
     def move(path: str) -> str:
         return Path(os.path.relpath((base_dir or Path()) / path, directory)).as_posix()
 
-    return replace(experiment, task=relocated(experiment.task, move))
+    return experiment.moved(move)

@@ -1,0 +1,124 @@
+"""Stages: a run whose tasks change when a target or a budget is reached, while its populations carry over.
+
+A stage has a plan of its own: tasks, search space, schedule and selection tasks. Whether it ends is decided at an exchange, from the
+reports alone. It then ends after the epoch that is already running, where all islands block. Their members, and copies of the
+stage's answer in the place of as many as migrate, are the initial population of the next stage: everything is evaluated again, and
+nothing that was measured on the old tasks remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import Search
+from azdsl.search.islands import task_rotation
+from azdsl.search.islands.migration import INSERT, insert_immigrants
+from azdsl.search.islands.plan import Plan
+from azdsl.search.islands.run_state import PastStage, RunState
+from azdsl.search.islands.selection import Found, answer, canonical
+from azdsl.search.kernel.hurdles import make_hurdles
+from azdsl.search.kernel.population import Clock, Island, initial_members
+from azdsl.search.kernel.space import Space
+
+
+def begun(plan: Plan, state: RunState) -> Plan:
+    """The plan of the stage that is running, its schedule from where the stage began."""
+    if not state.past:
+        return plan
+    begin = evaluations_before(state) // plan.search.islands
+    return replace(plan, schedule=replace(plan.schedule, first=state.past[-1].epoch, begin=begin))
+
+
+def evaluations_before(state: RunState) -> int:
+    """Candidates of all islands before the stage that is running."""
+    return sum(stage.evaluations for stage in state.past)
+
+
+def stop_reason(search: Search, state: RunState, evaluations: int, counted: int) -> str:
+    """The stopping condition of ``search`` that holds after ``evaluations`` candidates; empty without one.
+
+    ``counted`` are the candidates that ``max_evals`` limits.
+    """
+    chosen, since = answer(state.finalists), evaluations - state.best_at
+    if chosen and chosen.fitness >= search.target:
+        return f"target {search.target:g} reached"
+    if search.max_evals is not None and counted >= search.max_evals:
+        return limit_reached(search)
+    if search.patience is not None and since >= search.patience:
+        return f"nothing better in {since:,} candidates"
+    return ""
+
+
+def limit_reached(search: Search) -> str:
+    """The reason of a run that had as many candidates as it may have."""
+    return f"max_evals {search.max_evals:,} reached"
+
+
+def stage_reason(plan: Plan, state: RunState, evaluations: int) -> str:
+    """Why the stage of ``plan`` ends after the epoch that is running; empty if it does not."""
+    at_end = plan.search.islands * plan.schedule.end(state.epoch) - evaluations_before(state)
+    return stop_reason(plan.search, state, evaluations, at_end)
+
+
+def next_stage(plan: Plan, following: Plan, state: RunState, evaluations: int) -> RunState:
+    """The run state at the start of the stage of ``following``, ``evaluations`` candidates after the start of the run.
+
+    The answer of the stage of ``plan``, measured on the next stage's tasks, is its first finalist.
+    """
+    chosen = answer(state.finalists)
+    if chosen:
+        found, fitness = chosen.found, chosen.fitness
+    else:  # no program was evaluated in full
+        found = plan.judge.measured(canonical(initial(plan, state).program, plan.metric), 0, 0)
+        fitness = plan.judge.fitness([found.program])[0]
+    ended = PastStage(found.program, fitness, evaluations - evaluations_before(state), state.epoch, state.ending)
+    carried: Found = replace(found, search_fitness=following.judge.fresh_search_fitness(found.program))
+    begin = evaluations // plan.search.islands
+    return RunState(
+        epoch=state.epoch,
+        best_at=evaluations,
+        restarted_at=begin,
+        regrouped_at=begin,
+        finalists=following.judge.compare((), [carried]),
+        past=(*state.past, ended),
+    )
+
+
+def carry_over(plan: Plan, state: RunState, spaces: Sequence[Space], islands: Sequence[Island]) -> None:
+    """Make the populations of the previous stage, and its answer, the initial ones of the stage of ``plan``, whose start is ``state``."""
+    search, experiment = plan.search, initial(plan, state)
+    copies = max(1, round(search.migrants * search.population))
+    for space, island in zip(spaces, islands, strict=True):
+        if search.algorithm in INSERT:
+            insert_immigrants(search, island, initial_members(space, experiment, copies))
+        for array, fresh in zip(island.hurdles, make_hurdles(search), strict=True):
+            array[...] = fresh
+        island.clock[Clock.TASK_GROUP] = 0
+        set_first_group(plan, space, island)
+
+
+def set_first_group(plan: Plan, space: Space, island: Island) -> None:
+    """Evaluate an island on the first task group of a stage."""
+    task_rotation.set_group(space, island, task_rotation.group_of_draw(plan.search, plan.groups, 0))
+
+
+def initial(plan: Plan, state: RunState) -> Experiment:
+    """The experiment whose initial population a stage has: that of the plan, or copies of the previous stage's answer."""
+    experiment = plan.experiment
+    if not state.past:
+        return experiment
+    return replace(experiment, program=state.past[-1].answer, search=replace(experiment.search, init="seed"))
+
+
+def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
+    """The experiment whose initial population island ``number`` has after a restart.
+
+    With ``restart_from=both``, neighboring islands and successive restarts of an island alternate.
+    """
+    search, chosen = plan.search, answer(state.finalists)
+    in_turn = (state.restarts + number) % 2 == 1
+    if chosen is None or search.restart_from == "initial" or (search.restart_from == "both" and in_turn):
+        return initial(plan, state)
+    return replace(plan.experiment, program=chosen.found.program, search=replace(search, init="seed"))

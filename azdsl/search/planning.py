@@ -1,0 +1,70 @@
+"""The plans of a run, one for each stage and one for the run's own tasks, and the task sets that they are for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from azdsl import tasks
+from azdsl.config.experiment import Experiment
+from azdsl.config.search import SettingsError
+from azdsl.search.islands.plan import Plan
+from azdsl.search.islands.schedule import make_schedule
+from azdsl.search.islands.selection import Judge
+from azdsl.search.kernel.hurdles import costs
+from azdsl.search.kernel.space import island_spaces, make_space
+from azdsl.search.kernel.task_groups import first_group
+from azdsl.search.task_sets import Given, TaskSets, make_task_sets
+
+
+def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) -> tuple[TaskSets, ...]:
+    """The task sets of each stage, then those of the run's own task, where ``given`` counts (``make_task_sets``).
+
+    Raises ``TaskError``, and ``SettingsError`` for a stage whose labels and predictions are in other registers.
+    """
+    own = make_task_sets(experiment, given, base_dir)
+    stages = []
+    for number, stage in enumerate(experiment.stages):
+        sets = own if stage.task is None else make_task_sets(experiment.of_stage(number), Given(), base_dir)
+        if sets.search.metric_definition.vector != own.search.metric_definition.vector:
+            metrics = f"{sets.search.metric}, that of the run's own task is {own.search.metric}"
+            raise SettingsError(
+                "stage", f"{stage}: its metric is {metrics}: predictions would be in another register; use another task"
+            )
+        stages.append(sets)
+    return (*stages, own)
+
+
+def make_plans(experiment: Experiment, data: Sequence[TaskSets]) -> tuple[Plan, ...]:
+    """The plans of each stage and of the run's own tasks. Raises ``SettingsError``."""
+    return tuple(_plan(experiment.of_stage(number), sets) for number, sets in enumerate(data))
+
+
+def _plan(experiment: Experiment, data: TaskSets) -> Plan:
+    group = first_group(experiment.search, data.search)
+    space, spaces = make_space(experiment, group), island_spaces(experiment, group)
+    judge = Judge(experiment, space, data.search, data.select or data.search, data.test)
+    schedule = make_schedule(experiment.search, space, group)
+    groups = data.search.tasks // group.tasks
+    return Plan(
+        experiment,
+        space,
+        spaces,
+        judge,
+        schedule,
+        costs(group, experiment.search),
+        groups,
+        _described(experiment, data),
+    )
+
+
+def _described(experiment: Experiment, data: TaskSets) -> str:
+    """A description of the tasks."""
+    return data.words if experiment.task is None else data.words or tasks.describe(experiment.task)
+
+
+def digest(data: Sequence[TaskSets]) -> str:
+    """A digest of all examples; without stages, that of the run's own task sets."""
+    digests = [sets.digest for sets in data]
+    return digests[0] if len(digests) == 1 else hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()
