@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -124,7 +124,7 @@ def evaluate(
 
 
 def evolve(
-    seed: ProgramLike,
+    seed: ProgramLike | Sequence[ProgramLike],
     /,
     tasks: TaskSet | int | None = None,
     *,
@@ -134,7 +134,8 @@ def evolve(
 ) -> RunResult:
     r"""Search for a better program, as ``azdsl evolve`` does.
 
-    ``seed`` is the seed program, an experiment, a result (for its best program), the text of a ``.az`` file or its path.
+    ``seed`` is the seed program, an experiment, a result (for its best program), the text of a ``.az`` file or its path; or a list
+    of these: then the populations start from all their programs, with the settings of the first.
     ``tasks`` replaces the search tasks, ``select`` the selection tasks, on which finalists are compared, and ``test`` the test tasks,
     on which the chosen program is scored once beside the seed program. For a program without a task statement, and with neither
     ``select`` nor ``test``, a random fifth of ``tasks`` is held back for each if there are at least 20. Otherwise nothing is held
@@ -153,13 +154,19 @@ def evolve(
     >>> result.evaluations
     200
     """
+    from azdsl.experiments import ProgramLike, opened
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
     splits = {"tasks": tasks, "select": select, "test": test}
     sizes = {name: value for name, value in splits.items() if isinstance(value, int | float)}
     sets: dict[str, Any] = {name: value for name, value in splits.items() if name not in sizes}
-    experiment, base_dir, driver = _experiment(seed, {**settings, **sizes}, {*_options(run), "cluster"})
+    several = isinstance(seed, Sequence) and not isinstance(seed, str | Program)
+    seeds = list(cast(Sequence[ProgramLike], seed)) if several else [cast(ProgramLike, seed)]
+    if not seeds:
+        raise SettingsError("seed", "the list of seed programs is empty: give at least one")
+    experiment, base_dir, driver = _experiment(seeds[0], {**settings, **sizes}, {*_options(run), "cluster"})
+    experiment = replace(experiment, further_seeds=tuple(opened(one).experiment.program for one in seeds[1:]))
     with connected(driver.pop("cluster", None)) as placement:
         return RunResult.of(run(experiment, base_dir=base_dir, placement=placement, **sets, **driver))
 

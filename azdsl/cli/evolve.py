@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import click
 from azdsl.cli import DONE, INTERRUPTED, NOT_REACHED
 from azdsl.cli.files import STANDARD_INPUT, SeedFile, base_dir, load_experiment
 from azdsl.cli.options import Count, apply_options, experiment_options
+from azdsl.config.experiment import Experiment
 from azdsl.search.rundir import names
 
 
 @click.command()
-@click.argument("seed_file", required=False, metavar="SEED.az", type=SeedFile())
+@click.argument("seed_files", nargs=-1, metavar="SEED.az…", type=SeedFile())
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -40,7 +43,7 @@ from azdsl.search.rundir import names
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @experiment_options
 def command(
-    seed_file: str | None,
+    seed_files: tuple[str, ...],
     out: Path | None,
     workers: int | None,
     cluster: str | None,
@@ -51,7 +54,8 @@ def command(
 ) -> int:
     """Search for a better program than the one in SEED.az.
 
-    Every key of the file is an option, which overrides the file. Defaults are in brackets.
+    Every key of the file is an option, which overrides the file. Defaults are in brackets. Of several files, the
+    populations start from the programs of all; the settings are those of the first.
 
     \b
     Example:
@@ -63,14 +67,14 @@ def command(
 
     Exit status: 0 done, 1 target not reached, 2 bad input, 130 interrupted (the result so far is written).
     """
-    if seed_file is None and resume is None:
+    if not seed_files and resume is None:
         raise click.UsageError("give a seed file, or a run directory with --resume")
     if resume is not None:
         from azdsl.search.rundir import directory
 
         directory.read_config(resume)  # an error if it is not a run directory
-    source = seed_file or str(resume / names.SEED if resume else "")
-    experiment = apply_options(load_experiment(source), settings, base_dir(source))
+    experiment, source = _seeds(seed_files, resume)
+    experiment = apply_options(experiment, settings, base_dir(source))
 
     from azdsl.api import connected
     from azdsl.search import evolve
@@ -90,3 +94,13 @@ def command(
     if result.interrupted:
         return INTERRUPTED
     return DONE if result.reached else NOT_REACHED
+
+
+def _seeds(files: Sequence[str], resume: Path | None) -> tuple[Experiment, str]:
+    """The experiment of the first file, with the programs of all, and that file; without any those of the run to resume."""
+    if not files and resume:
+        from azdsl.search.rundir.settings_files import load_seeds
+
+        return load_seeds(resume), str(resume / names.SEED)
+    experiments = list(map(load_experiment, files))
+    return replace(experiments[0], further_seeds=tuple(other.program for other in experiments[1:])), files[0]

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from azdsl.search.kernel.population import Island, Members
 from azdsl.search.kernel.reinforce import Policy
 from azdsl.search.kernel.space import Space
 from azdsl.search.rundir import checkpoint
-from azdsl.syntax import parse_experiment
+from azdsl.syntax import parse, parse_experiment
 from azdsl.taskset import TaskSet
 
 _SIZE_BYTES = 8
@@ -47,7 +47,12 @@ def job_of(data: bytes) -> Job:
 
 def encode_job(experiment: Experiment, tasks: TaskSet) -> bytes:
     """The data of a job: a search of ``experiment`` on ``tasks``."""
-    metadata = {"experiment": str(experiment), "tasks": {name: getattr(tasks, name) for name in _SETTINGS}}
+    seeds = [str(program) for program in experiment.further_seeds]
+    metadata = {
+        "experiment": str(experiment),
+        "further_seeds": seeds,
+        "tasks": {name: getattr(tasks, name) for name in _SETTINGS},
+    }
     return _write(metadata, {name: getattr(tasks, name) for name in _ARRAYS})
 
 
@@ -55,7 +60,9 @@ def decode_job(data: bytes) -> tuple[Experiment, TaskSet]:
     """The experiment and the tasks that ``encode_job`` encoded."""
     metadata, arrays = _read(data)
     fields: dict[str, Any] = {**arrays, **metadata["tasks"]}
-    return parse_experiment(metadata["experiment"], "<job>"), TaskSet(**fields)
+    experiment = parse_experiment(metadata["experiment"], "<job>")
+    seeds = tuple(parse(text, "<job>") for text in metadata["further_seeds"])
+    return replace(experiment, further_seeds=seeds), TaskSet(**fields)
 
 
 def encode_island(space: Space, island: Island) -> bytes:

@@ -71,7 +71,8 @@ class Experiment:
 
     ``ops`` are the allowed ops of Setup, Predict and Learn, None for ``default_ops``. ``frozen`` names the functions that do not evolve.
     ``mutations`` is None for those of ``BLIND_MUTATIONS`` that the length limits permit. ``groups`` are overrides of some islands;
-    of two for the same island the later one wins. ``stages`` are searched before ``task``, in their order.
+    of two for the same island the later one wins. ``stages`` are searched before ``task``, in their order. ``further_seeds`` are seed
+    programs beside ``program``: ``str`` does not state them, a run directory has a file for each.
     """
 
     program: Program = Program()
@@ -83,6 +84,12 @@ class Experiment:
     frozen: frozenset[str] = field(default=frozenset())
     groups: tuple[Group, ...] = ()
     stages: tuple[Stage, ...] = ()
+    further_seeds: tuple[Program, ...] = ()
+
+    @property
+    def seed_programs(self) -> tuple[Program, ...]:
+        """All programs that the search starts from."""
+        return self.program, *self.further_seeds
 
     def statements(self) -> Iterator[str]:
         """The statements above the functions, without settings that have their default values."""
@@ -152,7 +159,9 @@ class Experiment:
     def all_ops(self) -> frozenset[Op]:
         """Every op that an island may use, and the ops of the program."""
         lists = [*self.allowed_ops, *(ops or () for group in self.groups for ops in group.ops)]
-        return frozenset(op for ops in lists for op in ops) | {i.op for i in self.program.instructions}
+        return frozenset(op for ops in lists for op in ops) | {
+            i.op for program in self.seed_programs for i in program.instructions
+        }
 
     def __str__(self) -> str:
         text = str(self.program)

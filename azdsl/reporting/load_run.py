@@ -20,7 +20,8 @@ from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.result import Result
 from azdsl.search.rundir import directory, names
 from azdsl.search.rundir.artifacts import lineage_in
-from azdsl.syntax import load, load_experiment, parse, read_source
+from azdsl.search.rundir.settings_files import load_seeds
+from azdsl.syntax import load, parse, read_source
 
 _Read = TypeVar("_Read")
 
@@ -63,7 +64,7 @@ def _read(path: Path) -> Run:
 def _result(path: Path) -> RunResult:
     """The result of the run in a directory of valid files, else an exception of any type."""
     directory.read_config(path)  # an error if it is not a run directory
-    experiment = load_experiment(path / names.SEED)
+    experiment = load_seeds(path)
     history = _history(path / names.EVENTS)
     if not (path / names.BEST).exists():
         raise SettingsError("run", f"{path} has no {names.BEST} yet: no exchange has taken place")

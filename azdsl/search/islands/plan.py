@@ -49,7 +49,11 @@ class Plan:
     @property
     def identity(self) -> str:
         """A digest of the experiment without ``STOPS``: a checkpoint can only be used with the same identity."""
-        return hashlib.blake2b(str(without_stops(self.experiment)).encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(self._text.encode(), digest_size=16).hexdigest()
+
+    @property
+    def _text(self) -> str:
+        return "\n".join([str(without_stops(self.experiment)), *map(str, self.experiment.further_seeds)])
 
     def restarts(self, state: RunState) -> bool:
         """Whether the populations are replaced by initial ones after the epoch that is running."""

@@ -109,7 +109,9 @@ def initial(plan: Plan, state: RunState) -> Experiment:
     experiment = plan.experiment
     if not state.past:
         return experiment
-    return replace(experiment, program=state.past[-1].answer, search=replace(experiment.search, init="seed"))
+    return replace(
+        experiment, program=state.past[-1].answer, further_seeds=(), search=replace(experiment.search, init="seed")
+    )
 
 
 def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
@@ -121,4 +123,4 @@ def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
     in_turn = (state.restarts + number) % 2 == 1
     if chosen is None or search.restart_from == "initial" or (search.restart_from == "both" and in_turn):
         return initial(plan, state)
-    return replace(plan.experiment, program=chosen.found.program, search=replace(search, init="seed"))
+    return replace(plan.experiment, program=chosen.found.program, further_seeds=(), search=replace(search, init="seed"))

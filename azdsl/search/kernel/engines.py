@@ -125,7 +125,8 @@ def _most_instructions(experiment: Experiment) -> int:
     """The greatest number of instructions of a candidate: per function the limit, or the seed program's length if greater."""
     search: Search = experiment.search
     limits = (search.setup.most, search.predict.most, search.learn.most)
-    return sum(max(most, len(block)) for most, block in zip(limits, experiment.program.functions, strict=True))
+    lengths = zip(*(map(len, program.functions) for program in experiment.seed_programs), strict=True)
+    return sum(max(most, *written) for most, written in zip(limits, lengths, strict=True))
 
 
 def _is_engines(engine: Any) -> bool:

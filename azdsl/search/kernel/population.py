@@ -102,11 +102,11 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
 def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
     """Write the initial population, without fitness, to the rows of an island and reset its policy.
 
-    ``init=seed``: copies of the seed program, padded with NoOp. ``init=empty``: NoOp alone. ``init=random``: random instructions,
-    the lengths random within their limits. Frozen functions are those of the seed program.
+    ``init=seed``: copies of the seed program, padded with NoOp; of several seed programs in turn. ``init=empty``: NoOp alone.
+    ``init=random``: random instructions, the lengths random within their limits. Frozen functions are those of the seed program.
     """
     members = island.members
-    members.code[:], members.constants[:], members.about["lengths"] = _initial_row(space, experiment)
+    _write_initial_rows(space, experiment, members)
     _clear_fitness(island)
     reset_policy(island.policy)
     if experiment.search.init == "random":
@@ -116,7 +116,7 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
 def initial_members(space: Space, experiment: Experiment, copies: int) -> Members:
     """``copies`` members of the initial population, without fitness; with ``init=random`` of empty programs."""
     members = no_members(copies, space.capacity)
-    members.code[:], members.constants[:], members.about["lengths"] = _initial_row(space, experiment)
+    _write_initial_rows(space, experiment, members)
     return members
 
 
@@ -204,13 +204,20 @@ def no_members(rows: int, capacity: int) -> Members:
     return members
 
 
-def _initial_row(space: Space, experiment: Experiment) -> tuple[Any, Any, Any]:
-    """Code, constants and lengths of a member of the initial population, before random instructions."""
-    row = np.zeros(space.capacity, np.uint64), np.zeros(CONSTANTS * space.capacity), space.functions["least"].copy()
-    for f, name in enumerate(FUNCTIONS):
-        if experiment.search.init == "seed" or name in experiment.frozen:
-            _write(space, row, experiment.program, f)
-    return row
+def _write_initial_rows(space: Space, experiment: Experiment, members: Members) -> None:
+    """Write the seed programs to the rows in turn or, without ``init=seed``, empty programs with the frozen functions."""
+    programs = experiment.seed_programs
+    for at, program in enumerate(programs):
+        start = (
+            np.zeros(space.capacity, np.uint64),
+            np.zeros(CONSTANTS * space.capacity),
+            space.functions["least"].copy(),
+        )
+        for f, name in enumerate(FUNCTIONS):
+            if experiment.search.init == "seed" or name in experiment.frozen:
+                _write(space, start, program, f)
+        rows = slice(at, None, len(programs))
+        members.code[rows], members.constants[rows], members.about["lengths"][rows] = start
 
 
 def _write(space: Space, row: tuple[Any, Any, Any], program: Program, function: int) -> None:

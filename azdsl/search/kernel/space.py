@@ -146,7 +146,9 @@ class Space(NamedTuple):
 def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
     """The search space of ``experiment`` on ``tasks``. Raises ``SettingsError`` when it is empty or its settings conflict."""
     search, registers = experiment.search, experiment.registers
-    check_registers(experiment.program, registers, tasks.metric_definition)
+    check_seeds(experiment)
+    for program in experiment.seed_programs:
+        check_registers(program, registers, tasks.metric_definition)
     lengths = [_lengths(experiment, f) for f in range(3)]
     allowed = [_allowed(experiment, f) for f in range(3)]
     evolvable = [f for f in range(3) if allowed[f] and lengths[f].most]
@@ -259,9 +261,26 @@ def check_registers(program: Program, registers: Registers, metric: Metric) -> N
             raise SettingsError(key, f"the program uses {address}, but {held}; allow at least {address.index + 1}")
 
 
+def check_seeds(experiment: Experiment) -> None:
+    """Raise ``SettingsError`` for several seed programs that no population can start from."""
+    if not experiment.further_seeds:
+        return
+    if experiment.search.init != "seed":
+        raise SettingsError(
+            "init", f"init={experiment.search.init} starts from no seed program: give one, or set init=seed"
+        )
+    for name in sorted(experiment.frozen):
+        at = FUNCTIONS.index(name)
+        if len({program.functions[at] for program in experiment.seed_programs}) > 1:
+            raise SettingsError(
+                "seed", f"{name} is frozen, but differs between the seed programs: make it equal in all"
+            )
+
+
 def _lengths(experiment: Experiment, function: int) -> Range:
     """The allowed lengths of a function; for a frozen function its length in the seed program."""
-    name, written = FUNCTIONS[function], len(experiment.program.functions[function])
+    name = FUNCTIONS[function]
+    written = max(len(program.functions[function]) for program in experiment.seed_programs)
     if name in experiment.frozen:
         return Range(written, written)
     lengths: Range = getattr(experiment.search, name.lower())

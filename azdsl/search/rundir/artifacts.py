@@ -58,6 +58,10 @@ def best_text(plan: Plan, finalist: Finalist, evaluations: int, ending: Ending |
     origin += [f"found as candidate {found.birth:,} of island {found.island}"]
     if ending and not ending.better:
         origin = [f"the seed program: azdsl {__version__} with seed {search.seed} found nothing better, {of}"]
+    if experiment.further_seeds:
+        origin += [
+            f"started from {len(experiment.seed_programs)} seed programs; compared with the best on the selection tasks"
+        ]
     lines = [
         *origin,
         f"search fitness     {found.search_fitness!r}" + (", in 32 bits" if search.precision == 32 else ""),
@@ -112,7 +116,7 @@ def seed_text(experiment: Experiment) -> str:
     """``seed.az``: the seed program with all settings that are not defaults. Raises ``SettingsError`` as below."""
     text = f"# The seed of this run, with all settings that are not defaults.\n{experiment}"
     try:
-        if parse_experiment(text) == experiment:
+        if parse_experiment(text) == replace(experiment, further_seeds=()):
             return text
     except SyntaxError as error:
         raise SettingsError("seed", f"this experiment cannot be written to a file:\n{error}") from None

@@ -6,6 +6,9 @@ BEST = "best.az"
 SEED = "seed.az"
 """The seed program with all settings that are not defaults."""
 
+FURTHER_SEEDS = "seeds"
+"""The folder of the other seed programs, if there are several."""
+
 CONFIG = "config.toml"
 """Every setting, and a digest of the data."""
 
@@ -31,3 +34,8 @@ LOCK = "lock"
 def entry(size: int) -> str:
     """The file of the hall of fame's program with ``size`` live instructions, in the run directory."""
     return f"{HALL_OF_FAME_FILES}/size-{size:03}.az"
+
+
+def further_seed(number: int) -> str:
+    """The file of seed program ``number``, from 2, in the run directory."""
+    return f"{FURTHER_SEEDS}/{number:03}.az"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from azdsl import atomic
@@ -11,7 +12,7 @@ from azdsl.config.search import SettingsError
 from azdsl.search.islands.plan import STOPS, without_stops
 from azdsl.search.rundir import artifacts, names
 from azdsl.search.rundir.directory import read_config
-from azdsl.syntax import load_experiment
+from azdsl.syntax import load, load_experiment
 
 
 def write_settings(path: Path, experiment: Experiment, data: str, from_python: bool) -> None:
@@ -22,6 +23,9 @@ def write_settings(path: Path, experiment: Experiment, data: str, from_python: b
     seed = artifacts.seed_text(experiment)
     config = artifacts.config_text(experiment, data, from_python)
     (path / names.RESULT).unlink(missing_ok=True)
+    for number, program in enumerate(experiment.further_seeds, 2):
+        (path / names.FURTHER_SEEDS).mkdir(exist_ok=True)
+        atomic.write(path / names.further_seed(number), str(program))
     atomic.write(path / names.SEED, seed)
     atomic.write(path / names.CONFIG, config)
 
@@ -32,7 +36,7 @@ def stored_experiment(path: Path, experiment: Experiment | None, base_dir: Path 
     Raises ``SettingsError`` if anything else differs, or if the run needs tasks from Python and has none.
     """
     config = read_config(path)
-    stored = load_experiment(path / names.SEED)
+    stored = load_seeds(path)
     if config["run"].get("tasks_from_python") and not has_tasks:
         raise SettingsError(
             "resume",
@@ -41,9 +45,17 @@ def stored_experiment(path: Path, experiment: Experiment | None, base_dir: Path 
     if experiment is None:
         return stored
     wanted = localized(experiment, base_dir, path)
-    if str(without_stops(wanted)) != str(without_stops(stored)):
+    if set(wanted.seed_programs) == set(stored.seed_programs):
+        wanted = replace(wanted, program=stored.program, further_seeds=stored.further_seeds)
+    if str(without_stops(wanted)) != str(without_stops(stored)) or wanted.further_seeds != stored.further_seeds:
         raise SettingsError("resume", f"{path} is a run with other settings; only {', '.join(STOPS)} may change")
     return wanted
+
+
+def load_seeds(path: Path) -> Experiment:
+    """The experiment of the run in ``path``, with all its seed programs. Raises ``azdsl.SyntaxError`` and ``FileNotFoundError``."""
+    files = sorted((path / names.FURTHER_SEEDS).glob("*.az"))
+    return replace(load_experiment(path / names.SEED), further_seeds=tuple(map(load, files)))
 
 
 def check_data(path: Path, digest: str) -> None:

@@ -1,0 +1,86 @@
+"""Several seed programs: populations start from all, the answer is compared with the best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from search_runs import small
+
+import azdsl
+from azdsl.cluster.wire import decode_job, encode_job
+from azdsl.config.search import Search, SettingsError
+from azdsl.ir import RMSE, remove_dead_code
+from azdsl.search.evolve import run
+from azdsl.search.kernel.population import genotype, make_island, write_initial
+from azdsl.search.kernel.space import make_space
+from azdsl.syntax import parse_experiment
+from azdsl.tasks import build
+
+SLOW = """
+def Setup():
+  s2 = 0.001
+def Predict():
+  s1 = dot(v0, v1)
+def Learn():
+  s3 = s0 - s1
+  s3 = s3 * s2
+  v2 = s3 * v0
+  v1 = v1 + v2
+"""
+MEAN = "def Predict():\n  s1 = mean(v0)\n"
+ARCTAN = "def Predict():\n  s2 = mean(v0)\n  s1 = arctan(s2)\n"
+PROGRAMS = tuple(map(azdsl.parse, (SLOW, MEAN, ARCTAN)))
+
+
+def experiment(first, *others, **settings):
+    made = small(init="seed", **settings)
+    return replace(made, program=first, further_seeds=others)
+
+
+def test_a_population_starts_from_all_in_turn():
+    several = experiment(*PROGRAMS)
+    tasks = build(several.task, 0, "search")
+    space = make_space(several, tasks)
+    island = make_island(space, several, 0)
+    write_initial(space, several, island)
+    for row in (0, 1, 2, 3, len(island.members.fitness) - 1):
+        assert remove_dead_code(genotype(space, island.members, row), RMSE) == remove_dead_code(PROGRAMS[row % 3], RMSE)
+    assert {op.name for op in several.all_ops} >= {"arctan", "mean"}, "so that the engine has the ops of all"
+
+
+def test_the_order_does_not_matter_and_a_run_resumes_and_loads(tmp_path):
+    several = experiment(*PROGRAMS, max_evals=2000)
+    first = run(several, out=tmp_path / "run", quiet=True)
+    second = run(experiment(*reversed(PROGRAMS), max_evals=2000), quiet=True)
+    assert (first.best, first.layers, first.ending) == (second.best, second.layers, second.ending)
+    assert first.ending.seed.fitness == azdsl.evaluate(first.experiment.program, build(several.task, 0, "test")).fitness
+    scores = [azdsl.score(p, tasks=build(several.task, 0, "select"), on="select").fitness for p in PROGRAMS]
+    assert first.experiment.program == PROGRAMS[int(np.argmax(scores))], "the best on the selection tasks"
+    assert azdsl.load_run(tmp_path / "run") == replace(first, run_dir=tmp_path / "run")
+    assert "started from 3 seed programs" in (tmp_path / "run" / "best.az").read_text()
+    longer = replace(several, search=replace(several.search, max_evals=4000))
+    again = run(longer, resume=tmp_path / "run", quiet=True)
+    whole = run(longer, quiet=True)
+    assert (again.best, again.layers) == (whole.best, whole.layers)
+    with pytest.raises(SettingsError, match="other settings"):
+        run(replace(longer, further_seeds=()), resume=tmp_path / "run", quiet=True)
+
+
+def test_what_a_cluster_gets():
+    several = experiment(*PROGRAMS)
+    tasks = build(several.task, 0, "search")
+    assert decode_job(encode_job(several, tasks))[0] == several
+
+
+def test_impossible_seeds():
+    with pytest.raises(SettingsError, match="init=random starts from no seed program"):
+        run(replace(small(init="random"), further_seeds=PROGRAMS), quiet=True)
+    frozen = parse_experiment(f"@frozen{SLOW}")
+    with pytest.raises(SettingsError, match="Setup is frozen, but differs between the seed programs"):
+        run(replace(frozen, further_seeds=PROGRAMS[1:], task=small().task, search=Search(max_evals=10)), quiet=True)
+    with pytest.raises(SettingsError, match="the list of seed programs is empty"):
+        azdsl.evolve([])
+    with pytest.raises(TypeError, match="not a program, but None"):
+        azdsl.evolve([SLOW, None])
