@@ -20,6 +20,16 @@ LINEAR = ROOT / "examples" / "linear.az"
 MEAN = "def Predict():\n  s5 = mean(v0)\n  s1 = s5 + s5\n  s7 = 1\n"
 
 
+class Place:
+    """A path that is not a ``Path``."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return os.fspath(self.path)
+
+
 def printed(capsys, *arguments):
     assert main(list(map(str, arguments))) == 0
     return capsys.readouterr().out
@@ -75,8 +85,11 @@ def test_what_stands_for_a_program(tmp_path):
     program = azdsl.parse(MEAN)
     file = tmp_path / "a.az"
     file.write_text(f"task affine(features=2)\n{MEAN}")
-    for source in (program, azdsl.Experiment(program), MEAN, file, os.fspath(file)):
+    for source in (program, azdsl.Experiment(program), MEAN, file, os.fspath(file), Place(file)):
         assert opened(source).experiment.program == program
+    assert azdsl.load(Place(file)) == program
+    with pytest.raises(azdsl.SettingsError, match="no tunable number"):
+        azdsl.tune(Place(file))
     assert opened(file).directory == tmp_path and opened(file).experiment.task.kind == "affine"
     run = tmp_path / "run"
     run.mkdir()

@@ -129,7 +129,7 @@ def options(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:
     """Name and type of every keyword of ``run`` or ``compare`` that is no setting of an experiment."""
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in NO_SETTINGS:
-            yield name, str(parameter.annotation).replace("str | Path", "str | os.PathLike[str]")
+            yield name, str(parameter.annotation)
 
 
 def declared(name: str, text: str, help: str = "") -> str:

@@ -6,6 +6,7 @@ tasks. A run depends on its random seed and settings only, not on the number of 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -41,7 +42,7 @@ def compare(
     algorithms: Sequence[str] | None = None,
     variants: Sequence[Mapping[str, Any]] | None = None,
     seeds: Iterable[int] | None = None,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     workers: int | None = None,
     report: Report = lambda run, done, planned: None,

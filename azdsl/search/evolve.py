@@ -12,6 +12,7 @@ result depends on the seed program, the settings and the data, not on the number
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -102,10 +103,10 @@ def run(
     tasks: TaskSet | None = None,
     select: TaskSet | None = None,
     test: TaskSet | None = None,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     workers: int | None = None,
-    resume: str | Path | None = None,
+    resume: str | os.PathLike[str] | None = None,
     quiet: bool = False,
     on_epoch: OnEpoch | None = None,
     placement: Placement | None = None,
@@ -146,7 +147,10 @@ def run(
 
 
 def _check_options(
-    workers: int | None, placement: Placement | None, resume: str | Path | None, out: str | Path | None
+    workers: int | None,
+    placement: Placement | None,
+    resume: str | os.PathLike[str] | None,
+    out: str | os.PathLike[str] | None,
 ) -> None:
     """Raise ``SettingsError`` for arguments of ``run`` that exclude each other or are out of range."""
     if workers is not None and placement is not None:

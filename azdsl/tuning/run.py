@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -115,7 +116,7 @@ class _Splits:
 
 
 def tune(
-    program: Program | Experiment | str | Path,
+    program: Program | Experiment | str | os.PathLike[str],
     /,
     tasks: TaskSet | None = None,
     *,
@@ -140,7 +141,7 @@ def tune(
     given: dict[str, Any] = {"max_evals": max_evals, "timeout": timeout}
     limits = Search(**given)
     base_dir = Path()
-    if isinstance(program, str | Path):
+    if isinstance(program, str | os.PathLike):
         text, base_dir = read_source(program), Path(program).parent
         experiment = parse_experiment(text, str(program))
     else:
