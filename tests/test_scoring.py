@@ -65,7 +65,7 @@ def test_score_and_tune_and_the_scorer_give_the_figures_of_the_end_of_the_run(fi
         for backend in ("reference", "vm", "jit"):
             found = score([result.best], load_experiment(best), tasks, split, backend)
             assert found.fitness.tolist() == [figure]
-    before = azdsl.tune(best, evals=1).before
+    before = azdsl.tune(best, max_evals=1).before
     assert {"search": before.search, "select": before.select, "test": before.test} == figures(result)
 
 
