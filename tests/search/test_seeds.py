@@ -9,6 +9,7 @@ import pytest
 from search_runs import small
 
 import azdsl
+from azdsl.cli import main
 from azdsl.cluster.wire import decode_job, encode_job
 from azdsl.config.search import Search, SettingsError
 from azdsl.ir import RMSE, remove_dead_code
@@ -86,3 +87,15 @@ def test_impossible_seeds():
         azdsl.evolve([])
     with pytest.raises(TypeError, match="not a program, but None"):
         azdsl.evolve([SLOW, None])
+
+
+def test_the_command_takes_several_files(tmp_path, capsys):
+    files = [tmp_path / f"{name}.az" for name in "ab"]
+    for file, text in zip(files, (SLOW, MEAN), strict=True):
+        file.write_text(text)
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["evolve", *map(str, files), "--init", "random", *out]) == 2
+    assert "init=random starts from no seed program: give one, or set init=seed" in capsys.readouterr().err
+    assert main(["evolve", str(files[0]), str(tmp_path / "c.az"), *out]) == 2
+    assert f"error: {tmp_path / 'c.az'}: no such file" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
