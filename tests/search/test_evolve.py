@@ -182,7 +182,7 @@ def test_paths_in_a_run_directory_are_relative_to_it(tmp_path, monkeypatch):
     experiment = load_experiment("data/seed.az")
     run(experiment, base_dir=Path("data"), out="deep/run", quiet=True)
     best = load_experiment("deep/run/best.az")
-    assert best.task.path == "../../data/table.csv"
+    assert best.task.data == "../../data/table.csv"
     tasks.build(best.task, 0, "test", Path("deep/run"))
 
 

@@ -61,7 +61,7 @@ def test_the_order_does_not_matter_and_a_run_resumes_and_loads(tmp_path):
     assert first.ending.seed.fitness == azdsl.evaluate(first.experiment.program, build(several.task, 0, "test")).fitness
     scores = [azdsl.score(p, tasks=build(several.task, 0, "select"), on="select").fitness for p in PROGRAMS]
     assert first.experiment.program == PROGRAMS[int(np.argmax(scores))], "the best on the selection tasks"
-    assert azdsl.load_run(tmp_path / "run") == replace(first, run_dir=tmp_path / "run")
+    assert vars(azdsl.load_run(tmp_path / "run")) == vars(first)
     assert "started from 3 seed programs" in (tmp_path / "run" / "best.az").read_text()
     longer = replace(several, search=replace(several.search, max_evals=4000))
     again = run(longer, resume=tmp_path / "run", quiet=True)
