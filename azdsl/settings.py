@@ -158,6 +158,9 @@ class ExperimentSettings(TypedDict, total=False):
     """Linear, affine, two_layer: features of an example (F); file, sklearn: features of an example, padded with
     zeros (default: one for each column); projected: features that an image is projected to (F); images: features
     that an image is projected to (default: no projection, its pixels)."""
+    spread: float
+    """Linear, affine, two_layer: standard deviation of the logarithm of each example's scale (0: all have the scale
+    1)."""
     noise: float
     """Linear, affine, two_layer: standard deviation of Gaussian noise that is added to training labels."""
     activation: Literal["relu", "abs"]

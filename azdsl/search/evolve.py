@@ -25,7 +25,7 @@ from azdsl import tasks as make
 from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
-from azdsl.scoring import combined, score
+from azdsl.scoring import combined
 from azdsl.search.display.introduction import introduction
 from azdsl.search.display.progress import Reporter
 from azdsl.search.display.reporters import explained, make_reporter
@@ -39,7 +39,7 @@ from azdsl.search.islands.workers import ThreadExecutor, default_workers, interr
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.task_groups import group_size
-from azdsl.search.planning import digest, make_all_task_sets, make_plans
+from azdsl.search.planning import best_seed_first, digest, make_all_task_sets, make_plans
 from azdsl.search.recorder import Recorder
 from azdsl.search.result import Result
 from azdsl.search.rundir import checkpoint, names
@@ -168,22 +168,8 @@ def _start(experiment: Experiment | None, given: Given, base_dir: Path | None, r
     experiment = _with_task(experiment, given)
     with explained(reporter, "making the tasks (kept in the cache directory for the next start) …"):
         data = make_all_task_sets(experiment, given, base_dir)
-    experiment = _best_seed_first(experiment, data[-1])
+    experiment = best_seed_first(experiment, data[-1])
     return _Run(make_plans(experiment, data), data)
-
-
-def _best_seed_first(experiment: Experiment, data: TaskSets) -> Experiment:
-    """The experiment with its best seed program on the selection tasks as ``program``, the one that the answer is compared with.
-
-    The order in which several seed programs are given does not matter.
-    """
-    if not experiment.further_seeds:
-        return experiment
-    programs = sorted(set(experiment.seed_programs), key=str)
-    scores = score(programs, experiment, data.select or data.search, "select", "jit").fitness_list
-    first = max(range(len(programs)), key=lambda at: scores[at])
-    others = tuple(program for at, program in enumerate(programs) if at != first)
-    return replace(experiment, program=programs[first], further_seeds=others)
 
 
 def _with_task(experiment: Experiment, given: Given) -> Experiment:

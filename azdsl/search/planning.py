@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from azdsl import tasks
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
+from azdsl.scoring import score
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.schedule import make_schedule
 from azdsl.search.islands.selection import Judge
@@ -34,6 +36,20 @@ def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | No
             )
         stages.append(sets)
     return (*stages, own)
+
+
+def best_seed_first(experiment: Experiment, data: TaskSets) -> Experiment:
+    """The experiment with its best seed program on the selection tasks as ``program``, the one that the answer is compared with.
+
+    The order in which several seed programs are given does not matter.
+    """
+    if not experiment.further_seeds:
+        return experiment
+    programs = sorted(set(experiment.seed_programs), key=str)
+    scores = score(programs, experiment, data.select or data.search, "select", "jit").fitness_list
+    first = max(range(len(programs)), key=lambda at: scores[at])
+    others = tuple(program for at, program in enumerate(programs) if at != first)
+    return replace(experiment, program=programs[first], further_seeds=others)
 
 
 def make_plans(experiment: Experiment, data: Sequence[TaskSets]) -> tuple[Plan, ...]:
