@@ -24,6 +24,7 @@ from pathlib import Path
 from distributed import LocalCluster
 
 from azdsl.cluster.connect import connect, processes
+from azdsl.config import quantities
 from azdsl.config.experiment import Experiment
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
@@ -89,7 +90,10 @@ def search(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--seconds", type=float, default=120.0, help="seconds during which workers are killed (default: %(default)s)"
+        "--seconds",
+        type=quantities.duration,
+        default=120.0,
+        help="seconds during which workers are killed (default: %(default)s)",
     )
     parser.add_argument("--every", type=float, default=5.0, help="seconds between kills (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="worker processes (default: %(default)s)")

@@ -38,6 +38,7 @@ from azdsl.codegen.gpu.driver import gpu
 from azdsl.codegen.gpu.evaluate import Device, TasksOnDevice, evaluate_gpu
 from azdsl.codegen.gpu.threads import WARP, Shape
 from azdsl.codegen.protocol import EvaluationSettings
+from azdsl.config import quantities
 from azdsl.ir import METRICS, MetricName, Program, pack_live
 from azdsl.taskset import TaskSet
 
@@ -340,11 +341,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", action="store_true", help="check the kernel on this processor; needs no GPU")
     parser.add_argument("--few", action="store_true", help="only run a few programs on the GPU")
-    parser.add_argument("--programs", type=int, default=10_000, help="programs for --host")
-    parser.add_argument("--seed", type=int, default=0, help="the first case of --host")
-    parser.add_argument("--seconds", type=float, default=280.0, help="the time for all parts")
-    parser.add_argument("--each", type=int, default=250, help="programs of each case")
-    parser.add_argument("--cases", type=int, default=12, help="cases: kinds of tasks, of F and of precision")
+    parser.add_argument("--programs", type=quantities.count, default=10_000, help="programs for --host")
+    parser.add_argument("--seed", type=quantities.count, default=0, help="the first case of --host")
+    parser.add_argument("--seconds", type=quantities.duration, default=280.0, help="the time for all parts")
+    parser.add_argument("--each", type=quantities.count, default=250, help="programs of each case")
+    parser.add_argument(
+        "--cases", type=quantities.count, default=12, help="cases: kinds of tasks, of F and of precision"
+    )
     options = parser.parse_args()
     if options.host:
         return host(options.programs, options.seed)

@@ -20,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from azdsl.bench.machine import describe
+from azdsl.config import quantities
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
 from azdsl.search.result import Result
@@ -153,7 +154,9 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="directory with CIFAR-10")
-    parser.add_argument("--seconds", type=float, default=30.0, help="processor time of a search in seconds [30]")
+    parser.add_argument(
+        "--seconds", type=quantities.duration, default=30.0, help="processor time of a search in seconds [30]"
+    )
     parser.add_argument(
         "--seeds", type=numbers, default=(0, 1, 2), metavar="N,N,…", help="random seeds of each kind of search [0,1,2]"
     )

@@ -31,6 +31,7 @@ from equivalence import Outcome, Size, run_round
 from soak_case import Case, shrink
 
 from azdsl import atomic
+from azdsl.config import quantities
 
 Facts = Mapping[str, Any]
 
@@ -69,17 +70,20 @@ def main(arguments: Sequence[str]) -> int:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="seconds after which no round is started (default: 60)"
+        "--seconds",
+        type=quantities.duration,
+        default=60.0,
+        help="seconds after which no round is started (default: 60)",
     )
-    parser.add_argument("--rounds", type=int, help="maximum number of rounds")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of all rounds (default: 0)")
-    parser.add_argument("--first", type=int, default=0, help="number of the first round (default: 0)")
-    parser.add_argument("--workers", type=int, default=1, help="number of processes (default: 1)")
+    parser.add_argument("--rounds", type=quantities.count, help="maximum number of rounds")
+    parser.add_argument("--seed", type=quantities.count, default=0, help="random seed of all rounds (default: 0)")
+    parser.add_argument("--first", type=quantities.count, default=0, help="number of the first round (default: 0)")
+    parser.add_argument("--workers", type=quantities.count, default=1, help="number of processes (default: 1)")
     size = (
         "of a round: programs, task sets, compiled programs, standalone models; and the number of different ops in a "
         "program, 0 for any (default: two sizes in turn)"
     )
-    parser.add_argument("--size", type=int, nargs=5, metavar="N", help=size)
+    parser.add_argument("--size", type=quantities.count, nargs=5, metavar="N", help=size)
     parser.add_argument(
         "--record",
         type=Path,
