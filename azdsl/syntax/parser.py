@@ -171,6 +171,7 @@ _HINTS = {
     r"^def\s+\w+\s*(\(\s*\))?\s*$": "end the line with ':', as in def Setup():",
     r"^def\s+\w+\s*\(\s*\)\s*:.": "write instructions on the lines below, indented",
     r"^def\s+\w+\s*\(\s*\w": "functions have no parameters: the features are v0, the label is s0",
+    r"\btimeout\s*=\s*[\d.]+[dhms]": 'write a duration in quotes: timeout="5m"',
     r"==|<|>|!=": "there are no comparisons: heaviside(x) is 1 for positive x, else 0",
     r"^(if|for|while|return|import|from|class|lambda)\b": "functions contain only assignments, without control flow",
     r"^[^#\"']*[\"'][^\"']*$": "the quote is never closed",

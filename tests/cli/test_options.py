@@ -85,6 +85,8 @@ def test_counts_and_durations_are_texts_too():
         timeout=300.0, max_evals=1_000_000
     )
     assert type(found.max_evals) is int
+    with pytest.raises(SyntaxError, match='write a duration in quotes: timeout="5m"'):
+        parse_experiment("search(timeout=1h30m)\ndef Setup():\n")
 
 
 def test_ops_by_shape_name_or_list():
