@@ -82,7 +82,7 @@ def command(
         text,
         experiment,
         base_dir(file),
-        tasks=None,
+        tasks={},
         methods=words(method),
         max_evals=max_evals,
         timeout=timeout,
@@ -115,6 +115,7 @@ def _summary(found: Tuned, task: Task, seed: int) -> str:
         for c in found.constants
     ]
     before, after = found.before, found.after
+    assert before.test is not None and after.test is not None  # every file has test tasks
     lines.append(f"fitness   {before.test:.6f} -> {after.test:.6f} on the test tasks{_spread(found)}")
     lines.append(f"          {before.select:.6f} -> {after.select:.6f} on the selection tasks")
     if task.metric_definition.classifies:
@@ -127,5 +128,7 @@ def _summary(found: Tuned, task: Task, seed: int) -> str:
 def _spread(found: Tuned) -> str:
     """The number of test tasks, and the mean difference with its standard error."""
     count = len(found.after.test_tasks)
+    if found.gain is None or count == 1:
+        return ""
     gain, error = found.gain
-    return f" ({count}; difference {gain:+.6f} ± {error:.6f})" if count > 1 else ""
+    return f" ({count}; difference {gain:+.6f} ± {error:.6f})"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,11 +34,11 @@ FINALISTS = 32
 
 @dataclass(frozen=True)
 class Score:
-    """The fitness of a program on the three splits, and on each test task."""
+    """The fitness of a program on the three splits, and on each test task; None and none where no tasks are held out."""
 
     search: float
-    select: float
-    test: float
+    select: float | None
+    test: float | None
     test_tasks: tuple[float, ...]
 
 
@@ -75,15 +75,20 @@ class Tuned:
         return any(constant.before != constant.after for constant in self.constants)
 
     @property
-    def gain(self) -> tuple[float, float]:
-        """The mean difference in fitness over the test tasks, after minus before, and its standard error (0 for one task)."""
+    def gain(self) -> tuple[float, float] | None:
+        """The mean difference in fitness over the test tasks, after minus before, and its standard error (0 for one task).
+
+        None without test tasks.
+        """
+        if not self.after.test_tasks:
+            return None
         difference = np.subtract(self.after.test_tasks, self.before.test_tasks)
         error = sums.deviation(difference, 1) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
         return float(sums.mean(difference)), float(error)
 
     def as_dict(self) -> dict[str, Any]:
         """All figures, for JSON."""
-        gain, error = self.gain
+        gain, error = self.gain or (None, None)
         facts = {name: getattr(self, name) for name in ("evaluations", "seconds", "improved")}
         methods = [{"method": name, "evaluations": spent, "search": best} for name, spent, best in self.methods]
         return {
@@ -100,7 +105,7 @@ class Tuned:
 
 @dataclass(frozen=True, eq=False)
 class _Splits:
-    """The task sets of an experiment, and the scores of programs on them."""
+    """The task sets of an experiment, and the scores of programs on them; without selection tasks on those of the search."""
 
     experiment: Experiment
     tasks: Mapping[Split, TaskSet]
@@ -108,7 +113,8 @@ class _Splits:
 
     def score(self, programs: Sequence[Program], split: Split) -> Scores:
         """The scores of programs on a split."""
-        return score(programs, self.experiment, self.tasks[split], split, "auto", announce=self.announce)
+        tasks = self.tasks.get(split, self.tasks["search"])
+        return score(programs, self.experiment, tasks, split, "auto", announce=self.announce)
 
     def fitness(self, programs: Sequence[Program], split: Split) -> list[float]:
         """The fitness of each program on a split."""
@@ -120,6 +126,8 @@ def tune(
     /,
     tasks: TaskSet | None = None,
     *,
+    select: TaskSet | float | None = None,
+    test: TaskSet | float | None = None,
     method: str | Iterable[str] = DEFAULT_METHODS,
     max_evals: int | str = EVALUATIONS,
     timeout: float | str | None = None,
@@ -130,8 +138,9 @@ def tune(
     """Tune the constants of a program; its instructions stay.
 
     ``program`` is a program, an experiment or the path of a ``.az`` file. The task statement gives the search tasks to tune
-    on, the selection tasks to choose among the best and the test tasks to score the answer; ``tasks`` replaces all three,
-    and nothing is held out. ``method`` names some of ``METHODS``, which run in order and share ``max_evals`` evaluations;
+    on, the selection tasks to choose among the best and the test tasks to score the answer; ``tasks`` replaces all three:
+    then ``select`` and ``test`` are the selection and test tasks, without which nothing is held out and the scores on these splits
+    are None. ``method`` names some of ``METHODS``, which run in order and share ``max_evals`` evaluations;
     ``timeout`` is their limit, in seconds or a text such as "5m". ``only`` selects numbers by variable, register or line. ``settings`` are keys of
     the file. The same random seed gives the same result unless the timeout was reached. ``announce`` is called before this
     machine is measured to choose a backend. Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError`` or ``OSError``.
@@ -140,6 +149,13 @@ def tune(
         raise TypeError(f"not a task set: {type(tasks).__name__}; make one with azdsl.TaskSet.from_arrays")
     given: dict[str, Any] = {"max_evals": max_evals, "timeout": timeout}
     limits = Search(**given)
+    given = {"search": tasks, "select": select, "test": test}
+    sets = {split: each for split, each in given.items() if isinstance(each, TaskSet)}
+    if sets and tasks is None:
+        raise SettingsError("tasks", "select and test need tasks too: the tasks to tune on")
+    if any(sets.get(split) is tasks for split in ("select", "test") if tasks is not None):
+        raise SettingsError("tasks", "the tasks to tune on cannot also be those of selection or test: give others")
+    settings |= {name: value for name, value in given.items() if isinstance(value, int | float)}
     base_dir = Path()
     if isinstance(program, str | os.PathLike):
         text, base_dir = read_source(program), Path(program).parent
@@ -151,7 +167,7 @@ def tune(
         text,
         override(experiment, settings, base_dir),
         base_dir,
-        tasks=tasks,
+        tasks=cast(Mapping[Split, TaskSet], sets),
         methods=words(method),
         max_evals=limits.max_evals or EVALUATIONS,
         timeout=limits.timeout,
@@ -165,24 +181,26 @@ def tune_text(
     experiment: Experiment,
     base_dir: Path,
     *,
-    tasks: TaskSet | None,
+    tasks: Mapping[Split, TaskSet],
     methods: Sequence[str],
     max_evals: int,
     timeout: float | None,
     only: Sequence[str] | None,
     announce: Callable[[], None],
 ) -> Tuned:
-    """``tune`` for the text of a file and its experiment with the settings applied; paths count from ``base_dir``."""
+    """``tune`` for the text of a file and its experiment with the settings applied; paths count from ``base_dir``.
+
+    ``tasks`` are the task sets in place of those of the experiment, by split; empty for those.
+    """
     began = time.monotonic()
     check_names("method", "method", methods, METHODS)
     task, seed = experiment.task or DEFAULT_TASK, experiment.search.seed
-    items = tunables(text, (tasks or task).metric_definition, only)
+    items = tunables(text, (tasks.get("search") or task).metric_definition, only)
     if not items:
         raise SettingsError("only", "the program has no tunable number: no constant other than 0 reaches a prediction")
     splits_of_tasks: tuple[Split, ...] = ("search", "select", "test")
-    splits = _Splits(
-        experiment, {role: tasks or build(task, seed, role, base_dir) for role in splits_of_tasks}, announce
-    )
+    made = tasks or {role: build(task, seed, role, base_dir) for role in splits_of_tasks}
+    splits = _Splits(experiment, made, announce)
 
     def programs(points: Sequence[Point]) -> list[Program]:
         return [with_point(experiment.program, items, point) for point in points]
@@ -215,9 +233,12 @@ def tune_text(
 
 def _scores(splits: _Splits, programs: Sequence[Program]) -> list[Score]:
     """The score of each program."""
-    search, select = splits.fitness(programs, "search"), splits.fitness(programs, "select")
-    test = splits.score(programs, "test")
-    rows = zip(search, select, test.fitness.tolist(), test.task_fitness.tolist(), strict=True)
+    none: list[Any] = [None] * len(programs)
+    search = splits.fitness(programs, "search")
+    select = splits.fitness(programs, "select") if "select" in splits.tasks else none
+    test = splits.score(programs, "test") if "test" in splits.tasks else None
+    on_each = test.task_fitness.tolist() if test else [()] * len(programs)
+    rows = zip(search, select, test.fitness_list if test else none, on_each, strict=True)
     return [Score(on_search, on_select, on_test, tuple(tasks)) for on_search, on_select, on_test, tasks in rows]
 
 

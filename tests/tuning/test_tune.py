@@ -158,6 +158,21 @@ def test_classification_by_gradient_on_given_tasks():
     misled = azdsl.parse(LINEAR.replace("s2 = 0.01", "s2 = 0.01\n  v1[0.1] = 3"))
     found = azdsl.tune(misled, tasks, method="gradient", max_evals=60, only="s2")
     assert found.before.search < 0.8 and found.after.search > 0.95 and found.constants[0].after > 0.1
+    assert found.after.select is found.after.test is found.gain is found.as_dict()["gain"] is None
+    assert not found.after.test_tasks, "tasks that it was tuned on are no test"
+    held_out = azdsl.TaskSet.from_arrays(X[:, 40:], y[:, 40:], X[:, :40], y[:, :40], metric="accuracy")
+    scored = azdsl.tune(misled, tasks, select=held_out, test=held_out, method="gradient", max_evals=60, only="s2")
+    assert scored.after.test == azdsl.evaluate(scored.program, held_out).fitness and scored.gain[0] > 0.0
+    assert scored.after.select is not None and len(scored.after.test_tasks) == 2
+
+
+def test_the_tasks_that_are_tuned_on_are_not_held_out():
+    X = np.ones((1, 2, 3))
+    tasks = azdsl.TaskSet.from_arrays(X, X[:, :, 0], X, X[:, :, 0])
+    with pytest.raises(SettingsError, match="cannot also be those of selection or test"):
+        azdsl.tune(azdsl.parse(LINEAR), tasks, test=tasks)
+    with pytest.raises(SettingsError, match="select and test need tasks too"):
+        azdsl.tune(azdsl.parse(LINEAR), test=tasks)
 
 
 def test_tasks_must_be_a_task_set():
