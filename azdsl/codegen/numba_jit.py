@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import numba
 from llvmlite import ir
+from numba import types
 from numba.extending import intrinsic
 
 from azdsl.cachedir import cache_root
@@ -118,6 +119,13 @@ def merged(function: Function) -> Function:
 def _compile(function: Function, **options: Any) -> Function:
     options |= {"nogil": True, "error_model": "numpy", "_nrt": False}
     compiled: Any = numba.njit(**options)(function)
+    resolve = compiled.get_call_template
+
+    def for_any_value(arguments: Any, named: Any) -> Any:
+        """Resolve a call without the values of literals: numba would compile the function again for each of them."""
+        return resolve([types.unliteral(argument) for argument in arguments], named)
+
+    compiled.get_call_template = for_any_value
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_directory())
     try:
         with suppress(RuntimeError):  # no directory for it: compile in every process
@@ -125,6 +133,33 @@ def _compile(function: Function, **options: Any) -> Function:
     finally:
         numba.config.CACHE_DIR = before
     return compiled  # type: ignore[no-any-return]  # numba has no types
+
+
+def address(function: Any, *arguments: Any) -> int:
+    """The address of a ``jit`` function for arguments of the types of these; compiles it for them, or loads it from disk.
+
+    Code that gets the address as an argument calls it by ``call``. So a function that few searches need is compiled for those
+    alone, and is not compiled again into its callers.
+    """
+    signature = tuple(numba.typeof(argument) for argument in arguments)
+    function.compile(signature)
+    compiled = function.overloads[signature]
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+def call(context: Any, address: Any, arguments: Any) -> Any:
+    """Call a ``jit`` function that returns a bool by its ``address``, with a tuple of arguments. All integers are int64."""
+    given = [types.int64 if isinstance(each, types.Integer) else each for each in map(types.unliteral, arguments)]
+
+    def generate(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        convention = context.call_conv
+        type_ = convention.get_function_type(types.boolean, given).as_pointer()
+        function = builder.inttoptr(values[0], type_)
+        unpacked = [builder.extract_value(values[1], at) for at in range(len(given))]
+        return convention.call_function(builder, function, types.boolean, given, unpacked)[1]
+
+    return types.boolean(types.int64, types.Tuple(given)), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types

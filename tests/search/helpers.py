@@ -20,6 +20,7 @@ from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.evaluation import full, functional_hash, hurdle
 from azdsl.search.kernel.population import LAYERS, Island, make_island, write_initial
 from azdsl.search.kernel.space import make_space
+from azdsl.search.kernel.steps import find_steps
 from azdsl.taskset import TaskSet
 
 
@@ -39,15 +40,15 @@ def fake_engine(log: int = 0) -> FakeEngine:
 
 
 def _on_fakes() -> Any:
-    """``run_epoch`` for fake engines, without the cache on disk, which azdsl without this module could not load."""
+    """``breed`` for fake engines, without the cache on disk, which azdsl without this module could not load."""
     names = vars(hurdle_run) | vars(loop)
-    for name in ("run_hurdles", "measure", "settle", "run_epoch"):
+    for name in ("run_hurdles", "measure", "settle", "breed"):
         names[name] = jit(FunctionType(names[name].py_func.__code__, names, name))
         names[name]._cache = NullCache()
-    return names["run_epoch"]
+    return names["breed"]
 
 
-run_epoch = _on_fakes()
+breed = _on_fakes()
 
 
 def _is_fake(engine: Any) -> bool:
@@ -176,7 +177,8 @@ class Run:
         write_initial(self.space, self.experiment, self.island)
 
     def go(self, candidates: int) -> Self:
-        run_epoch(self.space, self.island, self.scratch, self.engine, candidates)
+        steps = find_steps(self.space, self.island, self.scratch)
+        breed(self.space, self.island, self.scratch, self.engine, steps, candidates)
         return self
 
     def state(self) -> dict[str, bytes]:

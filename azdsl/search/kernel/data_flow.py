@@ -320,10 +320,9 @@ def rewire(space: Space, state: Words, scratch: Scratch, code: Any, lengths: Any
 
 
 @jit
-def edit(
-    space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any, kind: Any, function: Any
-) -> Any:
-    """Edit the live data flow of a row by mutation ``kind``. Returns whether an edit was possible."""
+def edit(space: Space, state: Words, scratch: Scratch, members: Any, row: Any, kind: Any, function: Any) -> Any:
+    """Edit the live data flow of a member by mutation ``kind``. Returns whether an edit was possible."""
+    code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
     liveness(space, scratch, code, lengths)
     written, read = survey(space, scratch, lengths)
     known = written | space.given

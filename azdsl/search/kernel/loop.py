@@ -20,7 +20,7 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from azdsl.codegen.numba_jit import inline, jit, merged
+from azdsl.codegen.numba_jit import call, inline, jit, merged
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals
 from azdsl.search.kernel.cache import Cache, find, put, replace
@@ -31,10 +31,10 @@ from azdsl.search.kernel.hurdle_run import run_hurdles
 from azdsl.search.kernel.hurdles import learn_from, would_pass
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, randomize
-from azdsl.search.kernel.reinforce import compose, learn
 from azdsl.search.kernel.rng import Words, digit, next_word, uniform
 from azdsl.search.kernel.space import Space
-from azdsl.search.kernel.tuning import SPENT, adapt, begin, done, is_new, step
+from azdsl.search.kernel.steps import Steps, find_steps
+from azdsl.search.kernel.tuning import SPENT, adapt, begin, done, is_new
 
 _COPY, _NEUTRAL, _BUDGET, _CACHED, _FEC, _STOPPED, _HURDLE, _FULL = range(len(LAYERS))
 _SEEN = (_COPY, _NEUTRAL, _CACHED)
@@ -219,22 +219,29 @@ def challenge(space: Space, island: Island, row: Any, layer: Any) -> None:
 
 
 @jit
-def mutate_often(space: Space, state: Words, scratch: Scratch, members: Members, row: Any) -> Any:
-    """Mutate a member once, and once more with probability ``space.edits``, again and again. Returns False if it is unchanged."""
-    code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
-    changed = mutate(space, state, scratch, code, constants, lengths)
+def mutate_often(space: Space, state: Words, scratch: Scratch, members: Members, row: Any, edit: Any) -> Any:
+    """Mutate a member once, and once more with probability ``space.edits``, again and again. Returns False if it is unchanged.
+
+    ``edit`` is the address of ``data_flow.edit``.
+    """
+    changed = mutate(space, state, scratch, members, row, edit)
     while space.edits > 0.0 and uniform(state) < space.edits:
-        changed |= mutate(space, state, scratch, code, constants, lengths)
+        changed |= mutate(space, state, scratch, members, row, edit)
     return changed
 
 
-@jit
-def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: Any) -> None:
+def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: int) -> None:
     """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
 
     The first candidates are the initial population. The result depends on the island's state alone: two calls for n candidates
     equal one call for 2n.
     """
+    breed(space, island, scratch, engine, find_steps(space, island, scratch), candidates)
+
+
+@jit
+def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, candidates: Any) -> None:
+    """``run_epoch`` with the addresses of the steps that the search takes."""
     members, state = island.members, island.rng
     fitness, clock = members.fitness, island.clock
     worst = max(lowest(island.finalists.fitness), space.floor)
@@ -243,7 +250,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
         if space.algorithm == RANDOM:
             randomize(space, members, row, state)
         elif space.algorithm == REINFORCE:
-            compose(space, island.policy, state, members, row)
+            call(steps.compose, (space, island.policy, state, members, row))
         elif clock[Clock.WRITTEN] >= space.initial_population:
             if space.algorithm == REGULARIZED:
                 parent = tournament(members.adjusted, space.tournament, state)
@@ -252,18 +259,20 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
             tunes = space.tune > 0.0 and tuning_due(space, island) and has_incumbent(space, island, parent)
             if tunes:
                 copy_row(space, island.incumbent, 0, members, row)
-                changed = step(space, island, scratch, row)
+                changed = call(steps.tune, (space, island, scratch, row))
             else:
                 if parent != row:
                     copy_row(space, members, parent, members, row)
-                changed = uniform(state) < space.mutation and mutate_often(space, state, scratch, members, row)
+                changed = uniform(state) < space.mutation and mutate_often(
+                    space, state, scratch, members, row, steps.edit
+                )
         layer = _COPY
         if changed:
             layer = settle(space, island, scratch, engine, row)
             adjust(space, members, scratch, row)
         members.about[row].birth = clock[Clock.CANDIDATES]
         if space.algorithm == REINFORCE:
-            learn(space, island.policy, members, row)
+            call(steps.learn, (space, island.policy, members, row))
         clock[Clock.WRITTEN] += 1
         clock[Clock.CANDIDATES] += 1
         island.counts[layer] += 1

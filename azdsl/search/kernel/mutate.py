@@ -10,11 +10,11 @@ import math
 from typing import Any
 
 from azdsl.codegen.instruction_words import make_word, op_code, with_field
-from azdsl.codegen.numba_jit import inline
+from azdsl.codegen.numba_jit import call, inline
 from azdsl.config.search import MUTATIONS
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, OUT_SHIFT
 from azdsl.search.kernel.canonical import Scratch
-from azdsl.search.kernel.data_flow import GRAFT, edit
+from azdsl.search.kernel.data_flow import GRAFT
 from azdsl.search.kernel.rng import Words, digit, exp, next_word, normal, uniform
 from azdsl.search.kernel.rows import INDEX, STD, fresh_constants, order, shift
 from azdsl.search.kernel.space import Space
@@ -123,17 +123,18 @@ def mutate_blindly(
 
 
 @inline
-def mutate(space: Space, state: Words, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
-    """Mutate a row once. Returns False if it is certainly unchanged, for example because its length does not permit the mutation.
+def mutate(space: Space, state: Words, scratch: Scratch, members: Any, row: Any, edit: Any) -> Any:
+    """Mutate a member once. Returns False if it is certainly unchanged, for example because its length does not permit the mutation.
 
-    A data-flow mutation that finds nothing to edit is drawn again, a few times.
+    ``edit`` is the address of ``data_flow.edit``. A data-flow mutation that finds nothing to edit is drawn again, a few times.
     """
     for _ in range(_TRIES):
         k, word = digit(next_word(state), space.mutations.size)
         f, word = digit(word, space.evolvable.size)
         kind, function = space.mutations[k], space.evolvable[f]
         if kind < GRAFT:
+            code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
             return mutate_blindly(space, state, code, constants, lengths, kind, function, word)
-        if edit(space, state, scratch, code, constants, lengths, kind, function):
+        if call(edit, (space, state, scratch, members, row, kind, function)):
             return True
     return False

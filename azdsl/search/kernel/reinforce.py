@@ -103,8 +103,8 @@ def choose(probabilities: Any, first: Any, count: Any, state: Words) -> Any:
 
 
 @jit
-def compose(space: Space, policy: Policy, state: Words, members: Any, row: Any) -> None:
-    """Draw a program from the policy."""
+def compose(space: Space, policy: Policy, state: Words, members: Any, row: Any) -> bool:
+    """Draw a program from the policy. Returns True: the row is changed."""
     code, constants, tables = members.code[row], members.constants[row], policy.probabilities
     total = space.starts.shape[1]
     for f in space.evolvable:
@@ -125,11 +125,15 @@ def compose(space: Space, policy: Policy, state: Words, members: Any, row: Any) 
             for i in range(CONSTANTS):
                 constants[CONSTANTS * at + i] = fresh_constant(state, op.roles[i]) if i < op.constants else 0.0
             order(constants, at, op.low, op.high)
+    return True
 
 
 @jit
-def learn(space: Space, policy: Policy, members: Any, row: Any) -> None:
-    """Add the advantage of the last drawn program to the gains of its choices; update the policy at the end of a batch."""
+def learn(space: Space, policy: Policy, members: Any, row: Any) -> bool:
+    """Add the advantage of the last drawn program to the gains of its choices; update the policy at the end of a batch.
+
+    Returns whether it was updated.
+    """
     code, gains, rewards = members.code[row], policy.gains, policy.reward_sums
     total, reward = space.starts.shape[1], members.fitness[row]
     advantage = reward - rewards[0] / rewards[1] if rewards[1] > 0.0 else 0.0
@@ -145,18 +149,20 @@ def learn(space: Space, policy: Policy, members: Any, row: Any) -> None:
             here[first + total + op.b_base + np.int64(second_input(word))] += advantage
             here[first + 2 * total + op.out_base + np.int64(output_register(word))] += advantage
     rewards[2] += 1.0
-    if rewards[2] >= BATCH:
-        rewards[2] = 0.0
-        for i in range(policy.factors.shape[0]):
-            at, first, count = policy.factors[i]
-            end = first + count
-            ascend(
-                policy.logits[at, first:end],
-                policy.probabilities[at, first:end],
-                policy.gains[at, first:end],
-                space.policy_rate,
-                BATCH * space.policy_entropy,
-            )
+    if rewards[2] < BATCH:
+        return False
+    rewards[2] = 0.0
+    for i in range(policy.factors.shape[0]):
+        at, first, count = policy.factors[i]
+        end = first + count
+        ascend(
+            policy.logits[at, first:end],
+            policy.probabilities[at, first:end],
+            policy.gains[at, first:end],
+            space.policy_rate,
+            BATCH * space.policy_entropy,
+        )
+    return True
 
 
 @jit

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from azdsl.codegen.instruction_words import op_code
-from azdsl.codegen.numba_jit import inline
+from azdsl.codegen.numba_jit import inline, jit
 from azdsl.ir.packing import CONSTANTS
 from azdsl.ops import Role, elementary
 from azdsl.search.kernel.canonical import Scratch, bounds, liveness
@@ -92,7 +92,7 @@ def tunable(space: Space, code: Any, constants: Any, at: Any, slot: Any) -> Any:
     return slot < record.constants and record.roles[slot] != _INDEX and constants[CONSTANTS * at + slot] != 0.0
 
 
-@inline
+@jit
 def step(space: Space, island: Any, scratch: Scratch, row: Any) -> Any:
     """Change live constants of the member in ``row``. Returns False, without a change, if none is tunable."""
     state, spread, lengths = island.rng, island.tuning[SPREAD], island.members.about[row].lengths
