@@ -45,15 +45,15 @@ STEPS = (
 )
 _TOURNAMENT, _COPY, _MUTATION, _LIVENESS, _HASH, _CACHE, _EARLY, _ERRORS, _FULL = range(len(STEPS))
 _NONE = np.uint64(0)
+_NO_EDIT = 0
+"""The address of data-flow mutations, which the demo does not make."""
 
 
 @inline
 def settle_up_to(space: Space, island: Island, child: Members, scratch: Scratch, engines: Any, last: Any) -> Any:
     """Execute the steps from the mutation up to ``last``. Returns the last step that was executed."""
     about = child.about[0]
-    changed = uniform(island.rng) < space.mutation and mutate(
-        space, island.rng, scratch, child.code[0], child.constants[0], about.lengths
-    )
+    changed = uniform(island.rng) < space.mutation and mutate(space, island.rng, scratch, child, 0, _NO_EDIT)
     if not changed or last < _LIVENESS:
         return _MUTATION
     liveness(space, scratch, child.code[0], about.lengths)

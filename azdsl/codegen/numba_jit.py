@@ -147,19 +147,30 @@ def address(function: Any, *arguments: Any) -> int:
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
+def _wide(type_: Any) -> Any:
+    """The type as which an argument of this type is passed."""
+    if isinstance(type_, types.Integer):
+        return types.int64 if type_.signed else types.uint64
+    return type_
+
+
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
-def call(context: Any, address: Any, arguments: Any) -> Any:
-    """Call a ``jit`` function that returns a bool by its ``address``, with a tuple of arguments. All integers are int64."""
-    given = [types.int64 if isinstance(each, types.Integer) else each for each in map(types.unliteral, arguments)]
+def call(context: Any, result: Any, address: Any, arguments: Any) -> Any:
+    """Call a ``jit`` function by its ``address``, with a tuple of arguments. ``result`` is the type of what it returns.
+
+    Integers among the arguments are passed as 64 bits.
+    """
+    returned = result.instance_type
+    given = [_wide(types.unliteral(each)) for each in arguments]
 
     def generate(context: Any, builder: Any, _: Any, values: Any) -> Any:
         convention = context.call_conv
-        type_ = convention.get_function_type(types.boolean, given).as_pointer()
-        function = builder.inttoptr(values[0], type_)
-        unpacked = [builder.extract_value(values[1], at) for at in range(len(given))]
-        return convention.call_function(builder, function, types.boolean, given, unpacked)[1]
+        type_ = convention.get_function_type(returned, given).as_pointer()
+        function = builder.inttoptr(values[1], type_)
+        unpacked = [builder.extract_value(values[2], at) for at in range(len(given))]
+        return convention.call_function(builder, function, returned, given, unpacked)[1]
 
-    return types.boolean(types.int64, types.Tuple(given)), generate
+    return returned(result, types.int64, types.Tuple(given)), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+import numba
 import numpy as np
 import pytest
 from numba.core import caching
@@ -29,6 +30,32 @@ def load(tmp_path, monkeypatch):
 
     yield load
     sys.modules.pop(MODULE, None)
+
+
+@numba_jit.jit
+def scaled(values, factor, skipped):
+    return values[0] * factor if skipped == 0 else -1.0
+
+
+@numba_jit.jit
+def twice(values):
+    return scaled(values, 1, 0) + scaled(values, 2, 1)
+
+
+@numba_jit.jit
+def by_address(place, pair, factor):
+    return numba_jit.call(numba.float64, place, (pair, factor, 0))
+
+
+def test_literals_share_code():
+    assert twice(np.full(1, 3.0)) == 2.0 and len(scaled.signatures) == 1
+
+
+def test_a_function_is_called_by_its_address():
+    values = np.full(1, 3.0)
+    at = numba_jit.address(scaled, values, 2, 0)
+    assert by_address(at, values, 2) == 6.0 and numba_jit.address(scaled, values, 5, 1) == at
+    assert len(scaled.signatures) == 1
 
 
 def refuse(*_, **__):

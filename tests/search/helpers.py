@@ -11,7 +11,7 @@ from numba.core.caching import NullCache
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from azdsl.codegen.numba_jit import jit
+from azdsl.codegen.numba_jit import address, jit
 from azdsl.config.experiment import EVOLVABLE, Experiment
 from azdsl.config.search import Range, Registers, Search
 from azdsl.ops import BY_NAME
@@ -39,16 +39,14 @@ def fake_engine(log: int = 0) -> FakeEngine:
     return FakeEngine(np.zeros(3, np.int64), np.zeros((log, 3)))
 
 
-def _on_fakes() -> Any:
-    """``breed`` for fake engines, without the cache on disk, which azdsl without this module could not load."""
-    names = vars(hurdle_run) | vars(loop)
-    for name in ("run_hurdles", "measure", "settle", "breed"):
-        names[name] = jit(FunctionType(names[name].py_func.__code__, names, name))
-        names[name]._cache = NullCache()
-    return names["breed"]
+def _uncached(function: Any) -> Any:
+    """A copy for fake engines without the cache on disk: azdsl without this module could not load their code."""
+    copy = jit(FunctionType(function.py_func.__code__, function.py_func.__globals__, function.__name__))
+    copy._cache = NullCache()
+    return copy
 
 
-breed = _on_fakes()
+breed, run_hurdles = _uncached(loop.breed), _uncached(hurdle_run.run_hurdles)
 
 
 def _is_fake(engine: Any) -> bool:
@@ -177,7 +175,11 @@ class Run:
         write_initial(self.space, self.experiment, self.island)
 
     def go(self, candidates: int) -> Self:
-        steps = find_steps(self.space, self.island, self.scratch)
+        steps = find_steps(self.space._replace(hurdles=0), self.island, self.scratch, self.engine)
+        if self.space.hurdles:
+            some_hash = self.island.members.about["hash"][0]
+            at = address(run_hurdles, self.space, self.island.hurdles, self.scratch, self.engine, some_hash)
+            steps = steps._replace(hurdles=at)
         breed(self.space, self.island, self.scratch, self.engine, steps, candidates)
         return self
 

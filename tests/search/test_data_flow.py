@@ -19,6 +19,7 @@ from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
+from azdsl.search.kernel.steps import find_steps
 from azdsl.syntax import parse_experiment
 
 DATA_FLOW = MUTATIONS[len(BLIND_MUTATIONS) :]
@@ -42,10 +43,10 @@ def children(experiment: Experiment, count: int) -> list[azdsl.Program]:
     write_initial(space, experiment, island)
     members, found = island.members, []
     code, constants, lengths = (a[0].copy() for a in (members.code, members.constants, members.about["lengths"]))
+    edit = find_steps(space, island, scratch, None).edit
     for _ in range(count):
         members.code[0], members.constants[0], members.about["lengths"][0] = code, constants, lengths
-        about = members.about["lengths"]
-        if mutate(space, island.rng, scratch, members.code[0], members.constants[0], about[0]):
+        if mutate(space, island.rng, scratch, members, 0, edit):
             found.append(genotype(space, members, 0))
     return found
 

@@ -15,6 +15,7 @@ from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
+from azdsl.search.kernel.steps import find_steps
 
 
 def population(experiment: Experiment):
@@ -27,9 +28,8 @@ def population(experiment: Experiment):
 def mutated(space, island, row):
     """Mutate a row: the programs before and after, and the returned flag."""
     before, members, scratch = genotype(space, island.members, row), island.members, make_scratch(space, 1)
-    changed = mutate(
-        space, island.rng, scratch, members.code[row], members.constants[row], members.about[row]["lengths"]
-    )
+    edit = find_steps(space, island, scratch, None).edit
+    changed = mutate(space, island.rng, scratch, members, row, edit)
     return before, genotype(space, members, row), changed
 
 
@@ -142,7 +142,7 @@ def alterations(name: str, constants: tuple[float, ...], count: int = 4000) -> n
     scratch = make_scratch(space, 1)
     for _ in range(count):
         members.constants[0, : len(constants)] = constants
-        mutate(space, island.rng, scratch, members.code[0], members.constants[0], members.about[0]["lengths"])
+        mutate(space, island.rng, scratch, members, 0, 0)
         results.append(members.constants[0, : len(constants)].copy())
     return np.array(results)
 

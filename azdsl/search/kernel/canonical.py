@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from azdsl.codegen.instruction_words import first_input, op_code, output_register, second_input
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.numba_jit import inline, multiply_high
+from azdsl.codegen.numba_jit import inline, merged, multiply_high
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.hash_salts import hash_salts
 from azdsl.search.kernel.space import MAX_EXPRESSION, Space
@@ -155,7 +155,7 @@ def special(scratch: Scratch, op: Any, at: Any, old: Any, draw: Any, value: Any)
     return value
 
 
-@inline
+@merged
 def canonical_hash(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any) -> Any:
     """Copy the live instructions to ``scratch``. Returns the cost of one evaluation and the canonical hash, which is not 0."""
     values = scratch.values

@@ -20,10 +20,13 @@ from azdsl.search.kernel.hurdles import (
 )
 from azdsl.search.kernel.space import Space
 
+PASSED = -1.0
+"""The result for a program that passes all hurdles. No fitness is negative."""
+
 
 @jit
-def run_hurdles(space: Space, hurdles: Hurdles, scratch: Scratch, engine: Any, program_hash: Any) -> Any:
-    """Evaluate the live program in ``scratch`` at the hurdles: (True, 0) if it passes all, else (False, its fitness)."""
+def run_hurdles(space: Space, hurdles: Hurdles, scratch: Scratch, engine: Any, program_hash: Any) -> float:
+    """Evaluate the live program in ``scratch`` at the hurdles: its fitness, or ``PASSED`` if it passes all."""
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
     spared = space.proxy and is_sampled(program_hash)
@@ -40,6 +43,6 @@ def run_hurdles(space: Space, hurdles: Hurdles, scratch: Scratch, engine: Any, p
             score = predict(hurdles, k, score)
         score = bounded(score)
         if not judge(hurdles, k, score, space.percentile) and not spared:
-            return False, stopped_fitness(score, space.hurdles - k)
+            return stopped_fitness(score, space.hurdles - k)
     hurdles.reached[space.hurdles] += 1
-    return True, 0.0
+    return PASSED

@@ -27,7 +27,7 @@ from azdsl.search.kernel.cache import Cache, find, put, replace
 from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness
 from azdsl.search.kernel.evaluation import full, functional_hash
 from azdsl.search.kernel.fitness import combined
-from azdsl.search.kernel.hurdle_run import run_hurdles
+from azdsl.search.kernel.hurdle_run import PASSED
 from azdsl.search.kernel.hurdles import learn_from, would_pass
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, randomize
@@ -105,7 +105,7 @@ def store(cache: Cache, present: Any, key: Any, fitness: Any) -> None:
 
 
 @merged
-def measure(space: Space, island: Island, scratch: Scratch, engine: Any, program_hash: Any) -> Any:
+def measure(space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, program_hash: Any) -> Any:
     """Fitness of the live program in ``scratch`` by FEC, hurdles or full evaluation, and the layer that settled it."""
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
@@ -119,8 +119,8 @@ def measure(space: Space, island: Island, scratch: Scratch, engine: Any, program
         if valid:
             return fitness, _FEC
     if space.hurdles > 0:
-        passed, fitness = run_hurdles(space, island.hurdles, scratch, engine, program_hash)
-        if not passed:
+        fitness = call(numba.float64, steps.hurdles, (space, island.hurdles, scratch, engine, program_hash))
+        if fitness != PASSED:
             if space.fec:
                 store(island.fec_cache, present, early, fitness)
             return fitness, _HURDLE
@@ -157,8 +157,8 @@ def remember(space: Space, members: Members, finalists: Members, row: Any) -> An
     return lowest(finalists.fitness)
 
 
-@inline
-def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any) -> Any:
+@merged
+def settle(space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, row: Any) -> Any:
     """Update the fitness and hash of a child, which still has those of its parent. Returns the layer that settled it."""
     members, about = island.members, island.members.about[row]
     code = members.code[row]
@@ -174,26 +174,26 @@ def settle(space: Space, island: Island, scratch: Scratch, engine: Any, row: Any
     present, valid, fitness = recall(space, island, island.fitness_cache, program_hash)
     layer = _CACHED
     if not valid:
-        fitness, layer = measure(space, island, scratch, engine, program_hash)
+        fitness, layer = measure(space, island, scratch, engine, steps, program_hash)
         store(island.fitness_cache, present, program_hash, fitness)
     members.fitness[row] = fitness
     return layer
 
 
-@inline
+@merged
 def adjust(space: Space, members: Members, scratch: Scratch, row: Any) -> None:
     """Update the adjusted fitness of a member whose live program is in ``scratch``."""
     size = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     members.adjusted[row] = members.fitness[row] - space.parsimony * size
 
 
-@inline
+@merged
 def tuning_due(space: Space, island: Island) -> Any:
     """Whether the candidates that tuned so far are less than their share of the full evaluations."""
     return island.tuning[SPENT] < space.tune * (island.counts[_FULL] + island.counts[_STOPPED])
 
 
-@inline
+@merged
 def has_incumbent(space: Space, island: Island, parent: Any) -> Any:
     """Whether there is a program to tune. Without one, the member in row ``parent`` becomes the incumbent unless it was tuned."""
     if done(island.tuning):
@@ -205,7 +205,7 @@ def has_incumbent(space: Space, island: Island, parent: Any) -> Any:
     return True
 
 
-@inline
+@merged
 def challenge(space: Space, island: Island, row: Any, layer: Any) -> None:
     """Compare a tuned candidate with the incumbent. A better one replaces it, and a new one also among the finalists."""
     members, incumbent, finalists = island.members, island.incumbent, island.finalists
@@ -236,7 +236,7 @@ def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candi
     The first candidates are the initial population. The result depends on the island's state alone: two calls for n candidates
     equal one call for 2n.
     """
-    breed(space, island, scratch, engine, find_steps(space, island, scratch), candidates)
+    breed(space, island, scratch, engine, find_steps(space, island, scratch, engine), candidates)
 
 
 @jit
@@ -250,7 +250,7 @@ def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: St
         if space.algorithm == RANDOM:
             randomize(space, members, row, state)
         elif space.algorithm == REINFORCE:
-            call(steps.compose, (space, island.policy, state, members, row))
+            call(numba.boolean, steps.compose, (space, island.policy, state, members, row))
         elif clock[Clock.WRITTEN] >= space.initial_population:
             if space.algorithm == REGULARIZED:
                 parent = tournament(members.adjusted, space.tournament, state)
@@ -259,7 +259,7 @@ def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: St
             tunes = space.tune > 0.0 and tuning_due(space, island) and has_incumbent(space, island, parent)
             if tunes:
                 copy_row(space, island.incumbent, 0, members, row)
-                changed = call(steps.tune, (space, island, scratch, row))
+                changed = call(numba.boolean, steps.tune, (space, island, scratch, row))
             else:
                 if parent != row:
                     copy_row(space, members, parent, members, row)
@@ -268,11 +268,11 @@ def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: St
                 )
         layer = _COPY
         if changed:
-            layer = settle(space, island, scratch, engine, row)
+            layer = settle(space, island, scratch, engine, steps, row)
             adjust(space, members, scratch, row)
         members.about[row].birth = clock[Clock.CANDIDATES]
         if space.algorithm == REINFORCE:
-            call(steps.learn, (space, island.policy, members, row))
+            call(numba.boolean, steps.learn, (space, island.policy, members, row))
         clock[Clock.WRITTEN] += 1
         clock[Clock.CANDIDATES] += 1
         island.counts[layer] += 1

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from numba import boolean
+
 from azdsl.codegen.instruction_words import make_word, op_code, with_field
 from azdsl.codegen.numba_jit import call, inline
 from azdsl.config.search import MUTATIONS
@@ -135,6 +137,6 @@ def mutate(space: Space, state: Words, scratch: Scratch, members: Any, row: Any,
         if kind < GRAFT:
             code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
             return mutate_blindly(space, state, code, constants, lengths, kind, function, word)
-        if call(edit, (space, state, scratch, members, row, kind, function)):
+        if call(boolean, edit, (space, state, scratch, members, row, kind, function)):
             return True
     return False
