@@ -32,6 +32,11 @@ def test_generated_documents_are_up_to_date(tool: str):
     assert result.returncode == 0, result.stderr
 
 
+def test_the_list_of_mutants_fits_the_sources():
+    result = python("tools/mutants.py", "--list")
+    assert result.returncode == 0 and result.stdout.endswith(" mutants\n"), result.stderr
+
+
 def test_import_rules():
     code = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
     result = python("-c", code)

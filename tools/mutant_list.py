@@ -178,7 +178,12 @@ MUTANTS = (
             '"search": order[tested:]',
             "tasks/test_tables",
         ),
-        ("features are scaled by validation rows too", "scaling(X[train])", "scaling(X)", "tasks/test_tables"),
+        (
+            "features are scaled by validation rows too",
+            "examples.fit(train, task)",
+            "examples.fit(np.concatenate([train, valid]), task)",
+            "tasks/test_tables",
+        ),
     ),
     *_mutants(
         "atomic",
@@ -221,8 +226,8 @@ MUTANTS = (
         "search/kernel/algorithms",
         (
             "the first of the worst is replaced",
-            "fitness[rival] <= fitness[worst]",
-            "fitness[rival] < fitness[worst]",
+            "adjusted[rival] <= adjusted[worst]",
+            "adjusted[rival] < adjusted[worst]",
             "search/test_algorithms",
         ),
     ),
@@ -239,7 +244,7 @@ MUTANTS = (
         "search/kernel/mutate",
         (
             "a standard deviation changes its sign",
-            "elif role != _STD and uniform(state) < FLIP:",
+            "elif role != STD and uniform(state) < FLIP:",
             "elif uniform(state) < FLIP:",
             "search/test_mutate",
         ),
