@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numba.core.caching import NullCache
 from numba.extending import overload
 from numpy.typing import NDArray
 
@@ -39,14 +40,18 @@ def fake_engine(log: int = 0) -> FakeEngine:
     return FakeEngine(np.zeros(3, np.int64), np.zeros((log, 3)))
 
 
-def _uncached(function: Any) -> Any:
-    """A copy for fake engines without the cache on disk: azdsl without this module could not load their code."""
-    copy = jit(FunctionType(function.py_func.__code__, function.py_func.__globals__, function.__name__))
-    copy._cache = NullCache()
-    return copy
+def _for_fakes(function: Any) -> Any:
+    """A copy for fake engines with a name of its own in the cache on disk: azdsl without this module could not load their code.
+
+    The name holds a digest of this module, which is not among the sources of compiled code.
+    """
+    original = function.py_func
+    copy = FunctionType(original.__code__, original.__globals__, original.__name__)
+    copy.__qualname__ = f"{original.__name__}_{hashlib.blake2b(Path(__file__).read_bytes(), digest_size=4).hexdigest()}"
+    return jit(copy)
 
 
-breed, run_hurdles = _uncached(loop.breed), _uncached(hurdle_run.run_hurdles)
+breed, run_hurdles = _for_fakes(loop.breed), _for_fakes(hurdle_run.run_hurdles)
 
 
 def _is_fake(engine: Any) -> bool:
