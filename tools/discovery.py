@@ -54,6 +54,7 @@ class Problem:
 PROBLEMS = (
     Problem("linear", "linear", ("s3 = s0 - s1", "v1 = v1 + v2")),
     Problem("affine", "affine", ("v1 = v1 + v2", "s3 = s3 + s4")),
+    Problem("classification", "hebbian", ("v2 = s0 * v0", "v1 = v1 + v2")),
     Problem("random_features", "random_features", ("m1 = gaussian", "v1 = v1 + v4")),
     Problem("even", "bilinear", ("m1 = m1 + m2",)),
     Problem("past_linear", "network", ("m1 = m1 + m2",)),

@@ -93,6 +93,16 @@ class Linear(Task):
         0.0, "standard deviation of the logarithm of each example's scale (0: all have the scale 1)", 0.0, 10.0
     )
     noise: float = _key(0.0, "standard deviation of Gaussian noise that is added to training labels", 0.0, 1e6)
+    metric: str = _key(
+        "rmse",
+        "metric: rmse, or accuracy, for which a label is 1 where it is above the median of the training labels, else 0",
+        choices=("rmse", "accuracy"),
+    )
+
+    @property
+    def metric_definition(self) -> Metric:
+        """How predictions are scored."""
+        return METRICS[self.metric]
 
 
 DEFAULT_TASK = Linear()

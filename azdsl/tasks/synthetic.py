@@ -32,8 +32,10 @@ def generate(task: Linear, seed: int, split: Split) -> TaskSet:
         y[t] = teacher(X[t])
         if task.noise:
             y[t, :train] += task.noise * standard_normal(rng, (train,))
+    if task.metric_definition.classifies:
+        y = (y > np.median(y[:, :train], axis=1, keepdims=True)).astype(np.float64)
     arrays = (X[:, :train], y[:, :train], X[:, train:], y[:, train:])
-    return TaskSet.from_arrays(*arrays, "rmse", task.epoch_length(train), task.epochs)
+    return TaskSet.from_arrays(*arrays, task.metric_definition.name, task.epoch_length(train), task.epochs)
 
 
 def _teacher(task: Linear, rng: np.random.Generator) -> Teacher:

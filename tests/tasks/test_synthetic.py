@@ -113,6 +113,14 @@ def test_spread_scales_each_example(kind):
     assert abs(logarithms.mean()) < 0.05 and logarithms.std() == pytest.approx(0.5, rel=0.05)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_are_the_halves_of_the_labels(kind):
+    numbers, classes = (build(kind(tasks=2, metric=metric), 0, "search") for metric in ("rmse", "accuracy"))
+    assert classes.metric == "accuracy" and (numbers.train_X == classes.train_X).all()
+    assert (classes.train_y.sum(axis=1) == 50).all() and set(classes.valid_y.ravel()) == {0.0, 1.0}
+    assert (classes.train_y[0][np.argsort(numbers.train_y[0])[:50]] == 0).all()
+
+
 def test_gaussian_features():
     X = build(Linear(tasks=5, train=4000), 0, "search").train_X
     assert X.mean() == pytest.approx(0, abs=0.02)
