@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 
 import mpmath
 import numpy as np
-from llvmlite import ir
 
 from azdsl.codegen import elementary
-from azdsl.codegen.emitter import F64, I64, POINTER, Emitter
-from azdsl.codegen.target import compile_object, load_object
 from azdsl.ops import coefficients as table
 
 NAMES = tuple(elementary.FUNCTIONS)
@@ -71,30 +67,3 @@ def ulps(name: str, x: float, y: float) -> float:
             y = math.copysign(2.0**1023, y)
             return float(abs(mpmath.mpf(y) * 2 - true) / mpmath.mpf(2) ** 971)
         return float(abs(mpmath.mpf(y) - true) / mpmath.mpf(math.ulp(near)))
-
-
-def compiled(lanes: int, element: ir.Type = F64) -> dict[str, ctypes._CFuncPtr]:
-    """Each function's lowering as ``void f(const number *x, number *y, int64 groups_of_lanes)``."""
-    module = ir.Module("elementary")
-    for name in NAMES:
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64]), name_of(name))
-        entry, start = function.append_basic_block("entry"), function.append_basic_block("start")
-        builder = ir.IRBuilder(entry)
-        builder.branch(start)
-        builder.position_at_end(start)
-        e = Emitter(builder, 1, lanes, 64 if element == F64 else 32)
-        x, y, groups = function.args
-        with e.repeat(lambda groups=groups: groups) as (at, _):
-            e.store(elementary.apply(e, name, e.load(x, at())), y, at())
-        builder.ret_void()
-    code = load_object(compile_object(module, 2))
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
-    found = {name: kind(code.address(name_of(name))) for name in NAMES}
-    for function in found.values():
-        function.code = code  # lives as long as the functions
-    return found
-
-
-def name_of(name: str) -> str:
-    """The symbol of a compiled function."""
-    return f"lanes_{name}"

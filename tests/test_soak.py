@@ -52,6 +52,21 @@ def test_programs_of_few_ops_compute_nan(soak: Any, record: Path, capsys: pytest
     assert sums["values"]["nan"] >= 1
 
 
+def test_programs_rich_in_elementary_functions(soak: Any, record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*SMALL, "--rounds", "1", "--record", str(record)]
+    assert soak.main([*command, "--elementary"]) == 0
+    assert soak.main(command) == 0, "the same round without is another one"
+    rich, plain = soak.read_record(record)
+    assert (rich["round"], rich["rich"]) == (plain["round"], not plain["rich"]) == (0, True)
+    shares = [
+        sum(times for name, times in facts["ops"].items() if name in {op.name for op in soak.ELEMENTARY})
+        / sum(facts["ops"].values())
+        for facts in (rich, plain)
+    ]
+    assert shares[0] > 0.35 > 2 * shares[1]
+    assert "elementary" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_every_pair_agrees_on_every_kind_of_task(soak: Any) -> None:
     from equivalence import Size, run_round

@@ -1,32 +1,26 @@
-"""Check and time the language's elementary functions: ulps of a million inputs, all float32 numbers, nanoseconds per lane.
+"""Check the language's elementary functions: ulps of a million inputs, all float32 numbers. ``azdsl bench --only function`` times them.
 
     python tools/elementary.py ulps [--inputs 1000000]   # the definition against mpmath: worst error of each function
     python tools/elementary.py float32                   # the compiled functions on all 2**32 float32 numbers
-    python tools/elementary.py speed                     # the compiled functions beside the C library's
 
-Needs the extra ``test``; ``speed`` needs a C compiler.
+Needs the extra ``test``.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import math
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import elementary_inputs as known  # noqa: E402  # the path above must come first
 
+from azdsl.bench.functions import compiled  # noqa: E402
 from azdsl.codegen.emitter import F32  # noqa: E402
 from azdsl.codegen.memory import aligned  # noqa: E402
 from azdsl.ops import elementary  # noqa: E402
@@ -34,9 +28,6 @@ from azdsl.ops import elementary  # noqa: E402
 LANES = 8
 BLOCK = 1 << 20
 """float32 numbers that are checked at once."""
-ARRAY, REPEATS = 1 << 12, 200
-"""Numbers of one timed call, and calls of which the best counts."""
-C_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 
 
 def ulps(count: int) -> bool:
@@ -59,7 +50,7 @@ def ulps(count: int) -> bool:
 
 def float32() -> bool:
     """Compare the compiled functions with NumPy's float64 ones, rounded, on every float32; print what differs by an ulp or more."""
-    functions, good = known.compiled(LANES, F32), True
+    functions, good = compiled(LANES, F32), True
     numpy_functions = {name: getattr(np, name) for name in known.NAMES}
     x, y = aligned(BLOCK, np.float32), aligned(BLOCK, np.float32)
     print(f"{'function':10} {'other than NumPy rounded':>24} {'worst ulp of these':>18}")
@@ -85,51 +76,15 @@ def _ulps32(name: str, x: float, y: float) -> float:
         return float(abs(known.mpmath.mpf(y) - true)) / float(np.spacing(np.float32(abs(float(true)))))
 
 
-def speed() -> bool:
-    """Print nanoseconds per number of each function and of the C library's, in the same run."""
-    names = [C_NAMES.get(name, name) for name in known.NAMES]
-    lines = [
-        f"void c_{n}(const double *x, double *y, long k) {{ for (long i = 0; i < 8 * k; i++) y[i] = {n}(x[i]); }}"
-        for n in names
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "library.c", Path(folder) / "library.so"
-        source.write_text("\n".join(["#include <math.h>", *lines]))
-        subprocess.run(["cc", "-O2", "-fno-builtin", "-shared", "-fPIC", "-o", library, source, "-lm"], check=True)
-        c = ctypes.CDLL(str(library))
-    functions, rng = known.compiled(LANES), np.random.default_rng(0)
-    print(f"{'function':10} {'ours ns':>8} {'C ns':>8} {'ours / C':>8}")
-    for name, c_name in zip(known.NAMES, names, strict=True):
-        x = rng.uniform(0.01, 1.0, ARRAY) if name in ("log", "arcsin", "arccos") else rng.standard_normal(ARRAY)
-        theirs = getattr(c, f"c_{c_name}")
-        theirs.argtypes, theirs.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64], None
-        ours = _nanoseconds(functions[name], x)
-        libm = _nanoseconds(theirs, x)
-        print(f"{name:10} {ours:8.2f} {libm:8.2f} {ours / libm:8.2f}", flush=True)
-    return True
-
-
-def _nanoseconds(function: Any, values: NDArray[np.float64]) -> float:
-    """Best time of a call, for each number."""
-    x, y = aligned(len(values), np.float64), aligned(len(values), np.float64)
-    x[:] = values
-    best = math.inf
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        function(x.ctypes.data, y.ctypes.data, len(x) // LANES)
-        best = min(best, time.perf_counter() - start)
-    return best / len(x) * 1e9
-
-
 def main() -> int:
     """Run one check; returns 1 when a function is off by an ulp or more."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("check", choices=("ulps", "float32", "speed"))
+    parser.add_argument("check", choices=("ulps", "float32"))
     parser.add_argument("--inputs", type=int, default=1_000_000, help="inputs of each function for ulps")
     arguments = parser.parse_args()
     if arguments.check == "ulps":
         return 0 if ulps(arguments.inputs) else 1
-    return 0 if (float32() if arguments.check == "float32" else speed()) else 1
+    return 0 if float32() else 1
 
 
 if __name__ == "__main__":

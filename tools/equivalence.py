@@ -54,6 +54,12 @@ PARTIAL = tuple(
 COMPARING = tuple(op for op in OPS if "minimum" in op.name or "maximum" in op.name or "heaviside" in op.name)
 """Ops that compare numbers, for which NaN is a special case."""
 
+ELEMENTARY = tuple(BY_NAME[name] for name in ("exp", "log", "sin", "cos", "tan", "arcsin", "arccos", "arctan"))
+"""Ops that the language defines without the C library."""
+
+WEIGHT = 8
+"""Copies of each of ``ELEMENTARY`` among the ops that rich programs draw from: about half of their ops are elementary."""
+
 LONG_EXAMPLES, SHORT_EXAMPLES = 12, 3
 """Maximum numbers of examples of a task, for training and for validation, in one of ``LONG_EVERY`` task sets and in the others."""
 
@@ -146,24 +152,29 @@ def make_task_set(rng: np.random.Generator, shape: Shape) -> TaskSet:
     return replace(tasks, classes=shape.classes, **labels)
 
 
-def make_program(rng: np.random.Generator, shape: Shape, kinds: int) -> Program:
-    """Draw a program for tasks of a shape; if ``kinds`` is above 0, a long one with this many different ops."""
+def make_program(rng: np.random.Generator, shape: Shape, kinds: int, rich: bool = False) -> Program:
+    """Draw a program for tasks of a shape; if ``kinds`` is above 0, a long one with this many different ops.
+
+    With ``rich``, about half of the ops are elementary functions.
+    """
     ops, registers, longest = OPS, BANKS[shape.banks], shape.longest
+    if rich:
+        ops = (*OPS, *ELEMENTARY * (WEIGHT - 1))
     if kinds:
         chosen = [*FIRST, PARTIAL[int(rng.integers(len(PARTIAL)))], COMPARING[int(rng.integers(len(COMPARING)))]]
-        chosen += [OPS[code] for code in rng.choice(len(OPS), max(0, kinds - len(chosen)), replace=False)]
+        chosen += [ops[at] for at in rng.choice(len(ops), max(0, kinds - len(chosen)), replace=False)]
         ops, registers, longest = tuple(chosen), NARROW, max(LONGEST)
     program: Program = random_program(rng, ops, registers, longest, METRICS[shape.metric])
     return program
 
 
-def run_round(seed: int, number: int, size: Size | None = None) -> Outcome:
-    """Run one round. If ``size`` is None, the round's number determines it."""
+def run_round(seed: int, number: int, size: Size | None = None, rich: bool = False) -> Outcome:
+    """Run one round. If ``size`` is None, the round's number determines it; ``rich`` as for ``make_program``."""
     size = size or (WIDE if number % GROUP == GROUP - 1 else DEEP)
     started = time.process_time()
     shape, rng = make_shape(np.random.default_rng([seed, number // GROUP])), np.random.default_rng([seed, 0, number])
     options: dict[str, Any] = {"max_abs_error": shape.max_abs_error, "precision": shape.precision}
-    programs = [make_program(rng, shape, size.kinds) for _ in range(size.programs)]
+    programs = [make_program(rng, shape, size.kinds, rich) for _ in range(size.programs)]
     task_sets = [make_task_set(rng, shape) for _ in range(size.task_sets)]
     seeds = [int(s) for s in rng.integers(0, 2**64, size.task_sets, np.uint64)]
     library = bool(rng.random() < 0.5) and _can_link()
@@ -215,6 +226,7 @@ def run_round(seed: int, number: int, size: Size | None = None) -> Outcome:
     facts = {
         "seed": seed,
         "round": number,
+        "rich": rich,
         "shape": asdict(shape) | {"max_abs_error": repr(shape.max_abs_error)},
         "checks": dict(checks),
         "programs": {pair: len(places) for pair, places in seen.items()},

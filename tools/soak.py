@@ -18,8 +18,9 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from equivalence import Outcome, Size, run_round
+from equivalence import ELEMENTARY, Outcome, Size, run_round
 from soak_case import Case, shrink
 
 from azdsl import atomic
@@ -45,13 +46,18 @@ def main(arguments: Sequence[str]) -> int:
     if options.report:
         _show(before, options.json)
         return 0
-    done = {facts["round"] for facts in before if facts["seed"] == options.seed}
+    done = {
+        facts["round"]
+        for facts in before
+        if (facts["seed"], facts.get("rich", False)) == (options.seed, options.elementary)
+    }
     numbers = (number for number in count(options.first) if number not in done)
     size = Size(*options.size) if options.size else None
     options.record.parent.mkdir(parents=True, exist_ok=True)
     now: list[Facts] = []
     with options.record.open("a", encoding="utf-8") as record:
-        for outcome in _rounds(options.seed, numbers, size, options.workers, options.seconds, options.rounds):
+        do = partial(run_round, options.seed, size=size, rich=options.elementary)
+        for outcome in _rounds(do, numbers, options.workers, options.seconds, options.rounds):
             if outcome.failure:
                 return _failed(outcome, options.record)
             now.append(outcome.facts)
@@ -85,6 +91,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--size", type=quantities.count, nargs=5, metavar="N", help=size)
     parser.add_argument(
+        "--elementary",
+        action="store_true",
+        help="about half of the ops are exp, log, sin, cos, tan, arcsin, arccos or arctan",
+    )
+    parser.add_argument(
         "--record",
         type=Path,
         default=Path("runs/soak.jsonl"),
@@ -104,7 +115,7 @@ def read_record(path: Path) -> list[Facts]:
 
 
 def _rounds(
-    seed: int, numbers: Iterator[int], size: Size | None, workers: int, seconds: float, rounds: int | None
+    do: Callable[[int], Outcome], numbers: Iterator[int], workers: int, seconds: float, rounds: int | None
 ) -> Iterator[Outcome]:
     """Run rounds in ``workers`` processes for ``seconds``, and yield the outcome of each when it ends."""
     end = time.monotonic() + seconds
@@ -112,14 +123,14 @@ def _rounds(
     if workers == 1:
         while left > 0 and time.monotonic() < end:
             left -= 1
-            yield run_round(seed, next(numbers), size)
+            yield do(next(numbers))
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running: set[Future[Outcome]] = set()
         while True:
             while left > 0 and len(running) < workers and time.monotonic() < end:
                 left -= 1
-                running.add(pool.submit(run_round, seed, next(numbers), size))
+                running.add(pool.submit(do, next(numbers)))
             if not running:
                 return
             ended, running = wait(running, return_when=FIRST_COMPLETED)
@@ -179,6 +190,8 @@ def _show(record: Sequence[Facts], as_json: bool) -> None:
     print(f"  fitness     {_shares(sums['fitness'])}")
     print(f"  registers   {_shares(sums['values'])} (of a sample of the programs)")
     print(f"  lengths     {_shares(sums['live_lengths'])} live instructions")
+    elementary = sum(sums["ops"].get(op.name, 0) for op in ELEMENTARY) / max(1, sum(sums["ops"].values()))
+    print(f"  elementary  {100 * elementary:.0f} % of the ops are exp, log, sin, cos, tan, arcsin, arccos or arctan")
     fewest = list(sums["ops"].items())[-3:]
     print(
         f"  ops         {len(sums['ops'])} executed; the rarest: {', '.join(f'{name} {times:,}' for name, times in fewest)}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from azdsl.api import evaluate
 from azdsl.bench.figures import Figure, Sample, Scale
-from azdsl.bench.workloads import NETWORK_EXAMPLES, TASKS, demo_tasks, network, random_programs, random_tasks
+from azdsl.bench.workloads import NETWORK_EXAMPLES, TASKS, bilinear, demo_tasks, network, random_programs, random_tasks
 from azdsl.bench.yardstick import SIZES
 from azdsl.codegen import jit
 from azdsl.codegen.blocks import make_blocks
@@ -117,10 +117,10 @@ def _evaluations(scale: Scale) -> Callable[[], Sample]:
     return sample
 
 
-def _network(backend: str, features: int, scale: Scale) -> Callable[[], Sample]:
-    program, tasks = network(), random_tasks(TASKS, NETWORK_EXAMPLES, features, 1)
+def _training(model: Callable[[], Program], backend: str, features: int, scale: Scale) -> Callable[[], Sample]:
+    program, tasks = model(), random_tasks(TASKS, NETWORK_EXAMPLES, features, 1)
     if not evaluate(program, tasks, backend="vm").task_fitness.all():
-        raise AssertionError("the network's training stops early: there is nothing to time")
+        raise AssertionError("the training stops early: there is nothing to time")
     run = (RUNNERS | {"evaluate": evaluate_runner})[backend](program, tasks)
     times = scale.of(TRAININGS, 2)
     return lambda: Sample(1e9 * shortest(run, times) / (TASKS * NETWORK_EXAMPLES))
@@ -128,6 +128,9 @@ def _network(backend: str, features: int, scale: Scale) -> Callable[[], Sample]:
 
 LIMITS = {"jit": 1.15, "vm": 2.5}
 """Greatest ratio to the yardstick's time per training step."""
+
+BILINEAR_LIMITS = {"jit": 30.0, "vm": 45.0}
+"""Most nanoseconds per training step of the bilinear model."""
 
 _WAYS = {name: (name, limit) for name, limit in LIMITS.items()} | {"evaluate": ("azdsl.evaluate with jit", 1.3)}
 """Name in the title, and limit, of each way to train the network."""
@@ -149,10 +152,23 @@ FIGURES = (
             "ns",
             limit,
             False,
-            partial(_network, backend, size),
+            partial(_training, network, backend, size),
             f"network-{size}",
         )
         for backend, (title, limit) in _WAYS.items()
         for size in SIZES
+    ),
+    *(
+        Figure(
+            f"bilinear-{backend}",
+            f"bilinear model, {backend}, F = 16, per task and training step",
+            "ns",
+            limit,
+            False,
+            partial(_training, bilinear, backend, 16),
+            "bilinear-16",
+            absolute=True,
+        )
+        for backend, limit in BILINEAR_LIMITS.items()
     ),
 )

@@ -39,9 +39,9 @@ class Sample:
 class Figure:
     """A figure and its target.
 
-    ``limit`` is for the ratio to ``yardstick`` if there is one, or to what a sample brings along if it is
-    ``paired``, else for the value; ``more`` says whether more is better. ``prepare`` does what is not measured and
-    gives a function that takes one sample; it raises ``Unavailable`` when nothing can be measured. Of several samples
+    ``limit`` is for the ratio to ``yardstick`` if there is one, or to what a sample brings along if it is ``paired``, else for
+    the value; if it is ``absolute``, for the value in any case. ``more`` says whether more is better. ``prepare`` does what is not
+    measured and gives a function that takes one sample; it raises ``Unavailable`` when nothing can be measured. Of several samples
     the best counts, or the median where a sample is itself a ratio. ``once`` marks what is too long for several.
     """
 
@@ -55,11 +55,12 @@ class Figure:
     median: bool = False
     once: bool = False
     paired: bool = False
+    absolute: bool = False
 
     @property
     def compares(self) -> bool:
         """Whether the limit applies to a ratio to a yardstick."""
-        return self.paired or self.yardstick is not None
+        return not self.absolute and (self.paired or self.yardstick is not None)
 
     def choose(self, samples: list[Sample]) -> Sample:
         """The sample that counts."""

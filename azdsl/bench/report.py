@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from azdsl.bench import baseline, checkpoints, engine, exports, pictures, processes, searches
+from azdsl.bench import baseline, checkpoints, engine, exports, functions, pictures, processes, searches
 from azdsl.bench.figures import Figure, Measured, Notes
 
 
 def figures(data: Path | None = None) -> tuple[Figure, ...]:
     """All figures; ``data`` is the folder of CIFAR-10."""
     of_search = (*searches.FIGURES, *pictures.figures(data), *baseline.figures(data))
-    return (*engine.FIGURES, *exports.FIGURES, *of_search, *checkpoints.FIGURES, *processes.FIGURES)
+    return (*engine.FIGURES, *functions.FIGURES, *exports.FIGURES, *of_search, *checkpoints.FIGURES, *processes.FIGURES)
 
 
 FIGURES = figures()

@@ -12,7 +12,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.ir import PREDICTION, Address, Instruction, Program, pack_live
 from azdsl.ops import BY_NAME, OPS, Kind, Role
 from azdsl.setting_overrides import override
-from azdsl.syntax import load_experiment
+from azdsl.syntax import load_experiment, parse
 from azdsl.taskset import TaskSet
 
 HERE = Path(__file__).parent
@@ -27,6 +27,23 @@ NETWORK_EXAMPLES = 8000
 _OPS = ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add")
 _LENGTHS = (10, 2, 8)
 _WORD = 2**64 - 1
+
+
+BILINEAR = """
+def Setup():
+  s3 = 0.001
+def Predict():
+  v2 = dot(m0, v0)
+  v2 = v2 + v1
+  s1 = dot(v2, v0)
+def Learn():
+  s2 = s0 - s1
+  s2 = s3 * s2
+  v2 = s2 * v0
+  v1 = v1 + v2
+  m1 = outer(v2, v0)
+  m0 = m0 + m1
+"""
 
 
 class Draw:
@@ -139,6 +156,11 @@ def demo_tasks() -> TaskSet:
 def demo(**settings: Any) -> Experiment:
     """The demo with other settings."""
     return override(load_experiment(DEMO), settings)
+
+
+def bilinear() -> Program:
+    """A quadratic form plus a linear one, trained by gradient descent (arXiv 2003.03384, Figure 6, without its refinements)."""
+    return parse(BILINEAR)
 
 
 def network() -> Program:

@@ -33,7 +33,9 @@ class Source:
 
 
 SOURCES = {"programs": Source("programs.c", (), "programs/s")} | {
-    f"network-{size}": Source("network.c", (f"-DF={size}",), "ns") for size in SIZES
+    f"{name}-{size}": Source(f"{name}.c", (f"-DF={size}",), "ns")
+    for name, sizes in (("network", SIZES), ("bilinear", (16,)))
+    for size in sizes
 }
 """All yardsticks by name: complete evaluations per second, and nanoseconds per task and training step."""
 

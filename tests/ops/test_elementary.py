@@ -8,6 +8,7 @@ import elementary_inputs as known
 import numpy as np
 import pytest
 
+from azdsl.bench.functions import compiled
 from azdsl.codegen.emitter import F32
 from azdsl.codegen.memory import aligned
 from azdsl.ops import elementary
@@ -62,7 +63,7 @@ def test_less_than_one_ulp(name):
 
 @pytest.mark.parametrize("lanes", [1, 4, 8, 16])
 def test_compiled_gives_the_same_bits(lanes):
-    functions = known.compiled(lanes)
+    functions = compiled(lanes)
     x = known.inputs(np.random.default_rng(lanes), SAMPLE)
     for name in known.NAMES:
         defined = np.array([getattr(elementary, name)(v) for v in x.tolist()])
@@ -72,7 +73,7 @@ def test_compiled_gives_the_same_bits(lanes):
 
 
 def test_compiled_float32_is_the_float64_result_rounded():
-    functions = known.compiled(8, F32)
+    functions = compiled(8, F32)
     with np.errstate(all="ignore"):
         x = known.inputs(np.random.default_rng(32), SAMPLE).astype(np.float32)
         for name in known.NAMES:
@@ -82,7 +83,7 @@ def test_compiled_float32_is_the_float64_result_rounded():
 
 def test_large_arguments_beside_small_ones():
     """A group of lanes in which one argument is large reduces the others as if it were alone."""
-    function = known.compiled(8)["sin"]
+    function = compiled(8)["sin"]
     rng = np.random.default_rng(0)
     small = rng.standard_normal(800)
     mixed = small.copy()
