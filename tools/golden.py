@@ -1,7 +1,7 @@
 """Results that every machine must give, bit for bit: fitness of programs of every op, task data, and what searches find.
 
     python tools/golden.py              # compute them here and compare with tests/golden/results.json
-    python tools/golden.py --machines   # the same as other processors: a table of settings, results compared and different
+    python tools/golden.py --machines   # the same as other processors, and models for other machines under emulators
     python tools/golden.py --write      # replace the file, when the language has changed
 
 Programs, settings and examples are in the file or made of integers, so that nothing but azdsl computes a result. Task data, tuned
@@ -17,7 +17,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ import golden_data
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "export"))]
 
 PATH = ROOT / "tests" / "golden" / "results.json"
 
@@ -190,12 +192,39 @@ def machines() -> bool:
     for name, variables in MACHINES.items():
         command = [sys.executable, __file__, "--json"]
         done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
-        if done.returncode > 1:
-            print(f"{name:32} {'-':>16} {'-':>9}  {(done.stderr.strip().splitlines() or [''])[-1]}")
+        if not done.stdout:
+            print(f"{name:32} {'-':>16} {'-':>9}  {(done.stderr.strip().splitlines() or [''])[-1]}", flush=True)
+            good &= "lacks" in done.stderr  # this processor cannot stand for that one
             continue
         found = json.loads(done.stdout)
         good &= found["different"] == 0
         print(f"{name:32} {found['compared']:16,} {found['different']:9,}", flush=True)
+    return emulated() and good
+
+
+def emulated() -> bool:
+    """Print a line for every machine that an emulator stands for: models against the interpreter here."""
+    import emulators
+    import node_models
+    from model_cases import cases, compare
+
+    made, good = cases(), True
+    runs: dict[str, tuple[str | None, Callable[[Path], Any]]] = {
+        f"{target}, qemu": (
+            emulators.missing(target),
+            partial(emulators.run, target=target, made=made),
+        )
+        for target in sorted(emulators.EMULATORS)
+    }
+    runs["WebAssembly, Node"] = (node_models.missing(), partial(node_models.run, made=made))
+    for name, (missing, run) in runs.items():
+        if missing:
+            print(f"{name:32} {'-':>16} {'-':>9}  {missing}")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            found = compare(made, *run(Path(folder)))
+        good &= not found.different
+        print(f"{name:32} {found.numbers:16,} {len(found.different):9,}", flush=True)
     return good
 
 

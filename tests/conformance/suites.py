@@ -10,9 +10,6 @@ from typing import Any
 
 NAMES = ("linear-f4-rmse", "nn-f8-rmse", "affine-f4-accuracy", "nn-f16-accuracy", "affine-f2-rmse-3-epochs")
 
-EXPLAINED = {("affine-f4-accuracy", 154)}
-"""Programs (suite, index) on which the reference implementation differs: the sign of a zero decides the result."""
-
 
 @cache
 def suites() -> dict[str, dict[str, Any]]:

@@ -24,46 +24,14 @@ from azdsl.export.library.wasm_module import FUNCTIONS, wasm_module
 
 sys.path.insert(0, str(Path(__file__).parent))
 from machine import same
-from model_cases import Case, cases, check, specs_of
+from model_cases import cases, check
+from node_models import prepare, read, run
 
 needs_node = pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
 pytestmark = [
     pytest.mark.skipif(not (shutil.which("wasm-ld") or find_spec("ziglang")), reason="needs wasm-ld or the extra zig"),
     pytest.mark.filterwarnings("ignore:training stopped:RuntimeWarning"),
 ]
-
-# Fits and predicts with every model of a file through its bare functions; the bits of the predictions in hexadecimal.
-DRIVER = """
-const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-const hexOf = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-export async function run(wasm, cases) {
-  const { instance } = await WebAssembly.instantiate(wasm);
-  const code = instance.exports, at = Math.ceil(code.__heap_base.value / 64) * 64;
-  code.memory.grow(64);
-  return cases.map(({ prefix, X, y, V, outputs }) => {
-    const call = (name, ...values) => code[prefix + name](...values);
-    let end = at + Math.ceil(Number(call("size")) / 64) * 64;
-    const put = (hex) => {
-      const bytes = bytesOf(hex), place = end;
-      new Uint8Array(code.memory.buffer, place, bytes.length).set(bytes);
-      end += Math.ceil((bytes.length + 1) / 64) * 64;
-      return place;
-    };
-    call("init", at);
-    const from = put(X), labels = put(y), rows = put(V), n = V.length / 2 / 8 / (X.length / y.length);
-    const fit = call("fit", at, from, labels, BigInt(y.length / 16));
-    call("predict", at, rows, BigInt(n), end);
-    return { fit, out: hexOf(new Uint8Array(code.memory.buffer, end, n * outputs * 8)) };
-  });
-}
-"""
-
-NODE = """
-import { readFileSync } from "node:fs";
-import { run } from "./driver.mjs";
-console.log(JSON.stringify(await run(readFileSync("code.wasm"), JSON.parse(readFileSync("cases.json")))));
-"""
 
 BROWSER = """
 import("./driver.mjs").then(async ({ run }) =>
@@ -74,31 +42,10 @@ import("./driver.mjs").then(async ({ run }) =>
 EMPTY_PAGE = "<!DOCTYPE html><title>wasm</title><link rel=icon href=data:>"
 
 
-def prepare(folder: Path, made: list[Case]) -> None:
-    """Write programs as WebAssembly, their examples and the driver."""
-    specs = specs_of(made)
-    (folder / "code.o").write_bytes(compile_models(specs, "0", CROSS_TARGETS[WASM]).object_code())
-    link_wasm(folder / "code.o", folder / "code.wasm", [spec.prefix + name for spec in specs for name in FUNCTIONS])
-    given = [
-        {"prefix": spec.prefix, "outputs": spec.outputs}
-        | {name: array.astype("<f8").tobytes().hex() for name, array in zip("XyV", case[2:], strict=True)}
-        for spec, case in zip(specs, made, strict=True)
-    ]
-    (folder / "cases.json").write_text(json.dumps(given))
-    (folder / "driver.mjs").write_text(DRIVER)
-
-
-def compare(made: list[Case], found: Any) -> None:
-    check(made, [one["fit"] for one in found], [np.frombuffer(bytes.fromhex(one["out"])) for one in found])
-
-
 @needs_node
 def test_wasm_equals_the_interpreter(tmp_path: Path) -> None:
     made = cases()
-    prepare(tmp_path, made)
-    (tmp_path / "node.mjs").write_text(NODE)
-    done = subprocess.run(["node", "node.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    compare(made, json.loads(done.stdout))
+    check(made, *run(tmp_path, made))
 
 
 @needs_browser
@@ -108,7 +55,7 @@ def test_wasm_in_a_browser_equals_the_interpreter(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text(EMPTY_PAGE)
     with served(tmp_path) as address, browser(tmp_path / "profile") as page:
         page.open(f"{address}/index.html")
-        compare(made, page.evaluate(BROWSER))
+        check(made, *read(page.evaluate(BROWSER)))
         assert not page.errors
 
 
