@@ -117,7 +117,7 @@ def tuning() -> str:
     from azdsl.syntax import parse_experiment
     from azdsl.tuning import METHODS
 
-    found = azdsl.tune(parse_experiment(TUNED), method=METHODS, evals=EVALUATIONS)
+    found = azdsl.tune(parse_experiment(TUNED), method=METHODS, max_evals=EVALUATIONS)
     return digest(found.text, repr(found.methods), repr(found.after))
 
 
