@@ -95,8 +95,8 @@ class ExperimentSettings(TypedDict, total=False):
     precision: Literal[32, 64]
     """Bits of floating-point numbers in the search; finalists are compared in 64 bits."""
     choose: Literal["smallest", "best"]
-    """Final program: the smallest finalist within one standard error of the best on the selection tasks, or the
-    best."""
+    """Final program: of the finalists better than the seed program by one standard error on the selection tasks, the
+    smallest within one of the best; or the best."""
     finalists: int | float | str
     """Best programs of the search that are compared on the selection tasks."""
     target: float
@@ -132,9 +132,12 @@ class ExperimentSettings(TypedDict, total=False):
     """Linear, affine, two_layer, projected, images: validation examples of a search task; file, sklearn: validation
     rows of a search task (default: a quarter of the search rows)."""
     epochs: float | int | str
-    """Passes over the training examples, with a validation after each."""
+    """Linear, affine, two_layer, projected, images: passes over the training examples, with a validation after each;
+    file, sklearn: passes over the training rows."""
     validations: float | int | str | None
-    """Validations, evenly spaced, of which the best counts (default: one after each pass)."""
+    """Linear, affine, two_layer, projected, images: validations, evenly spaced, of which the best counts (default:
+    one after each pass); file, sklearn: validations, evenly spaced, of which the best counts; 1 is after the
+    training."""
     select_tasks: float | int | str
     """Linear, affine, two_layer, projected, images: selection tasks, on which the finalists are compared; file,
     sklearn: selection tasks, each pair with another order of the training rows and half of the rows for each."""

@@ -55,7 +55,7 @@ KEYS = ("target_column", "columns", "categorical", "categories", "dates", "missi
     "--missing", type=click.Choice(MISSING), help="What becomes of missing values (default: from FILE, else error)."
 )
 @click.option("--metric", type=click.Choice(list(METRICS)), help="Metric (default: from FILE, else rmse).")
-@click.option("--epochs", type=Count(1), help="Passes over the training rows (default: from FILE, else 1).")
+@click.option("--epochs", type=Count(1), help="Passes over the training rows (default: from FILE, else 10).")
 @click.option("--json", "as_json", is_flag=True, help="Print figures as one JSON object; needs -o.")
 def command(
     file: str, data: str, train: str, output: str, only: bool, as_json: bool, **options: str | int | None

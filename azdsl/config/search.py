@@ -155,7 +155,8 @@ class Search:
     )
     choose: str = _key(
         "smallest",
-        "final program: the smallest finalist within one standard error of the best on the selection tasks, or the best",
+        "final program: of the finalists better than the seed program by one standard error on the selection tasks, the smallest "
+        "within one of the best; or the best",
         choices=("smallest", "best"),
     )
     finalists: int = _key(10, "best programs of the search that are compared on the selection tasks", 1, 10_000)

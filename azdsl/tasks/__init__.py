@@ -50,7 +50,8 @@ def describe(task: Task) -> str:
     """One line for a person: ``10 linear tasks, 4 features, 100 + 100 examples``."""
     several = "s" if task.tasks > 1 else ""
     epochs = f", {task.epochs} epochs" if task.epochs > 1 else ""
-    epochs += f", {task.validations} validation{'s' if task.validations > 1 else ''}" if task.validations else ""
+    if task.validations and task.validations != task.epochs:
+        epochs += f", {task.validations} validation{'s' if task.validations > 1 else ''}"
     if isinstance(task, FileTask):
         source = f"scikit-learn's {task.data}" if isinstance(task, SklearnTask) else task.data
         sizes = [str(size) if size else "all" for size in (task.train, task.valid)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from azdsl.reporting.run_result import RunResult
 from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run
 from azdsl.search.islands.ending import Ending
-from azdsl.search.islands.selection import canonical
+from azdsl.search.islands.selection import Finalist, Found, canonical, choose
 from azdsl.search.task_sets import LEAST_HELD_BACK, Given, make_task_sets
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build
@@ -121,6 +122,30 @@ def test_the_smallest_of_equals_is_chosen():
     sizes = {how: result.ending.chosen.size for how, result in results.items()}
     assert sizes["smallest"] < sizes["best"]
     assert results["smallest"].ending.selection_fitness <= results["best"].ending.selection_fitness
+
+
+@pytest.mark.parametrize(("lost", "chosen"), [(0.0, "seed"), (0.1, "small")])
+def test_a_program_replaces_the_seed_program_by_more_than_one_standard_error(lost, chosen):
+    """Of those that do, the smallest within one standard error of the best is chosen."""
+    texts = {
+        "small": "s1 = dot(v0, v0)",
+        "seed": "s2 = dot(v0, v0)\n  s1 = s2 * s2",
+        "best": "s2 = dot(v0, v0)\n  s1 = s2 / s2",
+    }
+    programs = {name: canonical(azdsl.parse(f"def Predict():\n  {text}\n"), RMSE) for name, text in texts.items()}
+    noise = np.array([0.02, -0.02, 0.02, -0.02])
+    fitness = {"small": 0.5 - noise, "seed": 0.5 + noise - lost, "best": np.full(4, 0.501)}
+    X = np.zeros((4, 2, 1))
+    judge = SimpleNamespace(
+        experiment=Experiment(programs["seed"]),
+        select=azdsl.TaskSet.from_arrays(X, X[:, :, 0], X, X[:, :, 0]),
+        on_each=lambda wanted: [fitness[name] for name in programs if programs[name] in wanted],
+    )
+    finalists = [
+        Finalist(Found(program, at, 0.5, 0, at), float(fitness[name].mean()))
+        for at, (name, program) in enumerate(programs.items())
+    ]
+    assert choose(judge, finalists).found.program == programs[chosen]
 
 
 def test_tasks_of_the_search_are_not_called_a_test(tmp_path):

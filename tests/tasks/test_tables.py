@@ -338,8 +338,15 @@ def test_shares_must_leave_rows():
 
 
 def test_describe():
-    assert describe(FileTask(data="d.csv", tasks=4)) == "4 splits of d.csv, target y, rmse"
+    assert describe(FileTask(data="d.csv", tasks=4)) == "4 splits of d.csv, target y, rmse, 10 epochs, 1 validation"
+    assert describe(FileTask(data="d.csv", tasks=4, epochs=1)).endswith("rmse")
     assert (
         describe(FileTask(data="d.csv", tasks=1, train=9, epochs=2))
-        == "1 split of d.csv, target y, rmse, 9 + all rows, 2 epochs"
+        == "1 split of d.csv, target y, rmse, 9 + all rows, 2 epochs, 1 validation"
     )
+
+
+def test_a_table_is_learned_ten_times_and_validated_once_at_the_end(tmp_path):
+    write_csv(tmp_path / "d.csv", ordinary())
+    tasks = build(FileTask(data="d.csv"), 0, "test", tmp_path)
+    assert tasks.epochs == 10 and tasks.epoch_length == tasks.steps == 10 * tasks.train_X.shape[1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from azdsl.codegen.execute import evaluate as run_engine
 from azdsl.config.experiment import Experiment
 from azdsl.ir import Metric, Program, pack_live, remove_dead_code, renumber
-from azdsl.paired import difference
+from azdsl.paired import Difference, difference
 from azdsl.scoring import Conditions, combined, conditions, score
 from azdsl.search.islands.ending import failures
 from azdsl.search.kernel.engines import EnginesHandle, make_engines
@@ -130,25 +130,37 @@ class Judge:
 
 
 def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
-    """The final program by the setting ``choose``: the first of ``ranked``, or the smallest that is as good.
+    """The final program by the setting ``choose``: the first of ``ranked``, or the smallest that is as good, or the seed program.
 
-    As good is what is at most one standard error worse, by the paired difference over the selection tasks (the rule of one
-    standard error: Breiman et al. 1984, "Classification and regression trees", 3.4.3), and fails on no more of them; and
-    reaches the target if the best does.
+    A program replaces the seed program only if its mean paired difference from it over the selection tasks is more than one standard
+    error: a search tries so many programs that some are a little better by chance. Of those that do, the smallest is chosen that is as
+    good as the best, which is at most one standard error worse (the rule of one standard error: Breiman et al. 1984,
+    "Classification and regression trees", 3.4.3), fails on no more tasks, and reaches the target if the best does.
     """
     search, order = judge.experiment.search, ranked(finalists)
+    seed = canonical(judge.experiment.program, judge.select.metric_definition)
+    incumbent = next((item for item in order if item.found.program == seed), None)
+    if search.choose == "best" or order[0] is incumbent:
+        return order[0]
+    each = {item: judge.on_each([item.found.program])[0].tolist() for item in order}
+
+    def gain(item: Finalist, other: Finalist) -> Difference:
+        return difference(each[item], each[other], judge.select.overlap, judge.select.halves)
+
+    if incumbent:
+        gains = {item: gain(item, incumbent) for item in order}
+        order = [item for item in order if gains[item].mean > (gains[item].error or 0.0)]
+        if not order:
+            return incumbent
     best = order[0]
-    smaller = [item for item in order[1:] if len(item.found.program) < len(best.found.program)]
-    if search.choose == "best" or not smaller:
-        return best
-    smaller.sort(key=lambda item: len(item.found.program))
-    (of_best,) = judge.on_each([best.found.program])
-    for item in smaller:
-        if item.fitness < search.target <= best.fitness:
-            continue
-        (fitness,) = judge.on_each([item.found.program])
-        lost = difference(of_best.tolist(), fitness.tolist(), judge.select.overlap, judge.select.halves)
-        if failures(fitness.tolist()) <= failures(of_best.tolist()) and lost.mean <= (lost.error or 0.0):
+    for item in sorted(order, key=lambda item: len(item.found.program)):
+        lost = gain(best, item)
+        equal = failures(each[item]) <= failures(each[best]) and lost.mean <= (lost.error or 0.0)
+        if (
+            len(item.found.program) < len(best.found.program)
+            and equal
+            and not item.fitness < search.target <= best.fitness
+        ):
             return item
     return best
 
