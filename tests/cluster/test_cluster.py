@@ -18,8 +18,9 @@ from search_runs import files, small
 from azdsl.cluster import remote
 from azdsl.cluster.connect import _check, connect, processes
 from azdsl.cluster.executor import ClusterExecutor, Patience
-from azdsl.config.experiment import Group
-from azdsl.config.search import IslandSettings, Range, SettingsError
+from azdsl.config.experiment import Group, Stage
+from azdsl.config.search import IslandSettings, Range, SettingsError, StageSettings
+from azdsl.config.tasks import Linear
 from azdsl.search.evolve import run
 from azdsl.search.islands.executor import ExecutorError
 
@@ -94,6 +95,19 @@ def test_a_run_can_be_resumed_on_threads_and_on_a_cluster(tmp_path, on_threads, 
         leg(workers=2)
         leg(placement=placement)
     assert same(leg(workers=4), on_threads)
+
+
+def test_stages_are_jobs_of_their_own(tmp_path, client):
+    """More of them than a worker keeps."""
+    task = Linear(features=2, tasks=4, train=8, valid=4, select_tasks=3)
+    stages = (Stage(task, StageSettings(max_evals=500)), Stage(None, StageSettings(max_evals=500)))
+    staged = replace(experiment(), stages=stages)
+    with connect(client) as placement:
+        results = [
+            run(staged, out=tmp_path / name, quiet=True, **where)
+            for name, where in (("cluster", {"placement": placement}), ("threads", {"workers": 1}))
+        ]
+    assert same(*results) and results[0].stages == results[1].stages and len(results[0].stages) == 2
 
 
 def test_workers_without_the_job_receive_it(tmp_path, on_threads, client, monkeypatch):
