@@ -19,6 +19,13 @@ from azdsl.ir.metric import METRICS, Metric, MetricName, metric_error
 from azdsl.limits import MAX_FEATURES
 from azdsl.ops import elementary
 
+PERCENT = 100.0
+
+
+def units_text(metric: MetricName, units: float) -> str:
+    """A mean of ``TaskSet.units`` as text: ``RMSE 61.59`` or ``accuracy 93.20 %``."""
+    return f"accuracy {units:.2f} %" if METRICS[metric].classifies else f"RMSE {units:.6g}"
+
 
 class TaskError(AzdslError, ValueError):
     """Data are invalid for an evaluation; the message says what is wrong and what to do."""
@@ -43,7 +50,8 @@ class TaskSet:
     ``train_X`` [T, N, F], ``train_y`` [T, N], ``valid_X`` [T, M, F], ``valid_y`` [T, M]. Labels are 0 and 1 for the
     metric accuracy, class numbers from 0 to C - 1 with C from 2 to F for multiclass. Training passes through the examples
     ``epochs`` times, with a validation after every ``epoch_length`` examples. ``target_scale`` float64[T] is the divisor of
-    each task's regression labels, None for labels that were not scaled. ``mapping`` is the file of which the arrays are
+    each task's regression labels, after ``target_center`` float64[T] was subtracted, None for labels that were not scaled;
+    ``class_labels`` are the names of classes that are text. ``mapping`` is the file of which the arrays are
     views, None for arrays in memory. ``valid_rows`` is the number of rows of a table of which each task validates on a random
     part, None for tasks without common rows. With ``halves``, tasks 2k and 2k+1 train alike and validate on two halves.
     The arrays are read-only: compiled backends keep the layout of a task set in memory.
@@ -58,6 +66,8 @@ class TaskSet:
     epochs: int
     classes: int = 0
     target_scale: NDArray[np.float64] | None = None
+    target_center: NDArray[np.float64] | None = None
+    class_labels: tuple[str, ...] = ()
     mapping: mmap.mmap | None = None
     valid_rows: int | None = None
     halves: bool = False
@@ -136,6 +146,22 @@ class TaskSet:
         errors = [elementary.tan((1.0 - value) * math.pi / 2.0) if value > 0.0 else math.inf for value in fitness]
         return [error * scale for error, scale in zip(errors, self._scales(), strict=True)]
 
+    def units(self, fitness: Sequence[float]) -> list[float]:
+        """The RMSE of each of the T tasks in the unit of the target, or for classes its accuracy in percent."""
+        return [PERCENT * value for value in fitness] if self.metric_definition.classifies else self.rmse(fitness)
+
+    def mean_units(self, fitness: Sequence[float]) -> float | None:
+        """The mean of ``units`` over tasks; None if a task failed."""
+        units = self.units(fitness)
+        mean = sum(units) / len(units)
+        return mean if math.isfinite(mean) else None
+
+    def unit(self, task: int) -> tuple[float, float]:
+        """What the labels of a task are multiplied with, and then added to, to be in the unit of the target."""
+        if self.target_scale is None or self.target_center is None:
+            return 1.0, 0.0
+        return float(self.target_scale[task]), float(self.target_center[task])
+
     def mean_rmse(self) -> list[float]:
         """The baseline: the RMSE of predicting each task's mean training label, T numbers in the units of the target."""
         return [error * scale for error, scale in zip(self._mean_errors(), self._scales(), strict=True)]
@@ -171,24 +197,20 @@ class TaskSet:
         if first == 0 and count >= self.tasks:
             return self
         chosen = slice(first, first + count)
-        scale = None if self.target_scale is None else self.target_scale[chosen]
-        return replace(
-            self,
-            train_X=self.train_X[chosen],
-            train_y=self.train_y[chosen],
-            valid_X=self.valid_X[chosen],
-            valid_y=self.valid_y[chosen],
-            target_scale=scale,
-            halves=self.halves and first % 2 == 0,
-        )
+        names = (*_SHAPES, "target_scale", "target_center")
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
+        parts: dict[str, Any] = {name: None if array is None else array[chosen] for name, array in arrays.items()}
+        return replace(self, **parts, halves=self.halves and first % 2 == 0)
 
     def take(self, indices: NDArray[np.int64]) -> TaskSet:
         """A copy of the tasks with these indices, in this order; no longer in pairs."""
-        arrays = {name: getattr(self, name)[indices] for name in _SHAPES}
-        for array in arrays.values():
-            array.flags.writeable = False
-        scale = None if self.target_scale is None else self.target_scale[indices]
-        return replace(self, **arrays, target_scale=scale, mapping=None, halves=False)
+        names = (*_SHAPES, "target_scale", "target_center")
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
+        parts: dict[str, Any] = {name: None if array is None else array[indices] for name, array in arrays.items()}
+        for array in parts.values():
+            if array is not None:
+                array.flags.writeable = False
+        return replace(self, **parts, mapping=None, halves=False)
 
     def first(self, train: int, valid: int) -> TaskSet:
         """The same tasks with only their first ``train`` and ``valid`` examples, for one epoch: the examples of FEC.

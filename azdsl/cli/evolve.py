@@ -40,6 +40,9 @@ from azdsl.search.rundir import names
     help="Continue the run in this run directory.",
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")
+@click.option(
+    "--verbose", is_flag=True, help="Also print how candidates were settled, a check of the cache, and every finalist."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @experiment_options
 def command(
@@ -49,6 +52,7 @@ def command(
     cluster: str | None,
     resume: Path | None,
     quiet: bool,
+    verbose: bool,
     as_json: bool,
     **settings: Any,
 ) -> int:
@@ -90,7 +94,8 @@ def command(
             quiet=quiet or as_json,
             placement=placement,
         )
-    click.echo(json.dumps(result.as_dict()) if as_json else str(result))
+    lines = [*result.details(), "", str(result)] if verbose else [str(result)]
+    click.echo(json.dumps(result.as_dict()) if as_json else "\n".join(lines))
     if result.interrupted:
         return INTERRUPTED
     return DONE if result.reached else NOT_REACHED

@@ -6,7 +6,8 @@ its best programs and counts. After the last report of an epoch, one thread hold
 compared on T_select, the hall of fame is updated, an event and perhaps a checkpoint are written, and the stopping
 conditions are checked. Meanwhile the islands run their next epoch; at its end they receive the immigrants of that exchange.
 At the end of the run all finalists are compared on T_select; one is chosen and scored once on T_test,
-beside the seed program and the trivial baseline; it is the answer if it is better than both, else the seed program is. The
+beside the seed program and the trivial baseline; it is the answer if it is better than both, else the seed program is, with tuned
+constants if these are better on T_select. The
 result depends on the seed program, the settings and the data, not on the number of workers, time slices or interruptions.
 """
 
@@ -19,22 +20,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from azdsl import tasks as make
 from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
-from azdsl.scoring import combined
 from azdsl.search.display.introduction import introduction
 from azdsl.search.display.progress import Reporter
 from azdsl.search.display.reporters import explained, make_reporter
-from azdsl.search.islands.ending import Ending, make_ending
+from azdsl.search.islands.answer import make_answer
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import PastStage
-from azdsl.search.islands.selection import Finalist, canonical
 from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_context, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.population import make_island, write_initial
@@ -192,22 +189,32 @@ def _session(
     """The islands of a run and what runs them: at their start, or as in the newest checkpoint of a run that is resumed."""
     plans, experiment, plan = prepared.plans, prepared.experiment, prepared.plans[0]
     with explained(reporter, "compiling the engine (takes about a minute at the first start on this machine) …"):
+        executors, judged = list[Executor](), list[Plan]()
+        for each, sets in zip(plans, prepared.data, strict=True):
+            if placement:
+                executors.append(placement.start(each, sets.search))
+                judged.append(each)
+            else:
+                threads = _threads(each, sets.search, _threads_of(experiment, workers))
+                executors.append(threads)
+                judged.append(_sharing(each, threads))
         scratch = _scratch(prepared)
-        executors = [
-            placement.start(each, sets.search)
-            if placement
-            else _threads(each, sets.search, _threads_of(experiment, workers))
-            for each, sets in zip(plans, prepared.data, strict=True)
-        ]
     islands = [make_island(plan.space, plan.experiment, number) for number in range(experiment.search.islands)]
     for space, island in zip(plan.spaces, islands, strict=True):
         write_initial(space, plan.experiment, island)
     directory = RunDirectory(prepared.path, warn) if prepared.path else None
-    session = Session(plans, islands, executors, scratch, Recorder(plan, prepared.plan, reporter, directory))
+    session = Session(judged, islands, executors, scratch, Recorder(plan, prepared.plan, reporter, directory))
     if directory and prepared.resumed:
         _restore(session, directory, warn)
         prepared.write_settings()
     return session
+
+
+def _sharing(plan: Plan, threads: ThreadExecutor) -> Plan:
+    """The plan, whose judge shares the examples in memory with the threads that search on all tasks."""
+    if plan.groups > 1:
+        return plan
+    return replace(plan, judge=replace(plan.judge, like=threads.contexts[0].groups[0]))
 
 
 def _threads_of(experiment: Experiment, workers: int | None) -> int:
@@ -246,25 +253,25 @@ def _search(session: Session, prepared: _Run, on_epoch: OnEpoch | None) -> Resul
 
 def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
     """Choose the answer, score it and write the results. ``reason`` is why the search stopped."""
-    plan, seconds = prepared.plan, session.seconds
+    plan, seconds = session.plans[-1], session.seconds
     ended = session.finish()
-    chosen, data, interrupted = ended.answer, prepared.own, reason == INTERRUPTED
-    ending, by_task = _ending(prepared, chosen)
-    target_reached = chosen.fitness >= plan.search.target
-    if not ending.better:
-        chosen = _seed(prepared)
-    session.recorder.publish(chosen, ended.hall_of_fame, ended.evaluations, ending)
+    data, interrupted = prepared.own, reason == INTERRUPTED
+    found = make_answer(
+        plan.judge, ended.chosen, ended.finalists, ended.hall_of_fame, ended.evaluations, tune=not interrupted
+    )
+    answer, ending = found.finalist, found.ending
+    session.recorder.publish(answer, ended.hall_of_fame, ended.evaluations, ending)
     table = isinstance(plan.experiment.task, FileTask) and ending.held_out and ending.metric == "rmse"
     result = Result(
-        best=chosen.found.program,
-        fitness=chosen.fitness if data.select else None,
+        best=answer.found.program,
+        fitness=answer.fitness if data.select else None,
         test_fitness=ending.best.fitness if ending.held_out else None,
-        search_fitness=chosen.found.search_fitness,
+        search_fitness=answer.found.search_fitness,
         evaluations=ended.evaluations,
         seconds=seconds,
         run_dir=prepared.path,
         layers=ended.layers,
-        reached=target_reached or (plan.search.target > 1.0 and not interrupted),
+        reached=ended.chosen.fitness >= plan.search.target or (plan.search.target > 1.0 and not interrupted),
         interrupted=interrupted,
         stopped=reason,
         metric=ending.metric,
@@ -273,36 +280,15 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         mean_rmse=ending.baseline.units if table else None,
         experiment=plan.experiment,
         hall_of_fame=ended.hall_of_fame,
-        task_fitness=tuple(by_task if ending.held_out else ()),
+        task_fitness=found.task_fitness if ending.held_out else (),
         hurdles=ended.hurdles,
+        fec_sample=ended.fec_sample,
         ending=ending,
         tasks=data.words,
         stages=tuple(_summary(stage, past) for stage, past in zip(plan.experiment.stages, ended.past, strict=False)),
     )
     session.recorder.add_result(result.as_dict())
     return result
-
-
-def _ending(prepared: _Run, chosen: Finalist) -> tuple[Ending, list[float]]:
-    """The verdict on the chosen program, and the fitness of the program that the run gives back on each task that it is scored on."""
-    judge, data = prepared.plan.judge, prepared.own
-    scored = data.test or data.search
-    seed = prepared.experiment.program
-    program = chosen.found.program
-    if program == canonical(seed, prepared.plan.metric):
-        program = seed
-    scores = judge.final([seed, program])
-    selection = (chosen.fitness, judge.on_each([program])[0].tolist()) if data.select else (None, ())
-    ending = make_ending(
-        scored,
-        scores[0],
-        scores[1],
-        float(combined(np.array(scored.baseline()), prepared.experiment.search.combine)),
-        held_out=data.test is not None,
-        selection=selection,
-        candidates=len(scores) * (scored.tasks * scored.runs[1]) / (data.search.tasks * data.search.runs[1]),
-    )
-    return ending, scores[1 if ending.better else 0][2]
 
 
 def _summary(stage: Stage, past: PastStage) -> dict[str, Any]:
@@ -314,12 +300,6 @@ def _summary(stage: Stage, past: PastStage) -> dict[str, Any]:
         "stopped": past.reason,
         "program": str(past.answer),
     }
-
-
-def _seed(prepared: _Run) -> Finalist:
-    """The seed program as a finalist, for a run that found nothing better."""
-    judge, program = prepared.plan.judge, prepared.experiment.program
-    return Finalist(judge.measured(program, 0, 0), judge.fitness([program])[0])
 
 
 def _restore(session: Session, directory: RunDirectory, warn: Callable[[str], None]) -> None:
@@ -367,7 +347,7 @@ def _scratch(prepared: _Run) -> Scratch:
     return scratch
 
 
-def _threads(plan: Plan, tasks: TaskSet, workers: int) -> Executor:
+def _threads(plan: Plan, tasks: TaskSet, workers: int) -> ThreadExecutor:
     """An executor of threads, after all code is compiled."""
     first = make_context(plan.experiment, plan.space, tasks)
     contexts = [first, *(make_context(plan.experiment, plan.space, tasks, first) for _ in range(workers - 1))]

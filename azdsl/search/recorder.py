@@ -18,6 +18,7 @@ from azdsl.search.islands.stages import evaluations_before
 from azdsl.search.rundir import names
 from azdsl.search.rundir.artifacts import best_text, entry_text, front_table
 from azdsl.search.rundir.directory import RunDirectory
+from azdsl.taskset import units_text
 
 SAVE_SECONDS = 10.0
 """The shortest time between two checkpoints."""
@@ -113,6 +114,7 @@ def make_snapshot(
     """The figures of an exchange, ``seconds`` after the start; ``rate`` is in candidates per second."""
     stages = len(run_plan.experiment.stages)
     chosen, evaluations = answer(state.finalists), exchange.evaluations(reports)
+    compared = chosen if plan.judge.selects_on_held_out else None
     mean, by_island = exchange.means(plan, reports)
     return Snapshot(
         epoch=state.epoch,
@@ -121,10 +123,11 @@ def make_snapshot(
         rate=rate,
         best=max(state.best, 0.0),
         mean=mean,
-        selected=chosen.fitness if chosen and plan.judge.selects_on_held_out else None,
+        selected=compared.fitness if compared else None,
         islands=by_island,
         layers=exchange.layers(reports),
         program=chosen.found.program if chosen else None,
+        units=units_text(plan.metric.name, compared.units) if compared and compared.units is not None else "",
         hurdles=exchange.hurdles(plan, reports),
         front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
         stops=tuple(_stops(plan, run_plan, state, evaluations, seconds, rate)),

@@ -14,6 +14,15 @@ from azdsl.search.islands.hall_of_fame import HallOfFame
 from azdsl.search.islands.proxy import describe
 from azdsl.search.rundir import names
 
+
+def describe_sample(sample: Mapping[str, int]) -> str:
+    """The sample of cache hits as text."""
+    return (
+        f"{sample['hits']:,} hits; of {sample['sampled']:,} evaluated anew {sample['wrong']:,} had another fitness, "
+        f"{sample['flattering']:,} a lower one"
+    )
+
+
 _NOT_JSON = ("history", "experiment", "hall_of_fame")
 
 
@@ -27,12 +36,14 @@ class Result:
     tasks given from Python were split, and is empty for a task statement. ``evaluations`` counts candidates, ``layers`` the candidates by how
     they were settled, ``seconds`` the running time of all sessions. ``stopped`` is the reason for the end.
     ``ending`` compares the seed program and the program that was chosen on the selection tasks with each other and with
-    the trivial baseline; unless the chosen one is better than both, ``best`` is the seed program.
+    the trivial baseline; unless the chosen one is better than both, ``best`` is the seed program, perhaps with tuned constants.
     ``reached`` is whether the chosen program's selection fitness is at least the target (without a target: whether the run was not interrupted).
     ``history`` has the record of each epoch. For regression on a table, ``test_rmse`` is the root mean square error on
     held-out rows in the unit of the target, and ``mean_rmse`` that of a prediction of the mean. ``hurdles`` is the
-    result of ``proxy.summary``, None without hurdles. ``stages`` are the stages that ended before the run did: each with its statement, its
-    own candidates, its answer and that program's fitness on its selection tasks, and the reason of its end.
+    result of ``proxy.summary``, None without hurdles. ``fec_sample`` counts the ``hits`` of the functional equivalence cache; those
+    ``sampled``, one in a thousand, were evaluated in full, and ``wrong`` of them had another fitness than the cache said, a lower one
+    where it was ``flattering``; None with ``fec=false``. ``stages`` are the stages that ended before the run did: each with its statement,
+    its own candidates, its answer and that program's fitness on its selection tasks, and the reason of its end.
     """
 
     best: Program
@@ -54,6 +65,7 @@ class Result:
     hall_of_fame: HallOfFame = ()
     task_fitness: tuple[float, ...] = ()
     hurdles: Mapping[str, Any] | None = None
+    fec_sample: Mapping[str, int] | None = None
     ending: Ending | None = None
     tasks: str = ""
     stages: tuple[Mapping[str, Any], ...] = ()
@@ -79,7 +91,20 @@ class Result:
         facts = {name: value for name, value in vars(self).items() if name not in _NOT_JSON}
         facts |= {"layers": dict(self.layers), "task_fitness": list(self.task_fitness)}
         facts |= {"ending": self.ending and self.ending.as_dict(), "stages": list(self.stages)}
+        facts |= {"fec_sample": self.fec_sample and dict(self.fec_sample)}
         return {**facts, "best": str(self.best), "run_dir": self.run_dir and str(self.run_dir)}
+
+    def details(self) -> list[str]:
+        """How candidates were settled, the sample of cache hits and every finalist, as lines of text (``azdsl evolve --verbose``)."""
+        total = max(1, self.evaluations)
+        settled = [f"{name.replace('_', ' ')} {100 * n / total:.1f} %" for name, n in self.layers.items() if n]
+        lines = [f"settled   {', '.join(settled)}"]
+        if self.fec_sample:
+            lines.append(f"FEC       {describe_sample(self.fec_sample)}")
+        for item in self.ending.finalists if self.ending else ():
+            failed = f", failed on {item.failures} selection tasks" if item.failures else ""
+            lines.append(f"finalist  selection fitness {item.fitness:.6f}, {item.size} instructions{failed}")
+        return lines
 
     def __str__(self) -> str:
         """The figures and the program as text for people."""

@@ -28,7 +28,7 @@ from azdsl.search.islands.migration import immigrants, insert_immigrants, source
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import PastStage, RunState
 from azdsl.search.islands.schedule import shares
-from azdsl.search.islands.selection import Finalist, Found, canonical, choose, text_hash
+from azdsl.search.islands.selection import Finalist, Found, canonical, choose, ranked, text_hash
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
@@ -48,16 +48,19 @@ OnEpoch = Callable[[Snapshot], Any]
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The outcome of a run: the final program, the hall of fame, and candidates of all islands, in total and by layer.
+    """The outcome of a run: the chosen program among the finalists, the hall of fame, and candidates of all islands.
 
-    ``past`` are the stages before the one in which the run ended.
+    ``layers`` counts them by layer, ``fec_sample`` the hits of the functional equivalence cache that were checked. ``past`` are the
+    stages before the one in which the run ended.
     """
 
-    answer: Finalist
+    chosen: Finalist
+    finalists: Sequence[Finalist]
     hall_of_fame: HallOfFame
     evaluations: int
     layers: Mapping[str, int]
     hurdles: Mapping[str, Any] | None
+    fec_sample: Mapping[str, int] | None
     past: tuple[PastStage, ...]
 
 
@@ -291,13 +294,15 @@ class Session:
         compared = plan.judge.compare(compared, tuned)
         chosen = choose(plan.judge, compared)
         # The fitness in the search may be one from a cache.
-        fresh = replace(chosen.found, search_fitness=plan.judge.fresh_search_fitness(chosen.found.program))
+        fresh = replace(chosen.found, search_fitness=plan.judge.search_fitness([chosen.found.program])[0])
         return Conclusion(
-            answer=replace(chosen, found=fresh),
+            chosen=replace(chosen, found=fresh),
+            finalists=ranked(compared),
             hall_of_fame=include(hall_of_fame, tuned),
             evaluations=exchange.evaluations(reports),
             layers=exchange.layers(reports),
             hurdles=exchange.hurdles(plan, reports),
+            fec_sample=exchange.fec_sample(plan, reports),
             past=self.state.past,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,13 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
     chosen = [_sample(rows, split, sizes, generator(seed, STREAMS[split], t), table, half) for t, half in streams]
     regression = not task.metric_definition.classifies
     pieces: list[tuple[Array, Array, Array, Array]] = []
-    scales = []
+    scales, centers = [], []
     for train, valid in chosen:
         encoding = examples.fit(train, task)
         scaled, target = examples.features(encoding), examples.targets(encoding)
         pieces.append((scaled[train], target[train], scaled[valid], target[valid]))
         scales.append(encoding.target_scale)
+        centers.append(encoding.target_center)
     classes = int(y.max()) + 1 if task.metric_definition.vector else None
     train_X, train_y, valid_X, valid_y = (np.stack(arrays) for arrays in zip(*pieces, strict=True))
     train_X, valid_X = (_padded(array, task.features, classes, table) for array in (train_X, valid_X))
@@ -48,7 +50,10 @@ def split_table(table: Table, task: FileTask, seed: int, split: Split) -> TaskSe
         train_X, train_y, valid_X, valid_y, task.metric_definition.name, length, task.epochs, classes
     )
     shared = None if split == "search" or sizes.tasks == 1 else len(rows[split])
-    return replace(tasks, target_scale=np.array(scales) if regression else None, valid_rows=shared, halves=halves)
+    labels: dict[str, Any] = (
+        {"target_scale": np.array(scales), "target_center": np.array(centers)} if regression else {}
+    )
+    return replace(tasks, valid_rows=shared, halves=halves, class_labels=encoding.labels, **labels)
 
 
 def _examples(table: Table, task: FileTask) -> Raw:

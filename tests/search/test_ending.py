@@ -16,12 +16,12 @@ from azdsl.config.search import Search
 from azdsl.config.tasks import FileTask
 from azdsl.ir.metric import RMSE
 from azdsl.paired import difference
-from azdsl.reporting.page import fragment
+from azdsl.reporting.page import Details, fragment, page
 from azdsl.reporting.run_data import of_result
 from azdsl.reporting.run_result import RunResult
 from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run
-from azdsl.search.islands.ending import Ending
+from azdsl.search.islands.ending import Ending, FinalistScore, Gain, TestScore
 from azdsl.search.islands.selection import Finalist, Found, canonical, choose
 from azdsl.search.task_sets import LEAST_HELD_BACK, Given, make_task_sets
 from azdsl.syntax import load_experiment
@@ -53,10 +53,13 @@ def searched(path, program, task, **search):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_labels_of_noise_give_back_the_seed(tmp_path, program, metric, seed):
     result = searched(tmp_path, program, table(tmp_path, metric, noise=True, seed=seed), seed=seed)
-    assert not result.ending.better and "nothing better than your seed was found" in str(result)
+    trivial = "predicting the mean" if metric == "rmse" else "predicting the majority"
+    words = f"nothing better than {'your seed' if program is LINEAR else trivial} was found"
+    assert not result.ending.better and words in str(result)
     text = (tmp_path / "run" / "best.az").read_text()
     assert load_experiment(tmp_path / "run" / "best.az").program == result.best == program
-    assert "nothing better than your seed was found" in text and "the seed program" in text
+    assert words in text and "the seed program" in text
+    assert "your seed" not in text + str(result) or program is LINEAR
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -74,6 +77,9 @@ def test_an_answer_is_never_significantly_worse_than_a_linear_seed(tmp_path, see
     if result.ending.better:
         assert (gain.mean, gain.low, gain.high) == (found.mean, found.low, found.high) and found.low > 0.0
         assert "better than your seed by" in str(result)
+    elif result.ending.tuned:  # better on the selection tasks, and no worse on these
+        tuned = result.ending.tuned.gain
+        assert (tuned.mean, tuned.low, tuned.high) == (found.mean, found.low, found.high) and found.mean >= 0.0
     else:
         assert found.mean == 0.0
 
@@ -157,9 +163,9 @@ def test_tasks_of_the_search_are_not_called_a_test(tmp_path):
     assert result.fitness is result.test_fitness is result.ending.selection_fitness is None
     assert not result.task_fitness and all(event["selected"] is None for event in result.history)
     texts = [(tmp_path / "run" / name).read_text() for name in ("best.az", "result.json")]
-    page = fragment(of_result(RunResult.of(result))) + "".join(of_result(RunResult.of(result)).ending)
-    for text in (*texts, str(result), page):
-        assert "no tasks were held out" in text and "0 test" not in text and "3 test" not in text, text
+    shown = of_result(RunResult.of(result))
+    for text in (*texts, str(result), fragment(shown) + page(shown, Details())):
+        assert "no tasks were held out" in text.lower() and "0 test" not in text and "3 test" not in text, text
     assert "nothing is held out" in texts[0] and "none: no tasks were held out for it" in texts[0]
     assert "test fitness 0" not in texts[0] and "nothing was held out for test or selection" in str(result)
     facts = json.loads(texts[1])
@@ -233,3 +239,88 @@ def test_the_baseline_predicts_the_mean_or_the_majority(metric):
         return
     program = azdsl.parse(f"def Setup():\n{setup}def Predict():\n{constant}def Learn():\n")
     assert tasks.baseline() == pytest.approx(azdsl.evaluate(program, tasks).task_fitness)
+
+
+SCORE = TestScore(0.6, 2.0, 0, 4)
+AHEAD, LOST = Gain(0.02, -0.01, 0.05), Gain(-0.2, -0.3, -0.1)
+
+
+def ending(**facts):
+    """The ending of a run whose chosen program is not better than its seed program."""
+    base = {
+        "tasks": 20,
+        "seed": SCORE,
+        "chosen": replace(SCORE, size=9),
+        "baseline": replace(SCORE, fitness=0.4, size=0),
+    }
+    base |= {"metric": "rmse", "combine": "mean", "held_out": True, "program": "", "is_seed": False, "candidates": 8.0}
+    base |= {
+        "gain": AHEAD,
+        "gain_over_baseline": Gain(0.2, 0.1, 0.3),
+        "units_gain": None,
+        "units_gain_over_baseline": None,
+    }
+    base |= {"in_hall_of_fame": False, "selection_fitness": 0.7, "selection_failures": 0, "selection_tasks": 10}
+    return Ending(**base | {"finalists": ()} | facts)
+
+
+def test_the_verdict_says_where_the_chosen_program_stands():
+    noise = "nothing better than your seed was found: the chosen program is ahead by 0.02, within the noise"
+    assert ending().verdict == f"{noise} (95 % interval -0.01 … 0.05)"
+    behind = ending(gain=LOST, units_gain=Gain(-3.0, -4.0, 1.0)).verdict
+    assert (
+        "is behind by 0.2 (95 % interval of the difference -0.3 … -0.1), in RMSE behind by 3, within the noise"
+        in behind
+    )
+    assert "is equal to it" in ending(gain=Gain(0.0, 0.0, 0.0)).verdict
+    over_base = ending(gain=Gain(0.2, 0.1, 0.3), gain_over_baseline=AHEAD).verdict
+    assert "also better than predicting the mean" in over_base and "it is ahead by 0.02, within the noise" in over_base
+    classes = ending(metric="accuracy", units_gain=Gain(2.0, -1.0, 5.0)).verdict
+    assert "ahead by 2 percentage points, within the noise" in classes
+
+
+def test_an_empty_seed_program_is_not_called_the_users():
+    empty = {"seed": replace(SCORE, fitness=0.4, size=0)}
+    gains = {"gain": Gain(0.2, 0.1, 0.3), "units_gain_over_baseline": Gain(9.0, 8.0, 10.0)}
+    found = [
+        ending(**empty, **gains),
+        ending(**empty),
+        ending(**empty, is_seed=True),
+        ending(**empty, gain_over_baseline=AHEAD),
+    ]
+    assert found[0].verdict.startswith("better than predicting the mean by 0.2 (") and "in RMSE 9 (" in found[0].verdict
+    assert "the chosen program is ahead by 0.02" in found[1].verdict
+    assert found[2].verdict == "nothing better than predicting the mean was found"
+    assert not any("your seed" in line for each in found for line in each.lines())
+
+
+def test_an_ending_points_to_the_hall_of_fame_only_if_the_chosen_program_is_there():
+    lines = [
+        next(line for line in ending(in_hall_of_fame=is_there).lines() if line.startswith("answer"))
+        for is_there in (False, True)
+    ]
+    assert lines == [f"{'answer':<19}your seed", f"{'answer':<19}your seed; the chosen program is in the hall of fame"]
+
+
+def test_an_ending_says_which_figures_are_medians_and_which_finalists_failed():
+    finalists = (FinalistScore(9, 0.7, 0), FinalistScore(5, 0.6, 2), FinalistScore(3, 0.1, 10))
+    text = "\n".join(ending(combine="median", finalists=finalists).lines())
+    assert "fitness is the median over tasks; differences and intervals are of the mean" in text
+    assert "2 of 3 finalists failed on a selection task" in text and "the chosen program on 0 of 10" in text
+    assert not any(line.startswith(("medians", "failures")) for line in ending().lines())
+
+
+def test_a_seed_program_that_is_the_answer_is_tuned(tmp_path):
+    """Programs are not mutated, so that the search finds the seed program alone."""
+    slow = azdsl.parse(str(LINEAR).replace("0.01", "0.0005"))
+    task = table(tmp_path, "rmse", noise=False)
+    result = searched(tmp_path, slow, task, mutation=0.0, tune=0.0, tune_finalists=0)
+    tuned = result.ending.tuned
+    assert tuned and not result.ending.better and result.ending.best == tuned.score and tuned.selection_gain.low > 0.0
+    assert result.best != slow and str(result.best).count("\n") == str(slow).count("\n")
+    assert result.test_fitness == tuned.score.fitness > result.ending.seed.fitness
+    text = (tmp_path / "run" / "best.az").read_text()
+    assert "the seed program, with tuned constants: azdsl" in text and "your seed, with tuned constants" in text
+    assert load_experiment(tmp_path / "run" / "best.az").program == result.best
+    facts = json.loads((tmp_path / "run" / "result.json").read_text())["ending"]
+    assert Ending.from_dict(facts) == result.ending

@@ -31,8 +31,9 @@ def still(evaluations, **search):
 
 
 @pytest.fixture(autouse=True)
-def short_runs_are_tuned(monkeypatch):
+def short_runs_are_tuned_but_not_their_seed_program(monkeypatch):
     monkeypatch.setattr(final_tuning, "SHARE", 1.0)
+    monkeypatch.setattr(final_tuning, "SEED_EVALUATIONS", 0)
 
 
 def test_the_answer_has_better_constants_and_the_same_instructions():

@@ -5,6 +5,7 @@ import pytest
 from search.helpers import Run, demo, everything, restore, to_arrays
 
 from azdsl.codegen.numba_jit import jit
+from azdsl.search.kernel import fec_sample
 from azdsl.search.kernel.fitness import upper_median
 from azdsl.search.kernel.loop import tournament
 from azdsl.search.kernel.population import best, genotype, replace_oldest, select
@@ -31,12 +32,14 @@ def test_a_restored_island_continues_as_the_original():
 
 
 def test_every_candidate_is_counted_in_one_layer():
-    run = Run(everything(population=50)).go(20_000)
+    run = Run(everything(population=50)).go(200_000)
     counts = run.counts()
-    assert sum(counts.values()) == 20_000 == run.island.candidates
+    assert sum(counts.values()) == 200_000 == run.island.candidates
     assert counts.pop("hurdle") == 0  # there is none
     assert min(counts.values()) > 10, counts
-    assert counts["stopped_early"] + counts["full"] == run.engine.calls[0]
+    sampled, wrong, flattering = run.island.fec_sample.tolist()
+    assert counts["stopped_early"] + counts["full"] + sampled == run.engine.calls[0]
+    assert sampled == counts["fec"] // fec_sample.EVERY and sampled >= wrong > flattering > 0
     assert counts["stopped_early"] + counts["full"] + counts["fec"] == run.engine.calls[1]
 
 

@@ -73,6 +73,15 @@ def test_the_hall_of_fame_keeps_an_entry_when_an_equal_program_is_found(island, 
         assert [tuple(ancestor) for ancestor in grown[0].lineage] == [(1, 0.5, 0, 10)]
 
 
+def test_the_hall_of_fame_states_the_fitness_of_a_full_evaluation():
+    """A member may have the fitness of another program, with the same early errors: here 0.9."""
+    entries = (HallOfFameEntry(SMALL, 0.5, 0, 10),)
+    *members, _ = members_of(LARGE, 0.9, 0, 20)
+    assert update(entries, *members, lambda program: 0.4) == entries
+    (_, entry) = update(entries, *members, lambda program: 0.6)
+    assert (entry.program, entry.fitness) == (LARGE, 0.6)
+
+
 def members_of(program, fitness, island, birth):
     """The arguments of ``update``: one member of island number ``island``, and islands before it without members."""
     experiment = replace(everything(init="seed"), program=program)
@@ -83,4 +92,4 @@ def members_of(program, fitness, island, birth):
     scratch = make_scratch(space, 1)
     none, one = (fittest(space, [select(filled.members, rows)], scratch) for rows in ([1], [0]))
     assert (none.fitness.size, one.fitness.size) == (0, 1)
-    return space, [none] * island + [one], RMSE
+    return space, [none] * island + [one], RMSE, lambda program: fitness

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl import sums
+from azdsl.ir import Program
 from azdsl.search.islands import proxy
 from azdsl.search.islands.hall_of_fame import HallOfFame, include, update
 from azdsl.search.islands.island_report import IslandReport
@@ -17,6 +18,7 @@ from azdsl.search.islands.milestones import milestones
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.selection import Found, all_found, bests
+from azdsl.search.kernel.fec_sample import COUNTS
 from azdsl.search.kernel.population import LAYERS
 
 Reports = Sequence[IslandReport]
@@ -72,7 +74,11 @@ def updated_hall_of_fame(plan: Plan, entries: HallOfFame, reports: Reports, foun
     """The hall of fame with the reports' fittest programs; with task groups, with ``found``, measured on all tasks, instead."""
     if plan.groups > 1:
         return include(entries, found)
-    return update(entries, plan.space, [report.fittest for report in reports], plan.metric)
+
+    def measure(program: Program) -> float:
+        return plan.judge.search_fitness([program])[0]
+
+    return update(entries, plan.space, [report.fittest for report in reports], plan.metric, measure)
 
 
 def evaluations(reports: Reports) -> int:
@@ -84,6 +90,14 @@ def layers(reports: Reports) -> dict[str, int]:
     """Candidates of all islands by the layer that settled them."""
     counts = np.sum([report.counts for report in reports], axis=0)
     return dict(zip(LAYERS, counts.tolist(), strict=True))
+
+
+def fec_sample(plan: Plan, reports: Reports) -> dict[str, int] | None:
+    """Hits of the functional equivalence cache, and the counts of the sample that was evaluated in full; None without FEC."""
+    if not plan.search.fec:
+        return None
+    counts = np.sum([report.fec_sample for report in reports], axis=0)
+    return {"hits": layers(reports)["fec"]} | dict(zip(COUNTS, counts.tolist(), strict=True))
 
 
 def hurdles(plan: Plan, reports: Reports) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,6 +55,9 @@ class HallOfFameEntry:
 HallOfFame = tuple[HallOfFameEntry, ...]
 """Entries by rising size, which are also by rising fitness."""
 
+Measure = Callable[[Program], float]
+"""The fitness of a program on the search tasks, by a full evaluation."""
+
 
 def fittest(space: Space, groups: Iterable[Members], scratch: Scratch) -> Members:
     """The fittest member of each size, without dead code, by rising size: all that these members can add to a hall of fame."""
@@ -65,10 +68,16 @@ def fittest(space: Space, groups: Iterable[Members], scratch: Scratch) -> Member
     return select(members, firsts[members.fitness[firsts] > max(space.floor, 0.0)])
 
 
-def update(entries: HallOfFame, space: Space, by_island: Iterable[Members], metric: Metric) -> HallOfFame:
-    """The hall of fame ``entries`` updated with the ``fittest`` members of each island."""
+def update(
+    entries: HallOfFame, space: Space, by_island: Iterable[Members], metric: Metric, measure: Measure
+) -> HallOfFame:
+    """The hall of fame ``entries`` updated with the ``fittest`` members of each island.
+
+    The fitness of a member may be that of another program, with the same errors on the first examples (FEC), so ``measure`` gives
+    the fitness of an entry.
+    """
     for number, members in enumerate(by_island):
-        entries = _merge([*entries, *_better(entries, space, members, number, metric)])
+        entries = _merge([*entries, *_better(entries, space, members, number, metric, measure)])
     return entries
 
 
@@ -94,13 +103,17 @@ def _sizes(members: Members) -> NDArray[np.int64]:
 
 
 def _better(
-    entries: HallOfFame, space: Space, members: Members, number: int, metric: Metric
+    entries: HallOfFame, space: Space, members: Members, number: int, metric: Metric, measure: Measure
 ) -> Iterable[HallOfFameEntry]:
     """New entries: the members of island ``number`` that are fitter than all entries of their size or smaller."""
     for row, size in enumerate(_sizes(members).tolist()):
-        fitness, best = float(members.fitness[row]), _best_up_to(entries, size)
-        if fitness > (best.fitness if best else 0.0):
-            program = renumber(genotype(space, members, row), metric)
+        best = _best_up_to(entries, size)
+        least = best.fitness if best else 0.0
+        if members.fitness[row] <= least:
+            continue
+        program = renumber(genotype(space, members, row), metric)
+        fitness = measure(program)
+        if fitness > least:
             yield HallOfFameEntry(program, fitness, number, int(members.about["birth"][row]), _lineage(best))
 
 

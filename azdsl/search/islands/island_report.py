@@ -21,7 +21,7 @@ class IslandReport(NamedTuple):
     """An island at the end of an epoch: its finalists, its emigrants and its fittest members of each size.
 
     Dead code is removed from ``finalists`` and ``fittest`` but not from ``emigrants``. ``fitness`` float64[P] is that of all
-    members. ``clock``, ``counts`` and ``hurdles`` are those of ``Island``.
+    members. ``clock``, ``counts``, ``fec_sample`` and ``hurdles`` are those of ``Island``.
     """
 
     finalists: Members
@@ -30,6 +30,7 @@ class IslandReport(NamedTuple):
     fitness: NDArray[np.float64]
     clock: NDArray[np.int64]
     counts: NDArray[np.int64]
+    fec_sample: NDArray[np.int64]
     hurdles: Hurdles
 
     @property
@@ -47,5 +48,6 @@ def make_report(space: Space, search: Search, island: Island, scratch: Scratch) 
         fitness=island.members.fitness.copy(),
         clock=island.clock.copy(),
         counts=island.counts.copy(),
+        fec_sample=island.fec_sample.copy(),
         hurdles=Hurdles._make(array.copy() for array in island.hurdles),
     )

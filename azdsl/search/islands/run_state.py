@@ -71,6 +71,8 @@ def to_json(state: RunState) -> dict[str, Any]:
             "island": f.found.island,
             "birth": f.found.birth,
             "fitness": f.fitness,
+            "failures": f.failures,
+            "units": f.units,
         }
         for f in state.finalists
     ]
@@ -103,5 +105,5 @@ def from_json(stored: Mapping[str, Any]) -> RunState:
     return state
 
 
-def _finalist(program: str, key: int, fitness: float, **found: Any) -> Finalist:
-    return Finalist(Found(parse(program), key, **found), fitness)
+def _finalist(program: str, key: int, fitness: float, failures: int, units: float | None, **found: Any) -> Finalist:
+    return Finalist(Found(parse(program), key, **found), fitness, failures, units)

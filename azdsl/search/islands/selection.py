@@ -15,7 +15,6 @@ from azdsl.config.experiment import Experiment
 from azdsl.ir import Metric, Program, pack_live, remove_dead_code, renumber
 from azdsl.paired import Difference, difference
 from azdsl.scoring import Conditions, combined, conditions, score
-from azdsl.search.islands.ending import failures
 from azdsl.search.kernel.engines import EnginesHandle, make_engines
 from azdsl.search.kernel.population import Members, best, genotype
 from azdsl.search.kernel.space import Space
@@ -35,10 +34,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Finalist:
-    """A found program with its fitness on the selection tasks."""
+    """A found program with its fitness on the selection tasks, the number of them on which it failed, and its RMSE or accuracy there.
+
+    ``units`` is the mean of ``TaskSet.units``, None if it failed on a regression task.
+    """
 
     found: Found
     fitness: float
+    failures: int = 0
+    units: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class Judge:
     """Scores programs on the splits: all tasks of the search, the selection tasks and the test tasks.
 
     Where no tasks are held out, ``select`` are the tasks of the search, with other draws of random numbers, and ``test`` is None.
+    ``like`` are engines on all tasks of the search, with which the examples in memory are shared; None without any.
     """
 
     experiment: Experiment
@@ -53,6 +58,12 @@ class Judge:
     search: TaskSet
     select: TaskSet
     test: TaskSet | None
+    like: EnginesHandle | None = None
+
+    @property
+    def scored(self) -> TaskSet:
+        """The test tasks, or the tasks of the search if there are none."""
+        return self.test or self.search
 
     @property
     def selects_on_held_out(self) -> bool:
@@ -67,11 +78,11 @@ class Judge:
     @cached_property
     def _on_all(self) -> EnginesHandle:
         """The VM on all tasks of the search."""
-        return self._engines(self.search, conditions(self.experiment.search, "search"))
+        return self._engines(self.search, conditions(self.experiment.search, "search"), self.like)
 
-    def _engines(self, tasks: TaskSet, under: Conditions) -> EnginesHandle:
+    def _engines(self, tasks: TaskSet, under: Conditions, like: EnginesHandle | None = None) -> EnginesHandle:
         search = replace(self.experiment.search, hurdles=None, proxy=False, **under._asdict())
-        return make_engines(replace(self.experiment, search=search), tasks)
+        return make_engines(replace(self.experiment, search=search), tasks, like)
 
     def fitness(self, programs: Iterable[Program]) -> list[float]:
         """Each program's fitness on the selection tasks."""
@@ -95,7 +106,7 @@ class Judge:
         return [float(combined(each, combine)) for each in self._each(engines, tasks, programs)]
 
     def search_fitness(self, programs: Iterable[Program]) -> list[float]:
-        """Each program's fitness on all tasks of the search."""
+        """Each program's fitness on all tasks of the search: a complete evaluation."""
         return self._scores(self._on_all, self.search, programs)
 
     def on_all(self, found: Sequence[Found]) -> list[Found]:
@@ -113,11 +124,7 @@ class Judge:
 
     def measured(self, program: Program, island: int, birth: int) -> Found:
         """A program that may not be among the finalists, with its fitness on all tasks of the search."""
-        return Found(program, text_hash(str(program)), self.fresh_search_fitness(program), island, birth)
-
-    def fresh_search_fitness(self, program: Program) -> float:
-        """As ``search_fitness``, without another copy of the search tasks in memory."""
-        return score([program], self.experiment, self.search, "search", "jit").fitness_list[0]
+        return Found(program, text_hash(str(program)), self.search_fitness([program])[0], island, birth)
 
     def compare(self, finalists: Sequence[Finalist], found: Iterable[Found]) -> tuple[Finalist, ...]:
         """``finalists``, and programs of ``found`` with new canonical hashes, evaluated on the selection tasks."""
@@ -125,8 +132,13 @@ class Judge:
         new = {item.hash: item for item in found if item.hash not in hashes}
         if not new:
             return tuple(finalists)
-        scores = self.fitness(item.program for item in new.values())
-        return (*finalists, *(Finalist(item, fitness) for item, fitness in zip(new.values(), scores, strict=True)))
+        return (*finalists, *map(self.finalist, new.values()))
+
+    def finalist(self, found: Found) -> Finalist:
+        """``found``, evaluated on the selection tasks."""
+        (each,) = self.on_each([found.program])
+        fitness, by_task = float(combined(each, self.experiment.search.combine)), each.tolist()
+        return Finalist(found, fitness, failures(by_task), self.select.mean_units(by_task))
 
 
 def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
@@ -155,7 +167,7 @@ def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
     best = order[0]
     for item in sorted(order, key=lambda item: len(item.found.program)):
         lost = gain(best, item)
-        equal = failures(each[item]) <= failures(each[best]) and lost.mean <= (lost.error or 0.0)
+        equal = item.failures <= best.failures and lost.mean <= (lost.error or 0.0)
         if (
             len(item.found.program) < len(best.found.program)
             and equal
@@ -163,6 +175,11 @@ def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
         ):
             return item
     return best
+
+
+def failures(task_fitness: Sequence[float]) -> int:
+    """How many tasks a program failed on: fitness 0. Training stopped, an error was NaN or too large, or no class was right."""
+    return sum(value <= 0.0 for value in task_fitness)
 
 
 def text_hash(text: str) -> int:

@@ -85,7 +85,7 @@ def make_engines(
         tasks.first(search.fec_examples, search.fec_examples),
         *(hurdle_tasks(tasks, place) for place in search.hurdle_list),
     ]
-    others = [part.blocks for part in like.parts] if like else [()] * len(sets)
+    others = [part.blocks for part in like.parts[: len(sets)]] if like else [()] * len(sets)
     complete = build_engine(
         sets[0], chosen, blocks=others[0], workspace=beside.parts[0].workspace if beside else None, **settings
     )

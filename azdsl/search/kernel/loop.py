@@ -26,9 +26,10 @@ from azdsl.search.kernel.algorithms import RANDOM, REGULARIZED, REINFORCE, rival
 from azdsl.search.kernel.cache import Cache, find, put, replace
 from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness
 from azdsl.search.kernel.evaluation import full, functional_hash
+from azdsl.search.kernel.fec_sample import compare, is_due
 from azdsl.search.kernel.fitness import combined
 from azdsl.search.kernel.hurdle_run import PASSED
-from azdsl.search.kernel.hurdles import learn_from, would_pass
+from azdsl.search.kernel.hurdles import STOPPED_BELOW, learn_from, would_pass
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, randomize
 from azdsl.search.kernel.rng import Words, digit, next_word, uniform
@@ -110,15 +111,17 @@ def measure(space: Space, island: Island, scratch: Scratch, engine: Any, steps: 
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
     early: Any = _NONE
-    present = False
+    present, cached = False, -1.0  # ``cached`` is the fitness of a hit that is evaluated in full too, as a sample
     if space.fec:
         early = functional_hash(engine, scratch.lengths, code, constants)
         if early == _NONE:
             return 0.0, _STOPPED
         present, valid, fitness = recall(space, island, island.fec_cache, early)
         if valid:
-            return fitness, _FEC
-    if space.hurdles > 0:
+            if not is_due(island.counts[_FEC], fitness):
+                return fitness, _FEC
+            cached = fitness
+    if space.hurdles > 0 and cached < 0.0:
         fitness = call(numba.float64, steps.hurdles, (space, island.hurdles, scratch, engine, program_hash))
         if fitness != PASSED:
             if space.fec:
@@ -126,6 +129,9 @@ def measure(space: Space, island: Island, scratch: Scratch, engine: Any, steps: 
             return fitness, _HURDLE
     stopped = full(engine, scratch.lengths, code, constants, scratch.task_fitness)
     fitness = combined(space, scratch.task_fitness)
+    if cached >= 0.0:
+        compare(island.fec_sample, cached, fitness if space.hurdles == 0 or fitness >= STOPPED_BELOW else 0.0)
+        return cached, _FEC
     if space.hurdles > 0:
         fitness = learn_from(island.hurdles, space.proxy, program_hash, fitness)
     if space.fec:

@@ -15,6 +15,7 @@ from azdsl.ir import FUNCTIONS, Program, pack, unpack
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.kernel.algorithms import CLIMBING, REGULARIZED, climber
 from azdsl.search.kernel.cache import Cache, clear, make_cache
+from azdsl.search.kernel.fec_sample import COUNTS
 from azdsl.search.kernel.hurdles import Hurdles, make_hurdles, reset_thresholds
 from azdsl.search.kernel.mutate import write_random
 from azdsl.search.kernel.reinforce import Policy, make_policy, reset_policy
@@ -57,8 +58,9 @@ class Island(NamedTuple):
 
     ``finalists`` are the best programs so far with different hashes. ``clock`` int64[3] is indexed by ``Clock``, ``counts``
     int64[8] counts candidates by ``LAYERS``. ``fitness_cache`` maps canonical hashes to fitness, ``fec_cache`` maps hashes of the
-    errors on the first examples to fitness. ``incumbent`` is one row: the program whose constants are tuned (``kernel.tuning``), with
-    the numbers ``tuning`` float64[4] and the hashes ``tuned`` uint64[64]. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
+    errors on the first examples to fitness; ``fec_sample`` int64[3] has the ``COUNTS`` of ``kernel.fec_sample``. ``incumbent`` is one
+    row: the program whose constants are tuned (``kernel.tuning``), with the numbers ``tuning`` float64[4] and the hashes ``tuned``
+    uint64[64]. ``policy`` is the policy of ``algorithm=reinforce``, and empty otherwise.
     """
 
     members: Members
@@ -69,6 +71,7 @@ class Island(NamedTuple):
     rng: Words
     clock: NDArray[np.int64]
     counts: NDArray[np.int64]
+    fec_sample: NDArray[np.int64]
     fitness_cache: Cache
     fec_cache: Cache
     hurdles: Hurdles
@@ -92,6 +95,7 @@ def make_island(space: Space, experiment: Experiment, island: int) -> Island:
         rng=seeded(search.seed, island),
         clock=aligned(len(Clock), np.int64),
         counts=aligned(len(LAYERS), np.int64),
+        fec_sample=aligned(len(COUNTS), np.int64),
         fitness_cache=make_cache(search.cache),
         fec_cache=make_cache(search.cache if space.fec else 1),
         hurdles=make_hurdles(search),

@@ -50,14 +50,15 @@ _NOT_HELD_OUT = "none: no tasks were held out for it"
 def best_text(plan: Plan, finalist: Finalist, evaluations: int, ending: Ending | None) -> str:
     """``best.az``: the origin and scores of the program as comments, and an experiment that scores or evolves it.
 
-    ``ending`` is None while the run goes on; if it found nothing better, the program is the seed program.
+    ``ending`` is None while the run goes on; if it found nothing better, the program is the seed program, perhaps tuned.
     """
     experiment, found, search = plan.experiment, finalist.found, plan.search
     of = f"of {evaluations:,} candidates on {_count(search.islands, 'island')}"
     origin = [f"evolved by azdsl {__version__} with seed {search.seed}: the best {of}"]
     origin += [f"found as candidate {found.birth:,} of island {found.island}"]
     if ending and not ending.better:
-        origin = [f"the seed program: azdsl {__version__} with seed {search.seed} found nothing better, {of}"]
+        tuned = ", with tuned constants" if ending.tuned else ""
+        origin = [f"the seed program{tuned}: azdsl {__version__} with seed {search.seed} found nothing better, {of}"]
     if experiment.further_seeds:
         origin += [
             f"started from {len(experiment.seed_programs)} seed programs; compared with the best on the selection tasks"

@@ -24,12 +24,13 @@ from azdsl.errors import AzdslError
 from azdsl.ir.packing import CONSTANTS
 from azdsl.search.islands.island_report import IslandReport
 from azdsl.search.kernel.cache import InOrder, in_order, refill
+from azdsl.search.kernel.fec_sample import COUNTS
 from azdsl.search.kernel.hurdles import make_hurdles
 from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, no_members
 from azdsl.search.kernel.space import Space
 from azdsl.search.rundir import names
 
-SCHEMA = 5
+SCHEMA = 6
 """Version of the format."""
 
 _MET, _AHEAD = "met", "ahead"
@@ -53,11 +54,12 @@ class _Fields(NamedTuple):
 
 
 _ISLAND = _Fields(
-    ("rng", "clock", "counts", "tuning", "tuned"),
+    ("rng", "clock", "counts", "fec_sample", "tuning", "tuned"),
     {"members": "members", "finalists": "finalists", "incumbent": "incumbent"},
 )
 _REPORT = _Fields(
-    ("fitness", "clock", "counts"), {"finalists": "finalists", "leaving": "emigrants", "fittest": "fittest"}
+    ("fitness", "clock", "counts", "fec_sample"),
+    {"finalists": "finalists", "leaving": "emigrants", "fittest": "fittest"},
 )
 _CACHES = {"programs": "fitness_cache", "errors": "fec_cache"}
 _ABOUT = {"key": "hash", "birth": "birth"}
@@ -183,15 +185,12 @@ def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
 
 
 def _restored(space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]) -> IslandReport:
-    members = {
+    parts: dict[str, Any] = {
         field: no_members(len(arrays[f"{name}.fitness"]), space.capacity) for name, field in _REPORT.programs.items()
     }
-    fitness, clock, counts = (
-        np.zeros(search.population),
-        np.zeros(len(Clock), np.int64),
-        np.zeros(len(LAYERS), np.int64),
-    )
-    report = IslandReport(**members, fitness=fitness, clock=clock, counts=counts, hurdles=make_hurdles(search))
+    sizes = {"clock": len(Clock), "counts": len(LAYERS), "fec_sample": len(COUNTS)}
+    parts |= {name: np.zeros(size, np.int64) for name, size in sizes.items()}
+    report = IslandReport(**parts, fitness=np.zeros(search.population), hurdles=make_hurdles(search))
     _hold(space, report, _REPORT, arrays)
     return report
 

@@ -49,7 +49,7 @@ def report_problem(space: Space, search: Search, report: IslandReport) -> str | 
 
 def _counts(holder: Island | IslandReport) -> str | None:
     """The fault in the counts of candidates or of scores at hurdles, or None."""
-    if (holder.clock < 0).any() or (holder.counts < 0).any():
+    if (holder.clock < 0).any() or (holder.counts < 0).any() or (holder.fec_sample < 0).any():
         return "it has a negative count of candidates"
     hurdles = holder.hurdles
     if ((hurdles.filled < 0) | (hurdles.filled >= hurdles.scores.shape[1])).any() or (hurdles.sampled < 0).any():
