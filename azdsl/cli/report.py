@@ -32,8 +32,8 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
     """Write a self-contained HTML page about a run.
 
     It shows the progress with the programs of the milestones, the explained final program, a playground on which it can
-    be trained (extra zig), its data flow, the hall of fame, the fitness on each test task, the settings, and the commands
-    that reproduce the run.
+    be trained (extra zig), its data flow, the hall of fame, the fitness on each test task, predictions, the settings,
+    and the commands that reproduce the run.
 
     \b
     Example:

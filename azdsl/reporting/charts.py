@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from azdsl.reporting.data import Run, best_curve, fitness_range, stage_starts
+from azdsl.reporting.predictions import Predictions
+from azdsl.reporting.predictions import confusion as confusion_matrix
 from azdsl.reporting.svg import BOTTOM, Chart, Scale
 
 LAYERS = {
@@ -23,6 +27,15 @@ LONG = 20
 """The ratio of a run's candidates to those of its first epoch from which the axis is logarithmic."""
 
 _LEAST_ERROR = 1e-12
+
+SQUARE = 460.0
+"""The greatest side in pixels of the chart of predictions."""
+
+FEW = 500
+"""The number of examples up to which each has a tooltip and a larger dot."""
+
+MOST_CLASSES = 20
+"""The most classes whose confusion matrix is drawn."""
 
 
 def progress(run: Run, width: float, numbered: Sequence[int], error: bool = False) -> str:
@@ -141,3 +154,55 @@ def tasks(fitness: Sequence[float], width: float) -> str:
     mean = sum(fitness) / len(fitness)
     chart.line([(x.start, y(mean)), (x.end, y(mean))], "line mean")
     return str(chart)
+
+
+def scatter(found: Predictions, width: float) -> str:
+    """Predicted against actual values: a dot for each example, and the line on which they are equal.
+
+    Single predictions far from all others do not decide the scale: it holds all actual values and 99 of 100 predictions.
+    """
+    actual, predicted = found.actual, found.predicted
+    low = float(min(actual.min(), np.quantile(predicted, 0.005)))
+    high = float(max(actual.max(), np.quantile(predicted, 0.995)))
+    room = 0.03 * (high - low) or 1.0
+    side = min(width, SQUARE)
+    chart = Chart(side, side, "Predicted against actual values", fixed=True)
+    x, y = chart.x(low - room, high + room), chart.y(low - room, high + room)
+    chart.axes(x, y, "actual", "predicted")
+    chart.line([(x(x.low), y(x.low)), (x(x.high), y(x.high))], "line mean")
+    few = len(actual) <= FEW
+    for truth, value in zip(actual.tolist(), predicted.tolist(), strict=True):
+        chart.dot(
+            x(truth), y(value), 3 if few else 2, "example", f"actual {truth:.6g}, predicted {value:.6g}" if few else ""
+        )
+    return str(chart)
+
+
+def confusion(found: Predictions, width: float) -> str:
+    """The confusion matrix: true classes in rows, predicted classes in columns; darker where a row has more examples."""
+    matrix, names = confusion_matrix(found), found.classes
+    if len(names) > MOST_CLASSES:
+        return ""
+    longest = 7.0 * max(map(len, names))
+    left = min(120.0, 30.0 + longest)
+    cell = min(max(48.0, longest + 12.0), 110.0, (width - left - 8.0) / len(names))
+    chart = Chart(left + cell * len(names) + 8.0, 44.0 + cell * len(names), "Confusion matrix", left, fixed=True)
+    most = int((left - 14.0) / 7.0), max(1, int(cell / 7.5))
+    chart.text(left + cell * len(names) / 2, 12.0, "predicted", "axis", anchor="middle")
+    for row, (name, counts) in enumerate(zip(names, matrix, strict=True)):
+        top, total = 36.0 + row * cell, max(1, sum(counts))
+        chart.text(left - 8.0, top + cell / 2 + 4, _cut(name, most[0]), "tick", anchor="end")
+        chart.text(left + (row + 0.5) * cell, 30.0, _cut(name, most[1]), "tick", anchor="middle")
+        for column, count in enumerate(counts):
+            share, at = count / total, left + column * cell
+            style = f"cell shade-{min(4, int(5 * share))}{' right' if row == column else ''}"
+            title = f"{name} predicted as {names[column]}: {count:,} of {total:,}"
+            chart.bar(at + 1, top + 1, cell - 2, cell - 2, style, title)
+            if len(f"{count:,}") * 7.5 < cell:
+                ink = "count strong" if share >= 0.6 else "count"
+                chart.text(at + cell / 2, top + cell / 2 + 4, f"{count:,}", ink, anchor="middle")
+    return str(chart)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: max(1, most - 1)]}…"

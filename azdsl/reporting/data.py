@@ -9,6 +9,7 @@ from typing import Any
 
 from azdsl.config.experiment import Experiment
 from azdsl.ir import METRICS, Metric, Program
+from azdsl.search.islands.ending import Ending
 
 _WIDE, _LEAST_ROOM = 0.4, 0.005
 """The range of fitness from which an axis goes from 0 to 1; the least margin of an axis with a smaller range."""
@@ -43,7 +44,8 @@ class Run:
     """A run, from its directory or from a result.
 
     ``fitness`` is that on the selection tasks; it, ``test_fitness`` and ``search_fitness`` are None until they are known.
-    ``history`` has the record of each epoch, ``ending`` the lines on what was found beside the seed, ``settings`` the tables of ``config.toml``.
+    ``history`` has the record of each epoch, ``settings`` the tables of ``config.toml``. ``ending`` is what was found beside the seed,
+    ``fec_sample`` the check of the cache; both are None until the run has ended.
     """
 
     name: str
@@ -64,7 +66,8 @@ class Run:
     settings: Mapping[str, Mapping[str, Any]]
     seed_text: str
     version: str
-    ending: Sequence[str] = ()
+    ending: Ending | None = None
+    fec_sample: Mapping[str, int] | None = None
 
     @property
     def metric_definition(self) -> Metric:

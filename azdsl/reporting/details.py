@@ -18,6 +18,7 @@ from azdsl.reporting.data import Run
 from azdsl.reporting.page import Details
 from azdsl.reporting.playground.document import INTRODUCTION, playground
 from azdsl.reporting.playground.subject import NoPlayground, make_subject
+from azdsl.reporting.predictions import Predictions, predict
 from azdsl.scoring import Scores, score
 from azdsl.taskset import TaskError, TaskSet
 
@@ -35,7 +36,9 @@ def measure(run: Run, directory: Path, count: int = TASKS) -> Details:
         return Details(why_not="The tasks were given from Python, so the effect of each line was not measured.")
     try:
         fresh = make.build(replace(task, test_tasks=count), search.seed, "test", directory)
-        seen, selection = (make.build(task, search.seed, split, directory) for split in ("search", "select"))
+        seen, selection, test = (
+            make.build(task, search.seed, split, directory) for split in ("search", "select", "test")
+        )
     except (OSError, TaskError) as error:
         return Details(why_not=f"The data cannot be read, so the effect of each line was not measured: {error}")
 
@@ -50,12 +53,20 @@ def measure(run: Run, directory: Path, count: int = TASKS) -> Details:
 
     pruned = prune(run.best, on_select, run.metric_definition)
     rounded = round_constants(pruned.program, on_search, on_select)
-    shown = _playground(run, rounded, fresh)
+    details = Details(playground=_playground(run, rounded, fresh), predictions=_predictions(run, test))
     try:
         found = explain(rounded, scores, run.metric_definition)
     except TooManyRegisters as error:
-        return Details(why_not=str(error), playground=shown)
-    return Details(found, rounded, fresh.tasks, SEEDS, pruned=pruned.words, playground=shown)
+        return replace(details, why_not=str(error))
+    return replace(details, explanation=found, rounded=rounded, tasks=fresh.tasks, seeds=SEEDS, pruned=pruned.words)
+
+
+def _predictions(run: Run, test: TaskSet) -> Predictions | None:
+    """The predictions of the answer on the test tasks, None if it cannot be compiled."""
+    try:
+        return predict(run.best, test, run.experiment.search)
+    except ValueError:
+        return None
 
 
 def _playground(run: Run, program: Program, fresh: TaskSet) -> str:

@@ -15,6 +15,10 @@ from azdsl.ir import Program
 from azdsl.reporting import charts, reproduce
 from azdsl.reporting.code import highlighted, plain, shortened, text_of
 from azdsl.reporting.data import Run, main_milestones
+from azdsl.reporting.predictions import Predictions, correct
+from azdsl.search.islands.ending import LABEL
+from azdsl.search.result import describe_sample
+from azdsl.taskset import units_text
 
 WIDE, NARROW = 620.0, 340.0
 """The widths of charts in pixels, for desktop screens and for phones."""
@@ -31,7 +35,8 @@ class Details:
     """The measurements of a page: the effect of each line, and the program pruned and with rounded constants.
 
     ``explanation`` is measured on ``tasks`` tasks with ``seeds`` random seeds; if it is None, ``why_not`` is the reason.
-    ``pruned`` describes the instructions that ``rounded`` lacks. ``playground`` is the HTML of the playground or why there is none.
+    ``pruned`` describes the instructions that ``rounded`` lacks. ``predictions`` are those of the program on test tasks.
+    ``playground`` is the HTML of the playground or why there is none.
     """
 
     explanation: Explanation | None = None
@@ -41,6 +46,7 @@ class Details:
     why_not: str = ""
     pruned: str = ""
     playground: str = ""
+    predictions: Predictions | None = None
 
 
 def page(run: Run, details: Details) -> str:
@@ -54,6 +60,7 @@ def page(run: Run, details: Details) -> str:
         "Data flow": _graph(run, details),
         "Hall of fame": _front(run),
         "Test tasks": _tasks(run),
+        "Predictions": _predictions(run, details),
         "How candidates were settled": _layers(run),
         "Settings": _settings(run),
         "Reproduce": reproduce.section(run),
@@ -101,7 +108,11 @@ def _subtitle(run: Run) -> str:
 
 def _figures(run: Run) -> str:
     """The most important figures."""
+    ending = run.ending
+    units = units_text(ending.metric, ending.best.units) if ending and ending.best.units is not None else ""
+    name, _, value = units.partition(" ")
     shown = {
+        **({f"test {name}": value} if units else {}),
         "test fitness": _number(run.test_fitness),
         "selection fitness": _number(run.fitness),
         "search fitness": _number(run.search_fitness),
@@ -115,7 +126,23 @@ def _figures(run: Run) -> str:
 
 def _ending(run: Run) -> str:
     """Return the comparison of the answer with the seed program; empty until the run has ended."""
-    return f"<pre>{escape(chr(10).join(run.ending))}</pre>" if run.ending else ""
+    ending = run.ending
+    if ending is None:
+        return ""
+    heads = (
+        f"on the {ending.split} tasks",
+        "fitness",
+        "accuracy" if run.metric_definition.classifies else "RMSE",
+        "instructions",
+    )
+    rows = []
+    for name, score, program in ending.scores():
+        units = "–" if score.units is None else units_text(ending.metric, score.units).partition(" ")[2]
+        failed = f" ({score.failures} failed)" if score.failures else ""
+        rows.append((name, f"{score.fitness:.6f}{failed}", units, str(score.size) if program else ""))
+    notes = "".join(f"<p>{escape(f'{line[:LABEL].strip()}: {line[LABEL:]}')}</p>" for line in ending.notes())
+    verdict = ending.verdict[0].upper() + ending.verdict[1:]
+    return f'<div class="ending"><p class="verdict">{escape(verdict)}.</p>{_table(heads, rows)}<div class="note">{notes}</div></div>'
 
 
 def _number(value: float | None) -> str:
@@ -285,6 +312,24 @@ def _tasks(run: Run) -> str:
     return f"<p>{words}</p>{_both(lambda w: charts.tasks(fitness, w))}<details><summary>All tasks</summary>{table}</details>"
 
 
+def _predictions(run: Run, details: Details) -> str:
+    """Predicted against actual values, or the confusion matrix."""
+    found = details.predictions
+    if found is None or not found.actual.size:
+        return ""
+    of = f"the first of {len(run.task_fitness)} test tasks" if found.tasks == 1 else f"{found.tasks} test tasks"
+    count = f"{found.actual.size:,} validation examples of {of}"
+    failed = f" Training stopped on {found.failed} of them, which are left out." if found.failed else ""
+    if found.classes:
+        right = correct(found)
+        words = f"{count}: {right:,} are right ({100 * right / found.actual.size:.2f} %). Rows are the true classes."
+        chart = _both(lambda width: charts.confusion(found, width))
+    else:
+        words = f"{count}. On the line a prediction equals the actual value."
+        chart = _both(lambda width: charts.scatter(found, width))
+    return f"<p>{words}{failed}</p>{chart}"
+
+
 def _layers(run: Run) -> str:
     """The totals of the layers as a bar and a table, and their shares by epoch."""
     total = sum(run.layers.values())
@@ -301,7 +346,9 @@ def _layers(run: Run) -> str:
         for n in used
     )
     chart = _both(lambda width: charts.layers(run, width))
-    return f'<div class="stack">{bar}</div><div class="pair"><div>{chart}</div><div class="scroll"><table>{rows}</table></div></div>'
+    sample = f"<p>Same early errors: {describe_sample(run.fec_sample)}.</p>" if run.fec_sample else ""
+    table = f'<div class="scroll"><table>{rows}</table></div>'
+    return f'<div class="stack">{bar}</div><div class="pair"><div>{chart}</div>{table}</div>{sample}'
 
 
 def _settings(run: Run) -> str:

@@ -37,7 +37,8 @@ def make_run(
         front=members,
         settings=settings,
         seed_text=seed_text(result.experiment),
-        ending=result.ending.lines() if result.ending else (),
+        ending=result.ending,
+        fec_sample=result.fec_sample,
         version=version,
         **{key: getattr(result, key) for key in kept},
     )

@@ -63,12 +63,13 @@ def labelled(values: Sequence[float]) -> list[tuple[float, str]]:
 
 @dataclass
 class Chart:
-    """A chart under construction. ``label`` is its description for screen readers."""
+    """A chart under construction. ``label`` is its description for screen readers. One of ``fixed`` size is not stretched."""
 
     width: float
     height: float
     label: str
     left: float = LEFT
+    fixed: bool = False
     parts: list[str] = field(default_factory=list)
 
     def x(self, low: float, high: float, log: bool = False) -> Scale:
@@ -115,10 +116,10 @@ class Chart:
         self.parts.append(f'<path class="{style}" d="{path}Z"><title>{escape(title)}</title></path>')
 
     def dot(self, x: float, y: float, radius: float, style: str, title: str, attributes: str = "") -> None:
-        """Draw a point with a tooltip."""
-        self.parts.append(
-            f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" {attributes}><title>{escape(title)}</title></circle>'
-        )
+        """Draw a point, with a tooltip if it has a title."""
+        place = f'class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"'
+        tip = f"><title>{escape(title)}</title></circle>" if title else "/>"
+        self.parts.append(f"<circle {place} {attributes}{tip}")
 
     def bar(self, x: float, y: float, width: float, height: float, style: str, title: str) -> None:
         """Draw a rectangle with a tooltip."""
@@ -136,4 +137,5 @@ class Chart:
         about = (
             f'class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(self.label)}"'
         )
-        return f'<svg xmlns="http://www.w3.org/2000/svg" {about}>{"".join(self.parts)}</svg>'
+        style = f' style="max-width: {self.width:g}px"' if self.fixed else ""
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {about}{style}>{"".join(self.parts)}</svg>'

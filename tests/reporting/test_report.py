@@ -9,25 +9,33 @@ import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
+import numpy as np
 import pytest
 from search_runs import small
 
 import azdsl
-from azdsl.api import evolve
+from azdsl.api import evaluate, evolve
 from azdsl.cli import main
+from azdsl.config.search import Search
+from azdsl.config.tasks import FileTask
 from azdsl.reporting import charts
 from azdsl.reporting.code import highlighted, shortened
 from azdsl.reporting.data import best_curve, main_milestones
 from azdsl.reporting.load_run import read_run
 from azdsl.reporting.page import Details, page
 from azdsl.reporting.plots import figure
+from azdsl.reporting.predictions import confusion, correct, predict
 from azdsl.reporting.run_data import of_result
 from azdsl.reporting.run_result import RunResult
 from azdsl.reporting.svg import Scale, labelled
 from azdsl.reporting.tensorboard import TensorBoardLogger
 from azdsl.search.evolve import run
 from azdsl.search.result import Result
+from azdsl.syntax import load
+from azdsl.tasks import build
+from azdsl.taskset import TaskSet
 
 VOID = {"meta", "input", "img", "br"}
 
@@ -181,6 +189,59 @@ def test_charts_of_any_width(shown):
     for width in (300.0, 900.0):
         for drawn in (charts.progress(shown, width, [0]), charts.front(shown, width), charts.layers(shown, width)):
             assert drawn.startswith("<svg") and "nan" not in drawn
+
+
+def test_the_scores_are_a_table_and_predictions_are_drawn(shown):
+    test = build(shown.experiment.task, shown.experiment.search.seed, "test")
+    found = predict(shown.best, test, shown.experiment.search)
+    text = page(shown, Details(predictions=found))
+    for name, score, _ in shown.ending.scores():
+        assert f"<td>{name}</td><td>{score.fitness:.6f}" in text and f"{score.units:.6g}" in text
+    assert "On the line a prediction equals the actual value" in text
+    dots = re.search(r'<svg[^>]*aria-label="Predicted against actual values"[^>]*>.*?</svg>', text)[0].count("<circle")
+    assert dots == len(found.actual) == test.valid_y.size
+    assert "predicted" not in page(shown, Details())
+
+
+LINEAR = load(Path(__file__).parents[2] / "examples" / "linear.az")
+
+
+@pytest.mark.parametrize("metric", ["rmse", "accuracy"])
+def test_predictions_are_those_of_the_evaluation(metric):
+    """Each task's RMSE, or accuracy, is that of its fitness: of the best of three validations, with a failed task left out."""
+    draw = np.random.default_rng(0)
+    X, VX = draw.normal(size=(3, 30, 4)), draw.normal(size=(3, 8, 4))
+    y, Vy = X @ [3.0, 1.0, -2.0, 0.5], VX @ [3.0, 1.0, -2.0, 0.5]
+    y[2] *= 1e6  # training stops
+    if metric == "accuracy":
+        y, Vy = (y > 0).astype(float), (Vy > 0).astype(float)
+    tasks = TaskSet.from_arrays(X, y, VX, Vy, metric, epoch_length=10)
+    found = predict(LINEAR, tasks, Search())
+    fitness = evaluate(LINEAR, tasks, "reference", seed=0).task_fitness
+    assert found.failed == (metric == "rmse") and found.tasks == 3
+    for at, units in enumerate(tasks.units(fitness)[: 3 - found.failed]):
+        actual, predicted = (each.reshape(-1, 8)[at] for each in (found.actual, found.predicted))
+        if metric == "rmse":
+            assert float(np.sqrt(np.mean((actual - predicted) ** 2))) == pytest.approx(units)
+        else:
+            assert 100.0 * float(np.mean(actual == predicted)) == units
+    if metric == "accuracy":
+        matrix = confusion(found)
+        assert sum(map(sum, matrix)) == 24 and matrix[0][0] + matrix[1][1] == correct(found)
+        drawn = charts.confusion(replace(found, classes=("no", "yes & more")), 340.0)
+        assert f"no predicted as yes &amp; more: {matrix[0][1]}" in drawn and drawn.count("<rect") == 4
+
+
+def test_predictions_of_a_table_are_in_the_unit_of_the_target(tmp_path):
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(60, 2))
+    np.savetxt(tmp_path / "t.csv", np.c_[X, 1000.0 + 50.0 * X[:, 0]], delimiter=",", header="a,b,y", comments="")
+    tasks = build(FileTask(data="t.csv", features=4), 0, "test", tmp_path)
+    found = predict(LINEAR, tasks, Search())
+    assert 900.0 < found.actual.mean() < 1100.0 and 900.0 < found.predicted.mean() < 1100.0
+    actual, predicted = (each.reshape(2, -1) for each in (found.actual, found.predicted))  # every row of the split once
+    fitness = evaluate(LINEAR, tasks.part(0, 2), "reference", seed=0).task_fitness
+    assert np.sqrt(np.mean((actual - predicted) ** 2, axis=1)) == pytest.approx(tasks.part(0, 2).rmse(fitness))
 
 
 def test_scales():

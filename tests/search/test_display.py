@@ -28,6 +28,7 @@ SNAPSHOT = Snapshot(
     islands=(0.35, 0.45),
     layers={"copies": 200_000, "full": 1_034_567},
     program=PROGRAM,
+    units="RMSE 61.59",
     front=((2, 0.25), (7, 0.5), (9, 0.9)),
     stops=(
         Stop("target", 0.91, 0.9999),
@@ -45,6 +46,7 @@ def test_it_fits(width, height):
     assert len(text) < height and max(map(len, text)) <= width
     assert text[-1].startswith("Ctrl-C")
     words = " ".join(text)
+    assert "RMSE 61.59" in words
     assert "0.900000" in words and "target 0.91 of 0.9999" in words and "0:10 left" in " ".join(words.split())
     assert ("more lines" in words) == (height < 40) and "7: 0.5000" in words
 

@@ -25,10 +25,10 @@ class Snapshot:
 
     ``evaluations`` counts candidates, ``seconds`` is the running time, ``rate`` the candidates per second of this
     epoch. ``best`` and ``mean`` are fitness on the search tasks, ``selected`` on the selection tasks (None before the
-    first comparison), ``islands`` the mean fitness of each island. With hurdles, means are over the programs that
-    passed all of them, and ``hurdles`` is the result of ``proxy.summary``. ``layers`` counts the candidates of the run
-    by how they were settled. ``program`` is the best program on the selection tasks, ``front`` the size and fitness
-    of each program in the hall of fame. ``stage`` is the number of the stage, counted from 1, and that of all; None without stages.
+    first comparison) and ``units`` its RMSE or accuracy in words, ``islands`` the mean fitness of each island. With hurdles, means
+    are over the programs that passed all of them, and ``hurdles`` is the result of ``proxy.summary``. ``layers`` counts the
+    candidates of the run by how they were settled. ``program`` is the best program on the selection tasks, ``front`` the size and
+    fitness of each program in the hall of fame. ``stage`` is the number of the stage, counted from 1, and that of all; None without stages.
     """
 
     epoch: int
@@ -41,6 +41,7 @@ class Snapshot:
     islands: tuple[float, ...]
     layers: Mapping[str, int]
     program: Program | None
+    units: str = ""
     hurdles: Mapping[str, Any] | None = None
     front: tuple[tuple[int, float], ...] = ()
     stops: tuple[Stop, ...] = ()
@@ -48,7 +49,7 @@ class Snapshot:
 
     def as_event(self) -> dict[str, Any]:
         """A line of ``events.jsonl``."""
-        left_out = {"program", "front", "stops", "stage", *(() if self.hurdles else ("hurdles",))}
+        left_out = {"program", "units", "front", "stops", "stage", *(() if self.hurdles else ("hurdles",))}
         event = {name: value for name, value in vars(self).items() if name not in left_out}
         event |= {"islands": list(self.islands)}  # a list, as JSON gives it back
         return event | ({"stage": self.stage[0]} if self.stage else {})

@@ -81,7 +81,7 @@ class Display:
             "mean",
             f"{snapshot.mean:.4f}",
             "selection",
-            f"[bold]{selected}[/]",
+            f"[bold]{selected}[/]{f'  {snapshot.units}' if snapshot.units else ''}",
         )
         if snapshot.stage:
             figures.add_row("stage", f"{snapshot.stage[0]} of {snapshot.stage[1]}")

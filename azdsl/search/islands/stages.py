@@ -74,7 +74,7 @@ def next_stage(plan: Plan, following: Plan, state: RunState, evaluations: int) -
         found = plan.judge.measured(canonical(initial(plan, state).program, plan.metric), 0, 0)
         fitness = plan.judge.fitness([found.program])[0]
     ended = PastStage(found.program, fitness, evaluations - evaluations_before(state), state.epoch, state.ending)
-    carried: Found = replace(found, search_fitness=following.judge.fresh_search_fitness(found.program))
+    carried: Found = replace(found, search_fitness=following.judge.search_fitness([found.program])[0])
     begin = evaluations // plan.search.islands
     return RunState(
         epoch=state.epoch,
