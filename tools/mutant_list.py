@@ -78,8 +78,8 @@ MUTANTS = (
         "search/islands/hall_of_fame",
         (
             "an equal of the same size replaces an entry",
-            "(e.size, -e.fitness, e.birth, e.island)",
-            "(e.size, -e.fitness, -e.birth, e.island)",
+            "if fitness > (best.fitness if best",
+            "if fitness >= (best.fitness if best",
             "search/test_selection",
         ),
         (

@@ -74,7 +74,7 @@ def noticed(mutant: Mutant, folder: Path) -> str | None:
         path.write_text(original, encoding="utf-8")
     if done.returncode == NOTHING_FAILED:
         return None
-    found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
     if done.returncode != FAILED or not found:
         raise RuntimeError(f"pytest ended with exit status {done.returncode}:\n{done.stdout[-2000:]}{done.stderr}")
     return found[1]

@@ -78,7 +78,7 @@ def test_scores_are_those_of_an_evaluation_on_fewer_examples():
     space = make_space(experiment, tasks)
     island, engines = make_island(space, experiment, 0), make_engines(experiment, tasks)
     write_initial(space, experiment, island)
-    run_epoch(space, island, make_scratch(space, tasks.tasks), engines.engines, 1500)
+    run_epoch(space, island, make_scratch(space, tasks.tasks), engines.engines, 2000)
     sets = [hurdle_tasks(tasks, stage) for stage in experiment.search.hurdle_list]
     seen = np.zeros(3, int)
     for row, fitness in enumerate(island.members.fitness):

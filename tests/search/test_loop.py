@@ -8,7 +8,7 @@ from azdsl.codegen.numba_jit import jit
 from azdsl.search.kernel import fec_sample
 from azdsl.search.kernel.fitness import upper_median
 from azdsl.search.kernel.loop import tournament
-from azdsl.search.kernel.population import best, genotype, replace_oldest, select
+from azdsl.search.kernel.population import best, genotype, replace_oldest, reset_fitness, select
 from azdsl.search.kernel.rng import seeded
 
 
@@ -20,6 +20,14 @@ def test_results_do_not_depend_on_the_split_into_calls(make):
     assert whole.state() == parts.state()
     assert Run(make(population=200, seed=1)).go(3000).state() != Run(make(population=200)).go(3000).state()
     assert Run(make(population=200), 1).go(3000).state() != Run(make(population=200)).go(3000).state()
+
+
+def test_a_reset_of_the_fitness_empties_both_caches():
+    run = Run(everything()).go(2000)
+    caches = run.island.fitness_cache, run.island.fec_cache
+    assert all(cache.sets["tags"].any() for cache in caches)
+    reset_fitness(run.space, run.island)
+    assert not any(cache.sets["tags"].any() for cache in caches)
 
 
 def test_a_restored_island_continues_as_the_original():

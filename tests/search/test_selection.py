@@ -82,13 +82,26 @@ def test_the_hall_of_fame_states_the_fitness_of_a_full_evaluation():
     assert (entry.program, entry.fitness) == (LARGE, 0.6)
 
 
-def members_of(program, fitness, island, birth):
-    """The arguments of ``update``: one member of island number ``island``, and islands before it without members."""
+def test_of_equals_found_at_once_the_smallest_enters_the_hall_of_fame():
+    (space, small), (_, large) = filled_by(SMALL, 0.5, 20), filled_by(LARGE, 0.5, 10)
+    found = fittest(space, [select(large.members, [0]), select(small.members, [0])], make_scratch(space, 1))
+    assert found.fitness.size == 2
+    assert [(e.program, e.birth) for e in update((), space, [found], RMSE, lambda program: 0.5)] == [(SMALL, 20)]
+
+
+def filled_by(program, fitness, birth):
+    """A space, and an island of copies of a program; the first has a fitness and a birth."""
     experiment = replace(everything(init="seed"), program=program)
     space = make_space(experiment, task_set())
     filled = make_island(space, experiment, 0)
     write_initial(space, experiment, filled)
     filled.members.fitness[0], filled.members.about["birth"][0] = fitness, birth
+    return space, filled
+
+
+def members_of(program, fitness, island, birth):
+    """The arguments of ``update``: one member of island number ``island``, and islands before it without members."""
+    space, filled = filled_by(program, fitness, birth)
     scratch = make_scratch(space, 1)
     none, one = (fittest(space, [select(filled.members, rows)], scratch) for rows in ([1], [0]))
     assert (none.fitness.size, one.fitness.size) == (0, 1)

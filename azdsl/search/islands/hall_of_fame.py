@@ -125,9 +125,9 @@ def _lineage(best: HallOfFameEntry | None) -> tuple[Ancestor, ...]:
 
 
 def _merge(entries: Iterable[HallOfFameEntry]) -> HallOfFame:
-    """The entries that are fitter than every smaller entry, one of each size; of equals the earliest candidate."""
+    """The entries that are fitter than every smaller entry, the fittest of each size. No two have equal size and fitness."""
     kept: list[HallOfFameEntry] = []
-    for entry in sorted(entries, key=lambda e: (e.size, -e.fitness, e.birth, e.island)):
+    for entry in sorted(entries, key=lambda e: (e.size, -e.fitness)):
         if not kept or entry.fitness > kept[-1].fitness:
             kept.append(entry)
     return tuple(kept)
