@@ -129,6 +129,15 @@ def test_tournament():
     assert np.abs(np.bincount(out, minlength=n) / out.size - 1 / n).max() < 0.006
 
 
+def test_the_first_drawn_of_equals_wins_a_tournament():
+    fitness, state, won, first = np.zeros(1000), seeded(0, 0), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    for _ in range(20):
+        before = state.copy()
+        _winners(fitness, 5, state, won)
+        _winners(fitness, 1, before, first)
+        assert won == first
+
+
 def test_upper_median():
     draw = np.random.default_rng(0)
     for n in (1, 2, 3, 4, 10, 101):
