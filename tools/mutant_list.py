@@ -133,12 +133,6 @@ MUTANTS = (
             "",
             "interp/test_evaluate codegen/test_equivalence",
         ),
-        (
-            "Learn runs on the example that stops training",
-            "    if close:\n        machine.learn",
-            "    if True:\n        machine.learn",
-            "interp/test_evaluate",
-        ),
     ),
     *_mutants(
         "ir/passes",

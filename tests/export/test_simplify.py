@@ -129,6 +129,7 @@ def test_every_identity_has_a_case():
     "lines",
     [
         "s4 = s8 + s4",  # 0 + -0.0 is 0.0
+        "s4 = s4 + s8",
         "s4 = s4 - s9",
         "s4 = s4 - s4",
         "s4 = s8 * s4",
