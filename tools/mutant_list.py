@@ -77,9 +77,9 @@ MUTANTS = (
     *_mutants(
         "search/islands/hall_of_fame",
         (
-            "an equal of the same size replaces an entry",
-            "if fitness > (best.fitness if best",
-            "if fitness >= (best.fitness if best",
+            "the worse of two of the same size stays",
+            "(e.size, -e.fitness)",
+            "(e.size, e.fitness)",
             "search/test_selection",
         ),
         (
