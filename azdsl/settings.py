@@ -166,6 +166,14 @@ class ExperimentSettings(TypedDict, total=False):
     1)."""
     noise: float
     """Linear, affine, two_layer: standard deviation of Gaussian noise that is added to training labels."""
+    metric: (
+        Literal["auto", "rmse", "accuracy", "multiclass"]
+        | Literal["rmse", "accuracy", "multiclass"]
+        | Literal["rmse", "accuracy"]
+    )
+    """Linear, affine, two_layer: metric: rmse, or accuracy, for which a label is 1 where it is above the median of
+    the training labels, else 0; file: metric: rmse, accuracy (of labels 0 and 1) or multiclass; sklearn: metric:
+    rmse, accuracy, multiclass, or auto for the usual metric of the data set."""
     activation: Literal["relu", "abs"]
     """Two_layer: activation of the teacher's hidden units."""
     output_weights: Literal["gaussian", "positive", "one_sign"]
@@ -178,9 +186,6 @@ class ExperimentSettings(TypedDict, total=False):
     """File: column or array to predict; sklearn: column to predict."""
     columns: str | None
     """File, sklearn: columns to predict from, separated by commas (default: all other columns)."""
-    metric: Literal["auto", "rmse", "accuracy", "multiclass"] | Literal["rmse", "accuracy", "multiclass"]
-    """File: metric: rmse, accuracy (of labels 0 and 1) or multiclass; sklearn: metric: rmse, accuracy, multiclass,
-    or auto for the usual metric of the data set."""
     categorical: Literal["one_hot", "ordinal", "error"]
     """File, sklearn: what becomes of text: one_hot (a feature for each category), ordinal (its place in the
     alphabet), or error."""
