@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from azdsl.arguments import BACKENDS, check_choice, check_whole, shown
-from azdsl.config.tasks import Split
+from azdsl.config.task import Split
 from azdsl.experiments import ProgramLike, opened
 from azdsl.ir import METRICS, Program
 from azdsl.search.result import Result

@@ -11,19 +11,11 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from azdsl.config.experiment import OPS_KEYS, Experiment
+from azdsl.config.image_tasks import ImageTask
 from azdsl.config.schema import TYPE_WORDS, Range, SettingsError, check_names, keys, value_types
 from azdsl.config.search import MUTATIONS, Registers, Search
-from azdsl.config.tasks import (
-    BUNDLED,
-    DEFAULT_TASK,
-    TASKS,
-    FileTask,
-    ImageTask,
-    SklearnTask,
-    Task,
-    located,
-    location_key,
-)
+from azdsl.config.task import Task
+from azdsl.config.tasks import BUNDLED, DEFAULT_TASK, TASKS, FileTask, SklearnTask, located, location_key
 from azdsl.ir import FUNCTIONS
 from azdsl.ops import Op
 

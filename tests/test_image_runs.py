@@ -12,7 +12,7 @@ from tasks.image_files import numbered, write_mnist
 
 import azdsl
 from azdsl.cli import main
-from azdsl.config.tasks import Images
+from azdsl.config.image_tasks import Images
 from azdsl.search.rundir.names import BEST, HALL_OF_FAME_FILES
 from azdsl.syntax import load_experiment
 from azdsl.tasks import build

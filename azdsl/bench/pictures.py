@@ -19,7 +19,7 @@ from azdsl.bench.searches import NEVER
 from azdsl.bench.workloads import CIFAR10
 from azdsl.bench.yardstick import Unavailable
 from azdsl.config.experiment import Experiment
-from azdsl.config.tasks import Projected
+from azdsl.config.image_tasks import Projected
 from azdsl.search.display.progress import Snapshot
 from azdsl.search.evolve import run
 from azdsl.setting_overrides import override

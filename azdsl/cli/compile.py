@@ -15,7 +15,8 @@ from azdsl.cli import DONE
 from azdsl.cli.files import ProgramFile, data_option, load_experiment, located
 from azdsl.cli.options import Count
 from azdsl.config.experiment import Experiment
-from azdsl.config.tasks import FileTask, ImageTask, Linear
+from azdsl.config.image_tasks import ImageTask
+from azdsl.config.tasks import FileTask, Linear
 from azdsl.ir import METRICS, MetricName
 
 if TYPE_CHECKING:

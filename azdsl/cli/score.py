@@ -14,7 +14,7 @@ from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, located, read_text
 from azdsl.cli.options import count_of
 from azdsl.config.search import Search
-from azdsl.config.tasks import Split, Task
+from azdsl.config.task import Split, Task
 
 
 def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[tuple[int, ...]]:

@@ -17,7 +17,7 @@ from azdsl.config.search import Search
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 
 if TYPE_CHECKING:
-    from azdsl.config.tasks import Task
+    from azdsl.config.task import Task
     from azdsl.tuning.run import Tuned
 
 _METHODS = ",".join(DEFAULT_METHODS)

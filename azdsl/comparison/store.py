@@ -11,8 +11,10 @@ from pathlib import Path
 from azdsl import __version__, atomic
 from azdsl.comparison.runs import Run
 from azdsl.config.experiment import Experiment
+from azdsl.config.image_tasks import ImageTask
 from azdsl.config.search import Search, SettingsError
-from azdsl.config.tasks import FileTask, ImageTask, SklearnTask, Task
+from azdsl.config.task import Task
+from azdsl.config.tasks import FileTask, SklearnTask
 from azdsl.tasks.image_tasks import digest_of_files
 from azdsl.tasks.images import find as find_images
 

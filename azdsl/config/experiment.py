@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azdsl.config.search import STAGE_ENDS, IslandSettings, Range, Registers, Search, SettingsError, StageSettings, keys
-from azdsl.config.tasks import FileTask, Task, relocated
+from azdsl.config.task import Task
+from azdsl.config.tasks import FileTask, relocated
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import Op
 from azdsl.ops.groups import ALL, MEMBERS, listed

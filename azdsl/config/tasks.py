@@ -1,79 +1,19 @@
-"""The kinds of tasks that a ``task`` statement may name, and the keys of each: types, defaults, bounds and help."""
+"""The kinds of tasks that a ``task`` statement may name, and the keys of generated tasks and tables."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-from azdsl.config.schema import SettingsError, keys, validate
+from azdsl.config.image_tasks import Images, Projected
+from azdsl.config.schema import SettingsError, keys
 from azdsl.config.schema import key as _key
-from azdsl.ir.metric import ACCURACY, METRICS, MULTICLASS, RMSE, Metric, MetricName
+from azdsl.config.task import Sizes, Split, Task
+from azdsl.ir.metric import METRICS, Metric, MetricName
 from azdsl.limits import MAX_EXAMPLES, MAX_FEATURES
-
-Split = Literal["search", "select", "test"]
-"""One of the three splits of a task's examples: for the search, for selection among the finalists, for the test."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Tasks of a split, and training and validation examples of each; None for all that there are."""
-
-    tasks: int
-    train: int | None
-    valid: int | None
-
-
-@dataclass(frozen=True)
-class Task:
-    """The keys that every ``task`` statement has: the sizes of the splits and the training schedule."""
-
-    kind: ClassVar[str]
-    summary: ClassVar[str]
-
-    tasks: int = _key(10, "search tasks, on which programs are evaluated", 1, 100_000)
-    train: int | None = _key(100, "training examples of a search task", 1, MAX_EXAMPLES)
-    valid: int | None = _key(100, "validation examples of a search task", 1, MAX_EXAMPLES)
-    epochs: int = _key(1, "passes over the training examples, with a validation after each", 1, 1_000_000)
-    validations: int | None = _key(
-        None, "validations, evenly spaced, of which the best counts (default: one after each pass)", 1, 1_000_000
-    )
-    select_tasks: int = _key(100, "selection tasks, on which the finalists are compared", 1, 100_000)
-    select_train: int | None = _key(None, "training examples of a selection task (default: train)", 1, MAX_EXAMPLES)
-    select_valid: int | None = _key(None, "validation examples of a selection task (default: valid)", 1, MAX_EXAMPLES)
-    test_tasks: int = _key(100, "test tasks, on which the best program is scored once", 1, 100_000)
-    test_train: int | None = _key(None, "training examples of a test task (default: select_train)", 1, MAX_EXAMPLES)
-    test_valid: int | None = _key(None, "validation examples of a test task (default: select_valid)", 1, MAX_EXAMPLES)
-
-    def __post_init__(self) -> None:
-        validate(self)
-
-    @property
-    def metric_definition(self) -> Metric:
-        """How predictions are scored."""
-        return RMSE
-
-    def sizes(self, split: Split) -> Sizes:
-        """The tasks of a split and the examples of each, defaults applied."""
-        if split == "search":
-            return Sizes(self.tasks, self.train, self.valid)
-        train, valid = self.select_train or self.train, self.select_valid or self.valid
-        if split == "select":
-            return Sizes(self.select_tasks, train, valid)
-        return Sizes(self.test_tasks, self.test_train or train, self.test_valid or valid)
-
-    def epoch_length(self, train: int) -> int:
-        """Training steps before each validation, for ``train`` training examples. Raises ``SettingsError``."""
-        steps, count = train * self.epochs, self.validations or self.epochs
-        if steps % count:
-            raise SettingsError(
-                "validations",
-                f"validations={count} does not divide the {steps} training steps ({train} examples × {self.epochs})",
-            )
-        return steps // count
 
 
 @dataclass(frozen=True)
@@ -270,132 +210,6 @@ class SklearnTask(FileTask):
     def metric_definition(self) -> Metric:
         """How predictions are scored."""
         return METRICS[BUNDLED.get(self.data, "rmse") if self.metric == "auto" else self.metric]
-
-
-IMAGE_SETS = ("cifar10", "mnist", "fashion_mnist", "npz", "digits", "openml")
-"""The image sets that ``images`` may name."""
-
-HELD_OUT = "0-5 0-9 1-8 2-9 3-5 3-6 3-8 4-6 8-9"
-"""The pairs of CIFAR-10 classes that AutoML-Zero holds out for selection and test."""
-
-
-@dataclass(frozen=True)
-class ImageTask(Task):
-    """The keys of every task made from an image set.
-
-    The images of each class are split once at random. The test split validates on the set's own test images, or where
-    it has none on a share of its images. Search and selection validate on images of their own. All splits train on the
-    rest.
-    """
-
-    images: str = _key("", "image set (one of " + ", ".join(IMAGE_SETS) + ")", required=True, choices=IMAGE_SETS)
-    data: str = _key(
-        "", "directory or file of the image set (relative to the .az file)", location=True, formerly="path"
-    )
-    dataset: str | None = _key(None, "name of the data set at OpenML, for images=openml")
-    train: int = _key(8000, "training examples of a search task", 1, MAX_EXAMPLES)
-    valid: int = _key(1000, "validation examples of a search task", 1, MAX_EXAMPLES)
-    test: float = _key(0.2, "share of the images reserved for the test, if the set has no test images", 0.001, 0.9)
-    select_tasks: int = _key(18, "selection tasks, on which the finalists are compared", 1, 100_000)
-    test_tasks: int = _key(27, "test tasks, on which the best program is scored once", 1, 100_000)
-    test_valid: int | None = _key(
-        None, "validation examples of a test task (default: all test images of its classes)", 1, MAX_EXAMPLES
-    )
-    features: int | None = _key(16, "features that an image is projected to (F)", 1, MAX_FEATURES)
-
-    def sizes(self, split: Split) -> Sizes:
-        """The tasks of a split and the examples of each: all test images where ``test_valid`` is not given."""
-        found = super().sizes(split)
-        return dataclasses.replace(found, valid=self.test_valid) if split == "test" else found
-
-
-@dataclass(frozen=True)
-class Projected(ImageTask):
-    """Binary classification of randomly projected images, as in AutoML-Zero (section 4.2).
-
-    A task is a pair of classes and a Gaussian matrix that projects the pixels to ``features`` numbers, standardized by
-    mean and standard deviation of the training examples. The label is 0 for the first class and 1 for the second.
-    """
-
-    kind = "projected"
-    summary = "images of two classes, projected at random to a few features"
-
-    features: int = _key(16, "features that an image is projected to (F)", 1, MAX_FEATURES)
-    pairs: str | None = _key(
-        None, 'pairs of classes of the search tasks, such as "0-1 2-7" (default: all pairs that are not held out)'
-    )
-    held_out: str | None = _key(
-        None,
-        "pairs of classes of selection and test tasks, or none to use the pairs of the search "
-        f'(default: "{HELD_OUT}" for ten classes, else a fifth of the pairs)',
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        both = set(pairs_of("pairs", self.pairs)) & set(pairs_of("held_out", self.held_out))
-        if both:
-            first, second = min(both)
-            raise SettingsError(
-                "held_out", f"the pair {first}-{second} is both in pairs and in held_out; remove it from one of them"
-            )
-
-    @property
-    def metric_definition(self) -> Metric:
-        """How predictions are scored."""
-        return ACCURACY
-
-
-def pairs_of(key: str, text: str | None) -> tuple[tuple[int, int], ...]:
-    """The pairs of classes in ``"0-1 2-7"``, the smaller number first; empty for None and ``none``.
-
-    Raises ``SettingsError`` for ``key``.
-    """
-    if text is None or text == "none":
-        return ()
-    found = [re.fullmatch(r"(\d{1,5})-(\d{1,5})", word, re.ASCII) for word in re.split(r"[\s,]+", text.strip())]
-    pairs = [(int(match[1]), int(match[2])) for match in found if match and int(match[1]) != int(match[2])]
-    if len(pairs) < len(found):
-        raise SettingsError(key, f'{key} must be pairs of different classes such as "0-1 2-7", not {text!r}')
-    ordered = [(min(pair), max(pair)) for pair in pairs]
-    if len(set(ordered)) < len(ordered):
-        raise SettingsError(key, f"{key} lists a pair twice: {text!r}")
-    return tuple(ordered)
-
-
-@dataclass(frozen=True)
-class Images(ImageTask):
-    """Multi-class classification of images by standardized pixels, or by a random projection of them."""
-
-    kind = "images"
-    summary = "images of several classes, as pixels or projected at random"
-
-    features: int | None = _key(
-        None, "features that an image is projected to (default: no projection, its pixels)", 2, MAX_FEATURES
-    )
-    classes: str | None = _key(None, 'classes of the tasks, such as "0 1 7" (default: all)')
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        count = len(classes_of(self.classes))
-        if self.features is not None and count > self.features:
-            raise SettingsError("features", f"{count} classes need at least {count} features, not {self.features}")
-
-    @property
-    def metric_definition(self) -> Metric:
-        """How predictions are scored."""
-        return MULTICLASS
-
-
-def classes_of(text: str | None) -> tuple[int, ...]:
-    """The class numbers in ``"0 1 7"``; empty for None. Raises ``SettingsError``."""
-    if text is None:
-        return ()
-    words = re.split(r"[\s,]+", text.strip())
-    if not all(re.fullmatch(r"\d{1,5}", word, re.ASCII) for word in words) or len(set(map(int, words))) < max(
-        2, len(words)
-    ):
-        raise SettingsError("classes", f'classes must be two or more different numbers such as "0 1 7", not {text!r}')
-    return tuple(map(int, words))
 
 
 TASKS: Mapping[str, type[Task]] = {

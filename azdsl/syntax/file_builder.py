@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from azdsl.config.experiment import OPS_KEYS, Experiment, Group, Stage
 from azdsl.config.search import Registers, Search
-from azdsl.config.tasks import Task
+from azdsl.config.task import Task
 from azdsl.diagnostics import Source, SyntaxError
 from azdsl.ir import FUNCTIONS, LABELS, MAX_REGISTERS, PREDICTIONS, RMSE
 from azdsl.ir.metric import MULTICLASS

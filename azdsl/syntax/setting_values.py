@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from azdsl.config.schema import Range, SettingsError, keys, value_types, wanted_words
 from azdsl.config.search import MUTATIONS
-from azdsl.config.tasks import TASKS, Task
+from azdsl.config.task import Task
+from azdsl.config.tasks import TASKS
 from azdsl.syntax import tree
 from azdsl.syntax.error_list import ErrorList, Line, brief, choice, nearest
 from azdsl.syntax.tree import Argument, Name, Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azdsl.config.experiment import Stage
 from azdsl.config.search import Search, SettingsError, StageSettings, keys
-from azdsl.config.tasks import Task
+from azdsl.config.task import Task
 from azdsl.syntax import setting_values, tree
 from azdsl.syntax.error_list import ErrorList, Line
 from azdsl.syntax.tree import Argument

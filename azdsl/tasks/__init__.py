@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azdsl.config.tasks import DEFAULT_TASK, FileTask, ImageTask, Linear, SklearnTask, Split, Task
+from azdsl.config.image_tasks import ImageTask
+from azdsl.config.task import Split, Task
+from azdsl.config.tasks import DEFAULT_TASK, FileTask, Linear, SklearnTask
 from azdsl.taskset import TaskError, TaskSet
 
 if TYPE_CHECKING:

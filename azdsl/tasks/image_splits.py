@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.config.tasks import HELD_OUT, Images, ImageTask, Projected, Split, classes_of, pairs_of
+from azdsl.config.image_tasks import HELD_OUT, Images, ImageTask, Projected, classes_of, pairs_of
+from azdsl.config.task import Split
 from azdsl.tasks.images import ImageSet
 from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator
 from azdsl.taskset import TaskError

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from azdsl.config.image_tasks import ImageTask
 from azdsl.config.search import keys
-from azdsl.config.tasks import ImageTask, Split
+from azdsl.config.task import Split
 from azdsl.limits import MAX_PIXELS
 from azdsl.tasks import task_cache
 from azdsl.tasks.archives import MissingData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from azdsl.config.tasks import Split
+from azdsl.config.task import Split
 
 STREAMS: dict[Split, int] = {"search": 0, "select": 1, "test": 2}
 """The number of each split in its seed sequence."""

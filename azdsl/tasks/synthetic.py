@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.config.tasks import Affine, Linear, Split, TwoLayer
+from azdsl.config.task import Split
+from azdsl.config.tasks import Affine, Linear, TwoLayer
 from azdsl.ops.elementary import exp
 from azdsl.tasks.normals import standard_normal
 from azdsl.tasks.splits import STREAMS, generator

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl.config.tasks import FileTask, Sizes, Split
+from azdsl.config.task import Sizes, Split
+from azdsl.config.tasks import FileTask
 from azdsl.limits import MAX_FEATURES
 from azdsl.tasks.encoding import Raw, raw
 from azdsl.tasks.splits import SPLIT_STREAM, STREAMS, first_given, generator

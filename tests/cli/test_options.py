@@ -10,8 +10,9 @@ import pytest
 from azdsl.cli.evolve import command
 from azdsl.cli.options import apply_options
 from azdsl.config.experiment import Experiment
+from azdsl.config.image_tasks import Projected
 from azdsl.config.search import Range, Registers, Search, SettingsError, keys
-from azdsl.config.tasks import TASKS, Affine, FileTask, Linear, Projected, SklearnTask
+from azdsl.config.tasks import TASKS, Affine, FileTask, Linear, SklearnTask
 from azdsl.diagnostics import SyntaxError
 from azdsl.ops import BY_NAME
 from azdsl.setting_overrides import known_settings, override

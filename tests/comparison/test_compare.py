@@ -17,8 +17,9 @@ from azdsl.comparison import store
 from azdsl.comparison.compare import compare
 from azdsl.comparison.runs import one_run, settings_of
 from azdsl.config.experiment import Experiment
+from azdsl.config.image_tasks import Projected
 from azdsl.config.search import ALGORITHMS, SettingsError
-from azdsl.config.tasks import FileTask, Projected
+from azdsl.config.tasks import FileTask
 from azdsl.search.evolve import run
 from azdsl.search.rundir import directory as rundir
 from azdsl.taskset import TaskError

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from azdsl import SyntaxError
 from azdsl.config.experiment import EVOLVABLE, Experiment
-from azdsl.config.tasks import TASKS, FileTask, Linear, Task
+from azdsl.config.task import Task
+from azdsl.config.tasks import TASKS, FileTask, Linear
 from azdsl.ops import BY_NAME, OPS, Op
 from azdsl.ops.groups import ALL, GROUPS, MEMBERS, listed
 from azdsl.search.kernel.space import BASELINE

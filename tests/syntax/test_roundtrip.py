@@ -14,7 +14,8 @@ from strategies import programs, random_program
 from azdsl.config.experiment import EVOLVABLE, Experiment, Group, Stage
 from azdsl.config.schema import value_types
 from azdsl.config.search import MUTATIONS, IslandSettings, Range, Registers, Search, StageSettings
-from azdsl.config.tasks import TASKS, Task
+from azdsl.config.task import Task
+from azdsl.config.tasks import TASKS
 from azdsl.ir import FUNCTIONS, Address, Instruction, Program
 from azdsl.ops import OPS, Op, Role
 from azdsl.syntax import format_source, parse, parse_experiment

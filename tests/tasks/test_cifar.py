@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tasks.image_files import numbered
 
-from azdsl.config.tasks import Images
+from azdsl.config.image_tasks import Images
 from azdsl.tasks import TaskError
 from azdsl.tasks.images import ImageSet, cifar, find
 

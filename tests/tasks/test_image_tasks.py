@@ -12,8 +12,8 @@ import pytest
 from tasks.image_files import numbered, numbers, write_mnist
 
 from azdsl import sums
+from azdsl.config.image_tasks import HELD_OUT, Images, Projected, pairs_of
 from azdsl.config.search import SettingsError
-from azdsl.config.tasks import HELD_OUT, Images, Projected, pairs_of
 from azdsl.tasks import TaskError, build, describe
 from azdsl.tasks.image_splits import sample, split_images, task_classes
 from azdsl.tasks.image_tasks import projection

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tasks.image_files import idx, numbered, write_mnist
 
-from azdsl.config.tasks import Images, ImageTask
+from azdsl.config.image_tasks import Images, ImageTask
 from azdsl.tasks import TaskError
 from azdsl.tasks.images import ImageSet, find
 

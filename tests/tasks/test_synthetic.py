@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from azdsl.config.search import SettingsError
-from azdsl.config.tasks import Affine, Linear, Task, TwoLayer
+from azdsl.config.task import Task
+from azdsl.config.tasks import Affine, Linear, TwoLayer
 from azdsl.tasks import DEFAULT_TASK, TaskError, build, describe
 
 KINDS = [Linear, Affine, TwoLayer]

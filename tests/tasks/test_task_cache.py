@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tasks.image_files import write_mnist
 
-from azdsl.config.tasks import Projected
+from azdsl.config.image_tasks import Projected
 from azdsl.tasks import build, task_cache
 from azdsl.tasks.task_cache import Recipe, stored
 from azdsl.taskset import TaskSet

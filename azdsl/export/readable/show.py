@@ -8,7 +8,7 @@ from pathlib import Path
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Registers
-from azdsl.config.tasks import Split, Task
+from azdsl.config.task import Split, Task
 from azdsl.ir import MAX_REGISTERS, RMSE, Metric, Program
 
 STYLES = ("canonical", "named", "numpy", "latex", "graph")

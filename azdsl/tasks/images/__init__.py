@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from azdsl.config.tasks import ImageTask
+from azdsl.config.image_tasks import ImageTask
 from azdsl.tasks.images import arrays, cifar, idx
 from azdsl.tasks.images.sets import ImageSet, Pictures, Source
 from azdsl.tasks.places import place_of
