@@ -118,7 +118,7 @@ class FileTask(Task):
         None, "features of an example, padded with zeros (default: one for each column)", 1, MAX_FEATURES
     )
     epochs: int = _key(10, "passes over the training rows", 1, 1_000_000)
-    validations: int | None = _key(
+    validations: int = _key(
         1, "validations, evenly spaced, of which the best counts; 1 is after the training", 1, 1_000_000
     )
     select: float = _key(0.2, "share of the rows reserved for selection", 0.001, 0.899)
