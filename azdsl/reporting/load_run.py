@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
+from azdsl.config.tasks import DEFAULT_TASK
 from azdsl.errors import MissingFile
 from azdsl.reporting.data import Member, Run
 from azdsl.reporting.run_data import make_run
@@ -63,12 +64,12 @@ def _read(path: Path) -> Run:
 
 def _result(path: Path) -> RunResult:
     """The result of the run in a directory of valid files, else an exception of any type."""
-    directory.read_config(path)  # an error if it is not a run directory
+    about = directory.read_config(path)["run"]
     experiment = load_seeds(path)
     history = _history(path / names.EVENTS)
     if not (path / names.BEST).exists():
         raise SettingsError("run", f"{path} has no {names.BEST} yet: no exchange has taken place")
-    facts = {**_so_far(experiment, history), **_figures(path)}
+    facts = {**_so_far(experiment, history, about.get("metric")), **_figures(path)}
     known = {f.name: facts[f.name] for f in fields(Result) if f.name in facts}
     return RunResult(
         **known
@@ -107,11 +108,11 @@ def _figures(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _so_far(experiment: Experiment, history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of an unfinished run."""
+def _so_far(experiment: Experiment, history: list[dict[str, Any]], given_metric: str | None) -> dict[str, Any]:
+    """The figures of an unfinished run; ``given_metric`` is that of tasks from Python, None if there are none."""
     last = history[-1] if history else {}
     return {
-        "metric": experiment.task.metric_definition.name if experiment.task else "rmse",
+        "metric": given_metric or (experiment.task or DEFAULT_TASK).metric_definition.name,
         "evaluations": last.get("evaluations", 0),
         "seconds": last.get("seconds", 0.0),
         "reached": False,

@@ -16,7 +16,7 @@ from azdsl.syntax import parse
 def of_result(result: Result) -> Run:
     """The run of a result."""
     members = [Member(e.size, e.fitness, e.island, e.birth, e.program) for e in result.hall_of_fame]
-    settings = tomllib.loads(config_text(result.experiment, "", False))
+    settings = tomllib.loads(config_text(result.experiment, ""))
     settings.pop("run")
     name = result.run_dir.name if result.run_dir else "a search"
     return make_run(name, result, members, settings, __version__)

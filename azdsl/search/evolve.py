@@ -80,7 +80,8 @@ class _Run:
     def write_settings(self) -> None:
         """Write the settings, if there is a directory."""
         if self.path:
-            write_settings(self.path, self.experiment, digest(self.data), self.own.from_python)
+            given = self.own.search.metric if self.own.from_python else None
+            write_settings(self.path, self.experiment, digest(self.data), given)
 
     def in_directory(self, path: Path, base_dir: Path | None) -> _Run:
         """The run with its directory, from which the paths of its experiment then count."""

@@ -97,7 +97,7 @@ def test_a_file_and_config_toml_give_the_same_values(settings):
     read = parse_experiment(str(experiment))
     assert read == experiment and str(read) == str(experiment)
     assert parse_experiment(seed_text(read)) == experiment
-    config = tomllib.loads(config_text(read, "digest", False))
+    config = tomllib.loads(config_text(read, "digest"))
     for table, own in (("search", read.search), ("registers", read.registers), ("task", read.task)):
         expected = {f.name: getattr(own, f.name) for f in keys(own)} if own else {}
         found = {name: value for name, value in config.get(table, {}).items() if name != "kind"}

@@ -150,8 +150,8 @@ def test_migration_changes_the_result_and_can_be_disabled():
 def test_tasks_from_python(tmp_path):
     draw = np.random.default_rng(0)
     X = draw.normal(size=(3, 30, 2))
-    y = X @ [1.0, 2.0]
-    given = TaskSet.from_arrays(X[:, :20], y[:, :20], X[:, 20:], y[:, 20:])
+    y = (X @ [1.0, 2.0] > 0.0).astype(float)
+    given = TaskSet.from_arrays(X[:, :20], y[:, :20], X[:, 20:], y[:, 20:], metric="accuracy")
     result = run(replace(small(), task=None), tasks=given, out=tmp_path / "run", quiet=True)
     assert "task linear" not in (tmp_path / "run" / "best.az").read_text()
     assert azdsl.evaluate(result.best, given, seed=draw_seed(0, "search")).fitness == result.search_fitness
@@ -159,6 +159,8 @@ def test_tasks_from_python(tmp_path):
         run(None, resume=tmp_path / "run", quiet=True)
     with pytest.raises(SettingsError, match="differ in kind"):
         run(small(), tasks=given, quiet=True)
+    (tmp_path / "run" / "result.json").unlink()
+    assert azdsl.load_run(tmp_path / "run").metric == "accuracy", "also of a run that is not finished"
 
 
 def test_a_table_is_scored_in_its_own_units(tmp_path):

@@ -124,17 +124,20 @@ def seed_text(experiment: Experiment) -> str:
     raise SettingsError("seed", "this experiment cannot be written to a file: it would be read as a different one")
 
 
-def config_text(experiment: Experiment, data: str, from_python: bool) -> str:
+def config_text(experiment: Experiment, data: str, given_metric: str | None = None) -> str:
     """``config.toml``: every setting, defaults included, and a digest of the tasks' data.
+
+    ``given_metric`` is the metric of tasks given from Python, None if all are made from the task statement.
 
     Raises ``SettingsError`` if the text would not be read as the same values.
     """
-    run = {
+    run: dict[str, Any] = {
         "schema": CONFIG_SCHEMA,
         "azdsl": __version__,
         "seed": names.SEED,
-        "tasks_from_python": from_python,
+        "tasks_from_python": given_metric is not None,
         "data": data,
+        **({"metric": given_metric} if given_metric else {}),
     }
     tables: dict[str, Mapping[str, Any]] = {"run": run}
     if experiment.task:

@@ -15,13 +15,14 @@ from azdsl.search.rundir.directory import read_config
 from azdsl.syntax import load, load_experiment
 
 
-def write_settings(path: Path, experiment: Experiment, data: str, from_python: bool) -> None:
+def write_settings(path: Path, experiment: Experiment, data: str, given_metric: str | None) -> None:
     """Write the settings of a run that starts or is resumed, and remove the result of an earlier end.
 
+    ``given_metric`` is as in ``config_text``.
     Raises ``SettingsError``, and leaves all files as they are, if the settings would not be read back.
     """
     seed = artifacts.seed_text(experiment)
-    config = artifacts.config_text(experiment, data, from_python)
+    config = artifacts.config_text(experiment, data, given_metric)
     (path / names.RESULT).unlink(missing_ok=True)
     for number, program in enumerate(experiment.further_seeds, 2):
         (path / names.FURTHER_SEEDS).mkdir(exist_ok=True)
