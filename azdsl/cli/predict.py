@@ -163,7 +163,8 @@ def _figures(actual: Sequence[Any] | None, predictions: Sequence[Any], task: Fil
     if not pairs:
         return {}
     if task.metric_definition.classifies:
-        return {"accuracy": sum(category(_label(a)) == category(p) for a, p in pairs) / len(pairs)}
+        right = sum(category(a if isinstance(p, str) else _label(a)) == category(p) for a, p in pairs)
+        return {"accuracy": right / len(pairs)}
     try:
         return {"rmse": math.sqrt(sum((number(a) - p) ** 2 for a, p in pairs) / len(pairs))}
     except ValueError:
@@ -173,10 +174,12 @@ def _figures(actual: Sequence[Any] | None, predictions: Sequence[Any], task: Fil
 
 
 def _label(value: Any) -> Any:
-    """A class number that a file writes as 1.0 is 1."""
+    """The number of a class, which a file may write as 1.0 or true; a value that is no number as it is."""
+    from azdsl.tasks.row_encoding import number
+
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return number(value)
+    except ValueError:
         return value
 
 

@@ -14,6 +14,8 @@ import pytest
 from learners import LINEAR
 
 from azdsl.cli import main
+from azdsl.cli.predict import _figures
+from azdsl.config.tasks import FileTask
 
 TASK = 'task file(data="houses.csv", target_column="price", dates="built", missing="mean", epochs=20)\n'
 TOWNS = {"Elm Park": 0, "Hill": 60_000, "Lakeside": 110_000}
@@ -47,6 +49,19 @@ def test_from_a_table_to_predictions(houses: list[list[Any]], capsys: pytest.Cap
     assert figures["rmse"] < 0.25 * np.std([row[-1] for row in houses])
     assert main(["predict", "seed.az", "--train", "houses.csv", "new.csv", "--only"]) == 0
     assert capsys.readouterr().out.split() == ["price_predicted", *(row["price_predicted"] for row in rows)]
+
+
+@pytest.mark.parametrize(
+    ("actual", "predictions", "accuracy"),
+    [
+        (["True", "false", "TRUE", ""], [1, 0, 0, 1], 2 / 3),
+        (["1.0", "0", "x"], [1, 0, 0], 2 / 3),
+        (["007", "b"], ["007", "b"], 1.0),
+        ([1.0, 2.0], [1, 3], 0.5),
+    ],
+)
+def test_the_accuracy_compares_labels_as_training_reads_them(actual, predictions, accuracy):
+    assert _figures(actual, predictions, FileTask(metric="multiclass")) == {"accuracy": pytest.approx(accuracy)}
 
 
 def test_the_exported_module_predicts_the_same(houses: list[list[Any]], capsys: pytest.CaptureFixture[str]) -> None:
