@@ -15,6 +15,7 @@ import pytest
 from learners import LINEAR, SOFTMAX
 
 from azdsl.cli import main
+from azdsl.export.library import wasm_module
 from azdsl.export.library.c_rows import identifiers
 
 COLUMNS = ["age in years", "sex", "bmi", "int", "clinic", "seen", "progression"]
@@ -155,6 +156,28 @@ def test_javascript_predicts_as_azdsl_predict(patients, capsys):
         "column 'bmi' is \"12 m\" in row 1, not a number",
         "column 'bmi' is null in row 1, not finite",
     ]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
+def test_rows_and_classes_in_javascript():
+    """The class that reads rows, on top of a model that stands for the compiled one."""
+    encoding = {
+        "columns": [{"name": "a", "kind": "number", "categories": []}],
+        "features": 1,
+        "labels": ["low", "high"],
+    }
+    encoding |= {"fill": [0.5], "center": [0.0], "scale": [1.0]}
+    source = (Path(wasm_module.__file__).parent / "wasm_table.js.in").read_text(encoding="utf-8")
+    script = (
+        f"const ENCODING = {json.dumps(encoding)};\n{source.replace('export ', '')}\n"
+        'const load = () => ({ metric: "multiclass", predict: ([[a]]) => Float64Array.of(a < 0 ? NaN : a, 0.5) });\n'
+        "loadTable().then((model) => {\n"
+        "  const found = model.predict([{ a: 3 }, { a: 0.1 }, { a: null }, [0], { a: -1 }]);\n"
+        "  try { model.predict([{ a: 1 }, { b: 1 }]); } catch (error) { console.log(JSON.stringify([found, error.message])); }\n"
+        "});\n"
+    )
+    done = subprocess.run(["node", "-e", script], check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == [["low", "high", "low", "high", "low"], "row 2 has no 'a'; rows need a"]
 
 
 def test_columns_become_different_c_identifiers():
