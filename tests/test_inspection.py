@@ -13,7 +13,7 @@ import pytest
 import azdsl
 from azdsl import inspection
 from azdsl.cli import main
-from azdsl.experiments import opened
+from azdsl.experiments import opened, text_of
 
 ROOT = Path(__file__).parent.parent
 LINEAR = ROOT / "examples" / "linear.az"
@@ -71,12 +71,17 @@ def test_show_is_what_the_command_prints(capsys, style):
     assert azdsl.show(LINEAR, style) == printed(capsys, "show", LINEAR, "--style", style)
 
 
-def test_a_program_without_a_task_is_shown_whole():
+def test_a_program_without_a_task_is_shown_whole(capsys, tmp_path):
     """Dead code depends on the metric; the default task says nothing about what such a program needs."""
     program = azdsl.parse("def Setup():\n  s2 = 0.1234567\ndef Predict():\n  v2 = s2 * v0\n  s1 = s2 * s2\n")
     assert "v2" not in azdsl.show(program) and "dot" not in azdsl.show(program)
     assert "* v0" in azdsl.show(program, metric="multiclass") and "s1" not in azdsl.show(program, metric="multiclass")
     assert "0.015241556774890001" in azdsl.show(program, "named"), "not rounded"
+    file = tmp_path / "my program.az"
+    file.write_text(str(program))
+    for style, metric in (("canonical", "multiclass"), ("named", "accuracy"), ("numpy", "accuracy")):
+        shown = printed(capsys, "show", file, "--style", style, "--metric", metric)
+        assert shown == azdsl.show(program, style, metric=metric)
     with pytest.raises(ValueError, match="unknown metric 'mae': use one of rmse, accuracy, multiclass"):
         azdsl.show(program, metric="mae")
 
@@ -98,6 +103,12 @@ def test_what_stands_for_a_program(tmp_path):
         opened(run)
     (run / "best.az").write_text(MEAN)
     assert opened(run).experiment.program == program and opened(run).directory == run
+    for source in (program, azdsl.Experiment(program), MEAN, run):
+        assert azdsl.parse(text_of(source)) == program
+        with pytest.raises(azdsl.SettingsError, match="no tunable number"):
+            azdsl.tune(source)
+    with pytest.raises(TypeError, match="not a program, but int 3"):
+        azdsl.tune(3)
 
 
 @pytest.mark.parametrize(

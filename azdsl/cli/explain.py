@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import ProgramFile, data_options, load_experiment, located
+from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, load_experiment
 from azdsl.cli.options import Count
-from azdsl.export.readable.explain import SEEDS, TASKS, explain_on_fresh_tasks
+from azdsl.export.readable.explain import SEEDS, TASKS
 
 
 @click.command()
@@ -33,7 +34,9 @@ def command(file: str, tasks: int, seeds: int, as_json: bool, **data: str | None
       azdsl explain best.az
       azdsl explain runs/linear-1 --tasks 1000 --json
     """
-    experiment, directory = located(load_experiment(file), file, data)
-    found = explain_on_fresh_tasks(experiment, directory, tasks, seeds)
+    from azdsl.inspection import explain
+
+    program = load_experiment(file) if file == STANDARD_INPUT else Path(file)
+    found = explain(program, tasks=tasks, seeds=seeds, **data)
     click.echo(json.dumps(dataclasses.asdict(found) | {"file": file}) if as_json else str(found))
     return DONE

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.options import Count
-
-if TYPE_CHECKING:
-    pass
-
-SEEDS = 3
 
 
 @click.command()

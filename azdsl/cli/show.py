@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from azdsl.cli import DONE
-from azdsl.cli.files import DATA_KEYS, ProgramFile, data_options, load_experiment, located
+from azdsl.cli.files import DATA_KEYS, STANDARD_INPUT, ProgramFile, data_options, load_experiment
 from azdsl.cli.options import flag
-from azdsl.export.readable.show import OPTIONS, STYLES, show
+from azdsl.export.readable.show import OPTIONS, STYLES
 
 
 @click.command()
@@ -32,7 +32,8 @@ def command(
     equations, graph the data flow as a picture (SVG). These four styles simplify the program; its results
     stay equal bit for bit. named and latex also prune instructions and round constants, if the fitness on the
     selection tasks changes by less than 5e-7 (for constants also the fitness on the search tasks);
-    --exact keeps everything. FILE may be a run directory, for its best.az, or - for standard input.
+    --exact keeps everything. A file without a task statement is shown whole; if its metric is not rmse, say so with --metric.
+    FILE may be a run directory, for its best.az, or - for standard input.
 
     \b
     Example:
@@ -44,13 +45,14 @@ def command(
         (raw, "--raw", OPTIONS["raw"]),
         (exact, "--exact", OPTIONS["exact"]),
         (standalone, "--standalone", OPTIONS["standalone"]),
-        *((data[key], flag(key), ("named", "latex")) for key in DATA_KEYS),
+        *((data[key], flag(key), ("named", "latex")) for key in DATA_KEYS if key != "metric"),
     ):
         if given and style not in styles:
             raise click.UsageError(f"{option} goes with --style {' or '.join(styles)}")
-    own = load_experiment(file)
-    experiment, directory = located(own, file, data)
-    text = show(experiment, directory, style, own=own.task, raw=raw, exact=exact, standalone=standalone)
+    from azdsl.inspection import show
+
+    program = load_experiment(file) if file == STANDARD_INPUT else Path(file)
+    text = show(program, style, raw=raw, exact=exact, standalone=standalone, **data)
     if output:
         Path(output).write_text(text, encoding="utf-8")
     else:
