@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, load_run, parse
+    from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, load_run, parse, tune
     from azdsl.config.experiment import Experiment
     from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from azdsl.program_score import ProgramScore
     from azdsl.reporting.run_result import RunResult
     from azdsl.taskset import TaskError, TaskSet
-    from azdsl.tuning.run import Tuned, tune
+    from azdsl.tuning.run import Tuned
 
 __version__ = "0.2.0"
 
@@ -67,7 +67,6 @@ _HOMES = {
     "report": "azdsl.inspection",
     "score": "azdsl.inspection",
     "show": "azdsl.inspection",
-    "tune": "azdsl.tuning.run",
 }
 """The modules of public names that are not defined in ``azdsl.api``."""
 

@@ -1,4 +1,4 @@
-"""The public functions of azdsl: ``parse``, ``load``, ``evaluate``, ``evolve``, ``compare`` and ``compile``.
+"""The public functions that read, evaluate, search, tune and compile programs, and ``load_run``.
 
 Each function imports what it needs when it is called, so that parsing does not load the engine.
 """
@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -22,6 +23,7 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.ir import MetricName, Program
 from azdsl.taskset import TaskSet
+from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS
 
 if TYPE_CHECKING:
     from azdsl.comparison.result import Comparison
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from azdsl.export.library.compiled_model import Model
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.islands.executor import Placement
+    from azdsl.search.task_sets import Given
     from azdsl.settings import CompareSettings, EvolveSettings
+    from azdsl.tuning.run import Tuned
 
 PRECISIONS = (64, 32)
 COMBINE = ("mean", "median")
@@ -158,17 +162,35 @@ def evolve(
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
-    splits = {"tasks": tasks, "select": select, "test": test}
-    sizes = {name: value for name, value in splits.items() if isinstance(value, int | float)}
-    sets: dict[str, Any] = {name: value for name, value in splits.items() if name not in sizes}
+    sets, sizes = _sets_and_sizes(tasks, select, test)
     several = isinstance(seed, Sequence) and not isinstance(seed, str | Program)
     seeds = list(cast(Sequence[ProgramLike], seed)) if several else [cast(ProgramLike, seed)]
     if not seeds:
         raise SettingsError("seed", "the list of seed programs is empty: give at least one")
     experiment, base_dir, driver = _experiment(seeds[0], {**settings, **sizes}, {*_options(run), "cluster"})
-    experiment = replace(experiment, further_seeds=tuple(opened(one).experiment.program for one in seeds[1:]))
+    others = tuple(opened(one).experiment.program for one in seeds[1:])
+    experiment = replace(experiment, further_seeds=(*experiment.further_seeds, *others))
     with connected(driver.pop("cluster", None)) as placement:
-        return RunResult.of(run(experiment, base_dir=base_dir, placement=placement, **sets, **driver))
+        return RunResult.of(
+            run(
+                experiment,
+                base_dir=base_dir,
+                tasks=sets.search,
+                select=sets.select,
+                test=sets.test,
+                placement=placement,
+                **driver,
+            )
+        )
+
+
+def _sets_and_sizes(tasks: Any, select: Any, test: Any) -> tuple[Given, dict[str, Any]]:
+    """The task sets among the arguments, and the settings of the task statement: the arguments that are numbers."""
+    from azdsl.search.task_sets import Given
+
+    given = {"tasks": tasks, "select": select, "test": test}
+    sizes = {name: value for name, value in given.items() if isinstance(value, Real)}
+    return Given(*(None if name in sizes else value for name, value in given.items())), sizes
 
 
 def load_run(directory: str | os.PathLike[str]) -> RunResult:
@@ -177,11 +199,67 @@ def load_run(directory: str | os.PathLike[str]) -> RunResult:
     A run that is not finished has what is known so far: ``best`` and ``fitness`` at its last checkpoint, ``evaluations`` and
     ``history`` up to its last epoch, ``test_fitness`` and ``ending`` None, and ``stopped`` is "not finished".
 
-    Raises ``SettingsError`` for what is not a run directory, and for one without a checkpoint yet.
+    Raises ``FileNotFoundError`` for a missing directory, and ``SettingsError`` for what is not a run directory, for one
+    without a ``best.az`` yet and for invalid files.
     """
     from azdsl.reporting.load_run import load_result
 
     return load_result(Path(directory))
+
+
+def tune(
+    program: ProgramLike,
+    /,
+    tasks: TaskSet | int | None = None,
+    *,
+    select: TaskSet | float | None = None,
+    test: TaskSet | float | None = None,
+    method: str | Iterable[str] = DEFAULT_METHODS,
+    max_evals: int | str = EVALUATIONS,
+    timeout: float | str | None = None,
+    only: str | Iterable[str] | None = None,
+    announce: Callable[[], None] = lambda: None,
+    **settings: Any,
+) -> Tuned:
+    """Tune the constants of a program, as ``azdsl tune`` does; its instructions stay.
+
+    ``program`` is as in ``evolve``. The task statement gives the search tasks to tune on, the selection tasks to choose among
+    the best and the test tasks to score the answer. A task set as ``tasks`` replaces all three: then ``select`` and ``test`` are the
+    selection and test tasks, without which nothing is held out and the scores on these splits are None. As numbers, ``tasks``,
+    ``select`` and ``test`` are settings of the task statement. ``method`` names some of "random", "local" and "gradient", which run
+    in order and share ``max_evals`` evaluations; ``timeout`` is their limit, in seconds or a text such as "5m". ``only`` selects numbers
+    by variable, register or line. ``settings`` are keys of the file. The same random seed gives the same result unless the
+    timeout was reached. ``announce`` is called before this machine is measured to choose a backend.
+
+    Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError``, ``OSError``, and ``TypeError`` for what is not a program.
+    """
+    from azdsl.config.search import Search
+    from azdsl.experiments import opened, text_of
+    from azdsl.search.task_sets import check_given, check_kinds
+    from azdsl.setting_overrides import override
+    from azdsl.tuning.run import tune_text, words
+
+    limits: Any = {"max_evals": max_evals, "timeout": timeout}
+    checked = Search(**limits)
+    sets, sizes = _sets_and_sizes(tasks, select, test)
+    check_given(sets)
+    if sets.search is not None:
+        check_kinds(sets.search, sets.select, sets.test)
+    elif sets:
+        raise SettingsError("tasks", "select and test need tasks too: the tasks to tune on")
+    found = opened(program)
+    splits: Any = {split: each for split, each in vars(sets).items() if each is not None}
+    return tune_text(
+        text_of(program),
+        override(found.experiment, {**settings, **sizes}, found.directory),
+        found.directory,
+        tasks=splits,
+        methods=words(method),
+        max_evals=checked.max_evals or EVALUATIONS,
+        timeout=checked.timeout,
+        only=None if only is None else words(only),
+        announce=announce,
+    )
 
 
 def compare(seed: ProgramLike, /, **settings: Unpack[CompareSettings]) -> Comparison:

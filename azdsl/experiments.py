@@ -15,7 +15,7 @@ from azdsl.ir import METRICS, Metric, Program
 from azdsl.search.result import Result
 from azdsl.search.rundir import names
 from azdsl.setting_overrides import override
-from azdsl.syntax import load_experiment, parse_experiment
+from azdsl.syntax import load_experiment, parse_experiment, read_source
 
 ProgramLike = Program | Experiment | Result | str | os.PathLike[str]
 """A program or what contains one. A text with a line break is the content of a ``.az`` file, any other is a path."""
@@ -51,7 +51,7 @@ def opened(source: ProgramLike) -> Opened:
         case Experiment():
             return Opened(source, Path(), "the experiment")
         case Result():
-            found = replace(source.experiment, program=source.best)
+            found = replace(source.experiment, program=source.best, further_seeds=())
             metric = None if found.task else METRICS[source.metric]
             return Opened(found, source.run_dir or Path(), str(source.run_dir or "the result"), metric)
         case str() if "\n" in source:
@@ -62,6 +62,13 @@ def opened(source: ProgramLike) -> Opened:
     raise TypeError(
         f"not a program, but {shown(source)}: give a program, an experiment, a result, the text of a .az file or a path"
     )
+
+
+def text_of(source: ProgramLike) -> str:
+    """The text that states ``source``: that of its file as it is, else the canonical one. Raises what ``opened`` raises."""
+    if isinstance(source, str | os.PathLike):
+        return source if isinstance(source, str) and "\n" in source else read_source(best_file(Path(source)))
+    return str(opened(source).experiment)
 
 
 def best_file(path: Path) -> Path:

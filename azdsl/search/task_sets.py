@@ -74,13 +74,7 @@ def make_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) 
     is the task set of the search.
     """
     task, seed = experiment.task, experiment.search.seed
-    for name, each in vars(given).items():
-        if each is not None and not isinstance(each, TaskSet):
-            name = "tasks" if name == "search" else name
-            way = "make a task set with azdsl.TaskSet.from_arrays"
-            raise SettingsError(name, f"{name} must be a task set, not {type(each).__name__}: {way}")
-    if given.search is not None and any(each is given.search for each in (given.select, given.test)):
-        raise SettingsError("tasks", "the tasks of the search cannot also be those of selection or test: give others")
+    check_given(given)
     if task is None:
         assert given.search is not None
         split = _held_back(given.search, seed) if given.select is None and given.test is None else given
@@ -93,13 +87,29 @@ def make_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) 
         names = [name for name, each in vars(given).items() if each is not None]
         words = f"{tasks.describe(task)}; the tasks of {' and '.join(names)} given from Python" if given else ""
         sets = TaskSets(search, select, test, bool(given), words)
-    for one in (sets.select, sets.test):
-        if one is not None and (one.features, one.metric) != (sets.search.features, sets.search.metric):
-            kinds = [f"{each.features} features, {each.metric}" for each in (sets.search, one)]
+    check_kinds(sets.search, sets.select, sets.test)
+    return sets
+
+
+def check_given(given: Given) -> None:
+    """Raise ``SettingsError`` for what is not a task set, and for a held-out task set that is that of the search."""
+    for name, each in vars(given).items():
+        if each is not None and not isinstance(each, TaskSet):
+            name = "tasks" if name == "search" else name
+            way = "make a task set with azdsl.TaskSet.from_arrays"
+            raise SettingsError(name, f"{name} must be a task set, not {type(each).__name__}: {way}")
+    if given.search is not None and any(each is given.search for each in (given.select, given.test)):
+        raise SettingsError("tasks", "the tasks of the search cannot also be those of selection or test: give others")
+
+
+def check_kinds(search: TaskSet, *held_out: TaskSet | None) -> None:
+    """Raise ``SettingsError`` if a held-out task set has other features or another metric than that of the search."""
+    for one in held_out:
+        if one is not None and (one.features, one.metric) != (search.features, search.metric):
+            kinds = [f"{each.features} features, {each.metric}" for each in (search, one)]
             raise SettingsError(
                 "tasks", f"the search tasks ({kinds[0]}) and the held-out tasks ({kinds[1]}) differ in kind"
             )
-    return sets
 
 
 def _held_back(given: TaskSet, seed: int) -> Given:

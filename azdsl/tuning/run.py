@@ -1,29 +1,27 @@
-"""``azdsl.tune``: the search for constants, the selection among the best, and the result."""
+"""Tuning of a program's constants: the search for them, the selection among the best, and the result."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from azdsl import sums
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import check_names
-from azdsl.config.search import Search, SettingsError
+from azdsl.config.search import SettingsError
 from azdsl.ir import Program
 from azdsl.scoring import Scores, score
-from azdsl.setting_overrides import override
-from azdsl.syntax import parse, parse_experiment, read_source
+from azdsl.syntax import parse
 from azdsl.syntax.source_edit import with_values
 from azdsl.tasks import DEFAULT_TASK, Split, build
 from azdsl.taskset import TaskSet
-from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
+from azdsl.tuning import METHODS
 from azdsl.tuning.constants import Point, Tunable, start, tunables, with_point
 from azdsl.tuning.search import Trials, run_methods
 from azdsl.tuning.slopes import slope_of
@@ -121,61 +119,6 @@ class _Splits:
         return self.score(programs, split).fitness_list
 
 
-def tune(
-    program: Program | Experiment | str | os.PathLike[str],
-    /,
-    tasks: TaskSet | None = None,
-    *,
-    select: TaskSet | float | None = None,
-    test: TaskSet | float | None = None,
-    method: str | Iterable[str] = DEFAULT_METHODS,
-    max_evals: int | str = EVALUATIONS,
-    timeout: float | str | None = None,
-    only: str | Iterable[str] | None = None,
-    announce: Callable[[], None] = lambda: None,
-    **settings: Any,
-) -> Tuned:
-    """Tune the constants of a program; its instructions stay.
-
-    ``program`` is a program, an experiment or the path of a ``.az`` file. The task statement gives the search tasks to tune
-    on, the selection tasks to choose among the best and the test tasks to score the answer; ``tasks`` replaces all three:
-    then ``select`` and ``test`` are the selection and test tasks, without which nothing is held out and the scores on these splits
-    are None. ``method`` names some of ``METHODS``, which run in order and share ``max_evals`` evaluations;
-    ``timeout`` is their limit, in seconds or a text such as "5m". ``only`` selects numbers by variable, register or line. ``settings`` are keys of
-    the file. The same random seed gives the same result unless the timeout was reached. ``announce`` is called before this
-    machine is measured to choose a backend. Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError`` or ``OSError``.
-    """
-    if tasks is not None and not isinstance(tasks, TaskSet):
-        raise TypeError(f"not a task set: {type(tasks).__name__}; make one with azdsl.TaskSet.from_arrays")
-    given: dict[str, Any] = {"max_evals": max_evals, "timeout": timeout}
-    limits = Search(**given)
-    given = {"search": tasks, "select": select, "test": test}
-    sets = {split: each for split, each in given.items() if isinstance(each, TaskSet)}
-    if sets and tasks is None:
-        raise SettingsError("tasks", "select and test need tasks too: the tasks to tune on")
-    if any(sets.get(split) is tasks for split in ("select", "test") if tasks is not None):
-        raise SettingsError("tasks", "the tasks to tune on cannot also be those of selection or test: give others")
-    settings |= {name: value for name, value in given.items() if isinstance(value, int | float)}
-    base_dir = Path()
-    if isinstance(program, str | os.PathLike):
-        text, base_dir = read_source(program), Path(program).parent
-        experiment = parse_experiment(text, str(program))
-    else:
-        text = str(program)
-        experiment = Experiment(program) if isinstance(program, Program) else program
-    return tune_text(
-        text,
-        override(experiment, settings, base_dir),
-        base_dir,
-        tasks=cast(Mapping[Split, TaskSet], sets),
-        methods=words(method),
-        max_evals=limits.max_evals or EVALUATIONS,
-        timeout=limits.timeout,
-        only=None if only is None else words(only),
-        announce=announce,
-    )
-
-
 def tune_text(
     text: str,
     experiment: Experiment,
@@ -188,7 +131,7 @@ def tune_text(
     only: Sequence[str] | None,
     announce: Callable[[], None],
 ) -> Tuned:
-    """``tune`` for the text of a file and its experiment with the settings applied; paths count from ``base_dir``.
+    """``azdsl.tune`` for the text of a file and its experiment with the settings applied; paths count from ``base_dir``.
 
     ``tasks`` are the task sets in place of those of the experiment, by split; empty for those.
     """

@@ -11,11 +11,13 @@ from search_runs import small
 import azdsl
 from azdsl.cli import main
 from azdsl.cluster.wire import decode_job, encode_job
+from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search, SettingsError
 from azdsl.ir import RMSE, remove_dead_code
 from azdsl.search.evolve import run
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
+from azdsl.search.result import Result
 from azdsl.syntax import parse_experiment
 from azdsl.tasks import build
 
@@ -69,6 +71,30 @@ def test_the_order_does_not_matter_and_a_run_resumes_and_loads(tmp_path):
     assert (again.best, again.layers) == (whole.best, whole.layers)
     with pytest.raises(SettingsError, match="other settings"):
         run(replace(longer, further_seeds=()), resume=tmp_path / "run", quiet=True)
+
+
+def test_seed_programs_of_an_experiment_and_of_a_result(monkeypatch):
+    """Those of an experiment are kept; a result stands for its best program alone."""
+    started = []
+
+    def fake(experiment, **driver):
+        started.append(experiment.seed_programs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("azdsl.search.evolve.run", fake)
+    several = replace(Experiment(PROGRAMS[0]), further_seeds=PROGRAMS[1:2])
+    facts = dict.fromkeys(("fitness", "test_fitness", "run_dir"), None)
+    facts |= {"search_fitness": 0.0, "evaluations": 0, "seconds": 0.0, "layers": {}, "reached": False}
+    result = Result(PROGRAMS[2], **facts, interrupted=False, stopped="", metric="rmse", history=(), experiment=several)
+    for seeds, expected in (
+        (several, PROGRAMS[:2]),
+        ([several, PROGRAMS[2]], PROGRAMS),
+        (result, PROGRAMS[2:]),
+        ([result, several], (PROGRAMS[2], PROGRAMS[0])),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            azdsl.evolve(seeds)
+        assert started.pop() == expected
 
 
 def test_what_a_cluster_gets():

@@ -175,9 +175,20 @@ def test_the_tasks_that_are_tuned_on_are_not_held_out():
         azdsl.tune(azdsl.parse(LINEAR), test=tasks)
 
 
-def test_tasks_must_be_a_task_set():
-    with pytest.raises(TypeError, match="not a task set: int"):
-        azdsl.tune(azdsl.parse(LINEAR), 3)
+def test_task_sets_and_numbers_are_told_apart():
+    program, X = azdsl.parse(LINEAR), np.ones((1, 2, 3))
+    tasks = azdsl.TaskSet.from_arrays(X, X[:, :, 0], X, X[:, :, 0])
+    other = azdsl.TaskSet.from_arrays(X[:, :, :2], X[:, :, 0], X[:, :, :2], X[:, :, 0])
+    for arguments, message in (
+        ({"tasks": "x"}, "tasks must be a task set, not str"),
+        ({"tasks": tasks, "select": [tasks]}, "select must be a task set, not list"),
+        ({"tasks": tasks, "test": other}, "differ in kind"),
+        ({"tasks": np.int64(0)}, "tasks must be at least 1, not 0"),
+        ({"select": np.float32(0.5)}, "a task of kind linear has no select"),
+    ):
+        for call in (azdsl.tune, azdsl.evolve):
+            with pytest.raises(SettingsError, match=message):
+                call(program, **arguments)
 
 
 def test_nothing_to_tune():
