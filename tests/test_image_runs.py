@@ -103,7 +103,7 @@ def test_path_overrides_the_path_of_the_data(folder: Path, capsys: pytest.Captur
     assert "--data goes with --style named or latex" in capsys.readouterr().err
     (folder / "linear.az").write_text("task linear()\ndef Setup():\n")
     assert main(["score", "linear.az", "--data", "moved"]) == 2
-    assert "moved: unknown kind of file" in capsys.readouterr().err
+    assert "moved: unknown file extension" in capsys.readouterr().err
 
 
 def test_a_program_for_many_classes_is_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,7 +138,8 @@ def test_describe():
     assert describe(DEFAULT_TASK) == "10 linear tasks, 4 features, 100 + 100 examples"
     assert describe(TwoLayer(tasks=1, epochs=3)) == "1 two-layer task, 4 features, 100 + 100 examples, 3 epochs"
     assert (
-        describe(TwoLayer(tasks=1, validations=1)) == "1 two-layer task, 4 features, 100 + 100 examples, 1 validation"
+        describe(TwoLayer(epochs=3, validations=1))
+        == "10 two-layer tasks, 4 features, 100 + 100 examples, 3 epochs, 1 validation"
     )
 
 
