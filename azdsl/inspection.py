@@ -8,13 +8,14 @@ and ``metric`` replace those of its task, as in ``azdsl score``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from azdsl.arguments import BACKENDS, check_choice, check_whole, shown
+from azdsl.config.search import SettingsError
 from azdsl.config.task import Split
-from azdsl.experiments import ProgramLike, opened
+from azdsl.experiments import Opened, ProgramLike, opened
 from azdsl.ir import METRICS, Program
 from azdsl.search.result import Result
 from azdsl.search.rundir import names
@@ -43,7 +44,7 @@ def score(
     The tasks are the test tasks of the program's task statement, of the default task without one; ``on`` names another split,
     ``"search"`` or ``"select"``. ``tasks`` is another number of tasks, or a task set. ``against`` has programs to compare with on the
     same tasks: ``score(best, seed).compared[0].difference`` has the mean difference and its 95 % interval. ``seed`` is another
-    random seed of tasks and draws, ``backend`` as in ``azdsl.evaluate``.
+    random seed of tasks and draws, ``backend`` as in ``azdsl.evaluate``. A result whose tasks were given from Python needs a task set.
 
     Raises ``FileNotFoundError`` for a missing file, ``azdsl.SyntaxError`` for an invalid one, ``TaskError`` for invalid data,
     ``SettingsError`` for invalid settings, and ``TypeError`` for what is not a program.
@@ -60,14 +61,14 @@ def score(
     several = isinstance(against, Sequence) and not isinstance(against, str | Program)
     rivals: Any = against if several else (against,)
     others = [Rival(f"against {one.name}", one.experiment.program) for one in map(opened, rivals)]
-    found = opened(program).with_settings(_data(data, target_column, columns, metric))
+    found = _on_tasks(program, tasks, _data(data, target_column, columns, metric))
     return run(found.experiment, found.directory, others, tasks=tasks, seed=seed, on=on, backend=backend)
 
 
 def explain(
     program: ProgramLike,
     *,
-    tasks: int = 100,
+    tasks: int | TaskSet = 100,
     seeds: int = 5,
     data: str | os.PathLike[str] | None = None,
     target_column: str | None = None,
@@ -76,8 +77,10 @@ def explain(
 ) -> Explanation:
     r"""What each line of a program does and the fitness without it, as ``azdsl explain`` measures it; ``print`` shows the table.
 
-    It is measured on ``tasks`` fresh tasks, which the search has not used, with ``seeds`` random seeds of the program's draws. The program
-    is simplified first, and names are inferred from the data flow. Raises what ``score`` raises, and ``TooManyRegisters``.
+    It is measured on ``tasks`` fresh tasks, which the search has not used, or on a task set, with ``seeds`` random seeds of the
+    program's draws. The program is simplified first, and names are inferred from the data flow.
+
+    Raises what ``score`` raises, and ``TooManyRegisters``.
 
     >>> found = explain("def Predict():\n  s1 = mean(v0)\n", tasks=10, seeds=1)
     >>> [line.text for line in found.lines]
@@ -86,7 +89,7 @@ def explain(
     from azdsl.export.readable.explain import explain_on_fresh_tasks
 
     check_whole("seeds", seeds, 1)
-    found = opened(program).with_settings(_data(data, target_column, columns, metric))
+    found = _on_tasks(program, tasks, _data(data, target_column, columns, metric))
     return explain_on_fresh_tasks(found.experiment, found.directory, tasks, seeds)
 
 
@@ -147,6 +150,14 @@ def report(run: Result | str | os.PathLike[str], *, tasks: int = 50) -> str:
     stored = directory is not None and (not isinstance(run, Result) or (directory / names.CONFIG).exists())
     data = read_run(directory) if directory is not None and stored else of_result(run)  # type: ignore[arg-type]
     return page(data, measure(data, directory or Path(), tasks))
+
+
+def _on_tasks(program: ProgramLike, tasks: Any, settings: Mapping[str, Any]) -> Opened:
+    """A program with settings of its task. Raises ``SettingsError`` for a result whose tasks are not known, unless ``tasks`` are given."""
+    found = opened(program).with_settings(settings)
+    if found.metric is not None and found.experiment.task is None and not isinstance(tasks, TaskSet):
+        raise SettingsError("tasks", f"the tasks of {found.name} were given from Python: give a task set as tasks=")
+    return found
 
 
 def _data(

@@ -129,7 +129,7 @@ def score(
     """
     search = experiment.search if seed is None else replace(experiment.search, seed=seed)
     if isinstance(tasks, TaskSet):
-        task_set, described = tasks, f"{tasks.tasks} task{'s' if tasks.tasks > 1 else ''} given from Python"
+        task_set, described = tasks, make.describe(tasks)
     else:
         task = experiment.task or make.DEFAULT_TASK
         if tasks is not None:

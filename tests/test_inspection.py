@@ -14,6 +14,7 @@ import azdsl
 from azdsl import inspection
 from azdsl.cli import main
 from azdsl.experiments import opened, text_of
+from azdsl.search.result import Result
 
 ROOT = Path(__file__).parent.parent
 LINEAR = ROOT / "examples" / "linear.az"
@@ -57,6 +58,20 @@ def test_the_score_on_a_task_set_is_that_of_evaluate():
     assert (found.task_fitness == azdsl.evaluate(program, tasks).task_fitness).all()
     assert found.compared[1].difference.mean == 0.0 and found.compared[0].difference.mean != 0.0
     assert "6 tasks given from Python" in str(found)
+    shown = azdsl.explain(program, tasks=tasks, seeds=1)
+    assert str(shown).startswith("6 tasks given from Python: fitness ") and " on 6 tasks, 1 random seed\n" in str(shown)
+    assert shown.fitness == pytest.approx(found.fitness, abs=1e-6)
+    facts = dict.fromkeys(("fitness", "test_fitness", "run_dir"), None) | dict.fromkeys(
+        ("reached", "interrupted"), False
+    )
+    facts |= {"search_fitness": 0.0, "evaluations": 0, "seconds": 0.0, "layers": {}, "stopped": "", "history": ()}
+    result = Result(program, metric="rmse", **facts)
+    assert azdsl.score(result, tasks=tasks, backend="reference").fitness == found.fitness
+    for call in (azdsl.score, azdsl.explain):
+        with pytest.raises(
+            azdsl.SettingsError, match="the tasks of the result were given from Python: give a task set"
+        ):
+            call(result)
 
 
 def test_explain_is_what_the_command_prints(capsys):

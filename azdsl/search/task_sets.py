@@ -79,7 +79,7 @@ def make_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) 
         assert given.search is not None
         split = _held_back(given.search, seed) if given.select is None and given.test is None else given
         assert split.search is not None
-        sets = TaskSets(split.search, split.select, split.test, True, _words(split, given.search.tasks))
+        sets = TaskSets(split.search, split.select, split.test, True, _words(split, given.search))
     else:
         search = given.search or tasks.build(task, seed, "search", base_dir)
         select = given.select or tasks.build(task, seed, "select", base_dir)
@@ -121,16 +121,16 @@ def _held_back(given: TaskSet, seed: int) -> Given:
     return Given(*(given.take(np.sort(part)) for part in (order[2 * count :], order[:count], order[count : 2 * count])))
 
 
-def _words(split: Given, total: int) -> str:
-    """What is held out of ``total`` tasks given from Python."""
+def _words(split: Given, given: TaskSet) -> str:
+    """What is held out of tasks given from Python."""
     assert split.search is not None
-    found = f"{total} task{'s' if total > 1 else ''} given from Python"
+    found = tasks.describe(given)
     held = [
         f"{each.tasks} for {name}" for name, each in (("selection", split.select), ("the test", split.test)) if each
     ]
     if not held:
         return f"{found}; nothing is held out"
-    if split.search.tasks == total:
+    if split.search is given:
         missing = "" if len(held) == 2 else "; no others are held out"
         return f"{found}, and {' and '.join(held)}{missing}"
     return f"{found}: {split.search.tasks} for the search, held back {' and '.join(held)}"

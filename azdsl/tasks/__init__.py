@@ -48,9 +48,11 @@ def _table(task: FileTask, base_dir: Path | None) -> Table:
     return read(str(place_of(task.data, base_dir)) if task.data else "")
 
 
-def describe(task: Task) -> str:
-    """One line for a person: ``10 linear tasks, 4 features, 100 + 100 examples``."""
+def describe(task: Task | TaskSet) -> str:
+    """One line for a person: ``10 linear tasks, 4 features, 100 + 100 examples``; of a task set ``3 tasks given from Python``."""
     several = "s" if task.tasks > 1 else ""
+    if isinstance(task, TaskSet):
+        return f"{task.tasks} task{several} given from Python"
     epochs = f", {task.epochs} epochs" if task.epochs > 1 else ""
     if task.validations and task.validations != task.epochs:
         epochs += f", {task.validations} validation{'s' if task.validations > 1 else ''}"

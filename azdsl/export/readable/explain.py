@@ -14,6 +14,7 @@ from azdsl.export.readable.statements import Apply, Expression, Readable, Ref, S
 from azdsl.ir import FUNCTIONS, RMSE, Metric, Program
 from azdsl.ir.linearize import Sort, to_program
 from azdsl.scoring import Scores, score
+from azdsl.taskset import TaskSet
 
 TASKS, SEEDS = 100, 5
 """Fresh tasks, and random seeds of the program's draws, on which a program is explained."""
@@ -54,7 +55,8 @@ class Explanation:
     def __str__(self) -> str:
         """The lines with their effects, aligned, each followed by its explanation."""
         width = max((len(line.text) for line in self.lines), default=0)
-        head = f"{self.task}: fitness {self.fitness:.6f} on {self.tasks} fresh tasks, {self.seeds} seeds"
+        seeds = f"{self.seeds} random seed{'s' if self.seeds > 1 else ''}"
+        head = f"{self.task}: fitness {self.fitness:.6f} on {self.tasks} task{'s' if self.tasks > 1 else ''}, {seeds}"
         rows, function = [head] if self.task else [], ""
         for line in self.lines:
             if line.function != function:
@@ -86,20 +88,24 @@ def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Expl
 
 
 def explain_on_fresh_tasks(
-    experiment: Experiment, directory: Path, tasks: int = TASKS, seeds: int = SEEDS
+    experiment: Experiment, directory: Path, tasks: int | TaskSet = TASKS, seeds: int = SEEDS
 ) -> Explanation:
     """Explain the program of an experiment on ``tasks`` fresh tasks that the search has not used, with ``seeds`` random seeds of draws.
 
-    Without a task statement they are of the default task. Raises ``TooManyRegisters``, ``TaskError`` and ``OSError``.
+    Without a task statement they are of the default task; a task set takes their place. Raises ``TooManyRegisters``, ``TaskError`` and ``OSError``.
     """
-    task = experiment.task or make.DEFAULT_TASK
-    task_set = make.build(replace(task, test_tasks=tasks), experiment.search.seed, "test", directory)
+    if isinstance(tasks, TaskSet):
+        task_set, described = tasks, make.describe(tasks)
+    else:
+        task = experiment.task or make.DEFAULT_TASK
+        task_set = make.build(replace(task, test_tasks=tasks), experiment.search.seed, "test", directory)
+        described = make.describe(task)
 
     def scores(programs: Sequence[Program]) -> Scores:
         return score(programs, experiment, task_set, "test", draws=seeds)
 
     found = explain(experiment.program, scores, task_set.metric_definition)
-    return replace(found, task=make.describe(task), tasks=task_set.tasks, seeds=seeds)
+    return replace(found, task=described, tasks=task_set.tasks, seeds=seeds)
 
 
 def without(program: Program, at: int) -> Program:
