@@ -228,7 +228,7 @@ MESSAGES = {
     "task linar()": "1:6 unknown task 'linar'; did you mean 'linear'?",
     "task linear(3)": "1:13 '3' has no key; write key=value",
     "task file()": '1:1 task file needs the data file; write task file("…")',
-    "task sklearn(boston)": ("1:14 path must be one of diabetes, breast_cancer, digits, iris, wine, not 'boston'"),
+    "task sklearn(boston)": ("1:14 data must be one of diabetes, breast_cancer, digits, iris, wine, not 'boston'"),
     "task linear(features=many)": "1:22 features must be a whole number, not many",
     "task linear()\ntask affine()": "2:1 task is given twice",
     "search(seed=1, seed=2)": "1:16 seed is given twice",
