@@ -233,7 +233,7 @@ def test_no_prefix_of_a_batch_is_taken_for_one(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_batches")
 def test_bad_binary_cifar(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match="no such directory"):
+    with pytest.raises(TaskError, match="no such file or directory"):
         read("cifar10", tmp_path / "none")
     with pytest.raises(TaskError, match=r"contains neither data_batch_1.bin nor data_batch_1"):
         read("cifar10", tmp_path)

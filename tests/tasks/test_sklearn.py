@@ -40,13 +40,14 @@ def test_needs_scikit_learn(monkeypatch):
 
 
 def test_metric_and_name():
-    assert SklearnTask(data="iris").metric == "multiclass"
-    assert SklearnTask(data="iris", metric="rmse").metric == "rmse"
-    with pytest.raises(SettingsError, match="path must be one of diabetes"):
+    assert SklearnTask(data="iris").metric_definition.name == "multiclass"
+    assert SklearnTask(data="iris", metric="rmse").metric_definition.name == "rmse"
+    with pytest.raises(SettingsError, match="data must be one of diabetes"):
         SklearnTask(data="boston")
     with pytest.raises(TaskError, match="unknown data set ''"):
         build(SklearnTask(), 0, "search")
 
 
 def test_describe():
-    assert describe(SklearnTask(data="diabetes")) == "10 splits of scikit-learn's diabetes, target target, rmse"
+    shown = "10 splits of scikit-learn's diabetes, target target, rmse, 10 epochs, 1 validation"
+    assert describe(SklearnTask(data="diabetes")) == shown
