@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from azdsl import tasks
-from azdsl.config.experiment import Experiment
+from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
+from azdsl.config.task import Task
+from azdsl.config.tasks import FileTask
 from azdsl.scoring import score
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.schedule import make_schedule
@@ -23,11 +24,13 @@ from azdsl.search.task_sets import Given, TaskSets, make_task_sets
 def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) -> tuple[TaskSets, ...]:
     """The task sets of each stage, then those of the run's own task, where ``given`` counts (``make_task_sets``).
 
-    Raises ``TaskError``, and ``SettingsError`` for a stage whose labels and predictions are in other registers.
+    Raises ``TaskError``, and ``SettingsError`` for a stage whose labels and predictions are in other registers, or that could search on
+    held-out rows of the run's own table.
     """
     own = make_task_sets(experiment, given, base_dir)
     stages = []
     for number, stage in enumerate(experiment.stages):
+        _check_rows(stage, experiment.task)
         sets = own if stage.task is None else make_task_sets(experiment.of_stage(number), Given(), base_dir)
         if sets.search.metric_definition.vector != own.search.metric_definition.vector:
             metrics = f"{sets.search.metric}, that of the run's own task is {own.search.metric}"
@@ -36,6 +39,23 @@ def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | No
             )
         stages.append(sets)
     return (*stages, own)
+
+
+def _check_rows(stage: Stage, own: Task | None) -> None:
+    """Check that a stage on the run's own table splits its rows as the run does. Raises ``SettingsError``."""
+    task = stage.task
+    if not (isinstance(task, FileTask) and isinstance(own, FileTask)) or (task.kind, task.data) != (own.kind, own.data):
+        return
+    names = ("select", "test") + (
+        ("missing", "columns", "target_column") if "drop" in (task.missing, own.missing) else ()
+    )
+    for name in names:
+        if getattr(task, name) != getattr(own, name):
+            raise SettingsError(
+                "stage",
+                f"{stage}: it would search on rows of {own.data} that the run holds out: "
+                f"set {name} as in the run's own task, since it decides how rows are split",
+            )
 
 
 def best_seed_first(experiment: Experiment, data: TaskSets) -> Experiment:
@@ -63,21 +83,8 @@ def _plan(experiment: Experiment, data: TaskSets) -> Plan:
     judge = Judge(experiment, space, data.search, data.select or data.search, data.test)
     schedule = make_schedule(experiment.search, space, group)
     groups = data.search.tasks // group.tasks
-    return Plan(
-        experiment,
-        space,
-        spaces,
-        judge,
-        schedule,
-        costs(group, experiment.search),
-        groups,
-        _described(experiment, data),
-    )
-
-
-def _described(experiment: Experiment, data: TaskSets) -> str:
-    """A description of the tasks."""
-    return data.words if experiment.task is None else data.words or tasks.describe(experiment.task)
+    shares = costs(group, experiment.search)
+    return Plan(experiment, space, spaces, judge, schedule, shares, groups, data.words)
 
 
 def digest(data: Sequence[TaskSets]) -> str:

@@ -85,7 +85,7 @@ def make_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) 
         select = given.select or tasks.build(task, seed, "select", base_dir)
         test = given.test or tasks.build(task, seed, "test", base_dir)
         names = [name for name, each in vars(given).items() if each is not None]
-        words = f"{tasks.describe(task)}; the tasks of {' and '.join(names)} given from Python" if given else ""
+        words = f"the tasks of {' and '.join(names)} given from Python" if given else ""
         sets = TaskSets(search, select, test, bool(given), words)
     check_kinds(sets.search, sets.select, sets.test)
     return sets

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from search_runs import files, small
 
 from azdsl.config.search import SettingsError
+from azdsl.config.tasks import FileTask
 from azdsl.search import recorder, session
 from azdsl.search.evolve import run
 from azdsl.search.islands import workers
@@ -50,6 +52,17 @@ def test_interrupted_and_resumed(tmp_path, whole, epochs):
     assert files(path) == files(whole.run_dir)
     assert (last.evaluations, last.layers) == (whole.evaluations, whole.layers)
     assert [e["evaluations"] for e in last.history] == [e["evaluations"] for e in whole.history]
+
+
+def test_the_path_of_a_table_is_the_same_after_a_resumption(tmp_path):
+    rows = [f"{a / 7:.3f},{a % 5},{a / 3 + a % 5:.3f}" for a in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    asked = replace(small(max_evals=800), task=FileTask(data="t.csv", tasks=2, epochs=1))
+    whole = run(asked, base_dir=tmp_path, out=tmp_path / "whole", quiet=True)
+    run(asked, base_dir=tmp_path, out=tmp_path / "parts", quiet=True, on_epoch=interrupt(1))
+    run(None, resume=tmp_path / "parts", quiet=True)
+    assert "2 splits of ../t.csv" in (whole.run_dir / "best.az").read_text()
+    assert files(tmp_path / "parts") == files(whole.run_dir)
 
 
 @pytest.mark.parametrize("limit", [1, 333, 1234, 2000])

@@ -223,6 +223,14 @@ def test_a_stage_has_the_registers_of_the_run():
         run(experiment, quiet=True)
 
 
+@pytest.mark.parametrize("keys", ["test=0.1", "missing=drop"])
+def test_a_stage_does_not_search_on_held_out_rows(keys):
+    stage = f'stage(task=sklearn("diabetes", {keys}), target=0.9)'
+    experiment = parse_experiment(f"{stage}\ntask sklearn(diabetes)\nsearch(init=empty)\n{FUNCTIONS}")
+    with pytest.raises(SettingsError, match=f"set {keys.split('=')[0]} as in the run's own task"):
+        run(experiment, quiet=True)
+
+
 def test_tasks_given_from_python_are_those_of_the_run():
     given = build(replace(staged().task, tasks=2), 3, "search")
     assert isinstance(given, taskset.TaskSet)
@@ -248,10 +256,10 @@ def test_stages_are_read_and_written():
         experiment.stages[:2],
     )
     assert experiment.of_stage(3) is experiment
-    lines = list(introduction(Plan(experiment, *[None] * 4, tasks="10 two-layer tasks"), "1 worker", None, False))
+    lines = list(introduction(Plan(experiment, *[None] * 4), "1 worker", None, False))
     assert lines[:2] == [
         "stage 1   8 linear tasks, 4 features, 100 + 50 examples, until target 0.97",
-        "stage 2   10 two-layer tasks, until max_evals 1,000 or patience 500",
+        "stage 2   10 two-layer tasks, 4 features, 100 + 100 examples, until max_evals 1,000 or patience 500",
     ]
 
 

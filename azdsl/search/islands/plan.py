@@ -13,6 +13,7 @@ from azdsl.search.islands.run_state import RunState
 from azdsl.search.islands.schedule import Schedule
 from azdsl.search.islands.selection import Judge
 from azdsl.search.kernel.space import Space
+from azdsl.tasks import describe
 
 STOPS = ("max_evals", "timeout", "target", "patience")
 """Settings that may change when a run is resumed."""
@@ -23,8 +24,8 @@ class Plan:
     """The plan of a run without stages, or of a stage. ``experiment`` is the one that the files of the stage store.
 
     ``spaces`` are the search spaces of the islands, which may differ from ``space`` in their groups' settings. ``costs`` are the
-    hurdles' shares of a full evaluation. ``groups`` is the number of task groups. ``tasks`` describes the tasks of
-    the run.
+    hurdles' shares of a full evaluation. ``groups`` is the number of task groups. ``given`` describes the
+    tasks that are given from Python, and is empty without any.
     """
 
     experiment: Experiment
@@ -34,12 +35,18 @@ class Plan:
     schedule: Schedule
     costs: Sequence[float] = ()
     groups: int = 1
-    tasks: str = ""
+    given: str = ""
 
     @property
     def search(self) -> Search:
         """The search's settings."""
         return self.experiment.search
+
+    @property
+    def tasks(self) -> str:
+        """A description of the tasks; the path of a file is that of ``experiment``, so that a resumed run writes the same."""
+        stated = [describe(self.experiment.task)] if self.experiment.task else []
+        return "; ".join([*stated, *([self.given] if self.given else [])])
 
     @property
     def metric(self) -> Metric:
