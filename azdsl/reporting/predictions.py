@@ -37,8 +37,8 @@ class Predictions:
 def predict(program: Program, tasks: TaskSet, search: Search) -> Predictions:
     """Train the program on test tasks and predict their validation examples, as an evaluation does.
 
-    An evaluation keeps the best of its validations, and so do these predictions. Raises ``ValueError`` if the program cannot be
-    compiled.
+    An evaluation keeps the best of its validations, and so do these predictions. Only random draws of the program differ: on every
+    task they are those of a compiled model. Raises ``ValueError`` if the program cannot be compiled.
     """
     under, metric = conditions(search, "test"), tasks.metric_definition
     count = min(tasks.tasks, max(1, MOST // tasks.valid_y.shape[1]))
