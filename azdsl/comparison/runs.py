@@ -28,7 +28,7 @@ class Run:
 
     ``evaluations`` counts candidates. ``fitness`` is the best on the search tasks; ``selection`` and ``test`` are the fitness
     of the final program on the other tasks. ``reached``: ``selection`` is at least the target, after ``needed`` candidates.
-    ``curve`` has (candidates, best fitness on the search tasks) at each milestone.
+    ``curve`` has (candidates, best fitness on the search tasks) at each milestone on the run's own tasks, not on those of its stages.
     """
 
     name: str
@@ -88,7 +88,9 @@ def _kept(name: str, result: Result) -> Run:
     ending = result.ending
     assert ending is not None and ending.selection_fitness is not None  # every run of a task statement has both
     settings = result.experiment.search
-    steps = [step for event in result.history for step in event.get("milestones", ())]
+    own = len(result.experiment.stages) + 1
+    events = [event for event in result.history if event.get("stage", own) == own]
+    steps = [step for event in events for step in event.get("milestones", ())]
     curve = tuple((int(step["evaluations"]), float(step["fitness"])) for step in steps)
     reached = ending.selection_fitness >= settings.target
     return Run(

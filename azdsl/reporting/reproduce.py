@@ -13,9 +13,12 @@ def section(run: Run) -> str:
     """The commands, and the conditions under which they give the same bytes."""
     timed = run.stopped is not None and not run.stopped.startswith(("max_evals", "target", "nothing better"))
     limit = f" --max-evals {run.evaluations}" if timed or run.stopped is None else ""
+    seeds = f"{run.name}/{names.SEED}" + (
+        f" {run.name}/{names.FURTHER_SEEDS}/*.az" if run.experiment.further_seeds else ""
+    )
     commands = [
         f'pip install "azdsl=={run.version}"',
-        f"azdsl evolve {run.name}/{names.SEED} --out again{limit}",
+        f"azdsl evolve {seeds} --out again{limit}",
         f"cmp again/{names.BEST} {run.name}/{names.BEST}"
         f" && diff -r again/{names.HALL_OF_FAME_FILES} {run.name}/{names.HALL_OF_FAME_FILES}",
         f"azdsl score {run.name}/{names.BEST}",

@@ -14,6 +14,8 @@ from azdsl.cluster.wire import decode_job, encode_job
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search, SettingsError
 from azdsl.ir import RMSE, remove_dead_code
+from azdsl.reporting.load_run import read_run
+from azdsl.reporting.reproduce import section
 from azdsl.search.evolve import run
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
@@ -65,6 +67,7 @@ def test_the_order_does_not_matter_and_a_run_resumes_and_loads(tmp_path):
     assert first.experiment.program == PROGRAMS[int(np.argmax(scores))], "the best on the selection tasks"
     assert vars(azdsl.load_run(tmp_path / "run")) == vars(first)
     assert "started from 3 seed programs" in (tmp_path / "run" / "best.az").read_text()
+    assert "azdsl evolve run/seed.az run/seeds/*.az --out again\n" in section(read_run(tmp_path / "run"))
     longer = replace(several, search=replace(several.search, max_evals=4000))
     again = run(longer, resume=tmp_path / "run", quiet=True)
     whole = run(longer, quiet=True)

@@ -13,6 +13,7 @@ from search.test_pipeline import Placement
 from search_runs import files, small
 
 from azdsl import taskset
+from azdsl.comparison import runs as comparison
 from azdsl.config.experiment import Stage
 from azdsl.config.search import SettingsError, StageSettings
 from azdsl.config.tasks import Affine, Linear
@@ -63,6 +64,14 @@ def test_the_tasks_change_at_the_budget_or_the_target(whole):
     again = parse_experiment(best)
     assert not again.stages and again.task == staged().task  # the program has been through them
     assert parse_experiment((whole.run_dir / "seed.az").read_text()).stages == staged().stages
+
+
+def test_a_comparison_has_the_fitness_on_the_runs_own_tasks(whole):
+    kept = comparison._kept("staged", whole)
+    own = [step for event in whole.history if event["stage"] == 3 for step in event.get("milestones", ())]
+    before = [step for event in whole.history if event["stage"] < 3 for step in event.get("milestones", ())]
+    assert own and before, "so that both could be in the curve"
+    assert kept.curve == tuple((step["evaluations"], step["fitness"]) for step in own)
 
 
 def test_the_population_carries_over_and_is_evaluated_again(monkeypatch):
