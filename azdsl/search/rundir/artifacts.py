@@ -70,7 +70,7 @@ def best_text(plan: Plan, finalist: Finalist, evaluations: int, ending: Ending |
         f"test fitness       {_test_fitness(plan, ending)}",
         *(ending.lines() if ending else ()),
         f"tasks              {_tasks(plan)}",
-        *(_RECOMPUTED if experiment.task else ()),
+        *_recomputed(plan),
     ]
     return _headed(lines, experiment, found.program)
 
@@ -89,7 +89,7 @@ def entry_text(plan: Plan, entry: HallOfFameEntry) -> str:
     ):
         what = f"candidate {step.birth:,} of island {step.island}"
         lines.append(f"{words} {what}: {step.fitness!r} with {_count(step.size, 'live instruction')}")
-    lines += _RECOMPUTED[:1] if experiment.task else ()
+    lines += _recomputed(plan)[:1]
     return _headed(lines, _one_deeper(experiment), entry.program)
 
 
@@ -173,6 +173,11 @@ def _tasks(plan: Plan) -> str:
     """The tasks of the plan, and those of the stages before."""
     before = [describe(stage.task) for stage in reversed(plan.experiment.stages) if stage.task]
     return "; after ".join([plan.tasks, *before])
+
+
+def _recomputed(plan: Plan) -> tuple[str, ...]:
+    """The commands that compute the scores; none where tasks are given from Python, which no command has."""
+    return () if plan.given else _RECOMPUTED
 
 
 def _test_fitness(plan: Plan, ending: Ending | None) -> str:
