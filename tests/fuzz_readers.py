@@ -94,7 +94,7 @@ def _tables(ending: str, wrap: Callable[[bytes], bytes] = bytes) -> Callable[[Pa
                 table = read(file.name, folder)
                 if table.rows <= MOST_ROWS:
                     target, metric = list(table.columns)[-1], list(METRICS)[len(data) % 3]
-                    split_table(table, FileTask(data=file.name, target=target, metric=metric), 0, "search")
+                    split_table(table, FileTask(data=file.name, target_column=target, metric=metric), 0, "search")
             except TaskError as error:
                 assert str(error)
 
@@ -306,7 +306,7 @@ def _checkpoint(folder: Path) -> Target:
         except (checkpoint.Damaged, checkpoint.OtherSchema) as error:
             assert str(error)
             return
-        context = session._executor.contexts[0]
+        context = session._executors[0].contexts[0]
         for number, island in enumerate(session.islands):
             run_epoch(session.plan.space, island, context.scratch, context.groups[0].engines, 20)
             session._end_epoch(number)

@@ -218,7 +218,7 @@ def test_the_command_with_variants(tmp_path, capsys):
         (["--seeds", f"0:{10**20}"], "contains a seed above"),
         (["--seeds", "9223372036854775808"], "contains a seed above"),
         (["--seeds", "0:10001"], "more than 10,000 seeds"),
-        (["--repetitions", "10001"], "10001 is not in the range"),
+        (["--repetitions", "10001"], "10001 is more than 10,000"),
         (["--seeds", "a"], "neither a range such as 0:20"),
         (["--seeds", "0:2", "--repetitions", "3"], "exclude each other"),
         (["--algorithm", "reinforce"], "--algorithms NAMES"),

@@ -55,7 +55,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     task: Any = Linear(features=4, tasks=3, train=40, valid=20, select_tasks=3, test_tasks=4)
     if kind != "linear":
         table(folder / "data.npz", kind)
-        task = FileTask(data="data.npz", tasks=3, metric=kind)
+        task = FileTask(data="data.npz", tasks=3, metric=kind, epochs=1)
     # what is drawn depends on the task's number, and an export is task 0: several tasks only without draws
     ops = "const, dot, s - s, s * s, s * v, v + v, s + s" + (
         "" if kind == "linear" else ", outer, m + m, dot(m, v), v - v, v = gaussian"
