@@ -22,6 +22,7 @@ from azdsl.search.kernel.hurdles import (
     hurdle_tasks,
     make_hurdles,
     percentile_of_unique,
+    reset_thresholds,
     stopped_fitness,
     would_pass,
 )
@@ -139,6 +140,13 @@ def test_the_fitness_of_a_stopped_program_encodes_hurdle_and_score():
             state.thresholds[k] = np.nextafter(score, 2.0)
             assert not would_pass(state, fitness)
     assert not would_pass(state, 0.0) and not would_pass(state, STOPPED_BELOW)
+
+
+def test_a_reset_discards_thresholds_and_the_scores_toward_the_next_ones():
+    hurdles = make_hurdles(everything(**HURDLES).search)
+    hurdles.thresholds[:], hurdles.filled[:] = 0.5, 3
+    reset_thresholds(hurdles)
+    assert hurdles.filled.size and not hurdles.filled.any() and not hurdles.thresholds.any()
 
 
 def test_a_cached_fitness_is_invalid_after_its_threshold_was_reset():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import tomllib
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from search_runs import files, small
 
@@ -179,3 +181,13 @@ def test_a_torn_event_is_cut_off(tmp_path):
     again = RunDirectory(tmp_path, print)
     assert again.rewind(9) == [{"a": 1}]
     assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n'
+
+
+def test_a_checkpoint_of_which_only_the_checksum_is_wrong_is_refused():
+    buffer = io.BytesIO()
+    np.savez(buffer, facts=np.frombuffer(b"{}", np.uint8))
+    data = checkpoint.seal(buffer.getvalue())
+    assert checkpoint.decode(data).facts == {}
+    at = data.index(b"\n") + 1
+    with pytest.raises(checkpoint.Damaged, match="checksum"):
+        checkpoint.decode(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
