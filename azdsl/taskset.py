@@ -137,6 +137,11 @@ class TaskSet:
         return 1, self.steps + self.validations * int(self.valid_X.shape[1]), self.steps
 
     @property
+    def visits(self) -> int:
+        """The examples that one evaluation visits, in training and validation, on all tasks."""
+        return self.tasks * self.runs[1]
+
+    @property
     def metric_definition(self) -> Metric:
         """The metric with its registers and its rules."""
         return METRICS[self.metric]

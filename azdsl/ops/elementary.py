@@ -57,6 +57,11 @@ def log(x: float) -> float:
     bits = _bits(x * 2.0**54 if subnormal else x) + (ONE_BITS - table.SQRT_HALF_BITS)
     k = float(bits >> 52) - (1023.0 + 54.0 if subnormal else 1023.0)
     f = _float((bits & MANTISSA) + table.SQRT_HALF_BITS) - 1.0
+    return log_of_parts(k, f)
+
+
+def log_of_parts(k: Number, f: Number) -> Number:
+    """The logarithm k · ln 2 + ln(1 + f), 1 + f from sqrt(1/2) to sqrt(2), of floats or of arrays with equal bits."""
     s = f / (2.0 + f)
     z = s * s
     w = z * z

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.ops import coefficients as table
-from azdsl.ops.elementary import MANTISSA, ONE_BITS, horner
+from azdsl.ops.elementary import MANTISSA, ONE_BITS, log_of_parts
 
 Array = NDArray[np.float64]
 
@@ -45,13 +45,8 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 def log(x: Array) -> Array:
     """``azdsl.ops.elementary.log`` of an array of positive normal numbers, with equal bits."""
     bits = x.view(np.int64) + (ONE_BITS - table.SQRT_HALF_BITS)
-    k = (bits >> 52) - 1023.0
+    k = (bits >> 52).astype(np.float64) - 1023.0
     bits &= MANTISSA
     bits += table.SQRT_HALF_BITS
     f = bits.view(np.float64) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    w = z * z
-    series = w * horner(table.LOG_EVEN, w) + z * horner(table.LOG_ODD, w)
-    half_square = 0.5 * f * f
-    return (s * (half_square + series) + k * table.LN2_LOW) - half_square + f + k * table.LN2_HIGH
+    return log_of_parts(k, f)

@@ -86,7 +86,7 @@ def _ending(
         selection_failures=finalist.failures if compared else 0,
         selection_tasks=judge.select.tasks if compared else 0,
         finalists=tuple(FinalistScore(len(f.found.program), f.fitness, f.failures) for f in finalists if compared),
-        candidates=2 * (test.tasks * test.runs[1]) / (search.tasks * search.runs[1]),
+        candidates=2 * test.visits / search.visits,
     )
 
 

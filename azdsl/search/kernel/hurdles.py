@@ -100,11 +100,7 @@ def hurdle_tasks(tasks: TaskSet, place: Hurdle) -> TaskSet:
 
 def costs(tasks: TaskSet, search: Search) -> list[float]:
     """The number of examples visited at each hurdle, as a share of those of a full evaluation."""
-
-    def visits(some: TaskSet) -> int:
-        return some.tasks * some.runs[1]
-
-    return [visits(hurdle_tasks(tasks, place)) / visits(tasks) for place in search.hurdle_list]
+    return [hurdle_tasks(tasks, place).visits / tasks.visits for place in search.hurdle_list]
 
 
 @jit
