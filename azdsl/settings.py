@@ -95,8 +95,8 @@ class ExperimentSettings(TypedDict, total=False):
     precision: Literal[32, 64]
     """Bits of floating-point numbers in the search; finalists are compared in 64 bits."""
     choose: Literal["smallest", "best"]
-    """Final program: of the finalists better than the seed program by one standard error on the selection tasks, the
-    smallest within one of the best; or the best."""
+    """Final program: of the finalists better than the seed program by two standard errors on the selection tasks,
+    the smallest within one of the best; or the best."""
     finalists: int | float | str
     """Best programs of the search that are compared on the selection tasks."""
     target: float

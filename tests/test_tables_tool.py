@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -63,3 +64,18 @@ def test_models_and_seed_programs_learn_a_linear_rule(metric):
     spec = load_experiment(tables.ROOT / "examples" / "tables" / f"{tables.PROGRAMS[metric]}.az")
     found = tables.scoring.score([spec.program], spec, tasks, "test", "jit").task_fitness[0]
     assert (found > np.array(models["linear"]) - 0.2).all()
+
+
+def test_runs_with_other_settings_are_not_mixed(tmp_path):
+    settings = {
+        "out": tmp_path,
+        "seconds": 60.0,
+        "workers": 2,
+        "evolve": "",
+        "programs": tables.ROOT / "examples" / "tables",
+    }
+    tables.check_settings(argparse.Namespace(**settings))
+    tables.check_settings(argparse.Namespace(**settings))
+    for name, other in {"seconds": 20.0, "evolve": "--epochs 5", "workers": 1}.items():
+        with pytest.raises(SystemExit, match=f"its runs have --{name} {settings[name]!r}; use the same"):
+            tables.check_settings(argparse.Namespace(**settings | {name: other}))

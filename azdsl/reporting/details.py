@@ -55,7 +55,7 @@ def measure(run: Run, directory: Path, count: int = TASKS) -> Details:
     rounded = round_constants(pruned.program, on_search, on_select)
     details = Details(playground=_playground(run, rounded, fresh), predictions=_predictions(run, test))
     try:
-        found = explain(rounded, scores, run.metric_definition)
+        found = explain(rounded, scores, fresh)
     except TooManyRegisters as error:
         return replace(details, why_not=str(error))
     return replace(details, explanation=found, rounded=rounded, tasks=fresh.tasks, seeds=SEEDS, pruned=pruned.words)

@@ -250,7 +250,8 @@ def _explanation(details: Details) -> str:
             function = line.function
             rows.append(f'<tr class="function"><th colspan="2">{function}</th><th>without it</th></tr>')
         share = 100.0 * min(max(line.cost, 0.0) / most, 1.0)
-        worth = f'<span class="worth"><i style="width:{share:.1f}%"></i></span>{_change(-line.cost)} <small>± {line.error:.4f}</small>'
+        unsure = "" if line.error is None else f" <small>± {line.error:.4f}</small>"
+        worth = f'<span class="worth"><i style="width:{share:.1f}%"></i></span>{_change(-line.cost)}{unsure}'
         code = f"<code>{escape(shortened(line.text))}</code>"
         rows.append(f'<tr><td>{code}</td><td class="words">{escape(line.words)}</td><td class="cost">{worth}</td></tr>')
     measured = f"{details.tasks} fresh tasks, {details.seeds} random seeds"

@@ -7,7 +7,7 @@ compared on T_select, the hall of fame is updated, an event and perhaps a checkp
 conditions are checked. Meanwhile the islands run their next epoch; at its end they receive the immigrants of that exchange.
 At the end of the run all finalists are compared on T_select; one is chosen and scored once on T_test,
 beside the seed program and the trivial baseline; it is the answer if it is better than both, else the seed program is, with tuned
-constants if these are better on T_select and no worse on T_test.
+constants if these are better on T_select.
 The result depends on the seed program, the settings and the data, not on the number of workers, time slices or interruptions.
 """
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from azdsl import sums
 from azdsl import tasks as make
 from azdsl.config.experiment import Experiment
 from azdsl.export.readable.named import lines_of
 from azdsl.export.readable.statements import Apply, Expression, Readable, Ref, Statement, readable, variables
-from azdsl.ir import FUNCTIONS, RMSE, Metric, Program
+from azdsl.ir import FUNCTIONS, Program
 from azdsl.ir.linearize import Sort, to_program
+from azdsl.paired import difference
 from azdsl.scoring import Scores, score
 from azdsl.taskset import TaskSet
 
@@ -27,7 +28,7 @@ Evaluate = Callable[[Sequence[Program]], Scores]
 class Explained:
     """A line: its function and text, the role of its value with the reason (or None), and what it does.
 
-    ``cost`` is the mean fitness lost without the line; ``error`` is the standard error of ``cost``.
+    ``cost`` is the mean fitness lost without the line; ``error`` is the standard error of ``cost``, None where it cannot be told.
     """
 
     function: str
@@ -36,7 +37,12 @@ class Explained:
     reason: str | None
     words: str
     cost: float
-    error: float
+    error: float | None
+
+    @property
+    def effect(self) -> str:
+        """The change of the fitness without the line: ``-0.1234 ± 0.0056``."""
+        return f"{-self.cost:+.4f}" + ("" if self.error is None else f" ± {self.error:.4f}")
 
 
 @dataclass(frozen=True)
@@ -62,28 +68,31 @@ class Explanation:
             if line.function != function:
                 function = line.function
                 rows.append(f"\n{function:<{width + 2}}  without it")
-            rows.append(f"  {line.text:<{width}}  {-line.cost:+.4f} ± {line.error:.4f}")
+            rows.append(f"  {line.text:<{width}}  {line.effect}")
             rows.append(f"      {line.words}")
         return "\n".join(rows)
 
 
-def explain(program: Program, evaluate: Evaluate, metric: Metric = RMSE) -> Explanation:
-    """Explain the simplest form of ``program``, line by line. Raises ``TooManyRegisters``.
+def explain(program: Program, evaluate: Evaluate, tasks: TaskSet) -> Explanation:
+    """Explain the simplest form of ``program``, line by line, by its fitness on ``tasks``. Raises ``TooManyRegisters``.
 
+    Standard errors are over tasks, with the mean over random seeds for each: those of a table count that tasks share rows.
     Without a line, its variable keeps its old value: zero, or the value of the last example for a state.
     Without a line that draws random numbers, later lines draw other numbers.
     """
-    form = readable(program, metric)
+    form = readable(program, tasks.metric_definition)
     lines = lines_of(form)
     complete = to_program(form.form.listing, share=False) or form.form.program
     scores = evaluate([complete, *(without(complete, statement.line) for _, statement, _ in lines)])
+    full, *without_line = sums.mean(scores.task_fitness.reshape(1 + len(lines), -1, tasks.tasks).transpose(1, 0, 2))
     explained = []
-    for (function, statement, text), reduced in zip(lines, scores.task_fitness.tolist()[1:], strict=True):
-        cost, error = _difference(scores.task_fitness[0].tolist(), reduced)
+    for (function, statement, text), reduced in zip(lines, without_line, strict=True):
+        lost = difference(full, reduced, tasks.overlap, tasks.halves)
         role = form.roles.get(statement.target)
         reason = role.reason if role else None
         words = describe(statement, form)
-        explained.append(Explained(FUNCTIONS[function], text, role.name if role else None, reason, words, cost, error))
+        name = role.name if role else None
+        explained.append(Explained(FUNCTIONS[function], text, name, reason, words, lost.mean, lost.error))
     return Explanation(tuple(explained), float(scores.fitness[0]))
 
 
@@ -104,7 +113,7 @@ def explain_on_fresh_tasks(
     def scores(programs: Sequence[Program]) -> Scores:
         return score(programs, experiment, task_set, "test", draws=seeds)
 
-    found = explain(experiment.program, scores, task_set.metric_definition)
+    found = explain(experiment.program, scores, task_set)
     return replace(found, task=described, tasks=task_set.tasks, seeds=seeds)
 
 
@@ -115,14 +124,6 @@ def without(program: Program, at: int) -> Program:
         blocks.append((*block[:at], *block[at + 1 :]) if 0 <= at < len(block) else block)
         at -= len(block)
     return Program(*blocks)
-
-
-def _difference(full: Sequence[float], reduced: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error of the loss of fitness over tasks."""
-    lost = [a - b for a, b in zip(full, reduced, strict=True)]
-    mean = sum(lost) / len(lost)
-    spread = math.sqrt(sum((x - mean) ** 2 for x in lost) / max(len(lost) - 1, 1))
-    return mean, spread / math.sqrt(len(lost))
 
 
 def describe(statement: Statement, form: Readable) -> str:

@@ -49,9 +49,8 @@ def make_answer(
         tuned, gain = better
         (of_tuned,) = judge.final([tuned])
         over_seed = _gain(judge.scored, of_tuned[2], of_seed[2])
-        if over_seed.mean >= 0.0:
-            ending = replace(ending, tuned=Tuned(_score(judge.scored, of_tuned), over_seed, Gain.of(gain)))
-            return Answer(_finalist(judge, tuned), tuple(of_tuned[2]), ending)
+        ending = replace(ending, tuned=Tuned(_score(judge.scored, of_tuned), over_seed, Gain.of(gain)))
+        return Answer(_finalist(judge, tuned), tuple(of_tuned[2]), ending)
     return Answer(_finalist(judge, seed), tuple(of_seed[2]), ending)
 
 

@@ -2,7 +2,7 @@
 
 The chosen program was chosen on the selection tasks alone. It is the answer if the 95 % intervals of its paired differences from the
 seed program and from the baseline, over the test tasks, are both above 0. Otherwise the answer is the seed program: with tuned
-constants if these are better on the selection tasks and their mean is no worse on the test tasks, else as it is.
+constants if these are better on the selection tasks, else as it is.
 """
 
 from __future__ import annotations

@@ -20,6 +20,9 @@ from azdsl.search.kernel.population import Members, best, genotype
 from azdsl.search.kernel.space import Space
 from azdsl.taskset import TaskSet
 
+AHEAD = 2.0
+"""By how many standard errors a program must be better than the seed program to replace it."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -144,8 +147,8 @@ class Judge:
 def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
     """The final program by the setting ``choose``: the first of ``ranked``, or the smallest that is as good, or the seed program.
 
-    A program replaces the seed program only if its mean paired difference from it over the selection tasks is more than one standard
-    error: a search tries so many programs that some are a little better by chance. Of those that do, the smallest is chosen that is as
+    A program replaces the seed program only if its mean paired difference from it over the selection tasks is more than ``AHEAD``
+    standard errors: a search tries so many programs that some are a little better by chance. Of those that do, the smallest is chosen that is as
     good as the best, which is at most one standard error worse (the rule of one standard error: Breiman et al. 1984,
     "Classification and regression trees", 3.4.3), fails on no more tasks, and reaches the target if the best does.
     """
@@ -161,7 +164,7 @@ def choose(judge: Judge, finalists: Sequence[Finalist]) -> Finalist:
 
     if incumbent:
         gains = {item: gain(item, incumbent) for item in order}
-        order = [item for item in order if gains[item].mean > (gains[item].error or 0.0)]
+        order = [item for item in order if gains[item].mean > AHEAD * (gains[item].error or 0.0)]
         if not order:
             return incumbent
     best = order[0]
