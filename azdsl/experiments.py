@@ -14,6 +14,7 @@ from azdsl.config.search import SettingsError
 from azdsl.ir import METRICS, Metric, Program
 from azdsl.search.result import Result
 from azdsl.search.rundir import names
+from azdsl.search.rundir.directory import read_config
 from azdsl.setting_overrides import override
 from azdsl.syntax import load_experiment, parse_experiment, read_source
 
@@ -58,7 +59,8 @@ def opened(source: ProgramLike) -> Opened:
             return Opened(parse_experiment(source), Path(), "the text")
         case str() | os.PathLike():
             path = best_file(Path(source))
-            return Opened(load_experiment(path), path.parent, os.fspath(source))
+            found = load_experiment(path)
+            return Opened(found, path.parent, os.fspath(source), None if found.task else _given_metric(path))
     raise TypeError(
         f"not a program, but {shown(source)}: give a program, an experiment, a result, the text of a .az file or a path"
     )
@@ -69,6 +71,14 @@ def text_of(source: ProgramLike) -> str:
     if isinstance(source, str | os.PathLike):
         return source if isinstance(source, str) and "\n" in source else read_source(best_file(Path(source)))
     return str(opened(source).experiment)
+
+
+def _given_metric(best: Path) -> Metric | None:
+    """The metric of the tasks of a run that were given from Python; None for a file that is not the best program of such a run."""
+    if best.name != names.BEST or not (best.parent / names.CONFIG).exists():
+        return None
+    about = read_config(best.parent)["run"]
+    return METRICS[about["metric"]] if about["tasks_from_python"] else None
 
 
 def best_file(path: Path) -> Path:

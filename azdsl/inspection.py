@@ -44,7 +44,7 @@ def score(
     The tasks are the test tasks of the program's task statement, of the default task without one; ``on`` names another split,
     ``"search"`` or ``"select"``. ``tasks`` is another number of tasks, or a task set. ``against`` has programs to compare with on the
     same tasks: ``score(best, seed).compared[0].difference`` has the mean difference and its 95 % interval. ``seed`` is another
-    random seed of tasks and draws, ``backend`` as in ``azdsl.evaluate``. A result whose tasks were given from Python needs a task set.
+    random seed of tasks and draws, ``backend`` as in ``azdsl.evaluate``. A run whose tasks were given from Python needs a task set.
 
     Raises ``FileNotFoundError`` for a missing file, ``azdsl.SyntaxError`` for an invalid one, ``TaskError`` for invalid data,
     ``SettingsError`` for invalid settings, and ``TypeError`` for what is not a program.
@@ -153,7 +153,13 @@ def report(run: Result | str | os.PathLike[str], *, tasks: int = 50) -> str:
 
 
 def _on_tasks(program: ProgramLike, tasks: Any, settings: Mapping[str, Any]) -> Opened:
-    """A program with settings of its task. Raises ``SettingsError`` for a result whose tasks are not known, unless ``tasks`` are given."""
+    """A program with settings of its task.
+
+    Raises ``SettingsError`` for a run whose tasks are not known unless ``tasks`` are given, and for settings beside a task set.
+    """
+    beside = [name for name, value in settings.items() if value is not None]
+    if beside and isinstance(tasks, TaskSet):
+        raise SettingsError(beside[0], f"tasks= is a task set, which has its own data: leave out {', '.join(beside)}")
     found = opened(program).with_settings(settings)
     if found.metric is not None and found.experiment.task is None and not isinstance(tasks, TaskSet):
         raise SettingsError("tasks", f"the tasks of {found.name} were given from Python: give a task set as tasks=")

@@ -15,6 +15,7 @@ from azdsl import inspection
 from azdsl.cli import main
 from azdsl.experiments import opened, text_of
 from azdsl.search.result import Result
+from azdsl.search.rundir.artifacts import CONFIG_SCHEMA
 
 ROOT = Path(__file__).parent.parent
 LINEAR = ROOT / "examples" / "linear.az"
@@ -74,6 +75,16 @@ def test_the_score_on_a_task_set_is_that_of_evaluate():
             call(result)
 
 
+def test_a_task_set_has_its_own_data():
+    X = np.ones((1, 2, 4))
+    tasks = azdsl.TaskSet.from_arrays(X, X[:, :, 0], X, X[:, :, 0])
+    for call in (azdsl.score, azdsl.explain):
+        with pytest.raises(
+            azdsl.SettingsError, match="tasks= is a task set, which has its own data: leave out data, metric"
+        ):
+            call(LINEAR, tasks=tasks, data="houses.csv", metric="rmse")
+
+
 def test_explain_is_what_the_command_prints(capsys):
     found = azdsl.explain(str(LINEAR), tasks=4, seeds=2)
     facts = json.loads(printed(capsys, "explain", LINEAR, "--tasks", 4, "--seeds", 2, "--json"))
@@ -113,7 +124,7 @@ def test_what_stands_for_a_program(tmp_path):
     assert opened(file).directory == tmp_path and opened(file).experiment.task.kind == "affine"
     run = tmp_path / "run"
     run.mkdir()
-    (run / "config.toml").write_text("")
+    (run / "config.toml").write_text(f"[run]\nschema = {CONFIG_SCHEMA}\ntasks_from_python = false\n")
     with pytest.raises(azdsl.SettingsError, match=r"has no best\.az yet"):
         opened(run)
     (run / "best.az").write_text(MEAN)

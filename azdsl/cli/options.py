@@ -72,8 +72,17 @@ class Renamed(click.Option):
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
         """Register the option with all of its names."""
         super().add_to_parser(parser, ctx)
-        if self._formerly:
-            parser.add_option(self, self._formerly, self.name, nargs=1)
+        for former in self._formerly:
+            parser.add_option(self, [former], former, nargs=1)
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """The value under any of the names; an error if several are given."""
+        given = [former for former in self._formerly if former in opts]
+        if given and (self.name in opts or len(given) > 1):
+            raise click.UsageError(f"{given[0]} is an older name of {self.opts[0]}: give only {self.opts[0]}", ctx)
+        return super().handle_parse_result(ctx, {**opts, **{str(self.name): opts[former] for former in given}}, args)
 
 
 def count_of(schema: type, name: str) -> Count:

@@ -32,8 +32,8 @@ SEEDS = 3
 def measure(run: Run, directory: Path, count: int = TASKS) -> Details:
     """Measure the answer of a run on ``count`` fresh tasks, if its data can be read; their path counts from ``directory``."""
     task, search = run.experiment.task, run.experiment.search
-    if task is None:
-        return Details(why_not="The tasks were given from Python, so the effect of each line was not measured.")
+    if task is None or run.from_python:
+        return Details(why_not="Tasks were given from Python, so the effect of each line was not measured.")
     try:
         fresh = make.build(replace(task, test_tasks=count), search.seed, "test", directory)
         seen, selection, test = (

@@ -32,6 +32,6 @@ def section(run: Run) -> str:
             " This run was stopped by a time limit or by hand between two exchanges: the same number of candidates gives "
             "nearly, but not exactly, the same search."
         )
-    if run.experiment.task is None:
-        words += " Its tasks were given from Python: call azdsl.evolve with the same tasks."
+    if run.from_python:
+        words += " Tasks were given from Python: call azdsl.evolve with the same tasks."
     return f"<p>{escape(words)}</p>{plain(chr(10).join(commands))}"

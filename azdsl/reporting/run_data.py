@@ -19,13 +19,21 @@ def of_result(result: Result) -> Run:
     settings = tomllib.loads(config_text(result.experiment, ""))
     settings.pop("run")
     name = result.run_dir.name if result.run_dir else "a search"
-    return make_run(name, result, members, settings, __version__)
+    return make_run(name, result, members, settings, __version__, bool(result.tasks))
 
 
 def make_run(
-    name: str, result: Result, members: list[Member], settings: Mapping[str, Mapping[str, Any]], version: str
+    name: str,
+    result: Result,
+    members: list[Member],
+    settings: Mapping[str, Mapping[str, Any]],
+    version: str,
+    from_python: bool,
 ) -> Run:
-    """The data of a run from its result, with the members of its hall of fame, the tables of ``config.toml`` and the version of azdsl."""
+    """The data of a run from its result, with the members of its hall of fame, the tables of ``config.toml`` and the version of azdsl.
+
+    ``from_python`` says whether tasks of a split were given from Python.
+    """
     kept = ("metric", "evaluations", "seconds", "stopped", "fitness", "test_fitness", "search_fitness", "layers")
     return Run(
         name=name,
@@ -40,6 +48,7 @@ def make_run(
         ending=result.ending,
         fec_sample=result.fec_sample,
         version=version,
+        from_python=from_python,
         **{key: getattr(result, key) for key in kept},
     )
 

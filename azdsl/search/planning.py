@@ -10,7 +10,7 @@ from pathlib import Path
 from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
 from azdsl.config.task import Task
-from azdsl.config.tasks import FileTask
+from azdsl.config.tasks import FileTask, SklearnTask
 from azdsl.scoring import score
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.schedule import make_schedule
@@ -19,6 +19,7 @@ from azdsl.search.kernel.hurdles import costs
 from azdsl.search.kernel.space import island_spaces, make_space
 from azdsl.search.kernel.task_groups import first_group
 from azdsl.search.task_sets import Given, TaskSets, make_task_sets
+from azdsl.tasks.places import place_of
 
 
 def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | None) -> tuple[TaskSets, ...]:
@@ -30,7 +31,7 @@ def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | No
     own = make_task_sets(experiment, given, base_dir)
     stages = []
     for number, stage in enumerate(experiment.stages):
-        _check_rows(stage, experiment.task)
+        _check_rows(stage, experiment.task, base_dir)
         sets = own if stage.task is None else make_task_sets(experiment.of_stage(number), Given(), base_dir)
         if sets.search.metric_definition.vector != own.search.metric_definition.vector:
             metrics = f"{sets.search.metric}, that of the run's own task is {own.search.metric}"
@@ -41,10 +42,12 @@ def make_all_task_sets(experiment: Experiment, given: Given, base_dir: Path | No
     return (*stages, own)
 
 
-def _check_rows(stage: Stage, own: Task | None) -> None:
+def _check_rows(stage: Stage, own: Task | None, base_dir: Path | None) -> None:
     """Check that a stage on the run's own table splits its rows as the run does. Raises ``SettingsError``."""
     task = stage.task
-    if not (isinstance(task, FileTask) and isinstance(own, FileTask)) or (task.kind, task.data) != (own.kind, own.data):
+    if not (isinstance(task, FileTask) and isinstance(own, FileTask)):
+        return
+    if _table(task, base_dir) != _table(own, base_dir):
         return
     names = ("select", "test") + (
         ("missing", "columns", "target_column") if "drop" in (task.missing, own.missing) else ()
@@ -56,6 +59,11 @@ def _check_rows(stage: Stage, own: Task | None) -> None:
                 f"{stage}: it would search on rows of {own.data} that the run holds out: "
                 f"set {name} as in the run's own task, since it decides how rows are split",
             )
+
+
+def _table(task: FileTask, base_dir: Path | None) -> str | Path:
+    """What two tasks on the same table have in common: the name of a bundled data set, or the file, however its path is written."""
+    return task.data if isinstance(task, SklearnTask) else place_of(task.data, base_dir).resolve()
 
 
 def best_seed_first(experiment: Experiment, data: TaskSets) -> Experiment:

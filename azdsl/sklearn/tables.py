@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_array
 
 from azdsl.config.tasks import FileTask
 from azdsl.tasks.encoding import Encoding, raw
+from azdsl.tasks.row_encoding import is_missing
 from azdsl.tasks.tables import Table
 
 CATEGORICAL = ("one_hot", "ordinal", "error")
@@ -46,7 +48,7 @@ def fit_encoding(X: Any, task: FileTask) -> Encoding:
     """Determine the encoding of X from its rows. Raises ``TaskError`` with every problem of X."""
     columns = columns_of(X)
     rows = len(next(iter(columns.values())))
-    dates = [name for name, values in columns.items() if isinstance(values, np.ndarray) and values.dtype.kind == "M"]
+    dates = [name for name, values in columns.items() if _are_dates(values)]
     known = [task.dates] if task.dates else []
     task = replace(task, dates=", ".join([*known, *dates]) or None)
     return raw(Table(_SOURCE, {**columns, _TARGET: [0.0] * rows}), task).fit(np.arange(rows), task)
@@ -63,6 +65,14 @@ def columns_of(X: Any) -> Mapping[str, Sequence[Any]]:
         return {str(name): _values(X[name]) for name in X.columns}
     array = check_array(X, dtype=None, ensure_all_finite=False)
     return {f"x{at}": _values(array[:, at]) for at in range(array.shape[1])}
+
+
+def _are_dates(values: Sequence[Any]) -> bool:
+    """Whether a column has dates or times; a data frame has times with a time zone as objects."""
+    if isinstance(values, np.ndarray):
+        return values.dtype.kind == "M"
+    known = [value for value in values if not is_missing(value)]
+    return bool(known) and all(isinstance(value, date | np.datetime64) for value in known)
 
 
 def _values(column: Any) -> Sequence[Any]:

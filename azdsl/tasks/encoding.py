@@ -81,8 +81,9 @@ class Encoding:
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Encoded columns before anything is fitted: X [rows, n] with NaN where a value is missing, y [rows]."""
+    """Encoded columns of a table's rows before anything is fitted: X [rows, n] with NaN where a value is missing, y [rows]."""
 
+    table: Table
     columns: tuple[Column, ...]
     X: Array
     y: Array
@@ -176,7 +177,7 @@ def raw(table: Table, task: FileTask) -> Raw:
     y, labels = _target(kept, task, problems)
     if problems:
         raise TaskError(_message(table, problems, [name for name in names if name not in bad] if bad else []))
-    return Raw(tuple(columns), np.concatenate(pieces, axis=1), y, labels)
+    return Raw(kept, tuple(columns), np.concatenate(pieces, axis=1), y, labels)
 
 
 def _message(table: Table, problems: list[str], good: list[str]) -> str:

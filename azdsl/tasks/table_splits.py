@@ -70,8 +70,8 @@ def _examples(table: Table, task: FileTask) -> Raw:
     if metric.classifies and y.max() >= MAX_FEATURES:
         row = int(np.argmax(y))
         raise TaskError(
-            f"{table.source}: {task.target_column!r} is {y[row]:.15g} in row {row + 1}, but {metric.name} has at most {MAX_FEATURES} classes, "
-            "numbered from 0; renumber them"
+            f"{table.source}: {task.target_column!r} is {y[row]:.15g} in row {examples.table.row(row)}, "
+            f"but {metric.name} has at most {MAX_FEATURES} classes, numbered from 0; renumber them"
         )
     if examples.X.shape[1] > MAX_FEATURES:
         raise TaskError(
@@ -80,7 +80,7 @@ def _examples(table: Table, task: FileTask) -> Raw:
     if metric.classifies and (y != np.floor(y)).any():
         row = int(np.argmax(y != np.floor(y)))
         raise TaskError(
-            f"{table.source}: {metric.name} needs class numbers 0, 1, …, but {task.target_column!r} is {y[row]:g} in row {row + 1}"
+            f"{table.source}: {metric.name} needs class numbers 0, 1, …, but {task.target_column!r} is {y[row]:g} in row {examples.table.row(row)}"
         )
     return examples
 

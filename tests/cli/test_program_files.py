@@ -63,5 +63,7 @@ def test_a_program_that_was_moved_needs_the_place_of_its_data(folder, capsys):
     assert "target price" in told
     assert main(["score", "best.az", "--path", "houses.csv", "--backend", "reference"]) == 0
     assert capsys.readouterr().out == told, "the older name"
+    assert main(["score", "best.az", "--path", "houses.csv", "--data", "houses.csv"]) == 2
+    assert "--path is an older name of --data: give only --data" in capsys.readouterr().err
     assert main(["score", "best.az", "--data", "houses.csv", "--target-column", "cost"]) == 2
     assert "has no column 'cost'" in capsys.readouterr().err

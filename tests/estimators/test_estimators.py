@@ -157,6 +157,18 @@ def raw_table(library: str, rows: int = 300) -> tuple[Any, Any]:
     return frames.DataFrame({"size": seen, "district": district.tolist()}), frames.Series(price)
 
 
+@pytest.mark.parametrize("zone", [None, "Europe/Zurich"])
+def test_dates_with_and_without_a_time_zone(zone: str | None) -> None:
+    pandas = pytest.importorskip("pandas")
+    days = np.arange(60.0)
+    seen = pandas.Series(pandas.date_range("2026-01-01", periods=60, tz=zone))
+    seen[3] = pandas.NaT
+    frame = pandas.DataFrame({"seen": seen})
+    fitted = AZRegressor(scale=True, epochs=30, categorical="one_hot", missing="mean").fit(frame, days)
+    assert [(column.name, column.kind) for column in fitted.encoding_.columns] == [("seen", "date")]
+    assert fitted.score(frame, days) > 0.9
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_tables_with_text_and_missing_values(library: str) -> None:
     frame, price = raw_table(library)

@@ -142,7 +142,7 @@ def test_javascript_predicts_as_azdsl_predict(patients, capsys):
         'import { loadTable } from "./m.mjs";\nconst model = await loadTable();\n'
         f"const rows = {json.dumps(rows)};\n"
         "const refused = [];\n"
-        'for (const bad of [{ seen: "2024-02-30" }, { bmi: "12 m" }, { bmi: Infinity }]) {\n'
+        'for (const bad of [{ seen: "2024-02-30" }, { bmi: "12 m" }, { bmi: Infinity }, { seen: new Date("no date") }]) {\n'
         "  try { model.predict([{ ...rows[0], ...bad }]); } catch (error) { refused.push(error.message); }\n}\n"
         "const values = rows.map((row) => Object.values(row).slice(0, -1));\n"
         "console.log(JSON.stringify([model.predict(rows), model.predict(values), refused]));\n"
@@ -155,6 +155,7 @@ def test_javascript_predicts_as_azdsl_predict(patients, capsys):
         "column 'seen' is \"2024-02-30\" in row 1, not an ISO 8601 date",
         "column 'bmi' is \"12 m\" in row 1, not a number",
         "column 'bmi' is null in row 1, not finite",
+        "column 'seen' is null in row 1, not an ISO 8601 date",
     ]
 
 
@@ -181,8 +182,8 @@ def test_rows_and_classes_in_javascript():
 
 
 def test_columns_become_different_c_identifiers():
-    assert identifiers(["area m2", "Area-m2", "int", "2nd", "é", "ö", "x"]) == [
-        "area_m2", "area_m2_2", "int_", "c_2nd", "column", "column_2", "x",
+    assert identifiers(["area m2", "Area-m2", "int", "2nd", "é", "ö", "x", "Linux", "small"]) == [
+        "area_m2", "area_m2_2", "int_", "c_2nd", "column", "column_2", "x", "linux_", "small_",
     ]  # fmt: skip
 
 

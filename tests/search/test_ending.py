@@ -168,8 +168,21 @@ def test_tasks_of_the_search_are_not_called_a_test(tmp_path):
         assert "no tasks were held out" in text.lower() and "0 test" not in text and "3 test" not in text, text
     assert "nothing is held out" in texts[0] and "none: no tasks were held out for it" in texts[0]
     assert "test fitness 0" not in texts[0] and "nothing was held out for test or selection" in str(result)
+    for call in (azdsl.score, azdsl.explain):
+        with pytest.raises(azdsl.SettingsError, match="run were given from Python: give a task set as tasks="):
+            call(tmp_path / "run")
+    assert azdsl.score(tmp_path / "run", tasks=given).tasks == 3
     facts = json.loads(texts[1])
     assert facts["fitness"] is facts["test_fitness"] is None and facts["ending"]["held_out"] is False
+
+
+def test_a_run_with_some_tasks_from_python_is_not_measured_on_others(tmp_path):
+    """The report would take the selection tasks of the statement for those that the run had."""
+    given = build(replace(small().task, train=7), 9, "select")
+    result = run(small(max_evals=500), select=given, quiet=True, out=tmp_path / "run")
+    for source in (result, tmp_path / "run"):
+        text = azdsl.report(source, tasks=2)
+        assert "Tasks were given from Python, so the effect" in text and "call azdsl.evolve with the same tasks" in text
 
 
 def drawn(tasks, seed=0, features=4):

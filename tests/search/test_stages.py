@@ -12,6 +12,7 @@ from search.test_combinations import results
 from search.test_pipeline import Placement
 from search_runs import files, small
 
+import azdsl
 from azdsl import taskset
 from azdsl.comparison import runs as comparison
 from azdsl.config.experiment import Stage
@@ -72,6 +73,15 @@ def test_a_comparison_has_the_fitness_on_the_runs_own_tasks(whole):
     before = [step for event in whole.history if event["stage"] < 3 for step in event.get("milestones", ())]
     assert own and before, "so that both could be in the curve"
     assert kept.curve == tuple((step["evaluations"], step["fitness"]) for step in own)
+
+
+def test_a_run_that_was_killed_in_a_stage_is_loaded(tmp_path):
+    """With the figures of the last exchange, on the tasks of the stage."""
+    run(staged(), out=tmp_path / "run", quiet=True, workers=1, on_epoch=lambda snapshot: snapshot.epoch == 2)
+    (tmp_path / "run" / "result.json").unlink()
+    found = azdsl.load_run(tmp_path / "run")
+    assert found.history[-1]["stage"] == 1 and found.stopped == "not finished" and not found.stages
+    assert found.fitness == found.history[-1]["selected"] and str(found)
 
 
 def test_the_population_carries_over_and_is_evaluated_again(monkeypatch):
@@ -238,6 +248,17 @@ def test_a_stage_does_not_search_on_held_out_rows(keys):
     experiment = parse_experiment(f"{stage}\ntask sklearn(diabetes)\nsearch(init=empty)\n{FUNCTIONS}")
     with pytest.raises(SettingsError, match=f"set {keys.split('=')[0]} as in the run's own task"):
         run(experiment, quiet=True)
+
+
+def test_a_stage_does_not_search_on_held_out_rows_by_another_path(tmp_path):
+    rows = "".join(f"{at % 7},{at % 5},{at % 3}\n" for at in range(40))
+    (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "t.csv")
+    for path in ("./t.csv", "link.csv", str(tmp_path / "t.csv")):
+        stage = f'stage(task=file(data="{path}", test=0.1), target=0.9)'
+        experiment = parse_experiment(f'{stage}\ntask file(data="t.csv")\nsearch(init=empty)\n{FUNCTIONS}')
+        with pytest.raises(SettingsError, match="set test as in the run's own task"):
+            run(experiment, base_dir=tmp_path, quiet=True)
 
 
 def test_tasks_given_from_python_are_those_of_the_run():

@@ -40,6 +40,16 @@ def tables(draw: Any) -> Table:
     return Table("t.csv", columns | {"y": [str(at * 1.5) for at in range(rows)]})
 
 
+def test_messages_number_the_rows_of_the_file_after_rows_are_dropped() -> None:
+    values = [""] + [str(at % 3) for at in range(20)]
+    table = Table("t.csv", {"a": values, "y": ["0"] * 5 + ["0.5"] + ["1"] * 15})
+    for metric, label in (("multiclass", "0.5"), ("multiclass", "1e6")):
+        columns = {**table.columns, "y": [label if value == "0.5" else value for value in table.columns["y"]]}
+        task = FileTask(data="t.csv", metric=metric, missing="drop")
+        with pytest.raises(TaskError, match="in row 6"):
+            split_table(Table("t.csv", columns), task, 0, "search")
+
+
 @given(tables(), st.sampled_from(["mean", "median"]), st.sampled_from(["one_hot", "ordinal"]), st.booleans())
 def test_the_same_bits_everywhere(table: Table, missing: str, categorical: str, standardize: bool) -> None:
     """Task sets, training, stored encodings and exported modules agree on generated tables."""

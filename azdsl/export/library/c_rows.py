@@ -20,6 +20,13 @@ _KEYWORDS = frozenset((
 ))  # fmt: skip
 """Words that C or C++ reserve."""
 
+_MACROS = frozenset((
+    "char16_t", "char32_t", "char8_t", "complex", "consteval", "constinit", "errno", "far", "hyper", "i386", "imaginary",
+    "interface", "linux", "max", "min", "near", "noreturn", "requires", "small", "static_assert", "stderr", "stdin",
+    "stdout", "sun", "thread_local", "unix", "wchar_t",
+))  # fmt: skip
+"""Names that compilers or common headers define as macros, and words that newer versions of C++ reserve."""
+
 _PREDICT = """\
 /* One row's prediction by the trained model, {meaning}; rows do not affect each other.
    AZ_OK, AZ_NOT_FINITE, AZ_NULL, AZ_MISSING or AZ_UNKNOWN; *value changes only with AZ_OK. */
@@ -86,7 +93,7 @@ def identifiers(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower() or "column"
-        plain = f"c_{plain}" if plain[0].isdigit() else f"{plain}_" if plain in _KEYWORDS else plain
+        plain = f"c_{plain}" if plain[0].isdigit() else f"{plain}_" if plain in _KEYWORDS | _MACROS else plain
         number, unique = 2, plain
         while unique in found:
             number, unique = number + 1, f"{plain}_{number}"
