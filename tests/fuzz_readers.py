@@ -326,6 +326,18 @@ def _checkpoints() -> Iterator[bytes]:
         yield bytes([PATCHED, at, 0, 128]) + b"\1\0\0\0"
 
 
+def _commands(folder: Path) -> Target:
+    import fuzz_commands
+
+    return fuzz_commands.commands(folder)
+
+
+def _command_seeds() -> Iterator[bytes]:
+    import fuzz_commands
+
+    return fuzz_commands.seeds()
+
+
 READERS: Mapping[str, Reader] = {
     "parser": Reader("programs and experiments (.az)", _parser, _programs),
     "formatter": Reader("the layout of programs (azdsl fmt)", _formatter, _programs),
@@ -335,6 +347,7 @@ READERS: Mapping[str, Reader] = {
     "images": Reader("image sets: IDX, CIFAR-10's pickles, .npz", _images, _image_seeds),
     "checkpoint": Reader("checkpoints of a search", _checkpoint, _checkpoints),
     "run": Reader("run directories", _run, _run_seeds),
+    "commands": Reader("whole commands on program files and run directories", _commands, _command_seeds),
 }
 """All readers by name."""
 

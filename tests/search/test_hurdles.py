@@ -68,9 +68,8 @@ def test_thresholds_and_stops_equal_those_of_a_model():
     state = run.island.hurdles
     thresholds, reached, stopped = model(run.log(), 60, 60.0)
     assert state.thresholds.tolist() == thresholds and state.reached.tolist() == reached
-    assert (
-        len(stopped) == run.layer("hurdle") > 1000 and reached[2] == run.engine.calls[0] > 300 and min(thresholds) > 0.3
-    )
+    assert len(stopped) == run.layer("hurdle") > 1000 and min(thresholds) > 0.3
+    assert 300 < reached[2] <= run.engine.calls[0] < 1.1 * reached[2]  # the rest confirmed finalists
     stored = run.island.fitness_cache.sets["values"][run.island.fitness_cache.sets["tags"] != 0]
     below = stored[(stored < STOPPED_BELOW) & (stored > 0)]
     assert len(below) > 300 and set(below.tolist()) <= set(stopped)
@@ -101,9 +100,9 @@ def test_results_do_not_depend_on_the_split_into_calls_and_on_restoring():
     assert whole.layer("hurdle") > 100
 
 
-@pytest.mark.parametrize(("make", "digest"), [(demo, "34326ee659f60db7"), (everything, "36acf426dc2fdc52")])
+@pytest.mark.parametrize(("make", "digest"), [(demo, "f796e46bd42db6de"), (everything, "00fbb11217eda3a6")])
 def test_hurdles_did_not_change_searches_without_them(make, digest):
-    """The digests are those before hurdles were added."""
+    """The digests are those before hurdles were added, with the confirmation of finalists that FEC settled."""
     run, found = Run(make(population=100)).go(5000), hashlib.blake2b(digest_size=8)
     for name, array in sorted(to_arrays(run.island).items()):
         if name.split(".")[0] in ("members", "finalists", "rng", "clock") and not name.endswith(".adjusted"):
@@ -118,7 +117,8 @@ def test_a_hurdle_with_threshold_0_has_no_effect():
         Run(everything(population=100)).go(5000),
         Run(everything(population=100, hurdles="4", hurdle_every=10**6)).go(5000),
     )
-    assert low.engine.calls[2] == low.engine.calls[0] - low.island.fec_sample[0] > 500
+    evaluated = low.layer("full") + low.layer("stopped_early")
+    assert 250 < low.engine.calls[2] <= evaluated < low.engine.calls[2] + 10  # hits that were not confirmed meet no hurdle
     assert plain.island.members.fitness.tobytes() == low.island.members.fitness.tobytes()
     assert plain.island.members.code.tobytes() == low.island.members.code.tobytes()
 

@@ -6,7 +6,8 @@ The fitness of a child is settled by the first layer that applies (``population.
 2. its cost exceeds the budget, and its fitness is 0;
 3. its canonical hash equals that of its parent;
 4. its canonical hash is in the fitness cache;
-5. its errors on the first examples are in the functional equivalence cache (FEC);
+5. its errors on the first examples are in the functional equivalence cache (FEC); a fitness that would make it a finalist is
+   confirmed by a full evaluation first;
 6. a hurdle stops it;
 7. it is evaluated in full.
 """
@@ -106,19 +107,26 @@ def store(cache: Cache, present: Any, key: Any, fitness: Any) -> None:
 
 
 @merged
-def measure(space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, program_hash: Any) -> Any:
-    """Fitness of the live program in ``scratch`` by FEC, hurdles or full evaluation, and the layer that settled it."""
+def measure(
+    space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, program_hash: Any, worst: Any
+) -> Any:
+    """Fitness of the live program in ``scratch`` by FEC, hurdles or full evaluation, and the layer that settled it.
+
+    ``worst`` is the fitness above which a program enters the finalists.
+    """
     count = scratch.lengths[0] + scratch.lengths[1] + scratch.lengths[2]
     code, constants = scratch.code[:count], scratch.constants[:count]
     early: Any = _NONE
-    present, cached = False, -1.0  # ``cached`` is the fitness of a hit that is evaluated in full too, as a sample
+    present, cached = False, -1.0  # ``cached`` is the fitness of a hit that is evaluated in full too
+    sampled = False
     if space.fec:
         early = functional_hash(engine, scratch.lengths, code, constants)
         if early == _NONE:
             return 0.0, _STOPPED
         present, valid, fitness = recall(space, island, island.fec_cache, early)
         if valid:
-            if not is_due(island.counts[_FEC], fitness):
+            sampled = is_due(island.counts[_FEC], fitness)
+            if not sampled and fitness <= worst:
                 return fitness, _FEC
             cached = fitness
     if space.hurdles > 0 and cached < 0.0:
@@ -130,9 +138,12 @@ def measure(space: Space, island: Island, scratch: Scratch, engine: Any, steps: 
     stopped = full(engine, scratch.lengths, code, constants, scratch.task_fitness)
     fitness = combined(space, scratch.task_fitness)
     if cached >= 0.0:
-        compare(island.fec_sample, cached, fitness if space.hurdles == 0 or fitness >= STOPPED_BELOW else 0.0)
-        return cached, _FEC
-    if space.hurdles > 0:
+        fitness = fitness if space.hurdles == 0 or fitness >= STOPPED_BELOW else 0.0
+        if sampled:
+            compare(island.fec_sample, cached, fitness)
+        if fitness == cached or cached <= worst:
+            return cached, _FEC
+    elif space.hurdles > 0:
         fitness = learn_from(island.hurdles, space.proxy, program_hash, fitness)
     if space.fec:
         store(island.fec_cache, present, early, fitness)
@@ -164,8 +175,11 @@ def remember(space: Space, members: Members, finalists: Members, row: Any) -> An
 
 
 @merged
-def settle(space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, row: Any) -> Any:
-    """Update the fitness and hash of a child, which still has those of its parent. Returns the layer that settled it."""
+def settle(space: Space, island: Island, scratch: Scratch, engine: Any, steps: Steps, row: Any, worst: Any) -> Any:
+    """Update the fitness and hash of a child, which still has those of its parent. Returns the layer that settled it.
+
+    ``worst`` is the fitness above which a program enters the finalists.
+    """
     members, about = island.members, island.members.about[row]
     code = members.code[row]
     liveness(space, scratch, code, about.lengths)
@@ -180,7 +194,7 @@ def settle(space: Space, island: Island, scratch: Scratch, engine: Any, steps: S
     present, valid, fitness = recall(space, island, island.fitness_cache, program_hash)
     layer = _CACHED
     if not valid:
-        fitness, layer = measure(space, island, scratch, engine, steps, program_hash)
+        fitness, layer = measure(space, island, scratch, engine, steps, program_hash, worst)
         store(island.fitness_cache, present, program_hash, fitness)
     members.fitness[row] = fitness
     return layer
@@ -274,7 +288,7 @@ def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: St
                 )
         layer = _COPY
         if changed:
-            layer = settle(space, island, scratch, engine, steps, row)
+            layer = settle(space, island, scratch, engine, steps, row, worst)
             adjust(space, members, scratch, row)
         members.about[row].birth = clock[Clock.CANDIDATES]
         if space.algorithm == REINFORCE:
