@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_import_rules():
 def test_examples_check_and_are_formatted(path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["check", str(path)]) == 0, capsys.readouterr().err
     assert main(["fmt", "--check", str(path)]) == 0, capsys.readouterr().out
+
+
+def test_dependencies_have_lower_bounds_and_no_upper_ones():
+    """An upper bound needs a reason, and would be stated here with it. ``tools/check.py --step minimum`` tests the lower ones."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    assert project["requires-python"].startswith(">=") and extras.pop("all") == [
+        "azdsl[sklearn,parquet,plot,tensorboard,cluster]"
+    ]
+    for requirement in (*project["dependencies"], *(one for group in extras.values() for one in group)):
+        assert re.fullmatch(r"[\w-]+>=[\d.]+", requirement), requirement
 
 
 def test_no_file_is_longer_than_400_lines():

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from azdsl.search.islands.plan import Plan
 
 LOCAL = "local:"
+PROCESS_BYTES = 200_000_000
+"""Resident memory of a worker process of a small search (examples/linear.az: 202 MB)."""
+
 FORMS = "tcp://HOST:PORT, tls://HOST:PORT or local:N (N processes on this machine)"
 
 
@@ -47,7 +50,7 @@ class Cluster:
 
         about = self.client.scheduler_info(n_workers=-1)
         job = job_of(encode_job(plan.experiment, tasks))
-        executor = ClusterExecutor(self.client, about["address"], plan.spaces, job, self.patience)
+        executor = ClusterExecutor(self.client, about["address"], plan.spaces, plan.groups, job, self.patience)
         executor.supply(*about["workers"])
         return executor
 
@@ -93,6 +96,21 @@ def processes(count: int) -> Iterator[LocalCluster]:
         yield cluster
 
 
+def _check_memory(count: int) -> None:
+    """Raise ``ExecutorError`` when the memory of this machine, or of its control group, is too short for worker processes."""
+    import psutil
+    from distributed.system import MEMORY_LIMIT
+
+    available = min(psutil.virtual_memory().available, MEMORY_LIMIT)
+    if count * PROCESS_BYTES > available:
+        fit = int(available // PROCESS_BYTES)
+        way = f"use {LOCAL}{fit}" if fit else "leave out cluster: threads share the memory of one process"
+        raise ExecutorError(
+            f"{LOCAL}{count}: {count} processes take about {count * PROCESS_BYTES / 1e9:.1f} GB, "
+            f"but {available / 1e9:.1f} GB of memory are available; {way}"
+        )
+
+
 @contextmanager
 def _client(cluster: Any) -> Iterator[Client]:
     """A client that is closed at the end of the context."""
@@ -106,7 +124,11 @@ def _client(cluster: Any) -> Iterator[Client]:
                 raise SettingsError(
                     "cluster", f"cluster {cluster!r} is invalid; write local:N with N processes, such as local:4"
                 )
-            address = stack.enter_context(processes(int(count)))
+            _check_memory(int(count))
+            try:
+                address = stack.enter_context(processes(int(count)))
+            except (OSError, RuntimeError, TimeoutError) as error:
+                raise ExecutorError(f"cannot start {count} processes: {error}; use fewer, or raise ulimit -u") from None
         elif not isinstance(cluster, str) or "://" not in cluster:
             raise SettingsError("cluster", f"cluster {cluster!r} is not an address; use {FORMS}")
         try:

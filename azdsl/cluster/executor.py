@@ -7,6 +7,7 @@ complete epoch is decoded, so that their state is always valid for a checkpoint.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,10 +24,11 @@ from distributed.scheduler import KilledWorker
 
 from azdsl.cluster import remote
 from azdsl.cluster.fingerprint import fingerprint
-from azdsl.cluster.wire import Job, decode_island, encode_island
+from azdsl.cluster.wire import Job, encode_island, receive_island
 from azdsl.search.islands.executor import TICK_SECONDS, ExecutorError
 from azdsl.search.kernel.population import Island
 from azdsl.search.kernel.space import Space
+from azdsl.search.rundir.checkpoint import Damaged
 
 FETCH_SECONDS = 30.0
 """Time limit for fetching a result. If its worker is lost before that, Dask runs the epoch again."""
@@ -50,11 +52,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class ClusterExecutor:
-    """Runs islands on the workers of ``client``, whose scheduler is at ``address``."""
+    """Runs islands on the workers of ``client``, whose scheduler is at ``address``. ``groups`` is the number of task groups."""
 
     client: Client
     address: str
     spaces: Sequence[Space]
+    groups: int
     job: Job
     patience: Patience
 
@@ -115,30 +118,54 @@ class ClusterWorkerPool:
             future = self.done.get(timeout=seconds)
         except Empty:
             return []
+        result = self._result(future)
+        if result is None:
+            return []
+        worker, state = result
         number, end, _ = self.running[str(future.key)]
-        try:
-            worker, state = future.result(timeout=FETCH_SECONDS)
-        except TimeoutError:
-            future.add_done_callback(self.done.put)
-            return []
-        except KilledWorker:
-            self._retry(future, "ended the workers that it ran on: they crashed, hung or were killed")
-            return []
-        except CancelledError:
-            self._find_scheduler()
-            self._retry(future, "was cancelled")
-            return []
-        del self.running[str(future.key)]
         if not state:
+            del self.running[str(future.key)]
             try:
                 self.executor.supply(worker)
             except OSError:
                 self._find_scheduler()
             self.start(number, end)
             return []
+        executor, island = self.executor, self.islands[number]
+        least = end if math.isinf(self.deadline) else island.candidates  # a time limit may stop it before its end
+        try:
+            receive_island(executor.spaces[number], executor.groups, island, state, least, end)
+        except Damaged as error:
+            self._retry(future, f"was returned by the worker {worker} in an invalid state: {error}")
+            return []
+        del self.running[str(future.key)]
         del self.failures[number]
-        decode_island(self.executor.spaces[number], self.islands[number], state)
         return [number]
+
+    def _result(self, future: Future[Any]) -> tuple[str, bytes] | None:
+        """The worker and the state that an epoch returned. Without a result the epoch is submitted or fetched again."""
+        try:
+            match future.result(timeout=FETCH_SECONDS):
+                case str(worker), bytes(state):
+                    return worker, state
+                case other:
+                    self._retry(future, f"returned a {type(other).__name__} in place of a state")
+        except KilledWorker:
+            self._retry(
+                future,
+                "ended the workers that it ran on: they crashed, hung or were killed, perhaps for lack of memory",
+            )
+        except CancelledError:
+            self._find_scheduler()
+            self._retry(future, "was cancelled")
+        except ExecutorError:
+            raise
+        except Exception as error:  # whatever a worker raises, also for lack of memory or of room on its disk
+            if isinstance(error, TimeoutError) and future.status != "error":
+                future.add_done_callback(self.done.put)
+            else:
+                self._retry(future, f"failed ({type(error).__name__}: {error})")
+        return None
 
     def pause(self) -> None:
         """Nothing to do: the local islands are always idle."""

@@ -116,11 +116,12 @@ def epoch(request: bytes, state: bytes) -> tuple[str, bytes]:
 
     Raises ``ExecutorError`` when the environment fingerprint of this process differs from that of the search's process.
     """
-    what = EpochRequest(**json.loads(request))
+    stated = json.loads(request)
     worker = get_worker().address
-    different = differences(what.fingerprint, fingerprint())
-    if different:
-        raise ExecutorError(mismatch(worker, different))
+    different = differences(stated["fingerprint"], fingerprint())
+    if different:  # before anything else is read, which another version may state differently
+        raise ExecutorError(mismatch(f"the worker {worker}", different))
+    what = EpochRequest(**stated)
     context = jobs().context(what.job)
     return (worker, b"") if context is None else (worker, advance(context, what, state))
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from azdsl.search.kernel.population import Island, Members
 from azdsl.search.kernel.reinforce import Policy
 from azdsl.search.kernel.space import Space
 from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir.validate import island_problem
 from azdsl.syntax import parse, parse_experiment
 from azdsl.taskset import TaskSet
 
@@ -75,14 +77,14 @@ def encode_island(space: Space, island: Island) -> bytes:
             if part.sets["tags"].any():
                 arrays[name] = part.sets
         elif isinstance(part, Hurdles | Policy):
-            arrays |= {f"{name}.{key}": array for key, array in part._asdict().items()}
+            arrays |= {f"{name}.{key}": array for key, array in _stated(part).items()}
         else:
             arrays[name] = part
     return _write({}, arrays)
 
 
 def decode_island(space: Space, island: Island, data: bytes) -> None:
-    """Set an island to the state that ``encode_island`` encoded."""
+    """Set an island to the state that ``encode_island`` encoded. Raises errors of many types for other data."""
     _, arrays = _read(data)
     for name, part in island._asdict().items():
         if isinstance(part, Members):
@@ -93,10 +95,43 @@ def decode_island(space: Space, island: Island, data: bytes) -> None:
             else:
                 clear(part)
         elif isinstance(part, Hurdles | Policy):
-            for key, array in part._asdict().items():
+            for key, array in _stated(part).items():
                 array[...] = arrays[f"{name}.{key}"]
         else:
             part[:] = arrays[name]
+
+
+def receive_island(space: Space, groups: int, island: Island, data: bytes, least: int, most: int) -> None:
+    """Set an island to the state that a worker returned, after validating it like that of a checkpoint.
+
+    The state has ``least`` to ``most`` candidates. Raises ``checkpoint.Damaged``; the island is unchanged then.
+    """
+    received = deepcopy(island)
+    try:
+        decode_island(space, received, data)
+    except Exception as error:  # NumPy, json and tokenize raise many types for invalid data
+        raise checkpoint.Damaged(f"it is not the state of an island ({type(error).__name__}: {error})") from None
+    problem = island_problem(space, groups, received)
+    if problem:
+        raise checkpoint.Damaged(problem)
+    if not least <= received.candidates <= most:
+        raise checkpoint.Damaged(f"it has {received.candidates:,} candidates in place of {most:,}")
+    _copy(received, island)
+
+
+def _copy(source: Any, target: Any) -> None:
+    """Copy nested named tuples of arrays."""
+    for new, old in zip(source, target, strict=True):
+        if isinstance(old, np.ndarray):
+            old[...] = new
+        else:
+            _copy(new, old)
+
+
+def _stated(part: Hurdles | Policy) -> dict[str, NDArray[Any]]:
+    """The arrays of a part, by name, without those of a policy that follow from the space or are scratch memory."""
+    names = part._fields if isinstance(part, Hurdles) else checkpoint.POLICY.values()
+    return {name: getattr(part, name) for name in names}
 
 
 def _write(metadata: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:

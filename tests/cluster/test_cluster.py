@@ -5,6 +5,7 @@ Workers live in this process where that is enough: starting processes is most of
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from contextlib import nullcontext
@@ -150,6 +151,77 @@ def test_a_lost_connection_while_the_job_is_sent_repeats_the_epoch(tmp_path, on_
 def test_a_crash_in_native_code_loses_one_epoch(tmp_path, on_threads):
     """A crash, then a worker with other versions in place of the crashed one."""
     fail_in_a_process(tmp_path, on_threads, crash, Patience())
+
+
+def test_invalid_states_and_failing_workers_lose_nothing(tmp_path, on_threads, client, monkeypatch):
+    """Each fault once: its epoch runs again, and the result is that of a run without faults."""
+    advance, met = remote.advance, []
+
+    def once(context, request, state):
+        found = advance(context, request, state)
+        number = len(met)
+        met.append(request.island)
+        if number < len(FAULTS):
+            return FAULTS[number](found, state)
+        return found
+
+    monkeypatch.setattr(remote, "advance", once)
+    with connect(client, Patience(attempts=len(FAULTS) + 1)) as placement:
+        result = run(experiment(), out=tmp_path / "run", quiet=True, placement=placement)
+    assert same(result, on_threads) and len(met) > len(FAULTS)
+
+
+def fail(error):
+    """A fault that raises ``error`` in a worker."""
+
+    def raising(*_):
+        raise error
+
+    return raising
+
+
+FAULTS = (
+    lambda found, before: found[: len(found) // 2],
+    lambda found, before: b"\x10" * 100,
+    lambda found, before: "no bytes",
+    lambda found, before: None,
+    lambda found, before: before,
+    lambda found, before: found.replace(b"'<f8'", b"'|O'  "),
+    fail(OSError(errno.ENOSPC, "No space left on device")),
+    fail(MemoryError()),
+    fail(TimeoutError("of a worker, not of the search")),
+    fail(TypeError("of a worker of another version")),
+)
+"""What workers do in place of returning the state ``found``, by ``before`` the state that they were sent."""
+
+
+def test_a_worker_that_always_returns_an_invalid_state_is_named(tmp_path, on_threads, client, monkeypatch):
+    path = tmp_path / "run"
+    with (
+        connect(client) as placement,
+        monkeypatch.context() as patched,
+        pytest.raises(
+            ExecutorError, match=r"(?s)island \d was returned by the worker tcp://\S+ in an invalid state: .* 5 times"
+        ),
+    ):
+        run(
+            experiment(),
+            out=path,
+            quiet=True,
+            placement=placement,
+            on_epoch=lambda s: s.epoch == 3 and patched.setattr(remote, "advance", lambda *_: b"nonsense"),
+        )
+    assert same(run(None, resume=path, quiet=True), on_threads)
+
+
+def test_more_processes_than_memory_are_refused_before_they_start():
+    with (
+        pytest.raises(
+            ExecutorError, match=r"local:100000: 100000 processes take about .* GB of memory are available; use local:"
+        ),
+        connect("local:100000"),
+    ):
+        pass
 
 
 def test_a_result_lost_before_it_is_fetched_is_computed_again(tmp_path, on_threads, client, monkeypatch):

@@ -118,7 +118,9 @@ def test_a_hurdle_with_threshold_0_has_no_effect():
         Run(everything(population=100, hurdles="4", hurdle_every=10**6)).go(5000),
     )
     evaluated = low.layer("full") + low.layer("stopped_early")
-    assert 250 < low.engine.calls[2] <= evaluated < low.engine.calls[2] + 10  # hits that were not confirmed meet no hurdle
+    assert (
+        250 < low.engine.calls[2] <= evaluated < low.engine.calls[2] + 10
+    )  # hits that were not confirmed meet no hurdle
     assert plain.island.members.fitness.tobytes() == low.island.members.fitness.tobytes()
     assert plain.island.members.code.tobytes() == low.island.members.code.tobytes()
 

@@ -63,7 +63,7 @@ _REPORT = _Fields(
 )
 _CACHES = {"programs": "fitness_cache", "errors": "fec_cache"}
 _ABOUT = {"key": "hash", "birth": "birth"}
-_POLICY = {"logits": "logits", "probabilities": "probabilities", "gains": "gains", "pace": "reward_sums"}
+POLICY = {"logits": "logits", "probabilities": "probabilities", "gains": "gains", "pace": "reward_sums"}
 """Names in the file, and the fields they stand for. The other fields of a policy follow from the space or are scratch memory."""
 
 
@@ -200,7 +200,7 @@ def _island(space: Space, island: Island) -> Arrays:
     for name, field in _CACHES.items():
         arrays |= {f"{name}.{part}": array for part, array in in_order(getattr(island, field))._asdict().items()}
     if island.policy.factors.size:
-        arrays |= {f"policy.{name}": getattr(island.policy, field) for name, field in _POLICY.items()}
+        arrays |= {f"policy.{name}": getattr(island.policy, field) for name, field in POLICY.items()}
     return arrays
 
 
@@ -209,7 +209,7 @@ def _restore(space: Space, island: Island, arrays: Mapping[str, NDArray[Any]]) -
     for name, field in _CACHES.items():
         refill(getattr(island, field), InOrder(**under(arrays, name)))
     if island.policy.factors.size:
-        for name, field in _POLICY.items():
+        for name, field in POLICY.items():
             getattr(island.policy, field)[...] = arrays[f"policy.{name}"]
 
 

@@ -11,7 +11,7 @@ from azdsl.config.search import Search
 from azdsl.ir.packing import CONSTANTS, first_input, op_code, output_register, second_input
 from azdsl.ops import OPS, Role
 from azdsl.search.islands.island_report import IslandReport
-from azdsl.search.kernel.cache import Cache
+from azdsl.search.kernel.cache import WAYS, Cache
 from azdsl.search.kernel.hurdles import STOPPED_BELOW
 from azdsl.search.kernel.population import Clock, Island, Members
 from azdsl.search.kernel.space import ROLES, Space
@@ -94,5 +94,8 @@ def _programs(space: Space, members: Members) -> str | None:
 def _cache(space: Space, cache: Cache) -> str | None:
     """The fault in a cache, or None: its fitness values also encode the hurdle that stopped a program."""
     values = cache.sets["values"]
+    ranks = np.sort(np.ascontiguousarray(cache.sets["ranks"]).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :WAYS])
+    if (ranks != np.arange(WAYS)).any():
+        return "it has a cache without an order of its entries"
     least = STOPPED_BELOW ** (space.hurdles + 1) if space.hurdles else 0.0
     return None if (((values >= least) | (values == 0.0)) & (values <= 1.0)).all() else "it has an invalid fitness"
