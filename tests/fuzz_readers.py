@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import fuzz_programs
 import numpy as np
 import pytest
 
@@ -326,28 +327,16 @@ def _checkpoints() -> Iterator[bytes]:
         yield bytes([PATCHED, at, 0, 128]) + b"\1\0\0\0"
 
 
-def _commands(folder: Path) -> Target:
-    import fuzz_commands
-
-    return fuzz_commands.commands(folder)
-
-
-def _command_seeds() -> Iterator[bytes]:
-    import fuzz_commands
-
-    return fuzz_commands.seeds()
-
-
 READERS: Mapping[str, Reader] = {
     "parser": Reader("programs and experiments (.az)", _parser, _programs),
     "formatter": Reader("the layout of programs (azdsl fmt)", _formatter, _programs),
+    "programs": Reader("check, fmt, show, score, evolve and compile", fuzz_programs.make, fuzz_programs.seeds),
     "csv": Reader("data in .csv files", _tables(".csv"), _csv),
     "npz": Reader("data in .npz files", _tables(".npz", packed), _npz),
     "parquet": Reader("data in .parquet files", _tables(".parquet"), _parquet),
     "images": Reader("image sets: IDX, CIFAR-10's pickles, .npz", _images, _image_seeds),
     "checkpoint": Reader("checkpoints of a search", _checkpoint, _checkpoints),
     "run": Reader("run directories", _run, _run_seeds),
-    "commands": Reader("whole commands on program files and run directories", _commands, _command_seeds),
 }
 """All readers by name."""
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from traceback import walk_tb
 
 import click
 
@@ -127,13 +128,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except AzdslError as error:
         return _fail(error.report)
+    except ImportError as error:
+        return _fail(_cannot_load(error))
     except OSError as error:
         if not error.strerror:
-            raise
+            if not _while_importing(error):
+                raise
+            return _fail(_cannot_load(error))
         where = "" if error.filename is None else f"{error.filename}: "
         return _fail(f"error: {where}{error.strerror}")
     except MemoryError:
         return _fail("error: out of memory; use fewer tasks or examples")
+
+
+def _cannot_load(error: Exception) -> str:
+    """The message about a package that cannot be loaded; the last line of NumPy's long text says why."""
+    reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+    return f"error: a package that azdsl needs cannot be loaded: {reason[0]}; memory may be short (ulimit -v), or install azdsl again"
+
+
+def _while_importing(error: Exception) -> bool:
+    """Whether an error was raised while a module was imported."""
+    return any(frame.f_code.co_name == "<module>" for frame, _ in walk_tb(error.__traceback__))
 
 
 def _terminal_gone() -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "numba", "llvmlite", "lark", "rich", "sklearn")
 
 
@@ -59,3 +61,26 @@ def test_interrupt_gives_130():
     )
     result = python("-c", code)
     assert (result.returncode, result.stderr.strip()) == (130, "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("ImportError('NumPy was not found.\\nlibx.so: failed to map segment\\n')", "libx.so: failed to map segment"),
+        ("OSError('libllvmlite.so could not be loaded')", "libllvmlite.so could not be loaded"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_is_one_message(tmp_path, error, reason):
+    """As with little memory (``ulimit -v``)."""
+    (tmp_path / "lark.py").write_text(f"raise {error}")
+    result = subprocess.run(
+        [sys.executable, "-m", "azdsl", "show", str(ROOT / "examples" / "linear.az")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith(
+        f"error: a package that azdsl needs cannot be loaded: {reason}; memory may be short"
+    )
