@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fault_cases import ROOT, Bench, Try, recovered
+from fault_cases import ROOT, Bench, Try, damaged, recovered
 
 from azdsl.cachedir import cache_root
+from azdsl.codegen.numba_jit import cache_directory
 
 LONGEST_SECONDS = 900
 """A process that takes longer hangs, and is ended."""
@@ -69,7 +70,7 @@ def evolving(bench: Bench, path: Path, *python: str) -> list[str]:
 def processes(bench: Bench) -> Iterator[Try]:
     """Limits of the machine, interpreters and users."""
     limits = [(f"ulimit -v {size} MB", resource.RLIMIT_AS, size << 20) for size in MEGABYTES]
-    limits += [(f"ulimit -n {count}", resource.RLIMIT_NOFILE, count) for count in (3, 4, 5, 6, 8, 10, 12, 16, 32)]
+    limits += [(f"ulimit -n {count}", resource.RLIMIT_NOFILE, count) for count in (5, 6, 8, 10, 12, 16, 32)]
     for name, kind, value in limits:
         path = bench.fresh()
         answer = start(bench, evolving(bench, path), limit=(kind, value))
@@ -101,6 +102,22 @@ def processes(bench: Bench) -> Iterator[Try]:
         yield recovered(bench, path, name, start(bench, evolving(bench, path, *words), environment), name)
     if os.geteuid() == 0:
         yield from other_user(bench)
+
+
+def cache(bench: Bench) -> Iterator[Try]:
+    """All files of the compiled code are damaged, as after a power cut or by a bad disk; then others may write the directory."""
+    current, place = cache_directory(), bench.folder / "damaged"
+    kinds = [name for name, _ in damaged(b"\0" * 9)]
+    for number, name in enumerate([*kinds, "others may write the directory"]):
+        shutil.rmtree(place, ignore_errors=True)
+        for kept in (current, current.parent / "objects"):
+            shutil.copytree(kept, place / kept.name)
+        for file in (path for path in place.rglob("*") if path.is_file() and number < len(kinds)):
+            file.write_bytes(list(damaged(file.read_bytes() or b"\0"))[number][1])
+        place.chmod(0o755 if number < len(kinds) else 0o777)
+        path = bench.fresh()
+        answer = start(bench, evolving(bench, path), {"AZDSL_CACHE": str(place)})
+        yield recovered(bench, path, f"compiled code: {name}", answer, name)
 
 
 def other_user(bench: Bench) -> Iterator[Try]:
@@ -141,12 +158,12 @@ def cluster(bench: Bench) -> Iterator[Try]:
     faults: Mapping[str, Callable[[Any, list[int]], None]] = {
         "a worker is killed": lambda client, pids: os.kill(pids[0], signal.SIGKILL),
         "a worker is slow: stopped for 3 s": lambda client, pids: stopped(pids[0], 3.0),
-        "a worker cannot be reached for 12 s": lambda client, pids: stopped(pids[0], 12.0),
+        "a worker cannot be reached for 45 s": lambda client, pids: stopped(pids[0], 45.0),
         "a worker returns nonsense": lambda client, pids: client.run(returns_nonsense, 3),
         "a worker has no memory": lambda client, pids: client.run(raises, MemoryError, 3),
         "a worker has no room on its disk": lambda client, pids: client.run(no_room),
     }
-    with dask.config.set({"distributed.scheduler.worker-ttl": "6s"}):
+    with dask.config.set({"distributed.scheduler.worker-ttl": "30s"}):
         for name, fault in faults.items():
             path = bench.fresh()
             with processes(2) as local, connect(local.scheduler_address, Patience()) as placement:

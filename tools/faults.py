@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ GROUPS: Mapping[str, Callable[[Bench], Iterator[Try]]] = {
     "files": fault_cases.files_damaged,
     "machine": fault_cases.machine,
     "processes": fault_processes.processes,
+    "cache": fault_processes.cache,
     "cluster": fault_processes.cluster,
 }
 """The groups of faults, in the order in which they are tried."""
@@ -100,7 +102,9 @@ def main(arguments: list[str]) -> int:
             f"{count} {outcome}" if len(outcomes) > 1 else outcome for outcome, count in outcomes.most_common()
         )
         print(f"| {fault} | {outcomes.total()} | {words} |")
-    print(f"{sum(c.total() for c in found.values())} tries in {time.monotonic() - started:.0f} s, {failed} failed")
+    spent, tries = resource.getrusage(resource.RUSAGE_CHILDREN), sum(outcomes.total() for outcomes in found.values())
+    seconds = f"{time.monotonic() - started:.0f} s ({spent.ru_utime + spent.ru_stime:.0f} s of processor time)"
+    print(f"{tries} tries in {seconds}, {failed} failed")
     return 1 if failed else 0
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from traceback import walk_tb
 
 import click
 
@@ -149,7 +148,10 @@ def _cannot_load(error: Exception) -> str:
 
 def _while_importing(error: Exception) -> bool:
     """Whether an error was raised while a module was imported."""
-    return any(frame.f_code.co_name == "<module>" for frame, _ in walk_tb(error.__traceback__))
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code.co_name != "<module>":
+        step = step.tb_next
+    return step is not None
 
 
 def _terminal_gone() -> bool:
