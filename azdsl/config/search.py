@@ -58,7 +58,7 @@ ALGORITHMS = ("regularized_evolution", "nonregularized_evolution", "hill_climbin
 BLIND_MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "insert", "remove", "trade")
 """The kinds of mutation that do not look at what instructions are for."""
 
-MUTATIONS = (*BLIND_MUTATIONS, "graft", "accumulate", "parameter", "rewire", "bypass")
+MUTATIONS = (*BLIND_MUTATIONS, "graft", "accumulate", "parameter", "rewire", "bypass", "transplant")
 """The kinds of mutation. Compiled code numbers them by their place here."""
 
 

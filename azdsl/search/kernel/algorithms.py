@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from azdsl.codegen.numba_jit import jit
+from azdsl.codegen.numba_jit import inline, jit
 from azdsl.config.search import ALGORITHMS
 from azdsl.search.kernel.rng import Words, digit, next_word
 from azdsl.search.kernel.space import Space
@@ -23,12 +23,30 @@ REGULARIZED, NONREGULARIZED, CLIMBING, RANDOM, REINFORCE = range(len(ALGORITHMS)
 """Values of ``Space.algorithm``, in the order of ``config.search.ALGORITHMS``. From ``RANDOM`` on, candidates have no parent."""
 
 
+@inline
+def tournament(adjusted: Any, draws: Any, state: Words) -> Any:
+    """Row with the highest adjusted fitness of ``draws`` members drawn with replacement, the first drawn of equals.
+
+    Each random word gives two draws.
+    """
+    size = adjusted.size
+    winner, word = digit(next_word(state), size)
+    best = adjusted[winner]
+    for i in range(1, draws):
+        if i & 1 == 0:
+            word = next_word(state)
+        rival, word = digit(word, size)
+        other = adjusted[rival]
+        winner, best = (rival, other) if other > best else (winner, best)
+    return winner
+
+
 @jit
 def extremes(adjusted: Any, draws: Any, state: Words) -> Any:
     """Rows of the best and the worst adjusted fitness of ``draws`` members drawn with replacement.
 
     Among equals, the best is the first drawn and the worst is the last drawn. Each random word gives two draws, as in
-    ``loop.tournament``.
+    ``tournament``.
     """
     size = adjusted.size
     best, word = digit(next_word(state), size)

@@ -23,7 +23,6 @@ import numpy as np
 
 from azdsl.codegen.instruction_words import first_input, op_code, output_register, second_input, with_field
 from azdsl.codegen.numba_jit import inline, jit, lowest_bit
-from azdsl.config.search import MUTATIONS
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS
 from azdsl.search.kernel.canonical import Scratch, bounds, liveness
 from azdsl.search.kernel.expressions import expression_size, grow, kind_of, pick
@@ -31,9 +30,6 @@ from azdsl.search.kernel.rng import Words, below, uniform
 from azdsl.search.kernel.rows import move, shift
 from azdsl.search.kernel.space import MAX_EXPRESSION, Space
 
-GRAFT, ACCUMULATE, PARAMETER, REWIRE, BYPASS = (
-    MUTATIONS.index(name) for name in ("graft", "accumulate", "parameter", "rewire", "bypass")
-)
 _ATTEMPTS = 8
 """Draws of an expression before an edit counts as impossible."""
 _NONE, _ONE = np.uint64(0), np.uint64(1)
@@ -317,39 +313,3 @@ def rewire(space: Space, state: Words, scratch: Scratch, code: Any, lengths: Any
     before = code[at]
     code[at] = with_field(before, B_SHIFT if second else A_SHIFT, register - base)
     return code[at] != before
-
-
-@jit
-def edit(space: Space, state: Words, scratch: Scratch, members: Any, row: Any, kind: Any, function: Any) -> Any:
-    """Edit the live data flow of a member by mutation ``kind``. Returns whether an edit was possible."""
-    code, constants, lengths = members.code[row], members.constants[row], members.about[row].lengths
-    liveness(space, scratch, code, lengths)
-    written, read = survey(space, scratch, lengths)
-    known = written | space.given
-    unused = ~(written | read | space.given | space.prediction)
-    free = _NONE
-    for k in range(3):
-        for _ in range(3):
-            register = pick(state, unused & ~free & space.kinds[k].writable)
-            if register >= 0:
-                free |= _ONE << np.uint64(register)
-    if kind <= PARAMETER:
-        for f in range(3):
-            if evolves(space, f):
-                make_room(space, scratch, code, constants, lengths, f, free)
-        liveness(space, scratch, code, lengths)
-    changed = False
-    if kind == GRAFT:
-        changed = graft(space, state, scratch, code, constants, lengths, function, -1, known, free)
-    elif kind == ACCUMULATE:
-        register = pick(state, state_registers(space, scratch, lengths))
-        if register >= 0 and evolves(space, _LEARN):
-            changed = accumulate(space, state, scratch, code, constants, lengths, register, known, free)
-    elif kind == PARAMETER:
-        changed = add_parameter(space, state, scratch, code, constants, lengths, known, free)
-    elif kind == REWIRE:
-        changed = rewire(space, state, scratch, code, lengths, function, known)
-    else:
-        changed = bypass(space, state, scratch, code, constants, lengths, function)
-    pad(space, code, constants, lengths)
-    return changed

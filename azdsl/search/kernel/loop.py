@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 
 from azdsl.codegen.numba_jit import call, inline, jit, merged
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.kernel.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals
+from azdsl.search.kernel.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals, tournament
 from azdsl.search.kernel.cache import Cache, find, put, replace
 from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness
 from azdsl.search.kernel.evaluation import full, functional_hash
@@ -33,7 +33,7 @@ from azdsl.search.kernel.hurdle_run import PASSED
 from azdsl.search.kernel.hurdles import STOPPED_BELOW, learn_from, would_pass
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, randomize
-from azdsl.search.kernel.rng import Words, digit, next_word, uniform
+from azdsl.search.kernel.rng import Words, uniform
 from azdsl.search.kernel.space import Space
 from azdsl.search.kernel.steps import Steps, find_steps
 from azdsl.search.kernel.tuning import SPENT, adapt, begin, done, is_new
@@ -43,24 +43,6 @@ _SEEN = (_COPY, _NEUTRAL, _CACHED)
 """Layers of candidates that cannot be new finalists."""
 
 _NONE = np.uint64(0)
-
-
-@inline
-def tournament(adjusted: Any, draws: Any, state: Words) -> Any:
-    """Row with the highest adjusted fitness of ``draws`` members drawn with replacement, the first drawn of equals.
-
-    Each random word gives two draws.
-    """
-    size = adjusted.size
-    winner, word = digit(next_word(state), size)
-    best = adjusted[winner]
-    for i in range(1, draws):
-        if i & 1 == 0:
-            word = next_word(state)
-        rival, word = digit(word, size)
-        other = adjusted[rival]
-        winner, best = (rival, other) if other > best else (winner, best)
-    return winner
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
@@ -242,7 +224,7 @@ def challenge(space: Space, island: Island, row: Any, layer: Any) -> None:
 def mutate_often(space: Space, state: Words, scratch: Scratch, members: Members, row: Any, edit: Any) -> Any:
     """Mutate a member once, and once more with probability ``space.edits``, again and again. Returns False if it is unchanged.
 
-    ``edit`` is the address of ``data_flow.edit``.
+    ``edit`` is the address of ``edit.edit``.
     """
     changed = mutate(space, state, scratch, members, row, edit)
     while space.edits > 0.0 and uniform(state) < space.edits:

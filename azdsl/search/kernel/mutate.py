@@ -16,7 +16,7 @@ from azdsl.codegen.numba_jit import call, inline
 from azdsl.config.search import MUTATIONS
 from azdsl.ir.packing import A_SHIFT, B_SHIFT, CONSTANTS, OUT_SHIFT
 from azdsl.search.kernel.canonical import Scratch
-from azdsl.search.kernel.data_flow import GRAFT
+from azdsl.search.kernel.edit import GRAFT
 from azdsl.search.kernel.rng import Words, digit, exp, next_word, normal, uniform
 from azdsl.search.kernel.rows import INDEX, STD, fresh_constants, order, shift
 from azdsl.search.kernel.space import Space
@@ -128,7 +128,7 @@ def mutate_blindly(
 def mutate(space: Space, state: Words, scratch: Scratch, members: Any, row: Any, edit: Any) -> Any:
     """Mutate a member once. Returns False if it is certainly unchanged, for example because its length does not permit the mutation.
 
-    ``edit`` is the address of ``data_flow.edit``. A data-flow mutation that finds nothing to edit is drawn again, a few times.
+    ``edit`` is the address of ``edit.edit``. A data-flow mutation that finds nothing to edit is drawn again, a few times.
     """
     for _ in range(_TRIES):
         k, word = digit(next_word(state), space.mutations.size)
