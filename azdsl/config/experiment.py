@@ -60,6 +60,12 @@ class Stage:
     def __post_init__(self) -> None:
         if all(getattr(self.settings, name) is None for name in STAGE_ENDS):
             raise SettingsError("stage", "a stage needs an end: set target, max_evals or patience")
+        own = self.settings
+        if own.missed == "first" and (own.target is None or own.max_evals is own.patience is None):
+            raise SettingsError(
+                "stage",
+                "missed=first follows a stage that ends without its target: set target, and max_evals or patience",
+            )
 
     def __str__(self) -> str:
         task = [f"task={self.task.kind}({_arguments(self.task)})"] if self.task else []
@@ -137,9 +143,9 @@ class Experiment:
 
     def _with(self, overrides: Group | Stage) -> Experiment:
         """The experiment with the search's keys and the mutations that ``overrides`` gives."""
-        given = {name: value for name, value in vars(overrides.settings).items() if value is not None}
         mutations = self.mutations if overrides.mutations is None else overrides.mutations
-        return dataclasses.replace(self, search=dataclasses.replace(self.search, **given), mutations=mutations)
+        search = dataclasses.replace(self.search, **overrides.settings.overrides)
+        return dataclasses.replace(self, search=search, mutations=mutations)
 
     def moved(self, move: Callable[[str], str]) -> Experiment:
         """The experiment with the relative paths of its data mapped by ``move``."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from azdsl.config.quantities import count
 from azdsl.config.schema import Range as Range
@@ -225,6 +226,11 @@ class IslandSettings:
     def __post_init__(self) -> None:
         validate(self)
 
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The values of the keys of ``search`` that the islands override."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class StageSettings:
@@ -242,9 +248,19 @@ class StageSettings:
     edits: float | None = key_of(Search, "edits")
     restart: int | None = key_of(Search, "restart")
     restart_from: str | None = key_of(Search, "restart_from")
+    missed: str | None = _key(
+        None,
+        "what follows a stage that ends without its target: the next stage, or the first one with a new initial population",
+        choices=("next", "first"),
+    )
 
     def __post_init__(self) -> None:
         validate(self)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The values of the keys of ``search`` that the stage overrides."""
+        return {name: value for name, value in vars(self).items() if value is not None and name != "missed"}
 
 
 STAGE_ENDS = ("target", "max_evals", "patience")

@@ -286,7 +286,7 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         fec_sample=ended.fec_sample,
         ending=ending,
         tasks=plan.tasks if data.words else "",
-        stages=tuple(_summary(stage, past) for stage, past in zip(plan.experiment.stages, ended.past, strict=False)),
+        stages=tuple(_summary(plan.experiment.stages[past.number], past) for past in ended.past),
     )
     session.recorder.add_result(result.as_dict())
     return result

@@ -131,7 +131,7 @@ def make_snapshot(
         hurdles=exchange.hurdles(plan, reports),
         front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
         stops=tuple(_stops(plan, run_plan, state, evaluations, seconds, rate)),
-        stage=(len(state.past) + 1, stages + 1) if stages else None,
+        stage=(state.stage + 1, stages + 1) if stages else None,
     )
 
 
@@ -145,7 +145,7 @@ def _stops(
     if run_search.timeout is not None:
         yield Stop("timeout", seconds, run_search.timeout, max(0.0, run_search.timeout - seconds))
     counted = [("max_evals", evaluations, run_search.max_evals)]
-    if len(state.past) < len(run_plan.experiment.stages):
+    if state.stage < len(run_plan.experiment.stages):
         counted.append(("stage's max_evals", evaluations - evaluations_before(state), search.max_evals))
     for name, done, of in (*counted, ("patience", evaluations - state.best_at, search.patience)):
         if of is not None:

@@ -140,16 +140,16 @@ class Session:
         deadline = float("inf") if search.timeout is None else self._started + search.timeout - self._seconds_before
         reason = _NEXT_STAGE
         while reason == _NEXT_STAGE:
-            with self._executors[len(self.state.past)].pool(self.islands, deadline) as pool:
+            with self._executors[self.state.stage].pool(self.islands, deadline) as pool:
                 reason = self._stage(pool, asked, on_epoch)
         if self._in_stages and reason != INTERRUPTED:
-            reason += f" in stage {len(self.state.past) + 1} of {len(self.plans)}"
+            reason += f" in stage {self.state.stage + 1} of {len(self.plans)}"
         return reason
 
     @property
     def _in_stages(self) -> bool:
         """Whether the run has not come to its own tasks yet."""
-        return len(self.state.past) < len(self.plans) - 1
+        return self.state.stage < len(self.plans) - 1
 
     def _stage(self, pool: WorkerPool, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Search until the stage ends, which gives ``_NEXT_STAGE``, or the run. Returns the reason."""
@@ -239,8 +239,9 @@ class Session:
 
     def _next_stage(self) -> None:
         """Begin the next stage. All islands are idle at the end of the epoch whose exchange was held last."""
-        following = self.plans[len(self.state.past) + 1]
-        self.state = stages.next_stage(self.plan, following, self.state, exchange.evaluations(self._reports))
+        number = stages.following_stage(self.plans[-1].experiment, self.state)
+        evaluations = exchange.evaluations(self._reports)
+        self.state = stages.next_stage(self.plan, number, self.plans[number], self.state, evaluations)
         self._enter_stage()
         stages.carry_over(self.plan, self.state, self.plan.spaces, self.islands)
         each = zip(self.plan.spaces, self.islands, strict=True)
@@ -249,7 +250,7 @@ class Session:
 
     def _enter_stage(self) -> None:
         """Use the plan of the stage of the run state. Raises ``IndexError`` for more stages than the run has."""
-        self.plan = stages.begun(self.plans[len(self.state.past)], self.state)
+        self.plan = stages.begun(self.plans[self.state.stage], self.state)
         self.recorder.plan = self.plan
 
     def _start_epoch(self, reports: Reports) -> None:
@@ -286,10 +287,12 @@ class Session:
         compared = plan.judge.compare(compared, self._others(compared, hall_of_fame))
         if self._in_stages:
             plan = self.plans[-1]
-            been = plan.experiment.stages[: len(self.state.past)]
+            been = plan.experiment.stages[: self.state.stage]
             self.recorder.plan = replace(plan, experiment=replace(plan.experiment, stages=been))
             on_own = [plan.judge.measured(f.found.program, f.found.island, f.found.birth) for f in compared]
             compared, hall_of_fame = plan.judge.compare((), on_own), include((), on_own)
+        missed = [plan.judge.measured(stage.answer, 0, 0) for stage in self.state.past if stage.following == 0]
+        compared = plan.judge.compare(compared, missed)
         tuned = [] if self._interrupted else tuned_finalists(plan.judge, compared, exchange.evaluations(reports))
         compared = plan.judge.compare(compared, tuned)
         chosen = choose(plan.judge, compared)
@@ -336,9 +339,10 @@ class Session:
 
 def _stage_ended(state: RunState, stages_in_all: int) -> str:
     """A line about the stage that has ended."""
-    number, ended = len(state.past), state.past[-1]
+    ended = state.past[-1]
     figures = f"after {ended.evaluations:,} candidates, selection {ended.fitness:.6f}"
-    return f"stage {number} of {stages_in_all} ended: {ended.reason} ({figures})"
+    again = "; stage 1 begins again" if ended.following == 0 else ""
+    return f"stage {ended.number + 1} of {stages_in_all} ended: {ended.reason} ({figures}){again}"
 
 
 def _callback_reason(snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import learners
 import numpy as np
@@ -22,6 +24,7 @@ from azdsl.search.kernel.space import make_space
 from azdsl.search.kernel.steps import find_steps
 from azdsl.syntax import parse_experiment
 
+SOLUTIONS = Path(__file__).parents[2] / "examples" / "discover" / "solutions"
 DATA_FLOW = MUTATIONS[len(BLIND_MUTATIONS) :]
 
 LINEAR = """registers(scalars=5, vectors=8, matrices=4)
@@ -36,12 +39,17 @@ mutations(KINDS)
 
 
 def children(experiment: Experiment, count: int) -> list[azdsl.Program]:
-    """Programs that one mutation of the seed program gives, without those that were reported as unchanged."""
+    """Programs that one mutation of the seed program gives, without those that were reported as unchanged.
+
+    Of several seed programs the first is mutated, and the last wins nearly every tournament.
+    """
     experiment = replace(experiment, search=replace(experiment.search, init="seed"))
     space = make_space(experiment, task_set())
     island, scratch = make_island(space, experiment, 0), make_scratch(space, 1)
     write_initial(space, experiment, island)
     members, found = island.members, []
+    seed = np.arange(len(members.fitness)) % len(experiment.seed_programs)
+    members.about["hash"], members.adjusted[:] = 1 + seed, seed
     code, constants, lengths = (a[0].copy() for a in (members.code, members.constants, members.about["lengths"]))
     edit = find_steps(space, island, scratch, None).edit
     for _ in range(count):
@@ -76,7 +84,9 @@ def test_children_are_in_the_search_space(kind):
         program = random_program(rng, ops, registers=experiment.registers, max_length=3 if seed % 3 == 2 else 6)
         if not experiment.search.setup.most:
             program = replace(program, setup=())
-        for child in children(only(kind, replace(experiment, program=program)), 50):
+        donor = replace(random_program(rng, ops, registers=experiment.registers, max_length=3), setup=program.setup)
+        experiment = replace(experiment, program=program, further_seeds=(donor,))
+        for child in children(only(kind, experiment), 50):
             blocks = ([i for i in block if i.op.name != "noop"] for block in child.functions)
             check_legal(shorter(experiment), azdsl.Program(*map(tuple, blocks)))
             lengths = [getattr(experiment.search, name.lower()) for name in FUNCTIONS]
@@ -117,3 +127,23 @@ def test_one_mutation_makes_a_linear_learner_bilinear():
         return float(azdsl.evaluate(list(programs.values()), tasks, backend="vm").fitness.max())
 
     assert best("insert") < 0.3 < 0.6 < best("parameter")
+
+
+def test_one_transplant_unites_two_learners():
+    """The labels are a linear and a quadratic function of the features: neither learner alone fits them, some of their children do."""
+    rng = np.random.default_rng(0)
+    X, matrix = rng.standard_normal((8, 700, 4)), rng.standard_normal((8, 4, 4))
+    y = np.einsum("tni,tij,tnj->tn", X, matrix, X) + X.sum(axis=2)
+    tasks = azdsl.TaskSet.from_arrays(X[:, :600], y[:, :600], X[:, 600:], y[:, 600:])
+    bilinear = azdsl.parse((SOLUTIONS / "bilinear.az").read_text())
+    experiment = parse_experiment(LINEAR.replace("KINDS", "transplant"))
+    programs = {str(child): child for child in children(replace(experiment, further_seeds=(bilinear,)), 5000)}
+
+    def fitness(some: Iterable[azdsl.Program]) -> float:
+        return float(azdsl.evaluate(list(some), tasks, backend="vm").fitness.max())
+
+    assert fitness([experiment.program, bilinear]) < 0.3 < 0.9 < fitness(programs.values())
+
+
+def test_nothing_is_transplanted_between_equal_programs():
+    assert not children(parse_experiment(LINEAR.replace("KINDS", "transplant")), 10)

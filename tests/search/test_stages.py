@@ -130,6 +130,36 @@ def test_results_do_not_depend_on_workers_and_interruptions(tmp_path, monkeypatc
     assert files(path) == files(whole.run_dir) and results(last) == results(whole) and last.stages == whole.stages
 
 
+def retried(**search):
+    """Two attempts of at most 1200 candidates each at a target that is missed, with a stage before, and no end but that of the run."""
+    again = Stage(None, StageSettings(target=1.0, max_evals=500, missed="first"))
+    return replace(staged(**search), stages=(staged().stages[0], again))
+
+
+def test_a_missed_target_begins_the_first_stage_again(tmp_path, monkeypatch):
+    whole = run(retried(max_evals=4000), out=tmp_path / "whole", quiet=True, workers=1)
+    assert [event["stage"] for event in whole.history] == [1, 1, 1, 2, 2, 1, 1, 1, 2, 2]
+    assert [stage["evaluations"] for stage in whole.stages] == [1200, 800, 1200, 800]
+    assert whole.stopped == "max_evals 4,000 reached in stage 1 of 3"
+    first, second = (set(whole.history[at]["islands"]) for at in (0, 5))
+    assert first.isdisjoint(second), "another attempt has other random numbers"
+    kept = {finalist for stage in whole.stages[1::2] for finalist in [stage["program"]]}
+    assert len(kept) == 2
+    monkeypatch.setattr(recorder, "save_after", lambda seconds: 0.0)
+    path = tmp_path / "parts"
+    for number, limit in enumerate((1300, 2000, 2001, 3100)):
+        asked = retried(max_evals=limit)
+        run(asked, quiet=True, workers=1 + number % 2, **{"resume" if path.exists() else "out": path})
+    last = run(retried(max_evals=4000), resume=path, quiet=True)
+    assert files(path) == files(whole.run_dir) and results(last) == results(whole) and last.stages == whole.stages
+
+
+def test_a_target_that_is_reached_leads_to_the_next_stage():
+    stages = (replace(retried().stages[1], settings=StageSettings(target=0.0, max_evals=500, missed="first")),)
+    result = run(replace(staged(), stages=stages), quiet=True)
+    assert [stage["stopped"] for stage in result.stages] == ["target 0 reached"]
+
+
 class StagedPlacement(Placement):
     """A placement whose pools run the islands in a random order, with other tasks in each stage."""
 
@@ -201,7 +231,7 @@ def test_restarts_in_turn(sessions):
 
 def test_patience_counts_from_the_start_of_the_stage():
     search = replace(small().search, patience=500, max_evals=None)
-    state = RunState(best_at=2000, past=(PastStage(parse(FUNCTIONS), 0.5, 2000, 5, ""),))
+    state = RunState(best_at=2000, past=(PastStage(0, 1, parse(FUNCTIONS), 0.5, 2000, 5, ""),))
     assert stop_reason(search, state, 2499, 499) == "" and "nothing better in 500" in stop_reason(
         search, state, 2500, 500
     )
@@ -271,6 +301,7 @@ STATEMENTS = (
     "stage(task=linear(tasks=8, valid=50), target=0.97, restart=200000, mutations(alter, insert))",
     "stage(max_evals=1000, patience=500, tournament=5)",
     "stage(task=affine(), target=0.5, parsimony=0.1, mutation=0.5, edits=0.1, restart_from=both)",
+    "stage(target=0.5, max_evals=1000, missed=first)",
 )
 
 
@@ -285,7 +316,7 @@ def test_stages_are_read_and_written():
         None,
         experiment.stages[:2],
     )
-    assert experiment.of_stage(3) is experiment
+    assert experiment.of_stage(4) is experiment
     lines = list(introduction(Plan(experiment, *[None] * 4), "1 worker", None, False))
     assert lines[:2] == [
         "stage 1   8 linear tasks, 4 features, 100 + 50 examples, until target 0.97",
@@ -309,6 +340,9 @@ def test_the_ops_of_a_stage_are_those_of_the_run():
         ("stage(task=3, target=0.5)", r"must be a kind of task[^$]*write task=linear\(features=4\)"),
         ("stage(task=linear(feat=4), target=0.5)", "unknown key 'feat' of linear"),
         ("stage(target=0.5, timeout=3)", r"timeout is the same in all stages[^$]*set it in search\(timeout=…\)"),
+        ("stage(target=0.5, missed=again)", "must be one of next, first"),
+        ("stage(target=0.5, missed=first)", "set target, and max_evals or patience"),
+        ("stage(max_evals=50, missed=first)", "set target, and max_evals or patience"),
         ("stage(target=0.5, population=3)", "population is the same in all stages"),
         ("stage(target=0.5, target=0.4)", "target is given twice"),
         ("stage(task=linear, task=affine, target=.5)", "task is given twice"),

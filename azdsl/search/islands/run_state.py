@@ -16,9 +16,12 @@ from azdsl.syntax import parse
 class PastStage:
     """A stage that has ended, for ``reason``: its answer with its fitness on the stage's selection tasks.
 
-    ``evaluations`` are the candidates of the stage alone, ``epoch`` the number of epochs of the run up to its end.
+    ``number`` is its place among the stages, counted from 0, and ``following`` that of the stage after it. ``evaluations`` are the
+    candidates of the stage alone, ``epoch`` the number of epochs of the run up to its end.
     """
 
+    number: int
+    following: int
     answer: Program
     fitness: float
     evaluations: int
@@ -47,6 +50,11 @@ class RunState:
     hall_of_fame: HallOfFame = ()
     past: tuple[PastStage, ...] = ()
     ending: str = ""
+
+    @property
+    def stage(self) -> int:
+        """The number of the stage that is running, counted from 0; after the last stage, their number."""
+        return self.past[-1].following if self.past else 0
 
 
 _NUMBERS = {
@@ -99,7 +107,9 @@ def from_json(stored: Mapping[str, Any]) -> RunState:
         ending=str(stored["ending"]),
     )
     counts = [state.epoch, state.best_at, state.restarted_at, state.regrouped_at, state.restarts, state.groups_drawn]
-    counts += [number for stage in state.past for number in (stage.evaluations, stage.epoch)]
+    counts += [
+        number for stage in state.past for number in (stage.evaluations, stage.epoch, stage.number, stage.following)
+    ]
     if not all(isinstance(number, int) and number >= 0 for number in counts) or not isinstance(state.best, float):
         raise ValueError("a count is not a number of 0 or more, or the best fitness is not a number")
     return state

@@ -3,7 +3,8 @@
 A stage has a plan of its own: tasks, search space, schedule and selection tasks. Whether it ends is decided at an exchange, from the
 reports alone. It then ends after the epoch that is already running, where all islands block. Their members, and copies of the
 stage's answer in the place of as many as migrate, are the initial population of the next stage: everything is evaluated again, and
-nothing that was measured on the old tasks remains.
+nothing that was measured on the old tasks remains. With ``missed=first`` a stage that ends without its target is followed by the
+first stage, with a new initial population; random streams continue, so it is another attempt.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import PastStage, RunState
 from azdsl.search.islands.selection import Found, answer, canonical
 from azdsl.search.kernel.hurdles import make_hurdles
-from azdsl.search.kernel.population import Clock, Island, initial_members
+from azdsl.search.kernel.population import Clock, Island, initial_members, write_initial
 from azdsl.search.kernel.space import Space
 
 
@@ -62,10 +63,17 @@ def stage_reason(plan: Plan, state: RunState, evaluations: int) -> str:
     return stop_reason(plan.search, state, evaluations, at_end)
 
 
-def next_stage(plan: Plan, following: Plan, state: RunState, evaluations: int) -> RunState:
-    """The run state at the start of the stage of ``following``, ``evaluations`` candidates after the start of the run.
+def following_stage(experiment: Experiment, state: RunState) -> int:
+    """The number of the stage after the one that ends: the next, or 0 if it missed its target and says so."""
+    settings, chosen = experiment.stages[state.stage].settings, answer(state.finalists)
+    reached = chosen is not None and settings.target is not None and chosen.fitness >= settings.target
+    return 0 if settings.missed == "first" and not reached else state.stage + 1
 
-    The answer of the stage of ``plan``, measured on the next stage's tasks, is its first finalist.
+
+def next_stage(plan: Plan, number: int, following: Plan, state: RunState, evaluations: int) -> RunState:
+    """The run state at the start of stage ``number``, whose plan is ``following``, ``evaluations`` candidates after the start of the run.
+
+    The answer of the stage of ``plan``, measured on the next stage's tasks, is its first finalist. The first stage begins anew.
     """
     chosen = answer(state.finalists)
     if chosen:
@@ -73,25 +81,36 @@ def next_stage(plan: Plan, following: Plan, state: RunState, evaluations: int) -
     else:  # no program was evaluated in full
         found = plan.judge.measured(canonical(initial(plan, state).program, plan.metric), 0, 0)
         fitness = plan.judge.fitness([found.program])[0]
-    ended = PastStage(found.program, fitness, evaluations - evaluations_before(state), state.epoch, state.ending)
-    carried: Found = replace(found, search_fitness=following.judge.search_fitness([found.program])[0])
-    begin = evaluations // plan.search.islands
-    return RunState(
+    ended = PastStage(
+        number=state.stage,
+        following=number,
+        answer=found.program,
+        fitness=fitness,
+        evaluations=evaluations - evaluations_before(state),
         epoch=state.epoch,
-        best_at=evaluations,
-        restarted_at=begin,
-        regrouped_at=begin,
-        finalists=following.judge.compare((), [carried]),
-        past=(*state.past, ended),
+        reason=state.ending,
     )
+    begin = evaluations // plan.search.islands
+    begun = RunState(
+        epoch=state.epoch, best_at=evaluations, restarted_at=begin, regrouped_at=begin, past=(*state.past, ended)
+    )
+    if number == 0:
+        return begun
+    carried: Found = replace(found, search_fitness=following.judge.search_fitness([found.program])[0])
+    return replace(begun, finalists=following.judge.compare((), [carried]))
 
 
 def carry_over(plan: Plan, state: RunState, spaces: Sequence[Space], islands: Sequence[Island]) -> None:
-    """Make the populations of the previous stage, and its answer, the initial ones of the stage of ``plan``, whose start is ``state``."""
+    """Make the populations of the previous stage, and its answer, the initial ones of the stage of ``plan``, whose start is ``state``.
+
+    The first stage has the initial populations of a run.
+    """
     search, experiment = plan.search, initial(plan, state)
     copies = max(1, round(search.migrants * search.population))
     for space, island in zip(spaces, islands, strict=True):
-        if search.algorithm in INSERT:
+        if state.stage == 0:
+            write_initial(space, experiment, island)
+        elif search.algorithm in INSERT:
             insert_immigrants(search, island, initial_members(space, experiment, copies))
         for array, fresh in zip(island.hurdles, make_hurdles(search), strict=True):
             array[...] = fresh
@@ -107,7 +126,7 @@ def set_first_group(plan: Plan, space: Space, island: Island) -> None:
 def initial(plan: Plan, state: RunState) -> Experiment:
     """The experiment whose initial population a stage has: that of the plan, or copies of the previous stage's answer."""
     experiment = plan.experiment
-    if not state.past:
+    if state.stage == 0:
         return experiment
     return replace(
         experiment, program=state.past[-1].answer, further_seeds=(), search=replace(experiment.search, init="seed")
