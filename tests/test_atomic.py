@@ -75,11 +75,32 @@ def test_symbolic_links_are_replaced_and_not_followed(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_written_and_not_replaced(tmp_path):
+def test_a_pipe_that_the_user_named_is_written_and_not_replaced(tmp_path):
     path, read = tmp_path / "pipe", []
     os.mkfifo(path)
     reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
     reader.start()
-    atomic.write(path, "text")
+    atomic.write(path, "text", devices=True)
     reader.join()
     assert read == [b"text"] and names(tmp_path) == ["pipe"] and stat.S_ISFIFO(path.stat().st_mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("link", [False, True])
+def test_any_other_pipe_is_replaced_and_never_opened(tmp_path, link):
+    path, backup = tmp_path / "file", tmp_path / "before"
+    os.mkfifo(tmp_path / "pipe" if link else path)
+    if link:
+        path.symlink_to("pipe")
+    atomic.write(path, "text", backup=backup)
+    assert stat.S_ISREG(path.lstat().st_mode) and path.read_text() == "text" and not backup.exists()
+
+
+def test_permissions_that_are_asked_for_count_and_those_of_a_program_are_not_taken_over(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o4755)
+    atomic.write(path, "new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    atomic.write(path, "new", permissions=0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

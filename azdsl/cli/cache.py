@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
-from azdsl.cachedir import cache_root
+from azdsl.cachedir import CODE_FOLDERS, cache_root, distrust
 from azdsl.cli import DONE
 
-PARTS = {"tasks": ("image-tasks/*.tasks*",), "code": ("objects/*.o*", f"search-{'[0-9a-f]' * 16}/**/*")}
+PARTS = {"tasks": ("image-tasks/*.tasks*",), "code": ("objects/*.o*", f"{CODE_FOLDERS}/**/*")}
 """The parts of the cache, with the glob patterns of their files. ``--clear`` removes no other files."""
 
 MEANINGS = {"tasks": "tasks made of images", "code": "compiled code"}
@@ -62,6 +63,8 @@ def command(clear: str | None, as_json: bool) -> int:
         )
         return DONE
     click.echo(f"directory  {root}")
+    if reason := distrust(Path(os.path.realpath(root))):
+        click.echo(f"not used   {reason}: another user's code could be in it")
     for part in parts:
         most = f" of at most {_size(part.limit)}" if part.limit else ""
         click.echo(

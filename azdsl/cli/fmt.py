@@ -45,7 +45,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
         elif piped:
             click.echo(after, nl=False)
         elif before != after:
-            atomic.write(Path(file).resolve(), after, shared=True)
+            atomic.write(Path(file).resolve(), after, shared=True, devices=True)
             click.echo(f"{name}: formatted", err=True)
 
     if not each_file(files, format_one):

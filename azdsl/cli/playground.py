@@ -45,7 +45,7 @@ def command(files: tuple[str, ...], output: Path, title: str | None, **data: str
     subjects = [_subject(file, data) for file in files]
     title = title or "Playground: " + ", ".join(subject.name for subject in subjects)
     text = page(subjects, title)
-    atomic.write(output, text)
+    atomic.write(output, text, devices=True)
     click.echo(f"{output}  {len(text.encode()) / 1024:.1f} KB")
     return DONE
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import click
 
+from azdsl import atomic
 from azdsl.cli import DONE
 
 
@@ -29,11 +31,12 @@ def command(directory: Path, what: str, output: Path | None) -> int:
     from azdsl.reporting.load_run import read_run
     from azdsl.reporting.plots import figure
 
-    path = output or directory / "plot.png"
+    path, content = output or directory / "plot.png", BytesIO()
     try:
         drawn = figure(read_run(directory), [name.strip() for name in what.split(",")])
-        drawn.savefig(path, dpi=150)
+        drawn.savefig(content, format=path.suffix.lstrip(".") or None, dpi=150)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    atomic.write(path, content.getvalue(), devices=output is not None)
     click.echo(str(path))
     return DONE

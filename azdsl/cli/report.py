@@ -37,6 +37,6 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
     from azdsl.inspection import report
 
     path = output or directory / "report.html"
-    atomic.write(path, report(directory, tasks=tasks))
+    atomic.write(path, report(directory, tasks=tasks), devices=output is not None)
     click.echo(str(path))
     return DONE

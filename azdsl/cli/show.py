@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.files import DATA_KEYS, STANDARD_INPUT, ProgramFile, data_options, load_experiment
 from azdsl.cli.options import flag
@@ -54,7 +55,7 @@ def command(
     program = load_experiment(file) if file == STANDARD_INPUT else Path(file)
     text = show(program, style, raw=raw, exact=exact, standalone=standalone, **data)
     if output:
-        Path(output).write_text(text, encoding="utf-8")
+        atomic.write(Path(output), text, devices=True)
     else:
         click.echo(text, nl=False)
     return DONE

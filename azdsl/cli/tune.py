@@ -92,7 +92,7 @@ def command(
         ),
     )
     if output:
-        atomic.write(output, found.text)
+        atomic.write(output, found.text, devices=True)
     if as_json:
         click.echo(json.dumps({"file": file, "seed": experiment.search.seed, **found.as_dict()}))
     else:

@@ -22,7 +22,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from azdsl.cachedir import cache_root
+from azdsl.cachedir import CODE_FOLDERS, cache_root, usable
 from azdsl.codegen.numba_cache import KeptCode
 from azdsl.codegen.sources import sources_digest
 
@@ -71,7 +71,7 @@ def remove_unused(root: Path, current: Path) -> None:
     """Remove the code of other versions of the sources that was not used for ``KEPT_SECONDS``."""
     limit = time.time() - KEPT_SECONDS
     try:
-        for directory in root.glob("search-*"):
+        for directory in root.glob(CODE_FOLDERS):
             if directory != current and directory.stat().st_mtime < limit:
                 shutil.rmtree(directory, ignore_errors=True)
         if current.is_dir():
@@ -87,7 +87,8 @@ def cache_directory() -> Path:
     chosen = os.environ.get("AZDSL_CACHE") or numba.config.CACHE_DIR
     home = Path(chosen) if chosen else cache_root()
     current = home / f"search-{sources_digest(_SOURCES)}"
-    remove_unused(home, current)
+    if usable(home):
+        remove_unused(home, current)
     return current
 
 

@@ -1,8 +1,7 @@
 """Targets: processors, LLVM's code generator for them, and the cache of object code on disk.
 
 The key of object code is everything that it depends on: what was compiled, azdsl's sources, LLVM's version, the processor and its
-features. Files are written to a temporary name and renamed, and hold a checksum, so that concurrent starts and truncated files
-do no harm.
+features.
 """
 
 from __future__ import annotations
@@ -13,18 +12,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from azdsl import atomic
-from azdsl.cachedir import cache_root, trim
+from azdsl import cachefiles
+from azdsl.cachedir import cache_root, trim, usable
 from azdsl.codegen.sources import sources_digest
 from azdsl.config.search import SettingsError
 
-_SCHEMA = b"azdsl object 1\n"
+_TITLE = b"azdsl object 2\n"
 
 CPU_VARIABLE = "AZDSL_CPU"
 """Environment variable with the name (``processor_names``) of the processor to evaluate programs on."""
@@ -150,40 +148,21 @@ def cached_object(key: str, make: Callable[[], bytes], announce: Callable[[], No
     identity = "|".join(
         [key, sources_digest(_SOURCES), llvmlite.__version__, machine.triple, machine.cpu, machine.features]
     )
-    name = hashlib.blake2b(identity.encode(), digest_size=20).hexdigest()
-    path = cache_root() / "objects" / f"{name}.o"
-    found = _read_checked(path)
+    directory = usable(cache_root() / "objects")
+    if directory is None:
+        announce()
+        return make()
+    path = directory / f"{hashlib.blake2b(identity.encode(), digest_size=20).hexdigest()}.o"
+    found = cachefiles.read(path, _TITLE, identity.encode())
     if found is not None:
+        with suppress(OSError):
+            os.utime(path)  # files used recently are removed last
         return found
     announce()
     code = make()
-    _write_checked(path, code)
-    trim(path.parent, LIMIT_BYTES)
+    cachefiles.write(path, _TITLE, identity.encode(), code)
+    trim(directory, LIMIT_BYTES)
     return code
-
-
-def _read_checked(path: Path) -> bytes | None:
-    """The content of a stored file; None when it is absent, truncated or of another schema."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    head, digest, content = data[: len(_SCHEMA)], data[len(_SCHEMA) : len(_SCHEMA) + 16], data[len(_SCHEMA) + 16 :]
-    if head != _SCHEMA or hashlib.blake2b(content, digest_size=16).digest() != digest:
-        return None
-    with suppress(OSError):
-        os.utime(path)  # files used recently are removed last
-    return content
-
-
-def _write_checked(path: Path, content: bytes) -> None:
-    """Write a file atomically. It is not an error when the cache cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.blake2b(content, digest_size=16).digest()
-        atomic.write(path, _SCHEMA + digest + content, shared=True, sync=False)
-    except OSError:
-        return
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """The cache of task sets: files that are mapped into memory, computed once and shared by all processes.
 
 A file contains float64 arrays after a header with their shapes and a digest. Its name is a digest of its inputs. Files are
-written atomically, so that several processes can start at the same time. A damaged file is computed again. The size of the
-cache is bounded: the least recently used files are removed first. If the cache cannot be written, the arrays are held in memory.
+written atomically, so that several processes can start at the same time. A file that is damaged, or that another user could have
+written, is computed again. The size of the cache is bounded: the least recently used files are removed first. If the cache cannot be
+written, the arrays are held in memory.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl import atomic
-from azdsl.cachedir import cache_root, trim
+from azdsl import atomic, cachefiles
+from azdsl.cachedir import cache_root, trim, usable
 
 Array = NDArray[np.float64]
 Shapes = tuple[tuple[int, ...], ...]
@@ -30,7 +31,7 @@ Shapes = tuple[tuple[int, ...], ...]
 LIMIT_BYTES = 2_000_000_000
 """Maximum size of the cache, in bytes."""
 
-_SCHEMA = b"azdsl tasks 1\n"
+_SCHEMA = b"azdsl tasks 2\n"
 _HEADER = 4096
 _ALIGN = 64
 _DIGEST = 16
@@ -65,34 +66,37 @@ def folder() -> Path:
 
 def stored(identity: str, make: Callable[[], Recipe]) -> Stored:
     """Return the arrays with the name ``identity``, from the cache or computed by ``make``."""
-    path = folder() / (hashlib.blake2b(identity.encode(), digest_size=20).hexdigest() + ".tasks")
+    directory = usable(folder())
+    if directory is None:
+        return _in_memory(make())
+    path = directory / (hashlib.blake2b(identity.encode(), digest_size=20).hexdigest() + ".tasks")
     found = _open(path)
     if found is not None:
         return found
     recipe = make()
-    size = sum(math.prod(shape) for shape in recipe.shapes) * 8
-    if not _has_room(path.parent, size):
+    if not _has_room(directory, sum(math.prod(shape) for shape in recipe.shapes) * 8):
         return _in_memory(recipe)
     try:
-        with atomic.replacing(path, shared=True) as file:
-            _write(file, recipe)
+        with atomic.replacing(path, shared=True, permissions=cachefiles.PERMISSIONS) as file:
+            _write(file, path.stem, recipe)
         kept = _open(path)
     except OSError:
         kept = None
     if kept is None:
         return _in_memory(make())
-    trim(path.parent, LIMIT_BYTES)
+    trim(directory, LIMIT_BYTES)
     return kept
 
 
 def _has_room(directory: Path, size: int) -> bool:
-    """Create the directory. Returns whether it exists and its disk has room for ``size`` bytes of arrays."""
+    """Whether the disk has room for ``size`` bytes of arrays."""
+    if not hasattr(os, "statvfs"):
+        return True
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        system = os.statvfs(directory) if hasattr(os, "statvfs") else None
+        system = os.statvfs(directory)
     except OSError:
         return False
-    return system is None or system.f_bavail * system.f_frsize >= size + _HEADER
+    return system.f_bavail * system.f_frsize >= size + _HEADER
 
 
 def _in_memory(recipe: Recipe) -> Stored:
@@ -114,7 +118,7 @@ def _offsets(shapes: Shapes) -> list[int]:
     return [*found, end]
 
 
-def _write(file: BinaryIO, recipe: Recipe) -> None:
+def _write(file: BinaryIO, name: str, recipe: Recipe) -> None:
     """Write the arrays task by task, then the header with their digest."""
     *starts, end = _offsets(recipe.shapes)
     for t, parts in enumerate(recipe.tasks):
@@ -123,10 +127,10 @@ def _write(file: BinaryIO, recipe: Recipe) -> None:
             file.write(np.ascontiguousarray(part, np.float64).data)
     file.truncate(end)
     file.flush()
-    digest = _digest(file)
+    arrays = _digest(file)
     facts = json.dumps({"shapes": recipe.shapes, "facts": recipe.facts}).encode()
     file.seek(0)
-    file.write(_SCHEMA + hashlib.blake2b(digest + facts, digest_size=_DIGEST).digest() + facts)
+    file.write(_SCHEMA + _checksum(name, arrays, facts) + facts)
     file.flush()
 
 
@@ -139,16 +143,26 @@ def _digest(file: BinaryIO) -> bytes:
     return digest.digest()
 
 
+def _checksum(name: str, arrays: bytes, facts: bytes) -> bytes:
+    """The checksum of a file: of its name, the digest of its arrays, and its facts."""
+    return hashlib.blake2b(name.encode() + arrays + facts, digest_size=_DIGEST).digest()
+
+
 def _open(path: Path) -> Stored | None:
-    """Map the arrays of a file. Returns None if it does not exist, is damaged or has another schema."""
+    """Map the arrays of a file. Returns None if it does not exist, is damaged, has another schema or is not trusted."""
+    opened = cachefiles.opened(path)
+    if opened is None:
+        return None
     try:
-        with path.open("rb") as file:
+        with opened as file:
             head, arrays = file.read(_HEADER), _digest(file)
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        cachefiles.refuse(path, str(error))
         return None
     digest, facts = head[len(_SCHEMA) : len(_SCHEMA) + _DIGEST], head[len(_SCHEMA) + _DIGEST :].rstrip(b"\0")
-    if not head.startswith(_SCHEMA) or hashlib.blake2b(arrays + facts, digest_size=_DIGEST).digest() != digest:
+    if not head.startswith(_SCHEMA) or _checksum(path.stem, arrays, facts) != digest:
+        cachefiles.refuse(path, "its checksum is wrong")
         return None
     header = json.loads(facts)
     shapes = tuple(map(tuple, header["shapes"]))

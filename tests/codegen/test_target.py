@@ -57,7 +57,7 @@ def test_damaged_files_are_made_again(store, damage):
         "torn": data[: len(data) // 2],
         "flipped": flipped,
         "garbage": os.urandom(len(data)),
-        "other schema": data.replace(b"object 1", b"object 0"),
+        "other schema": data.replace(b"object 2", b"object 0"),
     }[damage]
     path.write_bytes(new)
     assert target.cached_object("key", made(calls)) == b"code" * 100
@@ -205,15 +205,16 @@ def test_code_for_aarch64():
 def test_code_of_other_sources_is_removed(tmp_path):
     from azdsl.codegen.numba_jit import KEPT_SECONDS, remove_unused
 
-    names = ("search-current", "search-recent", "search-old", "objects")
+    current, recent, old = (f"search-{letter * 16}" for letter in "abc")
+    names = (current, recent, old, "search-of-the-user", "objects")
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("")
-    for name in ("search-current", "search-old", "objects"):
+    for name in set(names) - {recent}:
         os.utime(tmp_path / name, (1.0, 1.0))
-    remove_unused(tmp_path, tmp_path / "search-current")
-    assert {path.name for path in tmp_path.iterdir()} == set(names) - {"search-old"}
-    assert (tmp_path / "search-current").stat().st_mtime > KEPT_SECONDS, "the current one counts as used now"
+    remove_unused(tmp_path, tmp_path / current)
+    assert {path.name for path in tmp_path.iterdir()} == set(names) - {old}
+    assert (tmp_path / current).stat().st_mtime > KEPT_SECONDS, "the current one counts as used now"
 
 
 def test_one_variable_moves_everything(tmp_path):
