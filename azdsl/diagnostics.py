@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from azdsl.errors import AzdslError
+from azdsl.messages import one_line
 
 TAB = "    "
 """A tab in a rendered line."""
@@ -99,22 +100,22 @@ def render(diagnostics: Sequence[Diagnostic], source: Source) -> str:
     parts = [_render_one(d, source) for d in diagnostics[:MAX_SHOWN]]
     rest = len(diagnostics) - len(parts)
     if rest:
-        parts.append(f"{source.filename}: {rest} more error{'s' if rest > 1 else ''} not shown")
+        parts.append(f"{one_line(source.filename)}: {rest} more error{'s' if rest > 1 else ''} not shown")
     return "\n".join(parts)
 
 
 def _render_one(diagnostic: Diagnostic, source: Source) -> str:
     notes = [f"  note: {note}" for note in diagnostic.notes]
-    span = diagnostic.span
+    span, name = diagnostic.span, one_line(source.filename)
     if span is None:
-        return "\n".join([f"{source.filename}: error: {diagnostic.text}", *notes])
+        return "\n".join([f"{name}: error: {diagnostic.text}", *notes])
     line = source.line(span.line)
     stop = span.end_column - 1 if span.end_line == span.line else len(line)
     shown, before, carets = _excerpt(line, span.column - 1, stop)
     number = str(span.line)
     return "\n".join(
         [
-            f"{source.filename}:{span.line}:{span.column}: error: {diagnostic.text}",
+            f"{name}:{span.line}:{span.column}: error: {diagnostic.text}",
             f"  {number} | {shown}".rstrip(),
             f"  {' ' * len(number)} | {' ' * before}{'^' * carets}",
             *notes,
@@ -147,9 +148,7 @@ def _excerpt(line: str, start: int, stop: int) -> tuple[str, int, int]:
 
 def _cell(character: str) -> str:
     """A character as rendered: control characters are replaced."""
-    if character == "\t":
-        return TAB
-    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
+    return TAB if character == "\t" else one_line(character)
 
 
 def _width(character: str) -> int:

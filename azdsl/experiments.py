@@ -86,6 +86,8 @@ def best_file(path: Path) -> Path:
     if not (path / names.CONFIG).exists():
         return path
     best = path / names.BEST
+    if best.exists() and not best.is_file():
+        raise SettingsError("run", f"{best} is not a regular file")
     if not best.exists():
         raise SettingsError(
             "run", f"{path} has no {names.BEST} yet: it is written after the first epoch of all islands"

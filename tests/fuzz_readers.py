@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import fuzz_commands
 import fuzz_programs
 import numpy as np
 import pytest
@@ -267,7 +268,7 @@ added; an array and its new ``.npy`` file; an array, an offset in it and the byt
 """
 
 
-def _members_of(data: bytes) -> dict[str, bytes]:
+def members_of(data: bytes) -> dict[str, bytes]:
     from azdsl.search.rundir import checkpoint
 
     content = data.partition(b"\n")[2][checkpoint._DIGEST_BYTES :]
@@ -285,7 +286,7 @@ def _checkpoint(folder: Path) -> Target:
     from azdsl.search.session import Session
 
     path = small_run(folder)
-    whole = _members_of((path / names.CHECKPOINT).read_bytes())
+    whole = members_of((path / names.CHECKPOINT).read_bytes())
     names = sorted(whole)
     sessions: list[Session] = []
     with pytest.MonkeyPatch.context() as patched:
@@ -322,7 +323,7 @@ def _checkpoints() -> Iterator[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         data = (small_run(Path(folder)) / "checkpoint").read_bytes()
     yield bytes([RAW]) + data
-    for at, (_, member) in enumerate(sorted(_members_of(data).items())):
+    for at, (_, member) in enumerate(sorted(members_of(data).items())):
         yield bytes([REPLACED, at]) + member[:2000]
         yield bytes([PATCHED, at, 0, 128]) + b"\1\0\0\0"
 
@@ -337,6 +338,9 @@ READERS: Mapping[str, Reader] = {
     "images": Reader("image sets: IDX, CIFAR-10's pickles, .npz", _images, _image_seeds),
     "checkpoint": Reader("checkpoints of a search", _checkpoint, _checkpoints),
     "run": Reader("run directories", _run, _run_seeds),
+    "commands": Reader(
+        "evolve --resume, report, plot, show and score on run directories", fuzz_commands.make, fuzz_commands.seeds
+    ),
 }
 """All readers by name."""
 

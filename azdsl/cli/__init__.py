@@ -11,7 +11,9 @@ from importlib import import_module
 import click
 
 from azdsl import __version__
+from azdsl.cli.output import echo
 from azdsl.errors import AzdslError
+from azdsl.messages import one_line
 
 DONE, NOT_REACHED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit statuses."""
@@ -134,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not _while_importing(error):
                 raise
             return _fail(_cannot_load(error))
-        where = "" if error.filename is None else f"{error.filename}: "
+        where = "" if error.filename is None else f"{one_line(str(error.filename))}: "
         return _fail(f"error: {where}{error.strerror}")
     except MemoryError:
         return _fail("error: out of memory; use fewer tasks or examples")
@@ -164,7 +166,7 @@ def _terminal_gone() -> bool:
 
 
 def _fail(message: str, context: click.Context | None = None, status: int = BAD_INPUT) -> int:
-    click.echo(message, err=True)
+    echo(message, err=True)
     if context is not None:
-        click.echo(f"Try '{context.command_path} --help' for help.", err=True)
+        echo(f"Try '{context.command_path} --help' for help.", err=True)
     return status

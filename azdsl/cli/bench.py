@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from azdsl.cli import DONE, NOT_REACHED
+from azdsl.cli.output import echo
 
 
 @click.command()
@@ -51,7 +52,7 @@ def command(only: tuple[str, ...], quick: bool, data: Path | None, as_json: bool
     facts = machine.describe()
     if not as_json:
         for name, value in facts.items():
-            click.echo(f"{name:12}  {value}")
+            echo(f"{name:12}  {value}")
     with ExitStack() as stack:
         wanted = tuple(sorted({figure.yardstick for figure in figures if figure.yardstick}))
         yardsticks: Yardsticks | None = None
@@ -61,18 +62,18 @@ def command(only: tuple[str, ...], quick: bool, data: Path | None, as_json: bool
         except Unavailable as error:
             missing = str(error)
         if not as_json:
-            click.echo(f"no ratios: {missing}\n" if missing else "")
-            click.echo(report.line(report.HEAD))
+            echo(f"no ratios: {missing}\n" if missing else "")
+            echo(report.line(report.HEAD))
         results = []
         for figure in figures:
             results.append(measure(figure, QUICK if quick else FULL, yardsticks))
             if not as_json:
-                click.echo(report.line(report.cells(results[-1])))
+                echo(report.line(report.cells(results[-1])))
                 if results[-1].notes:
-                    click.echo(report.notes(results[-1].notes))
+                    echo(report.notes(results[-1].notes))
     if as_json:
         found = [result.as_dict() for result in results]
-        click.echo(
+        echo(
             json.dumps(
                 {"machine": facts, "quick": quick, "no_yardsticks": missing, "figures": found}, ensure_ascii=False
             )

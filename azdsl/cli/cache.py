@@ -12,6 +12,7 @@ import click
 
 from azdsl.cachedir import CODE_FOLDERS, cache_root, distrust
 from azdsl.cli import DONE
+from azdsl.cli.output import echo
 
 PARTS = {"tasks": ("image-tasks/*.tasks*",), "code": ("objects/*.o*", f"{CODE_FOLDERS}/**/*")}
 """The parts of the cache, with the glob patterns of their files. ``--clear`` removes no other files."""
@@ -56,22 +57,22 @@ def command(clear: str | None, as_json: bool) -> int:
     parts = [_part(root, name) for name in PARTS]
     freed = sum(part.bytes for part in before) - sum(part.bytes for part in parts)
     if as_json:
-        click.echo(
+        echo(
             json.dumps(
                 {"directory": str(root), "parts": [asdict(part) for part in parts], "freed": freed if clear else None}
             )
         )
         return DONE
-    click.echo(f"directory  {root}")
+    echo(f"directory  {root}")
     if reason := distrust(Path(os.path.realpath(root))):
-        click.echo(f"not used   {reason}: another user's code could be in it")
+        echo(f"not used   {reason}: another user's code could be in it")
     for part in parts:
         most = f" of at most {_size(part.limit)}" if part.limit else ""
-        click.echo(
+        echo(
             f"{part.name:9}  {_size(part.bytes)}{most} in {part.files:,} file{'' if part.files == 1 else 's'}: {MEANINGS[part.name]}"
         )
     if clear:
-        click.echo(f"freed      {_size(freed)}")
+        echo(f"freed      {_size(freed)}")
     return DONE
 
 

@@ -6,6 +6,7 @@ import click
 
 from azdsl.cli import BAD_INPUT, DONE
 from azdsl.cli.files import each_file, load_experiment
+from azdsl.cli.output import echo
 
 
 @click.command()
@@ -25,6 +26,6 @@ def command(files: tuple[str, ...], quiet: bool) -> int:
         experiment = load_experiment(file)
         if not quiet:
             setup, predict, learn = map(len, experiment.program.functions)
-            click.echo(f"{file}: ok ({setup} + {predict} + {learn} instructions)")
+            echo(f"{file}: ok ({setup} + {predict} + {learn} instructions)")
 
     return DONE if each_file(files, check) else BAD_INPUT

@@ -13,6 +13,7 @@ import click
 from azdsl.cli import DONE, INTERRUPTED
 from azdsl.cli.files import STANDARD_INPUT, SeedFile, base_dir, load_experiment
 from azdsl.cli.options import Count, apply_options, experiment_options
+from azdsl.cli.output import echo
 from azdsl.comparison import REPETITIONS
 from azdsl.config.search import ALGORITHMS
 from azdsl.limits import MAX_RUNS, MAX_SEED
@@ -147,11 +148,11 @@ def command(
     )
     if picture is not None and result.runs:
         result.plot().savefig(picture, dpi=150)
-    click.echo(json.dumps(result.as_dict()) if as_json else str(result))
+    echo(json.dumps(result.as_dict()) if as_json else str(result))
     if not (as_json or quiet):
-        click.echo(f"written   {result.directory}" + (f", {picture}" if picture and result.runs else ""), err=True)
+        echo(f"written   {result.directory}" + (f", {picture}" if picture and result.runs else ""), err=True)
         if result.interrupted:
-            click.echo("interrupted; the same command continues", err=True)
+            echo("interrupted; the same command continues", err=True)
     return INTERRUPTED if result.interrupted else DONE
 
 
@@ -181,8 +182,8 @@ class _Progress:
             return
         if run is None:
             found = f", {done:,} of them already finished" if done else ""
-            click.echo(f"{planned:,} runs{found}", err=True)
+            echo(f"{planned:,} runs{found}", err=True)
         elif time.monotonic() - self._at >= LINE_SECONDS or done == planned:
             self._at = time.monotonic()
             how = f"reached the target after {run.needed:,}" if run.needed is not None else f"best {run.fitness:.6f}"
-            click.echo(f"{done:>5} of {planned}  {run.name}, seed {run.seed}: {how}, {run.seconds:.1f} s", err=True)
+            echo(f"{done:>5} of {planned}  {run.name}, seed {run.seed}: {how}, {run.seconds:.1f} s", err=True)

@@ -14,6 +14,7 @@ import click
 from azdsl.cli import DONE
 from azdsl.cli.files import ProgramFile, data_option, load_experiment, located
 from azdsl.cli.options import Count
+from azdsl.cli.output import echo
 from azdsl.config.experiment import Experiment
 from azdsl.config.image_tasks import ImageTask
 from azdsl.config.tasks import FileTask, Linear
@@ -148,15 +149,15 @@ def command(
             specs = [_trained(specs, examples, train, lesson[2])]
             encoding = examples.encoding.to_json() if tabular else None
         if "shared" in kinds and tuple(linker()) == ZIG:
-            click.echo("linking with zig; the first use may take a minute", err=True)
+            echo("linking with zig; the first use may take a minute", err=True)
         files = bundle.write(specs, output, kinds, cpu, target, encoding, lesson)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        click.echo(json.dumps({"files": {kind: str(made) for kind, made in files.items()}} | _metadata(specs, name)))
+        echo(json.dumps({"files": {kind: str(made) for kind, made in files.items()}} | _metadata(specs, name)))
     else:
         for made in files.values():
-            click.echo(f"{made}  {made.stat().st_size / 1024:.1f} KB")
+            echo(f"{made}  {made.stat().st_size / 1024:.1f} KB")
     return DONE
 
 

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from azdsl.cli import DONE, commands
+from azdsl.cli.output import echo
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
@@ -21,5 +22,5 @@ def command(shell: str) -> int:
       azdsl completion zsh > "${fpath[1]}/_azdsl"
       azdsl completion fish > ~/.config/fish/completions/azdsl.fish
     """
-    click.echo(SHELLS[shell](commands, {}, "azdsl", "_AZDSL_COMPLETE").source())
+    echo(SHELLS[shell](commands, {}, "azdsl", "_AZDSL_COMPLETE").source())
     return DONE

@@ -13,6 +13,7 @@ import click
 from azdsl.cli import DONE, INTERRUPTED, NOT_REACHED
 from azdsl.cli.files import STANDARD_INPUT, SeedFile, base_dir, load_experiment
 from azdsl.cli.options import Count, apply_options, experiment_options
+from azdsl.cli.output import details, echo
 from azdsl.config.experiment import Experiment
 from azdsl.search.rundir import names
 
@@ -41,7 +42,9 @@ from azdsl.search.rundir import names
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option(
-    "--verbose", is_flag=True, help="Also print how candidates were settled, a check of the cache, and every finalist."
+    "--verbose",
+    is_flag=True,
+    help="Also print damaged files of the cache, how candidates were settled, a check of FEC, and every finalist.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @experiment_options
@@ -83,7 +86,7 @@ def command(
     from azdsl.api import connected
     from azdsl.search import evolve
 
-    with connected(cluster) as placement:
+    with details(verbose), connected(cluster) as placement:
         result = evolve.run(
             experiment,
             base_dir=base_dir(source),
@@ -95,7 +98,7 @@ def command(
             placement=placement,
         )
     lines = [*result.details(), "", str(result)] if verbose else [str(result)]
-    click.echo(json.dumps(result.as_dict()) if as_json else "\n".join(lines))
+    echo(json.dumps(result.as_dict()) if as_json else "\n".join(lines))
     if result.interrupted:
         return INTERRUPTED
     return DONE if result.reached else NOT_REACHED

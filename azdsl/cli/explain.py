@@ -11,6 +11,7 @@ import click
 from azdsl.cli import DONE
 from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, load_experiment
 from azdsl.cli.options import Count
+from azdsl.cli.output import echo
 from azdsl.export.readable.explain import SEEDS, TASKS
 
 
@@ -38,5 +39,5 @@ def command(file: str, tasks: int, seeds: int, as_json: bool, **data: str | None
 
     program = load_experiment(file) if file == STANDARD_INPUT else Path(file)
     found = explain(program, tasks=tasks, seeds=seeds, **data)
-    click.echo(json.dumps(dataclasses.asdict(found) | {"file": file}) if as_json else str(found))
+    echo(json.dumps(dataclasses.asdict(found) | {"file": file}) if as_json else str(found))
     return DONE

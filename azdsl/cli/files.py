@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from azdsl.cli.options import Function, Renamed
+from azdsl.cli.output import echo
 from azdsl.config.experiment import Experiment
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import METRICS
@@ -60,8 +61,10 @@ class ProgramFile(click.Path):
         if file == STANDARD_INPUT or not directory.is_dir():
             return file
         best = directory / names.BEST
-        if best.exists():
+        if best.is_file():
             return str(best)
+        if best.exists():
+            raise click.ClickException(f"{best} is not a regular file")
         if (directory / names.CONFIG).exists():
             raise click.ClickException(
                 f"{file}: this run has no {names.BEST} yet; it is written after the first epoch of all islands"
@@ -144,9 +147,9 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> bool:
         except BrokenPipeError:
             raise
         except SyntaxError as error:
-            click.echo(str(error), err=True)
+            echo(str(error), err=True)
             good = False
         except OSError as error:
-            click.echo(f"error: {error.filename or file}: {error.strerror}", err=True)
+            echo(f"error: {error.filename or file}: {error.strerror}", err=True)
             good = False
     return good

@@ -10,6 +10,7 @@ import click
 from azdsl import atomic
 from azdsl.cli import BAD_INPUT, DONE, NOT_REACHED
 from azdsl.cli.files import STANDARD_INPUT, each_file, read_text
+from azdsl.cli.output import document, echo
 
 
 @click.command()
@@ -38,15 +39,15 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
         if before != after:
             changed.append(name)
         if diff:
-            click.echo("".join(_difference(before, after, name)), nl=False)
+            document("".join(_difference(before, after, name)))
         elif check:
             if before != after:
-                click.echo(f"{name}: would be changed")
+                echo(f"{name}: would be changed")
         elif piped:
-            click.echo(after, nl=False)
+            document(after)
         elif before != after:
             atomic.write(Path(file).resolve(), after, shared=True, devices=True)
-            click.echo(f"{name}: formatted", err=True)
+            echo(f"{name}: formatted", err=True)
 
     if not each_file(files, format_one):
         return BAD_INPUT

@@ -7,6 +7,7 @@ import json
 import click
 
 from azdsl.cli import DONE
+from azdsl.cli.output import echo
 from azdsl.ops import OPS, Op
 from azdsl.ops.groups import GROUPS, MEMBERS
 
@@ -30,20 +31,20 @@ def command(words: tuple[str, ...], group: str | None, as_json: bool) -> int:
     """
     found = [op for op in (MEMBERS[group] if group else OPS) if all(word.lower() in _text(op) for word in words)]
     if as_json:
-        click.echo(json.dumps({"ops": [_facts(op) for op in found], "groups": _groups()}, ensure_ascii=False))
+        echo(json.dumps({"ops": [_facts(op) for op in found], "groups": _groups()}, ensure_ascii=False))
         return DONE
     rows = [("#", "name", "text", "cost", "meaning"), *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for number, name, text, cost, meaning in rows:
         line = f"{number:>{widths[0]}}  {name:{widths[1]}}  {text:{widths[2]}}  {cost:>{widths[3]}}  {meaning}"
-        click.echo(line)
+        echo(line)
     if not found:
-        click.echo("no op matches", err=True)
+        echo("no op matches", err=True)
     if not words:
         width = max(map(len, GROUPS))
-        click.echo("\ngroups, for lists such as ops(arithmetic, linear_algebra, arctan):")
+        echo("\ngroups, for lists such as ops(arithmetic, linear_algebra, arctan):")
         for name in [group] if group else GROUPS:
-            click.echo(f"  {name:{width}}  {len(MEMBERS[name]):>2} ops: {GROUPS[name]}")
+            echo(f"  {name:{width}}  {len(MEMBERS[name]):>2} ops: {GROUPS[name]}")
     return DONE
 
 

@@ -12,6 +12,7 @@ import click
 from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, load_experiment, located
+from azdsl.cli.output import echo
 
 if TYPE_CHECKING:
     from azdsl.reporting.playground.subject import Subject
@@ -46,7 +47,7 @@ def command(files: tuple[str, ...], output: Path, title: str | None, **data: str
     title = title or "Playground: " + ", ".join(subject.name for subject in subjects)
     text = page(subjects, title)
     atomic.write(output, text, devices=True)
-    click.echo(f"{output}  {len(text.encode()) / 1024:.1f} KB")
+    echo(f"{output}  {len(text.encode()) / 1024:.1f} KB")
     return DONE
 
 

@@ -9,6 +9,7 @@ import click
 
 from azdsl import atomic
 from azdsl.cli import DONE
+from azdsl.cli.output import echo
 
 
 @click.command()
@@ -38,5 +39,5 @@ def command(directory: Path, what: str, output: Path | None) -> int:
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     atomic.write(path, content.getvalue(), devices=output is not None)
-    click.echo(str(path))
+    echo(str(path))
     return DONE

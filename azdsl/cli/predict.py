@@ -19,6 +19,7 @@ from azdsl.atomic import replacing
 from azdsl.cli import DONE
 from azdsl.cli.files import ProgramFile, load_experiment
 from azdsl.cli.options import Count
+from azdsl.cli.output import document, echo
 from azdsl.config.experiment import Experiment
 from azdsl.config.schema import metadata
 from azdsl.config.tasks import FileTask
@@ -99,13 +100,13 @@ def command(
     kept: Mapping[str, Sequence[Any]] = {} if only else asked.columns
     text = _csv({**kept, name: predictions})
     if output == "-":
-        click.echo(text, nl=False)
+        document(text)
         return DONE
     with replacing(Path(output)) as stream:
         stream.write(text.encode())
     figures = {"output": os.fspath(output), "rows": len(predictions), "column": name}
     figures |= _figures(asked.columns.get(task.target_column), predictions, task)
-    click.echo(json.dumps(figures) if as_json else _summary(figures))
+    echo(json.dumps(figures) if as_json else _summary(figures))
     return DONE
 
 

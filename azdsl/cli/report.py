@@ -9,6 +9,7 @@ import click
 from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.options import Count
+from azdsl.cli.output import echo
 
 
 @click.command()
@@ -38,5 +39,5 @@ def command(directory: Path, output: Path | None, tasks: int) -> int:
 
     path = output or directory / "report.html"
     atomic.write(path, report(directory, tasks=tasks), devices=output is not None)
-    click.echo(str(path))
+    echo(str(path))
     return DONE

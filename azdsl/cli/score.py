@@ -13,6 +13,7 @@ from azdsl.cli import DONE, NOT_REACHED
 from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, located, read_text
 from azdsl.cli.options import count_of
+from azdsl.cli.output import echo
 from azdsl.config.search import Search
 from azdsl.config.task import Split, Task
 
@@ -78,7 +79,7 @@ def command(files: Sequence[str], **options: Any) -> int:
     statuses = []
     for file in files:
         if len(files) > 1 and not options["as_json"]:
-            click.echo(f"{file}:")
+            echo(f"{file}:")
         statuses.append(_score(file, **options))
     return max(statuses)
 
@@ -106,15 +107,15 @@ def _score(
     found = score(experiment, directory, others, tasks=tasks, seed=seed, on=role, backend=backend, announce=_announce)
     reached = None if target is None else found.fitness >= target
     if as_json:
-        click.echo(json.dumps({"file": file, **found.as_dict(), "target": target, "reached": reached}))
+        echo(json.dumps({"file": file, **found.as_dict(), "target": target, "reached": reached}))
     else:
         if experiment.task is None:
-            click.echo("The file has no task statement; scored on the default task.")
-        click.echo(str(found))
+            echo("The file has no task statement; scored on the default task.")
+        echo(str(found))
         if target is not None:
-            click.echo(f"target    {target:g} {'reached' if reached else 'not reached'}")
+            echo(f"target    {target:g} {'reached' if reached else 'not reached'}")
     return NOT_REACHED if reached is False else DONE
 
 
 def _announce() -> None:
-    click.echo("measuring this machine to choose a backend (once; takes a few seconds) …", err=True)
+    echo("measuring this machine to choose a backend (once; takes a few seconds) …", err=True)

@@ -10,6 +10,7 @@ from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.files import DATA_KEYS, STANDARD_INPUT, ProgramFile, data_options, load_experiment
 from azdsl.cli.options import flag
+from azdsl.cli.output import document
 from azdsl.export.readable.show import OPTIONS, STYLES
 
 
@@ -57,5 +58,5 @@ def command(
     if output:
         atomic.write(Path(output), text, devices=True)
     else:
-        click.echo(text, nl=False)
+        document(text)
     return DONE

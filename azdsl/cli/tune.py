@@ -13,6 +13,7 @@ from azdsl import atomic
 from azdsl.cli import DONE
 from azdsl.cli.files import ProgramFile, base_dir, read_text
 from azdsl.cli.options import Duration, Renamed, apply_options, count_of, experiment_options
+from azdsl.cli.output import echo
 from azdsl.config.search import Search
 from azdsl.tuning import DEFAULT_METHODS, EVALUATIONS, METHODS
 
@@ -87,17 +88,15 @@ def command(
         max_evals=max_evals,
         timeout=timeout,
         only=words(only) if only else None,
-        announce=lambda: click.echo(
-            "measuring this machine to choose a backend (once; takes a few seconds) …", err=True
-        ),
+        announce=lambda: echo("measuring this machine to choose a backend (once; takes a few seconds) …", err=True),
     )
     if output:
         atomic.write(output, found.text, devices=True)
     if as_json:
-        click.echo(json.dumps({"file": file, "seed": experiment.search.seed, **found.as_dict()}))
+        echo(json.dumps({"file": file, "seed": experiment.search.seed, **found.as_dict()}))
     else:
-        click.echo(_summary(found, experiment.task or make.DEFAULT_TASK, experiment.search.seed))
-        click.echo(f"written   {output}" if output else "to write the tuned program, give -o FILE")
+        echo(_summary(found, experiment.task or make.DEFAULT_TASK, experiment.search.seed))
+        echo(f"written   {output}" if output else "to write the tuned program, give -o FILE")
     return DONE
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from azdsl import __version__, atomic
+from azdsl import __version__, atomic, regular
 from azdsl.comparison.runs import Run
 from azdsl.config.experiment import Experiment
 from azdsl.config.image_tasks import ImageTask
@@ -71,9 +72,10 @@ def begin(path: Path, digest: str, experiment: Experiment) -> None:
 
 def add(path: Path, run: Run) -> None:
     """Append a finished run and wait for the disk. Raises ``OSError``."""
-    with (path / RUNS).open("ab") as file:
-        file.write(json.dumps(run.as_dict()).encode() + b"\n")
-        file.flush()
+    with regular.open_to_append(path / RUNS) as file, atomic.naming(path / RUNS):
+        line = json.dumps(run.as_dict()).encode() + b"\n"
+        if file.write(line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file.fileno())
 
 
@@ -81,7 +83,7 @@ def _stored(path: Path) -> str:
     """The identity of the comparison in a directory."""
     file = path / SETTINGS
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = json.loads(regular.read(file).decode())
         schema, digest = facts["schema"], str(facts["identity"])
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError("out", f"{file} is invalid: {error}; name another directory with --out") from None
@@ -96,10 +98,10 @@ def finished(path: Path) -> list[Run]:
     An incomplete last line, of a process that was killed, is removed; its run is repeated.
     """
     file = path / RUNS
-    data = file.read_bytes() if file.exists() else b""
+    data = regular.read(file) if file.exists() else b""
     complete = data[: data.rfind(b"\n") + 1]
     if len(complete) < len(data):
-        os.truncate(file, len(complete))
+        atomic.write(file, complete)
     try:
         return [Run.from_dict(json.loads(line)) for line in complete.splitlines()]
     except (ValueError, KeyError, TypeError) as error:

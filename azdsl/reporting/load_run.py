@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from azdsl import regular
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import DEFAULT_TASK
 from azdsl.errors import MissingFile
+from azdsl.ir import MetricName
+from azdsl.messages import warn_once
 from azdsl.reporting.data import Member, Run
 from azdsl.reporting.run_data import make_run
 from azdsl.reporting.run_result import RunResult
 from azdsl.search.islands.ending import Ending
 from azdsl.search.islands.hall_of_fame import HallOfFame, HallOfFameEntry
 from azdsl.search.result import Result
-from azdsl.search.rundir import directory, names
+from azdsl.search.rundir import directory, events, names
 from azdsl.search.rundir.artifacts import lineage_in
 from azdsl.search.rundir.settings_files import load_seeds
-from azdsl.syntax import load, parse, read_source
+from azdsl.shapes import Finite, Fitness, check
+from azdsl.syntax import load_experiment, parse, read_source
 
 _Read = TypeVar("_Read")
 
@@ -74,7 +79,7 @@ def _result(path: Path) -> RunResult:
     return RunResult(
         **known
         | {
-            "best": load(path / names.BEST),
+            "best": load_experiment(path / names.BEST, regular_only=True).program,
             "run_dir": path,
             "history": tuple(history),
             "experiment": experiment,
@@ -87,24 +92,58 @@ def _result(path: Path) -> RunResult:
 
 
 def _history(path: Path) -> list[dict[str, Any]]:
-    """The events, without a last line that is incomplete."""
+    """The events up to the first invalid one, of which the user is warned; without a last line that is incomplete."""
     if not path.exists():
         return []
-    lines = path.read_bytes().split(b"\n")[:-1]
-    try:
-        return [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise SettingsError("run", f"{path} is invalid: {error}") from None
+    found = events.read(regular.read(path))
+    if found.damage:
+        warn_once(f"{path} is damaged: {found.damage}; what happened from there on is not shown")
+    return found.events
+
+
+@dataclass(frozen=True)
+class _Stage:
+    stage: str
+    evaluations: int
+    fitness: Fitness
+    stopped: str
+    program: str
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """The fields of ``result.json`` that are read; earlier versions did not write those with defaults."""
+
+    metric: MetricName
+    evaluations: int
+    seconds: Finite
+    reached: bool
+    interrupted: bool
+    stopped: str
+    fitness: Fitness | None
+    test_fitness: Fitness | None
+    search_fitness: Fitness
+    layers: Mapping[str, int]
+    task_fitness: tuple[Fitness, ...]
+    test_rmse: float | None = None
+    mean_rmse: float | None = None
+    hurdles: Mapping[str, Any] | None = None
+    fec_sample: Mapping[str, int] | None = None
+    ending: Ending | None = None
+    tasks: str = ""
+    stages: tuple[_Stage, ...] = ()
 
 
 def _figures(path: Path) -> dict[str, Any]:
     """The figures of a finished run; empty if it is running or was killed."""
-    try:
-        facts: dict[str, Any] = json.loads((path / names.RESULT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    file = path / names.RESULT
+    if not file.exists():
         return {}
-    except ValueError as error:
-        raise SettingsError("run", f"{path / names.RESULT} is invalid: {error}") from None
+    try:
+        facts: dict[str, Any] = json.loads(regular.read(file).decode())
+        check(facts, _Figures, "result")
+    except (ValueError, RecursionError) as error:
+        raise SettingsError("run", f"{file} is invalid: {error}") from None
     return facts
 
 
@@ -129,14 +168,18 @@ def _so_far(experiment: Experiment, history: list[dict[str, Any]], given_metric:
 
 def _hall_of_fame(path: Path) -> HallOfFame:
     """The hall of fame."""
-    try:
-        with (path / names.HALL_OF_FAME).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
+    if not (path / names.HALL_OF_FAME).exists():
         return ()
+    table = regular.read(path / names.HALL_OF_FAME).decode()
     found = []
-    for row in rows:
-        text = read_source(path / row["file"])
+    for row in csv.DictReader(io.StringIO(table, newline="")):
+        file = path / names.entry(int(row["size"]))
+        if row["file"] != names.entry(int(row["size"])) or not file.resolve().is_relative_to(path.resolve()):
+            raise SettingsError(
+                "run", f"{path / names.HALL_OF_FAME} names a file that is not of this run: {row['file']!r}"
+            )
+        text = read_source(file, regular_only=True)
         about = float(row["search_fitness"]), int(row["island"]), int(row["candidate"])
-        found.append(HallOfFameEntry(parse(text, str(path / row["file"])), *about, lineage_in(text)))
+        check(about[0], Fitness, "search_fitness")
+        found.append(HallOfFameEntry(parse(text, str(file)), *about, lineage_in(text)))
     return tuple(found)

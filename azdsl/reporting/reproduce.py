@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from html import escape
 
+from azdsl.messages import one_line
 from azdsl.reporting.code import plain
 from azdsl.reporting.data import Run
 from azdsl.search.rundir import names
@@ -13,15 +16,15 @@ def section(run: Run) -> str:
     """The commands, and the conditions under which they give the same bytes."""
     timed = run.stopped is not None and not run.stopped.startswith(("max_evals", "target", "nothing better"))
     limit = f" --max-evals {run.evaluations}" if timed or run.stopped is None else ""
-    seeds = f"{run.name}/{names.SEED}" + (
-        f" {run.name}/{names.FURTHER_SEEDS}/*.az" if run.experiment.further_seeds else ""
-    )
+    seeds = quoted(f"{run.name}/{names.SEED}")
+    if run.experiment.further_seeds:
+        seeds += f" {quoted(f'{run.name}/{names.FURTHER_SEEDS}')}/*.az"
+    best, hall_of_fame = quoted(f"{run.name}/{names.BEST}"), quoted(f"{run.name}/{names.HALL_OF_FAME_FILES}")
     commands = [
-        f'pip install "azdsl=={run.version}"',
+        f"pip install {quoted(f'azdsl=={run.version}')}",
         f"azdsl evolve {seeds} --out again{limit}",
-        f"cmp again/{names.BEST} {run.name}/{names.BEST}"
-        f" && diff -r again/{names.HALL_OF_FAME_FILES} {run.name}/{names.HALL_OF_FAME_FILES}",
-        f"azdsl score {run.name}/{names.BEST}",
+        f"cmp again/{names.BEST} {best} && diff -r again/{names.HALL_OF_FAME_FILES} {hall_of_fame}",
+        f"azdsl score {best}",
     ]
     words = (
         "The result depends on the seed file, the data and the version, not on the speed of the machine, the number of workers "
@@ -35,3 +38,15 @@ def section(run: Run) -> str:
     if run.from_python:
         words += " Tasks were given from Python: call azdsl.evolve with the same tasks."
     return f"<p>{escape(words)}</p>{plain(chr(10).join(commands))}"
+
+
+def quoted(word: str) -> str:
+    """A word of a shell command, which is no option; control characters as escapes, so that a terminal does not obey them."""
+    word = f"./{word}" if word.startswith("-") else word
+    if one_line(word) == word and "\t" not in word:
+        return shlex.quote(word)
+    escaped = (
+        f"\\x{byte:02x}" if byte < ord(" ") or byte > ord("~") or byte in b"\\'" else chr(byte)
+        for byte in os.fsencode(word)
+    )
+    return f"$'{''.join(escaped)}'"

@@ -24,6 +24,7 @@ from azdsl import tasks as make
 from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
 from azdsl.config.tasks import FileTask
+from azdsl.messages import printable
 from azdsl.search.display.introduction import introduction
 from azdsl.search.display.progress import Reporter
 from azdsl.search.display.reporters import explained, make_reporter
@@ -179,6 +180,7 @@ def _with_task(experiment: Experiment, given: Given) -> Experiment:
 
 def _resume(path: Path, experiment: Experiment | None, given: Given, base_dir: Path | None, reporter: Reporter) -> _Run:
     """The run in ``path``, with the stopping conditions of ``experiment`` unless it is None."""
+    rundir.check_files(path)
     wanted = None if experiment is None else _with_task(experiment, given)
     stored = stored_experiment(path, wanted, base_dir, bool(given))
     return replace(_start(stored, given, path, reporter), path=path, resumed=True)
@@ -361,7 +363,7 @@ def _warning(reporter: Reporter, quiet: bool) -> Callable[[str], None]:
 
     def warn(message: str) -> None:
         if quiet:
-            print(f"warning: {message}", file=sys.stderr, flush=True)
+            print(printable(f"warning: {message}"), file=sys.stderr, flush=True)
         else:
             reporter.say(f"warning: {message}")
 

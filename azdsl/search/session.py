@@ -36,6 +36,7 @@ from azdsl.search.kernel.space import Space
 from azdsl.search.recorder import Recorder
 from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.validate import island_problem, report_problem
+from azdsl.shapes import Finite, check
 
 INTERRUPTED = "interrupted"
 """The reason of a run that the user stopped."""
@@ -112,6 +113,8 @@ class Session:
             plan = self.plan
             checkpoint.restore(plan.space, self.islands, saved.arrays)
             reports, next_reports = checkpoint.restore_reports(plan.space, plan.search, saved.arrays)
+            check(saved.facts["events_bytes"], int, "events_bytes")
+            check(saved.facts["seconds"], Finite, "seconds")
             self._seconds_before = float(saved.facts["seconds"])
             placed = all(self._in_epoch(number, number in next_reports) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from azdsl import regular
 from azdsl.config.experiment import Experiment
 from azdsl.diagnostics import Diagnostic, Source, SyntaxError
 from azdsl.errors import MissingFile
@@ -43,9 +44,9 @@ def load(path: str | PathLike[str]) -> Program:
     return load_experiment(path).program
 
 
-def load_experiment(path: str | PathLike[str]) -> Experiment:
+def load_experiment(path: str | PathLike[str], *, regular_only: bool = False) -> Experiment:
     """The experiment in a file."""
-    return parse_experiment(read_source(path), str(path))
+    return parse_experiment(read_source(path, regular_only=regular_only), str(path))
 
 
 def format_source(text: str, filename: str = "<text>") -> str:
@@ -53,11 +54,14 @@ def format_source(text: str, filename: str = "<text>") -> str:
     return format_lines(_source(text, filename))
 
 
-def read_source(path: str | PathLike[str]) -> str:
-    """The text of a file of at most ``MAX_FILE_BYTES`` in UTF-8. Raises ``SyntaxError`` for any other, and ``MissingFile``."""
+def read_source(path: str | PathLike[str], *, regular_only: bool = False) -> str:
+    """The text of a file of at most ``MAX_FILE_BYTES`` in UTF-8. Raises ``SyntaxError`` for any other, and ``MissingFile``.
+
+    ``regular_only`` refuses pipes and devices, for files that nobody has named: a pipe could keep a reader waiting.
+    """
     empty = Source("", str(path))
     try:
-        with Path(path).open("rb") as file:
+        with regular.open_to_read(Path(path)) if regular_only else Path(path).open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise MissingFile(path) from None

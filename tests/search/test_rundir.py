@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import tomllib
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,16 +173,164 @@ def test_events_that_had_no_room_are_written_later(tmp_path):
     assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n{"c": 3}\n'
 
 
+def event(epoch):
+    figures = {"evaluations": 5, "seconds": 1.5, "rate": 3.0, "best": 0.5, "mean": 0.25, "selected": None}
+    return {"epoch": epoch, **figures, "islands": [0.25], "layers": {"full": 5}}
+
+
 def test_a_torn_event_is_cut_off(tmp_path):
-    directory = RunDirectory(tmp_path, print)
-    directory.add_event({"a": 1})
-    with (tmp_path / names.EVENTS).open("a") as file:
-        file.write('{"torn')
-    directory.add_event({"b": 2})
-    assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n{"b": 2}\n'
-    again = RunDirectory(tmp_path, print)
-    assert again.rewind(9) == [{"a": 1}]
-    assert (tmp_path / names.EVENTS).read_text() == '{"a": 1}\n'
+    directory, file = RunDirectory(tmp_path, pytest.fail), tmp_path / names.EVENTS
+    directory.add_event(event(1))
+    first = file.read_text()
+    with file.open("a") as torn:
+        torn.write('{"torn')
+    directory.add_event(event(2))
+    assert file.read_text() == f"{first}{json.dumps(event(2))}\n"
+    again = RunDirectory(tmp_path, pytest.fail)
+    assert again.rewind(len(first)) == [event(1)]
+    assert file.read_text() == first
+
+
+DAMAGED_EVENTS = {
+    "missing": None,
+    "empty": b"",
+    "half": -20,
+    "zeros": bytes(400),
+    "not JSON": b"{}{\n",
+    "deep": b"[" * 100_000 + b"\n",
+    "no object": b"5\n",
+    "no field": b'{"epoch": 1}\n',
+    "wrong types": json.dumps(event(2) | {"layers": [1]}).encode() + b"\n",
+    "not a number": json.dumps(event(2) | {"best": float("nan")}).encode() + b"\n",
+    "huge": json.dumps(event(2) | {"evaluations": 10**400}).encode() + b"\n",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_EVENTS)
+def test_damaged_events_are_cut_with_a_word(tmp_path, damage):
+    """After a power cut, for lines are not waited for. The search does not depend on them."""
+    said: list[str] = []
+    directory, file = RunDirectory(tmp_path, said.append), tmp_path / names.EVENTS
+    directory.add_event(event(1))
+    first = file.read_bytes()
+    directory.add_event(event(2))
+    whole, content = file.read_bytes(), DAMAGED_EVENTS[damage]
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(whole[:content] if isinstance(content, int) else first + content + whole[len(first) :])
+    again = RunDirectory(tmp_path, said.append)
+    kept = [] if content is None else [event(1)]
+    if damage == "empty":  # nothing is missing
+        assert again.rewind(len(whole)) == [event(1), event(2)] and not said
+        return
+    assert again.rewind(len(whole)) == kept
+    assert len(said) == 1 and str(file) in said[0] and "damaged" in said[0]
+    assert again.add_event(event(3)) and file.read_bytes().endswith(json.dumps(event(3)).encode() + b"\n")
+    assert len(file.read_bytes().splitlines()) == len(kept) + 1
+
+
+def test_a_note_in_the_hall_of_fame_stays_and_former_entries_go(tmp_path):
+    run(small(), out=tmp_path, quiet=True, on_epoch=lambda snapshot: snapshot.epoch == 2)
+    folder = tmp_path / names.HALL_OF_FAME_FILES
+    for name in ("note.txt", "size-7.az", "size-009.az.old", "size-999.az", "size-998.az.new"):
+        (folder / name).write_text("mine")
+    (folder / "size-pictures").mkdir()
+    run(None, resume=tmp_path, quiet=True)
+    left = {path.name for path in folder.iterdir() if not names.is_entry(path.name)}
+    assert left == {"note.txt", "size-7.az", "size-009.az.old", "size-pictures"}
+    assert not (folder / "size-999.az").exists()
+
+
+def obstruct(place, what, elsewhere):
+    """Put a link, a pipe or another object in the place of a run's file or folder."""
+    moved = elsewhere / place.name
+    os.replace(place, moved) if place.exists() else moved.write_text("mine")
+    if what == "link":
+        place.symlink_to(moved)
+    elif what == "pipe":
+        os.mkfifo(place)
+    elif what == "folder":
+        place.mkdir()
+    else:
+        place.write_text("")
+
+
+OBSTRUCTED = [
+    (name, what)
+    for name in (*names.FILES, "hall_of_fame/size-999.az", "seeds/002.az")
+    for what in ("link", "pipe", "folder")
+]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that was stopped, with every file that a run may have."""
+    path = tmp_path_factory.mktemp("stopped") / "run"
+    experiment = small()
+    experiment = replace(experiment, further_seeds=(experiment.program,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("azdsl.search.recorder.save_after", lambda seconds: 0.0)
+        run(experiment, out=path, quiet=True, on_epoch=lambda snapshot: snapshot.epoch == 3)
+    assert all((path / name).exists() for name in names.FILES)
+    return path
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_run_whose_files_are_links_or_pipes_is_refused_unchanged(tmp_path, stopped, capsys):
+    for number, (name, what) in enumerate(
+        [*OBSTRUCTED, ("hall_of_fame", "link"), ("seeds", "link"), ("seeds", "file")]
+    ):
+        path, elsewhere = tmp_path / f"run{number}", tmp_path / f"elsewhere{number}"
+        shutil.copytree(stopped, path)
+        elsewhere.mkdir()
+        obstruct(path / name, what, elsewhere)
+        before = {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()}
+        assert main(["evolve", "--resume", str(path), "--quiet"]) == 2, (name, what)
+        message = capsys.readouterr().err
+        assert name.partition("/")[0] in message and message.startswith(("error: ", str(path))), (name, what)
+        assert {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()} == before
+        for command in (["report", str(path), "--tasks", "1"], ["score", str(path)]):
+            if what == "pipe" and (name == names.BEST or (name == names.CONFIG and command[0] == "report")):
+                assert main(command) == 2
+                assert "not a" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_appears_during_a_run_is_replaced_and_never_opened(tmp_path):
+    """Of a file, by a rename; the events are written when the link is gone."""
+    said: list[str] = []
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    path = tmp_path / "run"
+    path.mkdir()
+    directory = RunDirectory(path, said.append)
+    (path / names.CHECKPOINT).symlink_to(mine)
+    os.mkfifo(path / names.BEST)
+    (path / names.RESULT).symlink_to(mine)
+    assert (
+        directory.save_checkpoint(b"data") and directory.save_texts({names.BEST: "text"}) and directory.save_result({})
+    )
+    assert not any((path / name).is_symlink() for name in (names.CHECKPOINT, names.RESULT))
+    assert (path / names.BEST).read_text() == "text"
+    (path / names.EVENTS).symlink_to(mine)
+    assert not directory.add_event(event(1)) and "a symbolic link, not a regular file" in said[-1]
+    (path / names.EVENTS).unlink()
+    os.mkfifo(path / names.EVENTS)
+    assert not directory.add_event(event(2))
+    (path / names.EVENTS).unlink()
+    assert directory.add_event(event(3)) and len((path / names.EVENTS).read_bytes().splitlines()) == 3
+    assert mine.read_text() == "mine"
+
+
+def test_a_lock_that_is_a_link_is_refused(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / names.LOCK).symlink_to(mine)
+    with pytest.raises(OSError, match="a symbolic link"), rundir.locked(tmp_path / "run"):
+        pass
+    assert mine.read_text() == "mine"
 
 
 def test_a_checkpoint_of_which_only_the_checksum_is_wrong_is_refused():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from azdsl.messages import printable
 from azdsl.search.display.progress import Reporter, Snapshot
 
 LINE_SECONDS = 5.0
@@ -49,7 +50,7 @@ class Plain:
 
     def say(self, message: str) -> None:
         """Print a message."""
-        print(message, file=self._stream, flush=True)
+        print(printable(message), file=self._stream, flush=True)
 
     def show(self, snapshot: Snapshot) -> None:
         """Print a line if enough time has passed; else keep the figures for ``close``."""

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from azdsl.messages import printable
 from azdsl.search.display.progress import Snapshot, Stop
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -35,7 +36,7 @@ class Display:
 
     def say(self, message: str) -> None:
         """Print a message above the display."""
-        self._console.print(message, markup=False)
+        self._console.print(printable(message), markup=False)
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the figures after an exchange."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from azdsl import atomic
+from azdsl import atomic, regular
 from azdsl.config.search import Search
 from azdsl.errors import AzdslError
 from azdsl.ir.packing import CONSTANTS
@@ -148,7 +148,7 @@ def read(directory: Path) -> tuple[Checkpoint | None, list[str]]:
     for name in (names.CHECKPOINT, names.CHECKPOINT_BEFORE):
         path = directory / name
         try:
-            return decode(path.read_bytes()), problems
+            return decode(regular.read(path)), problems
         except FileNotFoundError:
             continue
         except Damaged as error:

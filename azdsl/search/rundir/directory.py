@@ -1,5 +1,7 @@
 """The directory of a run: created once, never overwritten; every file is written atomically.
 
+What a run writes are regular files and folders of its own. Nothing else is opened to write: a run whose files are links, pipes or devices
+is not resumed, and one that appears later is replaced by a file. Only files that a run has written are removed.
 During a search, a failed write is reported once and tried again later; the search continues.
 """
 
@@ -8,15 +10,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from azdsl import atomic
+from azdsl import atomic, regular
 from azdsl.config.search import SettingsError
-from azdsl.search.rundir import checkpoint
+from azdsl.search.rundir import checkpoint, events, names
 from azdsl.search.rundir.artifacts import CONFIG_SCHEMA
 from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, RESULT, SEED
 
@@ -48,6 +51,31 @@ def create_next(parent: Path, stem: str) -> Path:
             number += 1
 
 
+def check_files(path: Path) -> None:
+    """Check that what has the name of a run's file in its directory is a file, and a folder a folder. Raises ``SettingsError``."""
+    files = [path / name for name in names.FILES]
+    folders = [path / name for name in names.FOLDERS]
+    for folder in folders:
+        if _is(folder, stat.S_ISDIR):
+            files += [
+                file for file in folder.iterdir() if names.is_entry(file.name) or folder.name == names.FURTHER_SEEDS
+            ]
+    wrong = [(file, "file") for file in files if not _is(file, stat.S_ISREG, absent=True)]
+    wrong += [(folder, "folder") for folder in folders if not _is(folder, stat.S_ISDIR, absent=True)]
+    for place, what in wrong:
+        raise SettingsError(
+            "resume", f"{place} is not a {what} that a run has written, but a link or another object: move it away"
+        )
+
+
+def _is(path: Path, kind: Callable[[int], bool], absent: bool = False) -> bool:
+    """Whether what is at ``path``, not followed if it is a link, is of a kind; ``absent`` if there is nothing."""
+    try:
+        return kind(path.lstat().st_mode)
+    except FileNotFoundError:
+        return absent
+
+
 @contextmanager
 def locked(path: Path | None) -> Iterator[None]:
     """Lock a run directory against other processes. Raises ``SettingsError`` if another process has the lock.
@@ -58,7 +86,7 @@ def locked(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    with (path / LOCK).open("ab+", buffering=0) as file:
+    with regular.open_to_append(path / LOCK) as file:
         if not _lock(file.fileno()):
             file.seek(0)
             holder = file.read().decode("utf-8", "replace").strip()
@@ -89,12 +117,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """The contents of ``config.toml``. Raises ``SettingsError`` if there is none, or one of another schema version."""
     file = path / CONFIG
     try:
-        config = tomllib.loads(file.read_text(encoding="utf-8"))
+        config = tomllib.loads(regular.read(file).decode())
         schema = config["run"]["schema"]
     except FileNotFoundError:
         hint = f"; the run was killed before its start: start it again with --out {path}" if unused(path) else ""
         raise SettingsError("resume", f"{path} is not a run directory: it has no {CONFIG}{hint}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingsError("resume", f"{file} is invalid: {error}") from None
     if schema != CONFIG_SCHEMA:
         raise SettingsError(
@@ -118,7 +146,7 @@ class RunDirectory:
         return self._attempt("checkpoint", lambda: checkpoint.write(self.path, data))
 
     def save_texts(self, files: Mapping[str, str]) -> bool:
-        """Write text files by their names in the directory, and remove all other files of the hall of fame; whether all were written."""
+        """Write text files by their names in the directory, and remove former files of the hall of fame; whether all were written."""
         return self._attempt("texts", lambda: self._save_texts(files))
 
     def save_result(self, facts: Mapping[str, Any]) -> bool:
@@ -131,30 +159,43 @@ class RunDirectory:
         return self._attempt("events", self._add_events)
 
     def rewind(self, events_bytes: int) -> list[dict[str, Any]]:
-        """Truncate the events to those before a checkpoint, and return them. Raises ``OSError``."""
+        """Cut the events to those before a checkpoint, and return them. Raises ``OSError``.
+
+        Where the file is damaged, the events from there on are lost: the search does not depend on them.
+        """
         file = self.path / EVENTS
-        if not file.exists():
-            return []
-        data = file.read_bytes()[:events_bytes]
-        os.truncate(file, len(data))
-        self.events_bytes = len(data)
-        return [json.loads(line) for line in data.splitlines()]
+        data = regular.read(file) if file.exists() else b""
+        found = events.read(data[:events_bytes])
+        if found.bytes < events_bytes:
+            damage = found.damage or f"it has {len(data):,} bytes, and had {events_bytes:,} at the checkpoint"
+            self._warn(f"{file} is damaged: {damage}; it is cut after {len(found.events):,} events, the run continues")
+        if len(data) > found.bytes:
+            atomic.write(file, data[: found.bytes])
+        self.events_bytes = found.bytes
+        return found.events
 
     def _save_texts(self, files: Mapping[str, str]) -> None:
-        (self.path / HALL_OF_FAME_FILES).mkdir(exist_ok=True)
+        folder = self.path / HALL_OF_FAME_FILES
+        if not _is(folder, stat.S_ISDIR):
+            folder.mkdir()
         for name, text in files.items():
             _write_changed(self.path / name, text)
-        for path in (self.path / HALL_OF_FAME_FILES).iterdir():
-            if f"{HALL_OF_FAME_FILES}/{path.name}" not in files:
+        for path in folder.iterdir():
+            if (
+                names.is_entry(path.name.removesuffix(atomic.SUFFIX))
+                and f"{HALL_OF_FAME_FILES}/{path.name}" not in files
+            ):
                 path.unlink()
 
     def _add_events(self) -> None:
         """Write the waiting events, over the remains of a failed write."""
-        with (self.path / EVENTS).open("ab") as file:
+        with regular.open_to_append(self.path / EVENTS) as file, atomic.naming(self.path / EVENTS):
             file.truncate(self.events_bytes)
-            file.write(self._waiting)
+            written = 0
+            while written < len(self._waiting):
+                written += file.write(self._waiting[written:])
+        self.events_bytes += len(self._waiting)
         self._waiting = b""
-        self.events_bytes = (self.path / EVENTS).stat().st_size
 
     def _attempt(self, what: str, action: Callable[[], None]) -> bool:
         """Write a file and warn if that fails; whether it was written. A full disk may have room for a line but not for a checkpoint."""
@@ -175,7 +216,7 @@ class RunDirectory:
 def _write_changed(path: Path, text: str) -> None:
     """Write a text file unless it has this content already."""
     try:
-        if path.read_bytes() == text.encode():
+        if not path.is_symlink() and regular.read(path) == text.encode():
             return
     except OSError:
         pass  # missing or unreadable: written below

@@ -1,5 +1,7 @@
 """The file names of a run directory."""
 
+import re
+
 BEST = "best.az"
 """The answer; it can be scored and evolved."""
 
@@ -29,6 +31,20 @@ CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint", "checkpoint.before"
 
 LOCK = "lock"
 """Locked by the process that runs the search; holds its number."""
+
+
+FILES = (BEST, SEED, CONFIG, EVENTS, HALL_OF_FAME, RESULT, CHECKPOINT, CHECKPOINT_BEFORE, LOCK)
+"""The files that a run writes,"""
+
+FOLDERS = (HALL_OF_FAME_FILES, FURTHER_SEEDS)
+"""and its folders."""
+
+_ENTRY = re.compile(r"size-\d{3,}\.az")
+
+
+def is_entry(name: str) -> bool:
+    """Whether a file in the folder of the hall of fame is named as a run names its files."""
+    return _ENTRY.fullmatch(name) is not None
 
 
 def entry(size: int) -> str:

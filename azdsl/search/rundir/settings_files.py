@@ -12,7 +12,7 @@ from azdsl.config.search import SettingsError
 from azdsl.search.islands.plan import STOPS, without_stops
 from azdsl.search.rundir import artifacts, names
 from azdsl.search.rundir.directory import read_config
-from azdsl.syntax import load, load_experiment
+from azdsl.syntax import load_experiment
 
 
 def write_settings(path: Path, experiment: Experiment, data: str, given_metric: str | None) -> None:
@@ -24,8 +24,9 @@ def write_settings(path: Path, experiment: Experiment, data: str, given_metric: 
     seed = artifacts.seed_text(experiment)
     config = artifacts.config_text(experiment, data, given_metric)
     (path / names.RESULT).unlink(missing_ok=True)
-    for number, program in enumerate(experiment.further_seeds, 2):
+    if experiment.further_seeds:
         (path / names.FURTHER_SEEDS).mkdir(exist_ok=True)
+    for number, program in enumerate(experiment.further_seeds, 2):
         atomic.write(path / names.further_seed(number), str(program))
     atomic.write(path / names.SEED, seed)
     atomic.write(path / names.CONFIG, config)
@@ -56,7 +57,8 @@ def stored_experiment(path: Path, experiment: Experiment | None, base_dir: Path 
 def load_seeds(path: Path) -> Experiment:
     """The experiment of the run in ``path``, with all its seed programs. Raises ``azdsl.SyntaxError`` and ``FileNotFoundError``."""
     files = sorted((path / names.FURTHER_SEEDS).glob("*.az"))
-    return replace(load_experiment(path / names.SEED), further_seeds=tuple(map(load, files)))
+    first, *others = (load_experiment(file, regular_only=True) for file in (path / names.SEED, *files))
+    return replace(first, further_seeds=tuple(other.program for other in others))
 
 
 def check_data(path: Path, digest: str) -> None:
