@@ -9,6 +9,7 @@ import pytest
 
 from azdsl import cachedir, cachefiles, messages
 from azdsl.cachedir import distrust, usable
+from azdsl.cli import main
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and permissions as POSIX has them")
 
@@ -134,3 +135,10 @@ def test_what_is_not_used_is_said_by_verbose_only(place, caplog):
     assert [record.message for record in caplog.records] == [
         f"cache     {place / 'file'} is made again: its checksum is wrong"
     ]
+
+
+def test_the_command_says_what_is_not_used(place, monkeypatch, capsys):
+    monkeypatch.setenv("AZDSL_CACHE", str(place))
+    assert main(["cache"]) == 0 and "not used" not in capsys.readouterr().out
+    place.chmod(0o777)
+    assert main(["cache"]) == 0 and f"not used   {place} may be written by every user" in capsys.readouterr().out

@@ -18,7 +18,7 @@ def echo(message: str = "", err: bool = False) -> None:
 
 def document(text: str) -> None:
     """Print the content of a file on standard output: as it is, unless that is a terminal."""
-    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
+    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
 
 
 @contextmanager
