@@ -9,7 +9,6 @@ import shutil
 import signal
 import tomllib
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -245,6 +244,7 @@ def test_a_note_in_the_hall_of_fame_stays_and_former_entries_go(tmp_path):
 def obstruct(place, what, elsewhere):
     """Put a link, a pipe or another object in the place of a run's file or folder."""
     moved = elsewhere / place.name
+    place.parent.mkdir(exist_ok=True)
     os.replace(place, moved) if place.exists() else moved.write_text("mine")
     if what == "link":
         place.symlink_to(moved)
@@ -267,11 +267,9 @@ OBSTRUCTED = [
 def stopped(tmp_path_factory):
     """A run that was stopped, with every file that a run may have."""
     path = tmp_path_factory.mktemp("stopped") / "run"
-    experiment = small()
-    experiment = replace(experiment, further_seeds=(experiment.program,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("azdsl.search.recorder.save_after", lambda seconds: 0.0)
-        run(experiment, out=path, quiet=True, on_epoch=lambda snapshot: snapshot.epoch == 3)
+        run(small(), out=path, quiet=True, on_epoch=lambda snapshot: snapshot.epoch == 3)
     assert all((path / name).exists() for name in names.FILES)
     return path
 
