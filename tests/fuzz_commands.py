@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import fields
 from io import BytesIO, TextIOWrapper
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -153,21 +154,22 @@ def make(folder: Path) -> Callable[[bytes], None]:
 
 
 def seeds() -> Iterator[bytes]:
-    """Each way of damage to each file, with the commands in turn; and changes that are still text."""
-    number = 0
-    for file in range(len(FILES)):
-        for way in range(WAYS):
-            if way == SEALED and file not in (0, 7):
-                continue
-            yield bytes([number % 2, file, way, number % len(COMMANDS), 0, 1, number]) + b"\0\1\x1b[2J"
-            number += 1
+    """Each way to damage each file, resumed; what other commands read, damaged in three ways; and texts that are almost valid."""
+    resume, others = (0, 5), (1, 2, 3, 4)
+    for number, (file, way) in enumerate(product(range(len(FILES)), range(WAYS))):
+        if way != SEALED or FILES[file] in ("checkpoint", "checkpoint.before"):
+            yield bytes([number % 2, file, way, resume[number % 2], 0, 1, number]) + b"\0\1\x1b[2J"
+    read = [number for number, file in enumerate(FILES) if not file.startswith(("checkpoint", "lock"))]
+    for number, (file, way) in enumerate(product(read, (REPLACE, CUT, PIPE))):
+        yield bytes([number % 2, file, way, others[number % len(others)], 0, 1, 0])
+    events, result = FILES.index("events.jsonl"), FILES.index("result.json")
     for file, content in (
-        (1, b"5\n"),
-        (1, b"{}\n"),
-        (6, b"{}"),
-        (6, b"[]"),
-        (2, b"[run]\nschema = 1\n"),
-        (5, b"size,file\n1,/etc/passwd\n"),
+        (events, b"5\n"),
+        (events, b"[" * 5000 + b"\n"),
+        (result, b"{}"),
+        (result, b"[]"),
+        (FILES.index("config.toml"), b"[run]\nschema = 1\n"),
+        (FILES.index("hall_of_fame.csv"), b"size,file\n1,/etc/passwd\n"),
     ):
-        for command in range(2):
+        for command in (0, 2):
             yield bytes([0, file, REPLACE, command]) + content
