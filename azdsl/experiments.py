@@ -60,7 +60,7 @@ def opened(source: ProgramLike) -> Opened:
         case str() | os.PathLike():
             path = best_file(Path(source))
             found = load_experiment(path)
-            return Opened(found, path.parent, os.fspath(source), None if found.task else _given_metric(path))
+            return Opened(found, path.parent, os.fspath(source), None if found.task else given_metric(path))
     raise TypeError(
         f"not a program, but {shown(source)}: give a program, an experiment, a result, the text of a .az file or a path"
     )
@@ -73,8 +73,11 @@ def text_of(source: ProgramLike) -> str:
     return str(opened(source).experiment)
 
 
-def _given_metric(best: Path) -> Metric | None:
-    """The metric of the tasks of a run that were given from Python; None for a file that is not the best program of such a run."""
+def given_metric(best: Path) -> Metric | None:
+    """The metric of the tasks of a run that were given from Python; None for a file that is not the best program of such a run.
+
+    Raises ``SettingsError`` for an invalid run directory.
+    """
     if best.name != names.BEST or not (best.parent / names.CONFIG).exists():
         return None
     about = read_config(best.parent)["run"]

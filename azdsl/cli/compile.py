@@ -18,7 +18,7 @@ from azdsl.cli.output import echo
 from azdsl.config.experiment import Experiment
 from azdsl.config.image_tasks import ImageTask
 from azdsl.config.tasks import FileTask, Linear
-from azdsl.ir import METRICS, MetricName
+from azdsl.ir import METRICS, RMSE, MetricName
 
 if TYPE_CHECKING:
     from azdsl.codegen.aot.models import Spec
@@ -121,6 +121,7 @@ def command(
       azdsl compile best.az --emit wasm -o price.wasm
       azdsl compile best.az --emit object,header --target aarch64-linux
     """
+    from azdsl.experiments import given_metric
     from azdsl.export.library import bundle
     from azdsl.export.library.c_header import check_prefix, default_prefix
     from azdsl.export.library.file_names import model_name, output_files, parse_kinds
@@ -136,9 +137,8 @@ def command(
         kinds = parse_kinds(emit)
         output_files(output, kinds)
         name = check_prefix(prefix if prefix is not None else default_prefix(model_name(output)))
-        metric: MetricName = options["metric"] or (
-            experiment.task.metric_definition.name if experiment.task else "rmse"
-        )
+        own = experiment.task.metric_definition if experiment.task else given_metric(Path(file)) or RMSE
+        metric: MetricName = options["metric"] or own.name
         examples = _training(train, experiment, metric, options) if train is not None else None
         sizes, classes = _shape(experiment, directory, metric, examples, options)
         specs = _specs(experiment, name, metric, sizes, classes, options)

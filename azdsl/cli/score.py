@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -14,7 +15,7 @@ from azdsl.cli import rivals as compared
 from azdsl.cli.files import STANDARD_INPUT, ProgramFile, data_options, located, read_text
 from azdsl.cli.options import count_of
 from azdsl.cli.output import echo
-from azdsl.config.search import Search
+from azdsl.config.search import Search, SettingsError
 from azdsl.config.task import Split, Task
 
 
@@ -97,6 +98,7 @@ def _score(
     **data: Any,
 ) -> int:
     """Score one file, print the figures and return the exit status."""
+    from azdsl.experiments import given_metric
     from azdsl.program_score import score
     from azdsl.syntax import parse_experiment
 
@@ -104,6 +106,11 @@ def _score(
     experiment = parse_experiment(text, "<stdin>" if file == STANDARD_INPUT else file)
     others = compared.rivals(text, file, against, without)
     experiment, directory = located(experiment, file, data)
+    if experiment.task is None and given_metric(Path(file)):
+        raise SettingsError(
+            "tasks",
+            f"the tasks of {file} were given from Python: call azdsl.score(…, tasks=…) there, or name a table by --data",
+        )
     found = score(experiment, directory, others, tasks=tasks, seed=seed, on=role, backend=backend, announce=_announce)
     reached = None if target is None else found.fitness >= target
     if as_json:

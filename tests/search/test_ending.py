@@ -11,9 +11,11 @@ import pytest
 from search_runs import small
 
 import azdsl
+from azdsl.cli import main
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
 from azdsl.config.tasks import FileTask
+from azdsl.experiments import opened
 from azdsl.ir.metric import RMSE
 from azdsl.paired import difference
 from azdsl.reporting.page import Details, fragment, page
@@ -154,7 +156,7 @@ def test_a_program_replaces_the_seed_program_by_more_than_two_standard_errors(lo
     assert choose(judge, finalists).found.program == programs[chosen]
 
 
-def test_tasks_of_the_search_are_not_called_a_test(tmp_path):
+def test_tasks_of_the_search_are_not_called_a_test(tmp_path, capsys):
     draw = np.random.default_rng(0)
     X = draw.normal(size=(3, 30, 2))
     given = azdsl.TaskSet.from_arrays(X, X @ [1.0, 2.0], X, X @ [1.0, 2.0])
@@ -172,8 +174,23 @@ def test_tasks_of_the_search_are_not_called_a_test(tmp_path):
         with pytest.raises(azdsl.SettingsError, match="run were given from Python: give a task set as tasks="):
             call(tmp_path / "run")
     assert azdsl.score(tmp_path / "run", tasks=given).tasks == 3
+    assert main(["score", str(tmp_path / "run")]) == 2 and "were given from Python" in capsys.readouterr().err
     facts = json.loads(texts[1])
     assert facts["fitness"] is facts["test_fitness"] is None and facts["ending"]["held_out"] is False
+
+
+def test_a_program_of_a_run_on_given_tasks_has_their_metric(tmp_path, capsys):
+    """Dead code and the output of a compiled model depend on it."""
+    X = np.random.default_rng(0).normal(size=(3, 20, 3))
+    given = azdsl.TaskSet.from_arrays(X, X.argmax(axis=2), X, X.argmax(axis=2), "multiclass")
+    program = azdsl.parse("def Predict():\n  v2 = v0 + v0\n  s1 = mean(v0)\n")
+    run(replace(small(max_evals=400), task=None, program=program), tasks=given, quiet=True, out=tmp_path / "run")
+    assert opened(tmp_path / "run").metric.name == "multiclass"
+    assert (
+        main(["compile", str(tmp_path / "run"), "--features", "3", "-o", str(tmp_path / "m.h"), "--emit", "header"])
+        == 2
+    )
+    assert "--classes" in capsys.readouterr().err
 
 
 def test_a_run_with_some_tasks_from_python_is_not_measured_on_others(tmp_path):
