@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 from azdsl.codegen import vm
 from azdsl.codegen.blocks import Block, lay_out, plan
 from azdsl.codegen.memory import ALIGNMENT, aligned
-from azdsl.codegen.protocol import DEFAULTS, FIELDS, EvaluationSettings, Field, Specialization
+from azdsl.codegen.op_table import op_table
+from azdsl.codegen.parts import Set
+from azdsl.codegen.protocol import DEFAULTS, FIELDS, EvaluationSettings, Field, Part, Specialization
 from azdsl.codegen.target import Loaded, cached_object, host, load_object
 from azdsl.ir.packing import CONSTANTS
 from azdsl.limits import MAX_REGISTERS
-from azdsl.ops import OPS, Kind, Op, Role
+from azdsl.ops import OPS, Kind, Op
 from azdsl.taskset import TaskSet
-
-_KINDS = tuple(Kind)
-NO_KIND = len(_KINDS)
 
 WORKING_SET_BYTES = 24 * 1024
 """A block is widened while a program's usual registers take at most this many bytes of a first-level cache."""
@@ -37,18 +36,8 @@ FOUR_VECTORS_BYTES = 6 * 1024
 """The same for blocks of four vectors, on processors with 16 vector registers."""
 
 
-class Column(enum.IntEnum):
-    """The columns of ``Engine.table``: an op's row. Kinds are 0, 1, 2; ``NO_KIND`` is none."""
-
-    A = 0
-    B = 1
-    OUT = 2
-    CONSTANTS = 3  # how many
-    INDEX = 4  # whether a constant is an index: this column and the next two
-    RANDOM = 7
-    CONSUMER = 8  # the op that it may be fused with, or -1
-    FUSED = 9  # the first handler of the pair
-    HANDLER = 10  # the first handler of the op
+IN_PARTS_FROM = 500
+"""Examples from which the parts of an evaluation are worth their analysis and linking, which take about two microseconds."""
 
 
 class Linked(enum.IntEnum):
@@ -56,7 +45,11 @@ class Linked(enum.IntEnum):
 
     LANE_BYTES = 0  # 0 when the records are those of another program
     USED = 1  # lane values that registers take
-    STARTS = 2  # address of the records of Setup; the next two entries are those of Predict and Learn
+    IN_PARTS = 2  # whether each part of the evaluation has its own records
+    RETURN = 3  # address of the word that ends shared records of Predict
+    SETTLED = 4  # validation examples before ``Part.SETTLED``
+    UNREAD = 5  # whether only the last step before a validation reads the squashed prediction
+    STARTS = 6  # address of the records of the first part; the next entries are those of the others
 
 
 class Engine(NamedTuple):
@@ -71,9 +64,12 @@ class Engine(NamedTuple):
     of a lane value, the first task and the number of tasks. The VM writes ``fitness`` float64[B, W] and, in a tracing
     engine, ``trace`` uint64[B, W].
 
+    ``in_parts_from`` is the number of examples, trained and validated on, from which evaluations run in parts (``parts``).
+
     The linker writes the others. ``records`` int64[…] and ``record_constants`` float64[…] are the same memory. ``places``
     int64[4, MAX_REGISTERS] maps registers to memory; the first entry of its last row is the number of linkings. ``linked``
-    int64[5] has the entries of ``Linked``. ``memory`` is the address of the registers.
+    int64[…] has the entries of ``Linked``, ``needed`` int64[…] the parts that need each instruction. ``sets`` is working memory
+    of ``parts``. ``memory`` is the address of the registers.
     """
 
     table: NDArray[np.int64]
@@ -93,6 +89,9 @@ class Engine(NamedTuple):
     record_constants: NDArray[np.float64]
     places: NDArray[np.int64]
     linked: NDArray[np.int64]
+    needed: NDArray[np.int64]
+    sets: NDArray[np.uint64]
+    in_parts_from: int
     memory: int
 
 
@@ -112,6 +111,8 @@ class Workspace:
     records: NDArray[np.int64]
     places: NDArray[np.int64]
     linked: NDArray[np.int64]
+    needed: NDArray[np.int64]
+    sets: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,27 +123,6 @@ class EngineHandle:
     blocks: tuple[Block, ...]
     code: tuple[Loaded, ...]
     workspace: Workspace
-
-
-@lru_cache(maxsize=32)
-def op_table(ops: tuple[Op, ...]) -> NDArray[np.int64]:
-    """The rows of ``Column``s for a VM with these ops. Engines share the array, which nothing writes."""
-
-    def number(kind: Kind | None) -> int:
-        return NO_KIND if kind is None else _KINDS.index(kind)
-
-    table = np.zeros((len(OPS), len(Column) + 2), np.int64)  # an op has up to three INDEX columns
-    table[:, Column.CONSUMER] = -1
-    for row, op in zip(table, OPS, strict=True):
-        row[Column.A], row[Column.B] = [number(kind) for kind in (*op.inputs, None, None)[:2]]
-        row[Column.OUT], row[Column.CONSTANTS], row[Column.RANDOM] = number(op.output), len(op.constants), op.random
-        for at, role in enumerate(op.constants):
-            row[Column.INDEX + at] = role is Role.INDEX
-    for (op, *consumers), first in vm.handlers(ops).items():
-        table[op.code, Column.FUSED if consumers else Column.HANDLER] = first
-        if consumers:
-            table[op.code, Column.CONSUMER] = consumers[0].code
-    return table
 
 
 def widest_block(features: int, precision: int, matrices: bool) -> int:
@@ -199,6 +179,7 @@ def build_engine(
     prefix_of: tuple[Block, ...] = (),
     programs: Collection[bool] = (False, True),
     workspace: Workspace | None = None,
+    in_parts_from: int = IN_PARTS_FROM,
 ) -> EngineHandle:
     """Prepare to evaluate packed programs that use ``ops`` on ``tasks``.
 
@@ -220,7 +201,7 @@ def build_engine(
     fitness, traces = (aligned((len(blocks), max(code)), dtype) for dtype in (np.float64, np.uint64))
     engine = Engine(
         table=op_table(ops),
-        sizes=np.array([kind.size(tasks.features) for kind in _KINDS], np.int64),
+        sizes=np.array([kind.size(tasks.features) for kind in Kind], np.int64),
         features=tasks.features,
         multiclass=int(tasks.metric_definition.vector),
         spans=spans,
@@ -236,6 +217,9 @@ def build_engine(
         record_constants=workspace.records.view(np.float64),
         places=workspace.places,
         linked=workspace.linked,
+        needed=workspace.needed,
+        sets=workspace.sets,
+        in_parts_from=in_parts_from,
         memory=workspace.memory.ctypes.data,
     )
     return EngineHandle(engine, blocks, tuple(code.values()), workspace)
@@ -284,15 +268,22 @@ def _among(addresses: NDArray[np.int64], few: tuple[Op, ...], ops: tuple[Op, ...
     return found
 
 
+def record_words(instructions: int) -> int:
+    """Words that the records of a program of so many instructions take at most: Predict runs in four parts."""
+    return len(Part) + 1 + 4 * instructions * (vm.HEADER_WORDS + CONSTANTS)
+
+
 def _make_workspace(capacity: Capacity, features: int, matrices: bool, lane_bytes: int) -> Workspace:
     """Working memory for programs of a capacity; ``matrices`` says whether their ops use any."""
     most = min(capacity.instructions * 3, capacity.registers, MAX_REGISTERS) if matrices else 0
     lane_values = 2 * MAX_REGISTERS + (MAX_REGISTERS + 3) * features + (most + 1) * features**2
     return Workspace(
         memory=aligned(lane_values * lane_bytes, np.uint8),
-        records=aligned(3 + capacity.instructions * (vm.HEADER_WORDS + CONSTANTS), np.int64),
-        places=aligned((len(_KINDS) + 1, MAX_REGISTERS), np.int64),
-        linked=aligned(Linked.STARTS + 3, np.int64),
+        records=aligned(record_words(capacity.instructions), np.int64),
+        places=aligned((len(Kind) + 1, MAX_REGISTERS), np.int64),
+        linked=aligned(Linked.STARTS + len(Part), np.int64),
+        needed=aligned(capacity.instructions, np.int64),
+        sets=aligned((len(Set), len(Kind) + 1), np.uint64),
     )
 
 

@@ -7,14 +7,14 @@ of a network's memory traffic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
 
 from azdsl.codegen.emitter import I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Operands, Tensor
-from azdsl.codegen.protocol import Evaluation, Field, Specialization, Visit
+from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import (
     FEATURES,
@@ -112,8 +112,12 @@ class Inline:
         """Make v0 the features at ``x`` and s0 the label at ``y``."""
         self.slots |= {FEATURES: x, LABEL: y}
 
-    def run(self, function: int) -> None:
-        """Emit a function's instructions."""
+    def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
+        """Emit all instructions of the part's function."""
+        self.emit_function(part.function)
+
+    def emit_function(self, function: int) -> None:
+        """Emit the instructions of Setup (0), Predict (1) or Learn (2)."""
         block = self.program.functions[function]
         pending: dict[Address, Pending] = {}
         for at, instruction in enumerate(block):

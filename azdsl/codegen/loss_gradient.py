@@ -87,7 +87,7 @@ class _Slope(Evaluation):
         for total in totals:
             b.store(e.constant(0.0), total)
         with e.repeat(lambda: self._field(Field.M)) as (at, _):
-            self._predict(Field.VALID_X, at())
+            self._validation_predict(at)
             scores, changes = self.backend.prediction_values(), self.backend.change_values()
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
             terms = lowering_of(self.backend.metric).loss(e, scores, changes, y)

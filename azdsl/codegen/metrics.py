@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from azdsl.codegen import elementary
-from azdsl.codegen.emitter import F64, Emitter, Value
+from azdsl.codegen.emitter import F32, F64, Emitter, Value
 from azdsl.ir import Metric, MetricName
 
 Values = Sequence[Value]
@@ -24,7 +24,8 @@ class MetricLowering:
     """The lowering of one metric.
 
     ``squash`` maps scores (a prediction as Predict leaves it) to the prediction that Learn reads. ``derivative`` maps a squashed
-    prediction and the derivatives of its scores to its own derivatives.
+    prediction and the derivatives of its scores to its own derivatives. ``fails``, where there is one, maps scores to the lanes in
+    which the squashed prediction is NaN; elsewhere it differs from the label by at most 1.
     ``gain`` maps the scores, the label and ``max_abs_error`` of a validation example to what the example adds to the total, and to
     the lanes whose validation fails, None if it cannot. ``fitness`` maps the total and the number of examples (int64) to the fitness in float64.
     ``loss`` maps the scores of an example, their derivatives and the label to the loss that ``azdsl tune`` minimizes, which is
@@ -33,6 +34,7 @@ class MetricLowering:
 
     squash: Callable[[Emitter, Values], Values]
     derivative: Callable[[Emitter, Values, Values], Values]
+    fails: Callable[[Emitter, Values], Value] | None
     gain: Callable[[Emitter, Values, Value, Value], tuple[Value, Value | None]]
     fitness: Callable[[Emitter, Value, Value], Value]
     loss: Callable[[Emitter, Values, Values, Value], tuple[Value, Value]]
@@ -106,10 +108,14 @@ def _sigmoid_derivative(e: Emitter, squashed: Values, changes: Values) -> Values
     return [b.fmul(b.fmul(p, b.fsub(e.constant(1.0), p)), d) for p, d in zip(squashed, changes, strict=True)]
 
 
+LEAST_POSITIVE = {F64: float.fromhex("0x1.8000000000001p-53"), F32: float.fromhex("0x1.800002p-24")}
+"""The least score whose sigmoid is greater than a half: between 0 and it the sigmoid is rounded to a half."""
+
+
 def _same_side(e: Emitter, scores: Values, y: Value, limit: Value) -> tuple[Value, None]:
     """Whether the probability and the label are on the same side of a half."""
     b, half = e.builder, e.constant(0.5)
-    positive = b.fcmp_ordered(">", sigmoid(e, scores[0]), half)
+    positive = b.fcmp_ordered(">=", scores[0], e.constant(LEAST_POSITIVE[e.element]))
     right = b.xor(b.xor(positive, b.fcmp_ordered(">", y, half)), e.constant(1, ir.IntType(1)))
     return _count(e, right), None
 
@@ -170,6 +176,7 @@ LOWERINGS: Mapping[MetricName, MetricLowering] = {
     "rmse": MetricLowering(
         squash=lambda e, scores: scores,
         derivative=lambda e, squashed, changes: changes,
+        fails=None,
         gain=_squared_error,
         fitness=_rmse_fitness,
         loss=_squared_loss,
@@ -177,6 +184,7 @@ LOWERINGS: Mapping[MetricName, MetricLowering] = {
     "accuracy": MetricLowering(
         squash=lambda e, scores: [sigmoid(e, score) for score in scores],
         derivative=_sigmoid_derivative,
+        fails=lambda e, scores: e.builder.fcmp_unordered("uno", scores[0], scores[0]),
         gain=_same_side,
         fitness=_share,
         loss=_binary_loss,
@@ -184,6 +192,7 @@ LOWERINGS: Mapping[MetricName, MetricLowering] = {
     "multiclass": MetricLowering(
         squash=softmax,
         derivative=_softmax_derivative,
+        fails=None,
         gain=_largest_score,
         fitness=_share,
         loss=_class_loss,

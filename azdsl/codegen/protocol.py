@@ -10,12 +10,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
-from azdsl.codegen.metrics import lowering_of, one_hot, too_far
+from azdsl.codegen.metrics import Values, lowering_of, one_hot, too_far
 from azdsl.ir import Metric
 
 
@@ -39,10 +40,35 @@ class Field(enum.IntEnum):
     STOPPED = 14  # written: whether the training of every task stopped before its first validation
     MEMORY = 15  # memory for registers
     MEMORY_BYTES = 16  # bytes of it that the VM clears; memory for one more register follows
-    CODE = 17  # the VM's records of Setup; the next two fields are those of Predict and Learn
+    RETURN = (
+        17  # address of the word of the VM's records that Predict ends with, where training and validation share them
+    )
+    SETTLED = 18  # examples of a validation before ``Part.SETTLED``
+    UNREAD = 19  # whether only the last step before a validation needs the squashed prediction
+    CODE = 20  # the VM's records of the first ``Part``; the next fields are those of the others
 
 
-FIELDS = int(Field.CODE) + 3
+class Part(enum.IntEnum):
+    """The parts of an evaluation, each of which runs one function of the program.
+
+    Not all of a function need run in every part (``parts``): what nothing reads any more is left out.
+    """
+
+    SETUP = 0
+    PREDICT = 1  # training, without its last example
+    LEARN = 2
+    LAST_PREDICT = 3  # the last example before a validation
+    LAST_LEARN = 4
+    VALIDATE = 5  # Predict on the first validation examples
+    SETTLED = 6  # Predict on the others
+
+    @property
+    def function(self) -> int:
+        """The function that runs: Setup is 0, Predict 1, Learn 2."""
+        return (0, 1, 2, 1, 2, 1, 1)[self]
+
+
+FIELDS = int(Field.CODE) + len(Part)
 """8-byte fields in an argument table."""
 
 
@@ -76,8 +102,8 @@ class Backend(Protocol):
     def learning(self, x: Value, y: Value) -> None:
         """Make v0 the features at ``x`` and s0 the label at ``y`` for Learn."""
 
-    def run(self, function: int) -> None:
-        """Emit a call of Setup (0), Predict (1) or Learn (2); the builder then stands where it returns."""
+    def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
+        """Emit a call of ``part``, or of ``other`` where the bit ``chosen()`` is set; the builder then stands where it returns."""
 
 
 @dataclass(frozen=True)
@@ -161,19 +187,23 @@ class Evaluation:
         b.store(e.constant(0.0, F64), self.best, align=8)
         self.trace = e.variable(e.wide(I64), e.constant(0, I64))
         self.tracing = b.icmp_unsigned("!=", self._field(Field.TRACE), ir.Constant(I64, 0))
+        # an error of at most 1 can be too large if the limit is smaller
+        strict = b.fcmp_unordered("<", limit, ir.Constant(F64, 1.0))
+        read = b.icmp_unsigned("==", self._field(Field.UNREAD), ir.Constant(I64, 0))
+        self.squashing = e.variable(ir.IntType(1), b.or_(b.or_(strict, read), self.tracing))
         self.finish = b.append_basic_block("finish")
         self.example = e.variable(I64, ir.Constant(I64, 0))
         reached = e.variable(I64, ir.Constant(I64, 1))
         self.nought = e.array(1)
         e.store(e.constant(0.0), self.nought)
         backend.begin(e, self.arguments, visit)
-        backend.run(0)
+        backend.run(Part.SETUP, Part.SETUP, lambda: ir.Constant(ir.IntType(1), 0))
         with e.repeat(lambda: self._field(Field.EPOCHS)) as (epoch, _):
             last = b.icmp_unsigned("==", b.add(epoch(), ir.Constant(I64, 1)), self._field(Field.EPOCHS))
             self.last = e.variable(ir.IntType(1), last)
             backend.entering()
-            with e.repeat(lambda: self._field(Field.EPOCH_LENGTH)):
-                self._train()
+            with e.repeat(lambda: self._field(Field.EPOCH_LENGTH)) as (step, _):
+                self._train(partial(self._is_last, step))
             b.store(ir.Constant(I64, 0), reached)
             self._validate()
         b.branch(self.finish)
@@ -204,29 +234,43 @@ class Evaluation:
         e, b = self.e, self.builder
         return e.element_pointer(self._field(field, POINTER), b.mul(at, ir.Constant(I64, count)))
 
-    def _predict(self, xs: Field, at: Value) -> None:
+    def _predict(self, xs: Field, at: Value, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
         e, b, backend = self.e, self.builder, self.backend
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
         backend.predicting(self._place_of(xs, at, e.features))
         if self.specialization.metric.vector:
             e.spread(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
             e.barrier()
-        backend.run(1)
+        backend.run(part, other, chosen)
 
-    def _train(self) -> None:
+    def _is_last(self, step: Callable[[], Value]) -> Value:
+        """Whether a validation follows this training step."""
+        following = self.builder.add(step(), ir.Constant(I64, 1))
+        return self.builder.icmp_unsigned("==", following, self._field(Field.EPOCH_LENGTH))
+
+    def _validation_predict(self, at: Callable[[], Value]) -> None:
+        """Predict on a validation example."""
+
+        def settled() -> Value:
+            return self.builder.icmp_unsigned(">=", at(), self._field(Field.SETTLED))
+
+        self._predict(Field.VALID_X, at(), Part.VALIDATE, Part.SETTLED, settled)
+
+    def _train(self, last: Callable[[], Value]) -> None:
+        """Train on the next example; ``last`` says whether a validation follows."""
         e, b = self.e, self.builder
-        self._predict(Field.TRAIN_X, b.load(self.example, typ=I64))
+        self._predict(Field.TRAIN_X, b.load(self.example, typ=I64), Part.PREDICT, Part.LAST_PREDICT, last)
         at = b.load(self.example, typ=I64)
         label = self._place_of(Field.TRAIN_Y, at, 1)
         y = e.load(label)
         vector = self.specialization.metric.vector
-        bad = self._check_classes(y) if vector else self._check(y)
+        bad = self._check_classes(y) if vector else self._check(y, last)
         self._stop(bad)
         following = b.add(at, ir.Constant(I64, 1))
         wrapped = b.icmp_unsigned("==", following, self._field(Field.N))
         b.store(b.select(wrapped, ir.Constant(I64, 0), following), self.example)
         self.backend.learning(self._place_of(Field.TRAIN_X, at, e.features), self.nought if vector else label)
-        self.backend.run(2)
+        self.backend.run(Part.LEARN, Part.LAST_LEARN, last)
 
     def _scores(self) -> list[Value]:
         """The prediction as Predict leaves it: one lane value, or C for a vector metric."""
@@ -235,10 +279,22 @@ class Evaluation:
             return [e.load(backend.prediction())]
         return [e.load(backend.vector(2), i) for i in range(self.specialization.classes)]
 
-    def _check(self, y: Value) -> Value:
-        """Squash and trace a scalar prediction. Returns the lanes whose error is too large or NaN."""
+    def _check(self, y: Value, last: Callable[[], Value]) -> Value:
+        """Squash and trace a scalar prediction. Returns the lanes whose error is too large or NaN.
+
+        A prediction that nothing reads is only checked, where the metric can do that without squashing it.
+        """
+        e, b = self.e, self.builder
+        lowering, scores = lowering_of(self.specialization.metric), self._scores()
+        if lowering.fails is None:
+            return self._squash(y, scores)
+        bad = e.variable(e.wide(ir.IntType(1)), lowering.fails(e, scores))
+        with b.if_then(b.or_(last(), b.load(self.squashing, typ=ir.IntType(1)))):
+            b.store(self._squash(y, scores), bad)
+        return b.load(bad, typ=e.wide(ir.IntType(1)))
+
+    def _squash(self, y: Value, scores: Values) -> Value:
         e, b, backend = self.e, self.builder, self.backend
-        scores = self._scores()
         squashed = lowering_of(self.specialization.metric).squash(e, scores)
         if squashed is not scores:
             e.barrier()
@@ -300,7 +356,7 @@ class Evaluation:
         b.store(ir.Constant(lane_int, 0), failed)
         self.backend.entering()
         with e.repeat(lambda: self._field(Field.M)) as (at, leave):
-            self._predict(Field.VALID_X, at())
+            self._validation_predict(at)
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
             scores = self._scores()
             for score in scores:

@@ -2,8 +2,8 @@
 
 A program is a sequence of records of 8-byte words: the address of the instruction's *handler*, the addresses of its inputs and its
 output (a random op has its draw number as first input), then its constants. A handler ends with a jump to the handler of the next
-record (direct threading). The records of Setup, Predict and Learn each end with the address of the code that follows the call of
-the function. Predict is called from training and from validation: the word that ends it is changed in between.
+record (direct threading). The records of a part of the evaluation (``protocol.Part``) end with the address of the code that follows
+its call. In short evaluations training and validation share the records of Predict: the word that ends them is changed in between.
 
 The latency from one instruction to the next decides the speed. The scalar computed last is therefore kept in processor registers,
 the *accumulator*; an op has one handler for each choice of scalar inputs that it takes from there. Features are read from the
@@ -12,13 +12,13 @@ examples, without a copy.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
-from azdsl.codegen.protocol import Evaluation, Field, Specialization, Visit
+from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import Metric
 from azdsl.ops import BY_NAME, Kind, Op, Role
@@ -107,9 +107,9 @@ class Machine:
         return self.e.element_pointer(self.memory, self.places[Kind.VECTOR, index])
 
     def entering(self) -> None:
-        """Make Predict return to the call that is emitted next."""
-        learn = self.e.read(self.arguments, int(Field.CODE) + 2, POINTER)
-        self.e.builder.store(self._address(self.returns[self.calls]), self.e.offset(learn, -WORD))
+        """Make shared records of Predict return to the call that is emitted next."""
+        word = self.e.read(self.arguments, int(Field.RETURN), POINTER)
+        self.e.builder.store(self._address(self.returns[self.calls]), word)
 
     def predicting(self, x: Value) -> None:
         """Make v0 the features at ``x``."""
@@ -120,10 +120,11 @@ class Machine:
         self.e.builder.store(x, self.features)
         self.e.store(self.e.load(y), self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 0]))
 
-    def run(self, function: int) -> None:
-        """Emit a call of a function's records; the builder then stands where it returns."""
+    def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
+        """Emit a call of a part's records; the builder then stands where it returns."""
         b = self.e.builder
-        b.store(self.e.read(self.arguments, int(Field.CODE) + function, POINTER), self.ip)
+        usual, instead = (self.e.read(self.arguments, int(Field.CODE) + p, POINTER) for p in (part, other))
+        b.store(b.select(chosen(), instead, usual), self.ip)
         b.store(ir.Constant(self.e.type, ir.Undefined), self.accumulator)
         b.branch(self.dispatch)
         b.position_at_end(self.returns[self.calls])

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from strategies import random_tasks
 
-from azdsl.codegen.engine import NO_KIND, Capacity, EngineHandle, build_engine
-from azdsl.codegen.execute import LINKINGS, evaluate_many
+from azdsl.codegen.engine import Capacity, EngineHandle, build_engine
+from azdsl.codegen.execute import evaluate_many
+from azdsl.codegen.linking import LINKINGS
+from azdsl.codegen.op_table import NO_KIND
 from azdsl.ir import Program, pack_live
 from azdsl.syntax import parse
 

@@ -176,7 +176,7 @@ class Writer:
         b.store(seed, frame.offset(model, SEED))
         registers = Registers(frame, cleared=True)
         registers.keep(self.spec)
-        self._functions(frame, frame.offset(model, VISITS), registers, *rest).run(0)
+        self._functions(frame, frame.offset(model, VISITS), registers, *rest).emit_function(0)
         b.ret(ir.Constant(I32, Code.OK))
         self._close(frame)
         return b.function
@@ -219,7 +219,7 @@ class Writer:
             row = b.gep(X, [b.mul(at(), ir.Constant(I64, spec.features))], source_etype=F64)
             functions.begin_visit(visits, self._example(frame, row))
             if learns:
-                functions.run(1)
+                functions.emit_function(1)
             else:
                 functions.predict_only()
             squashed = functions.squashed()
@@ -232,7 +232,7 @@ class Writer:
                 with b.if_then(functions.reveal(squashed, label), likely=False):
                     b.store(ir.Constant(I32, Code.STOPPED), code)
                     b.branch(leave)
-                functions.run(2)
+                functions.emit_function(2)
 
             if learns and predicts:
                 with b.if_else(b.icmp_unsigned("==", y, ir.Constant(POINTER, None))) as (unlabelled, labelled):

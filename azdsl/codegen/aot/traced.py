@@ -53,7 +53,7 @@ class TracedFunctions(Functions):
         self.trace = trace
         self.places = _places_by_function(spec)
 
-    def run(self, function: int) -> None:
+    def emit_function(self, function: int) -> None:
         """Emit a function's instructions, each followed by a copy of its result."""
         frame, spec = self.frame, self.spec
         for at, instruction in enumerate(self.program.functions[function]):

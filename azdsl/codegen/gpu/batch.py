@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.codegen import vm
-from azdsl.codegen.engine import Engine, Linked, op_table
-from azdsl.codegen.execute import link_many
+from azdsl.codegen.engine import Engine, Linked
 from azdsl.codegen.gpu.kernel import TABLE_COLUMNS, Parameter
 from azdsl.codegen.gpu.threads import Shape
+from azdsl.codegen.linking import link_many
 from azdsl.codegen.lowering import LOWERINGS
 from azdsl.codegen.memory import aligned
-from azdsl.codegen.protocol import FIELDS, EvaluationSettings, Specialization
+from azdsl.codegen.op_table import op_table
+from azdsl.codegen.parts import Set
+from azdsl.codegen.protocol import FIELDS, EvaluationSettings, Part, Specialization
 from azdsl.ir.packing import CONSTANTS, first_input, op_code, output_register, second_input
 from azdsl.limits import MAX_REGISTERS
 from azdsl.ops import OPS, Kind
@@ -108,7 +110,10 @@ def _linking_engine(tasks: TaskSet, shape: Shape, instructions: int) -> Engine:
         records=records,
         record_constants=records.view(np.float64),
         places=aligned((len(Kind) + 1, MAX_REGISTERS), np.int64),
-        linked=aligned(Linked.STARTS + 3, np.int64),
+        linked=aligned(Linked.STARTS + len(Part), np.int64),
+        needed=aligned(instructions, np.int64),
+        sets=aligned((len(Set), len(Kind) + 1), np.uint64),
+        in_parts_from=0,
         memory=0,
     )
 

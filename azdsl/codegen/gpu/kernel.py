@@ -14,7 +14,8 @@ from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I1, I32, I64, POINTER, Value
 from azdsl.codegen.gpu.threads import Shape, Threads, WarpEmitter
-from azdsl.codegen.protocol import Evaluation, Field, Specialization
+from azdsl.codegen.parts import NEVER
+from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization
 from azdsl.codegen.vm import Machine
 from azdsl.ops import Op
 
@@ -152,9 +153,11 @@ class WarpEvaluation(Evaluation):
             int(Field.MEMORY): ir.Constant(I32, 0),
             int(Field.MEMORY_BYTES): b.trunc(used, I32),
             **{
-                int(Field.CODE) + at: b.gep(parameters[Parameter.RECORDS], [start], source_etype=I64)
-                for at, start in enumerate(starts)
+                int(Field.CODE) + part: b.gep(parameters[Parameter.RECORDS], [starts[part.function]], source_etype=I64)
+                for part in Part
             },
+            int(Field.SETTLED): ir.Constant(I64, NEVER),
+            int(Field.UNREAD): ir.Constant(I64, 0),
         }
         self.e = WarpEmitter(builder, shape, threads, lane, fields)
         self._emit()
