@@ -25,6 +25,18 @@ POINTER = ir.PointerType()
 UNROLL = 8
 """Loops of at most this many iterations are unrolled."""
 
+AHEAD = 8
+"""How many examples ahead of their use features are fetched from memory. Tried: 1, 2, 4, 8, 16."""
+
+PREFETCHED_BYTES = 4096
+"""Examples of more bytes than this are left to the processor, which finds long sequences by itself."""
+
+LINE_BYTES = 64
+"""Bytes of a line of the cache."""
+
+SUMS_BYTES = 256
+"""Bytes of the sums that one loop computes: half of the vector registers of a processor with AVX2."""
+
 
 class Emitter:
     """An IRBuilder with the lane type, F and the type of numbers.
@@ -47,6 +59,12 @@ class Emitter:
     def lane_bytes(self) -> int:
         """Bytes of one lane value."""
         return self.lanes * self.number_bytes
+
+    @property
+    def together(self) -> int:
+        """How many elements of a vector one loop computes, where they share what they load."""
+        fitting = [n for n in (8, 4, 2) if n * self.lane_bytes <= SUMS_BYTES and self.features % n == 0]
+        return fitting[0] if fitting and self.lanes > 1 else 1
 
     def wide(self, element: Any) -> Any:
         """The lane type over ``element``."""
@@ -135,6 +153,14 @@ class Emitter:
         byte, i1 = ir.IntType(8), ir.IntType(1)
         memset = self.declare("llvm.memset.p0.i64", ir.VoidType(), [POINTER, byte, I64, i1])
         self.builder.call(memset, [pointer, ir.Constant(byte, 0), bytes_, ir.Constant(i1, 0)])
+
+    def prefetch_ahead(self, example: Value, bytes_: int) -> None:
+        """Fetch the example ``AHEAD`` places behind this one from memory meanwhile; there may be none."""
+        if bytes_ <= PREFETCHED_BYTES:
+            prefetch = self.declare("llvm.prefetch.p0", ir.VoidType(), [POINTER, I32, I32, I32])
+            hints = [ir.Constant(I32, hint) for hint in (0, 3, 1)]  # to read, for long, data
+            for at in range(0, bytes_, LINE_BYTES):
+                self.builder.call(prefetch, [self.offset(example, AHEAD * bytes_ + at), *hints])
 
     def read(self, pointer: Value, index: int, type_: Any) -> Value:
         """Field ``index`` of a table of 8-byte fields."""

@@ -21,12 +21,20 @@ Element = Callable[..., Value]
 """Computes the lane value of an element: of (), (i) or (i, j) for a scalar, a vector or a matrix."""
 
 
+Several = Callable[[Sequence[Index]], Sequence[Value]]
+"""Computes the lane values of elements of a vector."""
+
+
 @dataclass(frozen=True)
 class Tensor:
-    """A register's value. Elements are computed where they are read."""
+    """A register's value. Elements are computed where they are read.
+
+    ``several``, of a vector, computes several elements that share what they load.
+    """
 
     kind: Kind
     at: Element
+    several: Several | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Lowering:
 
     ``pointwise``: element i of the output depends only on element i of inputs of the output's kind, so that the output may overwrite
     them. ``cheap``: an element takes a few operations, so that its only reader may compute it. ``once``: the op reads each element
-    of its inputs once, so that it may be such a reader.
+    of its inputs once, so that it may be such a reader. ``several`` is ``Tensor.several`` of the output.
     """
 
     op: Op
@@ -69,18 +77,25 @@ class Lowering:
     pointwise: bool
     cheap: bool
     once: bool
+    several: Callable[[Emitter, Operands], Several] | None = None
 
     def __call__(self, e: Emitter, operands: Operands) -> Tensor:
         """The op's output as a tensor. Raises ``ValueError`` for an op without an output."""
         if self.op.output is None:
             raise ValueError(f"{self.op.name} has no output")
-        return Tensor(self.op.output, self.lower(e, operands))
+        return Tensor(self.op.output, self.lower(e, operands), self.several and self.several(e, operands))
 
 
 _TABLE: dict[int, Lowering] = {}
 
 
-def lowering(*names: str, pointwise: bool = False, cheap: bool = False, once: bool = False) -> Callable[[Lower], Lower]:
+def lowering(
+    *names: str,
+    pointwise: bool = False,
+    cheap: bool = False,
+    once: bool = False,
+    several: Callable[[Emitter, Operands], Several] | None = None,
+) -> Callable[[Lower], Lower]:
     """Register a function as the lowering of the ops with these names."""
 
     def register(function: Lower) -> Lower:
@@ -88,7 +103,7 @@ def lowering(*names: str, pointwise: bool = False, cheap: bool = False, once: bo
             op = BY_NAME[name]
             if op.code in _TABLE:
                 raise ValueError(f"{name} has two lowerings")
-            _TABLE[op.code] = Lowering(op, function, pointwise, cheap, once)
+            _TABLE[op.code] = Lowering(op, function, pointwise, cheap, once, several)
         return function
 
     return register
@@ -195,7 +210,21 @@ def _dot(e: Emitter, o: Operands) -> Element:
     return lambda: value
 
 
-@lowering("matvec")
+def _rows_together(e: Emitter, o: Operands) -> Several:
+    """Rows of a matrix times a vector, each element of which is loaded once for all of them."""
+    m, v = o.inputs
+
+    def rows(places: Sequence[Index]) -> Sequence[Value]:
+        def terms(j: Index) -> list[Value]:
+            factor = v.at(j)
+            return [e.builder.fmul(m.at(i, j), factor) for i in places]
+
+        return e.total(e.features, terms)
+
+    return rows
+
+
+@lowering("matvec", several=_rows_together)
 def _matvec(e: Emitter, o: Operands) -> Element:
     m, v = o.inputs
     return lambda i: _product(e, e.features, lambda j: m.at(i, j), v.at)

@@ -237,7 +237,9 @@ class Evaluation:
     def _predict(self, xs: Field, at: Value, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
         e, b, backend = self.e, self.builder, self.backend
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
-        backend.predicting(self._place_of(xs, at, e.features))
+        example = self._place_of(xs, at, e.features)
+        e.prefetch_ahead(example, e.features * e.lane_bytes)
+        backend.predicting(example)
         if self.specialization.metric.vector:
             e.spread(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
             e.barrier()

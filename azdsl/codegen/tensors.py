@@ -23,6 +23,16 @@ def store_tensor(e: Emitter, tensor: Tensor, pointer: Value) -> None:
     """Compute every element and store it from ``pointer`` on."""
     if tensor.kind is Kind.SCALAR:
         e.put(tensor.at(), pointer)
+    elif tensor.several and e.together > 1:
+        several, count = tensor.several, e.together
+
+        def group(turn: Index) -> None:
+            start = e.builder.mul(e.index(turn), e.index(count))
+            places = [e.builder.add(start, e.index(at)) for at in range(count)]
+            for place, value in zip(places, several(places), strict=True):
+                e.store(value, pointer, place)
+
+        e.each(e.features // count, group, unroll=1)
     elif tensor.kind is Kind.VECTOR:
         e.spread(e.features, lambda i: e.store(tensor.at(i), pointer, i))
     else:

@@ -147,6 +147,9 @@ class WarpEmitter(Emitter):
         b.branch(head)
         b.position_at_end(after)
 
+    def prefetch_ahead(self, example: Value, bytes_: int) -> None:
+        """Do nothing: other warps run while one waits for memory."""
+
     def read(self, pointer: Value, index: int, type_: Any) -> Value:
         """A field of the argument table, where ``pointer`` is None, or of a record."""
         return super().read(pointer, index, type_) if pointer is not None else self.fields[index]
