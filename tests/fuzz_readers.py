@@ -308,7 +308,7 @@ def _checkpoint(folder: Path) -> Target:
         except (checkpoint.Damaged, checkpoint.OtherSchema) as error:
             assert str(error)
             return
-        context = session._executors[0].contexts[0]
+        context = session._executors[0].contexts[0][0]
         for number, island in enumerate(session.islands):
             run_epoch(session.plan.space, island, context.scratch, context.groups[0].engines, 20)
             session._end_epoch(number)

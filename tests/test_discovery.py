@@ -9,7 +9,7 @@ import pytest
 from azdsl.comparison.runs import Run
 from azdsl.config.experiment import Experiment
 from azdsl.syntax import load_experiment, parse_experiment
-from tools.discovery import FOLDER, PROBLEMS, Problem, check, per_success, table
+from tools.discovery import FOLDER, PROBLEMS, Problem, check, per_success, table, varied
 
 ASKED_ELSEWHERE = {"from_empty", "evolved_network"}
 """Files of the folder that are no problems of the suite."""
@@ -57,3 +57,10 @@ def test_the_table_compares_what_both_solve():
 
 def test_no_success_gives_a_lower_bound():
     assert per_success([run("a", "", 0, False)] * 20, 20_000.0).startswith("> 6,")
+
+
+def test_a_variant_has_options_and_islands():
+    islands = ("island(0..1, task=linear(tasks=1, train=20), epoch=4000)", "island(3, population=100)")
+    own = varied(PROBLEMS[0].experiment, f"--islands 4; {islands[0]};{islands[1]}")
+    assert own.search.islands == 4 and tuple(map(str, own.groups)) == islands
+    assert varied(PROBLEMS[0].experiment, "") == PROBLEMS[0].experiment

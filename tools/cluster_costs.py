@@ -70,11 +70,11 @@ def processor_seconds() -> float:
     return time.process_time()
 
 
-def per_epoch(client: Client, ended: Session, tasks: Any, rounds: int) -> dict[str, float]:
+def per_epoch(client: Client, ended: Session, rounds: int) -> dict[str, float]:
     """Milliseconds of an island's empty epoch: processor time here and in the worker, and wall time."""
     with connect(client) as cluster:
         assert isinstance(cluster, Cluster)
-        executor = cluster.start(ended.plan, tasks)
+        executor = cluster.start(ended.plan)
         ends = [island.candidates for island in ended.islands]
         before = [end - 1 for end in ends]  # one candidate is left
         clocks: list[float] = []
@@ -124,10 +124,6 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     ended = ended_session(arguments.islands, arguments.candidates)
-    from azdsl import tasks as make
-
-    assert ended.plan.experiment.task
-    tasks = make.build(ended.plan.experiment.task, ended.plan.search.seed, "search", None)
     island, space, search = ended.islands[0], ended.plan.space, ended.plan.search
     reports = [make_report(space, search, one, ended._scratch) for one in ended.islands]
     state = encode_island(space, island)
@@ -146,7 +142,7 @@ def main() -> int:
         "exchange_ms": timed(lambda: exchange.run_exchange(ended.plan, ended.state, reports), 5) / len(ended.islands),
     }
     with one_worker() as client:
-        figures |= per_epoch(client, ended, tasks, arguments.rounds)
+        figures |= per_epoch(client, ended, arguments.rounds)
     figures["overhead_at_one_second_%"] = 0.1 * (figures["search_cpu_ms"] + figures["worker_cpu_ms"])
     print(
         json.dumps(figures)

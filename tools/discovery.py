@@ -1,9 +1,10 @@
 """The discovery suite: ``python tools/discovery.py [--variant OPTIONS]… [--seeds 20] [--problems NAMES] [--workers N] [--out DIRECTORY]``.
 
 Problems of rising difficulty (``examples/discover/*.az``), each with a target that only the intended kind of program reaches.
-Every variant of the settings, given as options of ``azdsl evolve``, runs on every problem with every random seed. The table has the
-runs that reached the target, and the candidates and CPU seconds of all runs over these successes with 95 % intervals; the last line
-the geometric mean of the speed-ups over the first variant. Finished runs are stored in the directory and not repeated.
+Every variant of the settings, given as options of ``azdsl evolve`` and, each after a semicolon, statements ``island(…)``, runs on
+every problem with every random seed. The table has the runs that reached the target, and the candidates and CPU seconds of all runs
+over these successes with 95 % intervals; the last line the geometric mean of the speed-ups over the first variant. Finished runs are
+stored in the directory and not repeated.
 
 ``--check`` runs no search. It scores the intended program of each problem (``examples/discover/solutions``) on the selection tasks, and the same
 program without each of the lines that the problem is about: only the whole one may reach the target.
@@ -32,7 +33,7 @@ from azdsl.comparison.runs import Run, one_run, settings_of
 from azdsl.config.experiment import Experiment
 from azdsl.search.islands.workers import default_workers
 from azdsl.setting_overrides import override
-from azdsl.syntax import load_experiment
+from azdsl.syntax import load_experiment, parse_experiment
 
 FOLDER = Path(__file__).parents[1] / "examples" / "discover"
 
@@ -99,9 +100,16 @@ def check(problem: Problem) -> Check:
     return Check(problem, experiment.search.target, start, intended, tuple(less))
 
 
+def varied(experiment: Experiment, variant: str) -> Experiment:
+    """The experiment with the options and the statements of a variant, such as ``--islands 2; island(1, task=linear(tasks=1))``."""
+    options, *statements = variant.split(";")
+    groups = parse_experiment("\n".join(map(str.strip, statements))).groups
+    return replace(override(experiment, variant_settings(options)), groups=groups)
+
+
 def measured(problem: Problem, options: str, seed: int) -> Run:
     """One search in this process; its ``seconds`` are processor time. The name of the run is that of the variant."""
-    experiment = override(problem.experiment, variant_settings(options))
+    experiment = varied(problem.experiment, options)
     budget = experiment.search.max_evals
     assert budget
     experiment = replace(experiment, search=settings_of(experiment.search, budget))
@@ -178,7 +186,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [problem.name for problem in PROBLEMS]
     parser.add_argument("--problems", default=",".join(names), help="names separated by commas")
-    parser.add_argument("--variant", action="append", help="options of azdsl evolve, in quotes; may be repeated")
+    parser.add_argument("--variant", action="append", help="options of azdsl evolve; island(…) statements")
     parser.add_argument("--seeds", type=int, default=20, help="number of random seeds")
     parser.add_argument("--workers", type=int, default=default_workers(), help="processes")
     parser.add_argument("--out", type=Path, default=Path("runs") / "discovery", help="directory of finished runs")

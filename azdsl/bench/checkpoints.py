@@ -34,7 +34,7 @@ def _checkpoints(scale: Scale) -> Callable[[], tuple[int, float, float]]:
         saved, _ = checkpoint.read(Path(folder) / "run")
     assert saved
     checkpoint.restore(space, islands, saved.arrays)
-    reports = checkpoint.restore_reports(space, experiment.search, saved.arrays)
+    reports = checkpoint.restore_reports(space, [experiment.search] * len(islands), saved.arrays)
     facts = saved.facts
 
     def write() -> tuple[int, float, float]:

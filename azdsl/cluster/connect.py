@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from azdsl.config.search import SettingsError
 from azdsl.search.islands.executor import Executor, ExecutorError
-from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -43,14 +42,14 @@ class Cluster:
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
         return sum(int(worker["nthreads"]) for worker in workers.values())
 
-    def start(self, plan: Plan, tasks: TaskSet) -> Executor:
+    def start(self, plan: Plan) -> Executor:
         """An executor for the islands of ``plan``. Sends the job to all workers."""
         from azdsl.cluster.executor import ClusterExecutor
         from azdsl.cluster.wire import encode_job, job_of
 
         about = self.client.scheduler_info(n_workers=-1)
-        job = job_of(encode_job(plan.experiment, tasks))
-        executor = ClusterExecutor(self.client, about["address"], plan.spaces, plan.groups, job, self.patience)
+        job = job_of(encode_job(plan.experiment, plan.task_sets))
+        executor = ClusterExecutor(self.client, about["address"], plan.islands, job, self.patience)
         executor.supply(*about["workers"])
         return executor
 

@@ -26,8 +26,8 @@ from azdsl.cluster import remote
 from azdsl.cluster.fingerprint import fingerprint
 from azdsl.cluster.wire import Job, encode_island, receive_island
 from azdsl.search.islands.executor import TICK_SECONDS, ExecutorError
+from azdsl.search.islands.island_plan import IslandPlan
 from azdsl.search.kernel.population import Island
-from azdsl.search.kernel.space import Space
 from azdsl.search.rundir.checkpoint import Damaged
 
 FETCH_SECONDS = 30.0
@@ -52,12 +52,11 @@ class Patience:
 
 @dataclass(frozen=True)
 class ClusterExecutor:
-    """Runs islands on the workers of ``client``, whose scheduler is at ``address``. ``groups`` is the number of task groups."""
+    """Runs ``islands`` on the workers of ``client``, whose scheduler is at ``address``."""
 
     client: Client
     address: str
-    spaces: Sequence[Space]
-    groups: int
+    islands: Sequence[IslandPlan]
     job: Job
     patience: Patience
 
@@ -102,7 +101,7 @@ class ClusterWorkerPool:
             hang=executor.patience.hang,
             fingerprint=dict(fingerprint()),
         )
-        state = encode_island(executor.spaces[number], self.islands[number])
+        state = encode_island(executor.islands[number].space, self.islands[number])
         with dask.config.set(
             {"distributed.admin.large-graph-warning-threshold": "1 TB"}
         ):  # the large argument is intended
@@ -131,10 +130,10 @@ class ClusterWorkerPool:
                 self._find_scheduler()
             self.start(number, end)
             return []
-        executor, island = self.executor, self.islands[number]
+        own, island = self.executor.islands[number], self.islands[number]
         least = end if math.isinf(self.deadline) else island.candidates  # a time limit may stop it before its end
         try:
-            receive_island(executor.spaces[number], executor.groups, island, state, least, end)
+            receive_island(own.space, own.groups, island, state, least, end)
         except Damaged as error:
             self._retry(future, f"was returned by the worker {worker} in an invalid state: {error}")
             return []

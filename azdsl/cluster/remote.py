@@ -19,9 +19,11 @@ from azdsl.cluster.fingerprint import differences, fingerprint
 from azdsl.cluster.wire import Job, decode_island, decode_job, encode_island, job_of
 from azdsl.config.experiment import Experiment
 from azdsl.search.islands.executor import ExecutorError
-from azdsl.search.islands.workers import WorkerContext, make_context, run_slices, warm_up
+from azdsl.search.islands.island_plan import IslandPlan, make_islands
+from azdsl.search.islands.workers import WorkerContext, make_contexts, run_slices, warm_up
 from azdsl.search.kernel.population import make_island
-from azdsl.search.kernel.space import Space, island_spaces, make_space
+from azdsl.search.kernel.space import make_space
+from azdsl.search.kernel.task_groups import first_group
 from azdsl.taskset import TaskSet
 
 HUNG = 75
@@ -36,21 +38,21 @@ class JobContext:
     """The data and compiled code of a job in a worker. ``free`` holds the worker contexts that no thread uses."""
 
     experiment: Experiment
-    tasks: TaskSet
-    spaces: tuple[Space, ...]
-    free: SimpleQueue[WorkerContext]
+    task_sets: tuple[TaskSet, ...]
+    islands: tuple[IslandPlan, ...]
+    free: SimpleQueue[tuple[WorkerContext, ...]]
 
     @contextmanager
-    def worker(self) -> Iterator[WorkerContext]:
-        """A worker context for one thread: a free one or a new one."""
+    def worker(self) -> Iterator[tuple[WorkerContext, ...]]:
+        """The worker contexts of one thread: free ones or new ones."""
         try:
-            context = self.free.get_nowait()
+            contexts = self.free.get_nowait()
         except Empty:
-            context = make_context(self.experiment, self.spaces[0], self.tasks)
+            contexts = make_contexts(self.experiment, self.islands[0].space, self.task_sets)
         try:
-            yield context
+            yield contexts
         finally:
-            self.free.put(context)
+            self.free.put(contexts)
 
 
 class Jobs:
@@ -128,28 +130,26 @@ def epoch(request: bytes, state: bytes) -> tuple[str, bytes]:
 
 def advance(context: JobContext, request: EpochRequest, state: bytes) -> bytes:
     """The state of an island after an epoch that starts with ``state``."""
-    space = context.spaces[request.island]
-    island = make_island(space, context.experiment, request.island)
-    decode_island(space, island, state)
+    own = context.islands[request.island]
+    island = make_island(own.space, own.experiment, request.island)
+    decode_island(own.space, island, state)
     deadline = time.monotonic() + request.seconds
-    with context.worker() as worker, watchdog(request.hang) as heartbeat:
+    with context.worker() as contexts, watchdog(request.hang) as heartbeat:
 
         def halt() -> bool:
             heartbeat()
             return time.monotonic() >= deadline
 
-        run_slices(space, island, worker, request.end, halt)
-    return encode_island(space, island)
+        run_slices(own.space, island, contexts[own.tasks], request.end, halt)
+    return encode_island(own.space, island)
 
 
 def make_job_context(job: Job) -> JobContext:
-    """The context of a job with one worker context, after all code is compiled."""
-    experiment, tasks = decode_job(job.data)
-    space = make_space(experiment, tasks)
-    context = JobContext(experiment, tasks, island_spaces(experiment, tasks), SimpleQueue())
-    worker = make_context(experiment, space, tasks)
-    warm_up(experiment, space, worker)
-    context.free.put(worker)
+    """The context of a job with the worker contexts of one thread, after all code is compiled."""
+    experiment, task_sets = decode_job(job.data)
+    context = JobContext(experiment, task_sets, make_islands(experiment, task_sets), SimpleQueue())
+    with context.worker() as contexts:
+        warm_up(experiment, make_space(experiment, first_group(experiment.search, task_sets[0])), contexts[0])
     return context
 
 

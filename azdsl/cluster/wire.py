@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,24 +47,28 @@ def job_of(data: bytes) -> Job:
     return Job(hashlib.blake2b(data, digest_size=16).hexdigest(), data)
 
 
-def encode_job(experiment: Experiment, tasks: TaskSet) -> bytes:
-    """The data of a job: a search of ``experiment`` on ``tasks``."""
+def encode_job(experiment: Experiment, task_sets: Sequence[TaskSet]) -> bytes:
+    """The data of a job: a search of ``experiment`` on its ``task_sets`` (``Plan``)."""
     seeds = [str(program) for program in experiment.further_seeds]
     metadata = {
         "experiment": str(experiment),
         "further_seeds": seeds,
-        "tasks": {name: getattr(tasks, name) for name in _SETTINGS},
+        "tasks": [{name: getattr(tasks, name) for name in _SETTINGS} for tasks in task_sets],
     }
-    return _write(metadata, {name: getattr(tasks, name) for name in _ARRAYS})
+    arrays = {f"{place}.{name}": getattr(tasks, name) for place, tasks in enumerate(task_sets) for name in _ARRAYS}
+    return _write(metadata, arrays)
 
 
-def decode_job(data: bytes) -> tuple[Experiment, TaskSet]:
-    """The experiment and the tasks that ``encode_job`` encoded."""
+def decode_job(data: bytes) -> tuple[Experiment, tuple[TaskSet, ...]]:
+    """The experiment and the task sets that ``encode_job`` encoded."""
     metadata, arrays = _read(data)
-    fields: dict[str, Any] = {**arrays, **metadata["tasks"]}
+    task_sets = []
+    for place, settings in enumerate(metadata["tasks"]):
+        fields: dict[str, Any] = {**checkpoint.under(arrays, str(place)), **settings}
+        task_sets.append(TaskSet(**fields))
     experiment = parse_experiment(metadata["experiment"], "<job>")
     seeds = tuple(parse(text, "<job>") for text in metadata["further_seeds"])
-    return replace(experiment, further_seeds=seeds), TaskSet(**fields)
+    return replace(experiment, further_seeds=seeds), tuple(task_sets)
 
 
 def encode_island(space: Space, island: Island) -> bytes:

@@ -30,7 +30,7 @@ def identity(experiment: Experiment, base_dir: Path) -> str:
     """
     shared = replace(experiment, search=replace(experiment.search, seed=Search().seed))
     digest = hashlib.blake2b(f"{__version__}\n{shared}".encode(), digest_size=16)
-    for task in (experiment.task, *(stage.task for stage in experiment.stages)):
+    for task in (experiment.task, *(stage.task for stage in experiment.stages), *experiment.island_tasks):
         digest.update(digest_of_files(_data_files(task, base_dir)).encode())
     return digest.hexdigest()
 

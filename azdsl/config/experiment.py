@@ -30,15 +30,19 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True)
 class Group:
-    """Settings that some islands override; None is the experiment's value. ``ops`` is for Setup, Predict and Learn."""
+    """Settings that some islands override; None is the experiment's value. ``ops`` is for Setup, Predict and Learn.
+
+    With a ``task`` the islands search on tasks of their own.
+    """
 
     islands: Range
     settings: IslandSettings = IslandSettings()
     ops: tuple[tuple[Op, ...] | None, ...] = (None, None, None)
     mutations: tuple[str, ...] | None = None
+    task: Task | None = None
 
     def __str__(self) -> str:
-        parts = [str(self.islands), *([text] if (text := _arguments(self.settings)) else [])]
+        parts = [str(self.islands), *_own_task(self.task), *([text] if (text := _arguments(self.settings)) else [])]
         if None not in self.ops and len(set(self.ops)) == 1:
             parts.append(f"ops({_shapes(self.ops[0] or ())})")
         else:
@@ -68,8 +72,7 @@ class Stage:
             )
 
     def __str__(self) -> str:
-        task = [f"task={self.task.kind}({_arguments(self.task)})"] if self.task else []
-        return f"stage({', '.join([*task, _arguments(self.settings), *_kinds(self.mutations)])})"
+        return f"stage({', '.join([*_own_task(self.task), _arguments(self.settings), *_kinds(self.mutations)])})"
 
 
 @dataclass(frozen=True)
@@ -116,14 +119,37 @@ class Experiment:
 
     def of_island(self, number: int) -> Experiment:
         """The experiment with the overrides of island ``number``. Raises ``SettingsError`` if they are inconsistent."""
-        own = self
-        for group in self.groups:
-            if group.islands.least <= number <= group.islands.most:
-                setup, predict, learn = (
-                    ops if mine is None else mine for mine, ops in zip(group.ops, own.ops, strict=True)
-                )
-                own = dataclasses.replace(own._with(group), ops=(setup, predict, learn))
+        own = self.on(self.island_task(number))
+        for group in self._groups_of(number):
+            setup, predict, learn = (
+                ops if mine is None else mine for mine, ops in zip(group.ops, own.ops, strict=True)
+            )
+            own = dataclasses.replace(own._with(group), ops=(setup, predict, learn))
         return own
+
+    def island_task(self, number: int) -> Task | None:
+        """The task of its own that island ``number`` searches on; None if it searches on the run's own task, or that of a stage."""
+        return next((group.task for group in reversed(self._groups_of(number)) if group.task), None)
+
+    @property
+    def island_tasks(self) -> tuple[Task, ...]:
+        """The different tasks that islands have of their own, in the order of the statements."""
+        return tuple(dict.fromkeys(group.task for group in self.groups if group.task))
+
+    def _groups_of(self, number: int) -> list[Group]:
+        """The groups that island ``number`` belongs to."""
+        return [group for group in self.groups if group.islands.least <= number <= group.islands.most]
+
+    def on(self, task: Task | None) -> Experiment:
+        """The experiment as islands with a ``task`` of their own search on it: every program on all examples of all its tasks.
+
+        Hurdles and task groups are those of the run's own task. Itself for None.
+        """
+        if task is None:
+            return self
+        everything = {"hurdles": None, "proxy": False, "tasks_per_evaluation": None, "redraw": None}
+        search = dataclasses.replace(self.search, **everything)  # type: ignore[arg-type]
+        return self._of_task(dataclasses.replace(self, task=task, search=search))
 
     def of_stage(self, number: int) -> Experiment:
         """The experiment of stage ``number``, whose ``stages`` are those before it; after the last stage, the experiment itself.
@@ -135,11 +161,14 @@ class Experiment:
         stage, default = self.stages[number], Search()
         ends = {name: getattr(default, name) for name in STAGE_ENDS}
         own = dataclasses.replace(self, search=dataclasses.replace(self.search, **ends))._with(stage)
-        own = dataclasses.replace(own, task=stage.task or self.task, stages=self.stages[:number])
-        if own.default_ops == self.default_ops:
-            return own
-        setup, predict, learn = self.allowed_ops  # of the run's own task: populations carry over
-        return dataclasses.replace(own, ops=(setup, predict, learn))
+        return self._of_task(dataclasses.replace(own, task=stage.task or self.task, stages=self.stages[:number]))
+
+    def _of_task(self, other: Experiment) -> Experiment:
+        """``other``, whose task is another one, with the ops of this experiment: programs go from one task to the other."""
+        if other.default_ops == self.default_ops:
+            return other
+        setup, predict, learn = self.allowed_ops
+        return dataclasses.replace(other, ops=(setup, predict, learn))
 
     def _with(self, overrides: Group | Stage) -> Experiment:
         """The experiment with the search's keys and the mutations that ``overrides`` gives."""
@@ -150,7 +179,8 @@ class Experiment:
     def moved(self, move: Callable[[str], str]) -> Experiment:
         """The experiment with the relative paths of its data mapped by ``move``."""
         stages = tuple(dataclasses.replace(stage, task=relocated(stage.task, move)) for stage in self.stages)
-        return dataclasses.replace(self, task=relocated(self.task, move), stages=stages)
+        groups = tuple(dataclasses.replace(group, task=relocated(group.task, move)) for group in self.groups)
+        return dataclasses.replace(self, task=relocated(self.task, move), stages=stages, groups=groups)
 
     @property
     def default_ops(self) -> str:
@@ -175,6 +205,11 @@ class Experiment:
         for name in self.frozen:
             text = text.replace(f"def {name}():", f"@frozen\ndef {name}():")
         return "".join(f"{line}\n" for line in self.statements()) + text
+
+
+def _own_task(task: Task | None) -> list[str]:
+    """The argument ``task=…`` of a statement, if there is one."""
+    return [f"task={task.kind}({_arguments(task)})"] if task else []
 
 
 def _kinds(mutations: tuple[str, ...] | None) -> list[str]:

@@ -220,6 +220,8 @@ class Search:
 class IslandSettings:
     """``island(0, tournament=20, …)``: keys that some islands override; None is the value of ``search``."""
 
+    population: int | None = key_of(Search, "population")
+    epoch: int | None = key_of(Search, "epoch")
     tournament: int | None = key_of(Search, "tournament")
     mutation: float | None = key_of(Search, "mutation")
 

@@ -17,6 +17,7 @@ from azdsl.reporting.code import highlighted, plain, shortened, text_of
 from azdsl.reporting.data import Run, main_milestones
 from azdsl.reporting.predictions import Predictions, correct
 from azdsl.search.islands.ending import LABEL
+from azdsl.search.islands.plan import own_tasks
 from azdsl.search.result import describe_sample
 from azdsl.taskset import units_text
 
@@ -103,7 +104,9 @@ def _subtitle(run: Run) -> str:
     search = run.experiment.search
     task = run.experiment.task
     kind = f"{task.kind.replace('_', '-')} task" if task else "tasks given from Python"
-    return f"{kind} · {search.islands} × {search.population:,} programs · seed {search.seed} · {run.stopped or 'not finished'}"
+    own = "".join(f" · islands {islands}: {tasks}" for islands, tasks in own_tasks(run.experiment).items())
+    programs = f"{search.islands} × {search.population:,} programs"
+    return f"{kind}{own} · {programs} · seed {search.seed} · {run.stopped or 'not finished'}"
 
 
 def _figures(run: Run) -> str:

@@ -33,7 +33,7 @@ from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import PastStage
-from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_context, warm_up
+from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_contexts, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.task_groups import group_size
@@ -193,18 +193,18 @@ def _session(
     plans, experiment, plan = prepared.plans, prepared.experiment, prepared.plans[0]
     with explained(reporter, "compiling the engine (takes about a minute at the first start on this machine) …"):
         executors, judged = list[Executor](), list[Plan]()
-        for each, sets in zip(plans, prepared.data, strict=True):
+        for each in plans:
             if placement:
-                executors.append(placement.start(each, sets.search))
+                executors.append(placement.start(each))
                 judged.append(each)
             else:
-                threads = _threads(each, sets.search, _threads_of(experiment, workers))
+                threads = _threads(each, _threads_of(experiment, workers))
                 executors.append(threads)
                 judged.append(_sharing(each, threads))
         scratch = _scratch(prepared)
-    islands = [make_island(plan.space, plan.experiment, number) for number in range(experiment.search.islands)]
-    for space, island in zip(plan.spaces, islands, strict=True):
-        write_initial(space, plan.experiment, island)
+    islands = [make_island(own.space, own.experiment, number) for number, own in enumerate(plan.islands)]
+    for own, island in zip(plan.islands, islands, strict=True):
+        write_initial(own.space, plan.experiment, island)
     directory = RunDirectory(prepared.path, warn) if prepared.path else None
     session = Session(judged, islands, executors, scratch, Recorder(plan, prepared.plan, reporter, directory))
     if directory and prepared.resumed:
@@ -217,7 +217,7 @@ def _sharing(plan: Plan, threads: ThreadExecutor) -> Plan:
     """The plan, whose judge shares the examples in memory with the threads that search on all tasks."""
     if plan.groups > 1:
         return plan
-    return replace(plan, judge=replace(plan.judge, like=threads.contexts[0].groups[0]))
+    return replace(plan, judge=replace(plan.judge, like=threads.contexts[0][0].groups[0]))
 
 
 def _threads_of(experiment: Experiment, workers: int | None) -> int:
@@ -340,7 +340,7 @@ def _scratch(prepared: _Run) -> Scratch:
     plan = prepared.plan
     scratch = make_scratch(
         plan.space,
-        max(group_size(each.search, sets.search) for each, sets in zip(prepared.plans, prepared.data, strict=True)),
+        max(group_size(each.search, each.judge.search) for each in prepared.plans),
     )
     smallest = replace(plan.experiment, search=replace(plan.search, cache=16))
     island = make_island(plan.space, smallest, 0)
@@ -350,12 +350,12 @@ def _scratch(prepared: _Run) -> Scratch:
     return scratch
 
 
-def _threads(plan: Plan, tasks: TaskSet, workers: int) -> ThreadExecutor:
+def _threads(plan: Plan, workers: int) -> ThreadExecutor:
     """An executor of threads, after all code is compiled."""
-    first = make_context(plan.experiment, plan.space, tasks)
-    contexts = [first, *(make_context(plan.experiment, plan.space, tasks, first) for _ in range(workers - 1))]
-    warm_up(plan.experiment, plan.space, contexts[0])
-    return ThreadExecutor(plan.spaces, contexts)
+    first = make_contexts(plan.experiment, plan.space, plan.task_sets)
+    others = [make_contexts(plan.experiment, plan.space, plan.task_sets, first) for _ in range(workers - 1)]
+    warm_up(plan.experiment, plan.space, first[0])
+    return ThreadExecutor(plan.islands, [first, *others])
 
 
 def _warning(reporter: Reporter, quiet: bool) -> Callable[[str], None]:

@@ -132,6 +132,7 @@ def make_snapshot(
         front=tuple((entry.size, entry.fitness) for entry in state.hall_of_fame),
         stops=tuple(_stops(plan, run_plan, state, evaluations, seconds, rate)),
         stage=(state.stage + 1, stages + 1) if stages else None,
+        own_tasks=plan.own_tasks,
     )
 
 

@@ -18,21 +18,19 @@ from azdsl.config.search import Search
 from azdsl.diagnostics import SyntaxError
 from azdsl.ir import Program
 from azdsl.search.display.progress import Snapshot
-from azdsl.search.islands import exchange, proxy, run_state, stages, task_rotation
+from azdsl.search.islands import exchange, proxy, run_state, stages
 from azdsl.search.islands.exchange import Reports
 from azdsl.search.islands.executor import TICK_SECONDS, Executor, WorkerPool
 from azdsl.search.islands.final_tuning import tuned_finalists
 from azdsl.search.islands.hall_of_fame import HallOfFame, include
 from azdsl.search.islands.island_report import IslandReport, make_report
-from azdsl.search.islands.migration import immigrants, insert_immigrants, sources
+from azdsl.search.islands.migration import immigrants, receive_immigrants, sources
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import PastStage, RunState
-from azdsl.search.islands.schedule import shares
 from azdsl.search.islands.selection import Finalist, Found, canonical, choose, ranked, text_hash
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
-from azdsl.search.kernel.space import Space
 from azdsl.search.recorder import Recorder
 from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.validate import island_problem, report_problem
@@ -86,7 +84,6 @@ class Session:
         self.state = RunState()
         self._executors = executors
         self._scratch = scratch
-        self._limits = shares(plans[-1].search.max_evals, plans[-1].search.islands)
         self._reports: Reports = ()  # of the last exchange
         self._next_reports: dict[
             int, IslandReport
@@ -97,8 +94,8 @@ class Session:
         self._seconds_before = 0.0
         self._started = time.monotonic()
         if self.plan.groups > 1:
-            for space, island in zip(self.plan.spaces, islands, strict=True):
-                stages.set_first_group(self.plan, space, island)
+            for own, island in zip(self.plan.islands, islands, strict=True):
+                stages.set_group(self.plan, own, island, 0)
 
     @property
     def seconds(self) -> float:
@@ -112,15 +109,18 @@ class Session:
             self._enter_stage()
             plan = self.plan
             checkpoint.restore(plan.space, self.islands, saved.arrays)
-            reports, next_reports = checkpoint.restore_reports(plan.space, plan.search, saved.arrays)
+            searches = [own.search for own in plan.islands]
+            reports, next_reports = checkpoint.restore_reports(plan.space, searches, saved.arrays)
             check(saved.facts["events_bytes"], int, "events_bytes")
             check(saved.facts["seconds"], Finite, "seconds")
             self._seconds_before = float(saved.facts["seconds"])
             placed = all(self._in_epoch(number, number in next_reports) for number in range(len(self.islands)))
         except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
             raise checkpoint.Damaged(f"it belongs to another kind of run ({type(error).__name__}: {error})") from None
-        reasons = [island_problem(plan.space, plan.groups, island) for island in self.islands]
-        reasons += [report_problem(plan.space, plan.search, r) for r in (*reports, *next_reports.values())]
+        each = zip(plan.islands, self.islands, strict=True)
+        reasons = [island_problem(own.space, own.groups, island) for own, island in each]
+        numbered = (*enumerate(reports), *next_reports.items())
+        reasons += [report_problem(plan.islands[n].space, plan.islands[n].search, report) for n, report in numbered]
         placed &= bool(reports) == (self.state.epoch > 0) and (bool(reports) or not self.state.finalists)
         reasons += [None if placed else "its islands are not in the epoch of its run state"]
         if reason := next(filter(None, reasons), None):
@@ -131,9 +131,8 @@ class Session:
 
     def _in_epoch(self, number: int, reported: bool) -> bool:
         """Whether an island has a number of candidates that its present epoch allows."""
-        schedule, epoch = self.plan.schedule, self.state.epoch + reported
-        begin = schedule.end(epoch - 1) if epoch else 0
-        return begin <= self.islands[number].candidates <= schedule.end(epoch)
+        schedule, epoch = self.plan.schedules.each[number], self.state.epoch + reported
+        return schedule.end(epoch - 1) <= self.islands[number].candidates <= schedule.end(epoch)
 
     def go(self, asked: threading.Event, on_epoch: OnEpoch | None) -> str:
         """Search until a stopping condition holds, ``asked`` is set or ``on_epoch`` returns true. Returns the reason."""
@@ -198,13 +197,12 @@ class Session:
 
     def _start(self, pool: WorkerPool, number: int) -> bool:
         """Start an idle island; False if it has to wait for the exchange or is at its limit."""
-        island, schedule, epoch = self.islands[number], self.plan.schedule, self.state.epoch
-        if number not in self._next_reports and island.candidates == schedule.end(epoch):
+        island, schedules, epoch = self.islands[number], self.plan.schedules, self.state.epoch
+        if number not in self._next_reports and island.candidates == schedules.each[number].end(epoch):
             self._end_epoch(number)
         if self.state.ending and number in self._next_reports:
             return False
-        end, limit = schedule.end(epoch + (number in self._next_reports)), self._limits[number]
-        end = end if limit is None else min(end, limit)
+        end = schedules.end(number, epoch + (number in self._next_reports), self.plans[-1].search.max_evals)
         if island.candidates >= end:
             return False
         pool.start(number, end)
@@ -212,23 +210,23 @@ class Session:
 
     def _end_epoch(self, number: int) -> None:
         """Make an island's report and prepare the island for its next epoch."""
-        plan, state, space, island = self.plan, self.state, self.plan.spaces[number], self.islands[number]
-        self._next_reports[number] = make_report(space, plan.search, island, self._scratch)
+        plan, state, own, island = self.plan, self.state, self.plan.islands[number], self.islands[number]
+        self._next_reports[number] = self._report(number)
         arrived = self._immigrants[number]
         if arrived is not None:
-            insert_immigrants(plan.search, island, arrived)
+            receive_immigrants(own.search, island, arrived)
         if plan.restarts(state):
-            write_initial(space, stages.restarted(plan, state, number), island)
+            write_initial(own.space, stages.restarted(plan, state, number), island)
             reset_thresholds(island.hurdles)
-        if plan.redraws(state):
-            self._set_group(space, island, state.groups_drawn + 1)
-        if plan.search.proxy:
+        if plan.redraws(state) and not own.tasks:
+            stages.set_group(plan, own, island, state.groups_drawn + 1)
+        if own.search.proxy:
             proxy.fit(island.hurdles)
 
-    def _set_group(self, space: Space, island: Island, draw: int) -> None:
-        """Evaluate an island on the task group of draw number ``draw``."""
-        group = task_rotation.group_of_draw(self.plan.search, self.plan.groups, draw)
-        task_rotation.set_group(space, island, group)
+    def _report(self, number: int) -> IslandReport:
+        """The report of an island in its present state."""
+        own = self.plan.islands[number]
+        return make_report(own.space, own.search, self.islands[number], self._scratch)
 
     def _exchange(self) -> Snapshot:
         """Hold the exchange for which all reports have been made."""
@@ -246,26 +244,28 @@ class Session:
         evaluations = exchange.evaluations(self._reports)
         self.state = stages.next_stage(self.plan, number, self.plans[number], self.state, evaluations)
         self._enter_stage()
-        stages.carry_over(self.plan, self.state, self.plan.spaces, self.islands)
-        each = zip(self.plan.spaces, self.islands, strict=True)
-        self._start_epoch([make_report(space, self.plan.search, island, self._scratch) for space, island in each])
+        stages.carry_over(self.plan, self.state, self.islands)
+        self._start_epoch([self._report(number) for number in range(len(self.islands))])
         self.recorder.say(_stage_ended(self.state, len(self.plans)))
 
     def _enter_stage(self) -> None:
         """Use the plan of the stage of the run state. Raises ``IndexError`` for more stages than the run has."""
-        self.plan = stages.begun(self.plans[self.state.stage], self.state)
+        self.plan = stages.begun(self.plans, self.state)
         self.recorder.plan = self.plan
 
     def _start_epoch(self, reports: Reports) -> None:
         """Start ``state.epoch``, whose immigrants come from ``reports``."""
         plan, state = self.plan, self.state
         self._reports, self._next_reports, self._immigrants = reports, {}, [None] * len(self.islands)
-        begin = plan.schedule.end(state.epoch - 1) if reports else 0
+        schedules = plan.schedules
+        begin = schedules.average(state.epoch - 1)
         # Members of a replaced population do not migrate. Nor do members whose fitness is on another task group than
         # that of their new island when they are inserted.
         discarded = begin == state.restarted_at or (begin == state.regrouped_at and not plan.redraws(state))
         if reports and not discarded:
-            self._immigrants = immigrants([r.emigrants for r in reports], sources(plan.search, state.epoch))
+            emigrated = [report.emigrants for report in reports]
+            lengths = [schedule.length for schedule in schedules.each]
+            self._immigrants = immigrants(emigrated, sources(plan.search, state.epoch), plan.islands, lengths)
 
     def finish(self) -> Conclusion:
         """Save the run and choose the final program among all finalists. The run state is not changed.
@@ -279,8 +279,7 @@ class Session:
         reports: Reports = self._reports
         found, hall_of_fame = [], self.state.hall_of_fame
         if not self._ended_at_exchange:
-            each = zip(plan.spaces, self.islands, strict=True)
-            reports = [make_report(space, plan.search, island, self._scratch) for space, island in each]
+            reports = [self._report(number) for number in range(len(self.islands))]
             pending = [self._next_reports.get(n, r) for n, r in enumerate(reports)] if self._next_reports else []
             found = exchange.finalists(plan, pending)
             hall_of_fame = exchange.updated_hall_of_fame(plan, hall_of_fame, pending, found)

@@ -41,7 +41,7 @@ class TaskSets:
     """The task sets of the three splits; None where no tasks are held out for a split.
 
     ``from_python``: not all are made from a task statement. ``words`` describes tasks that are given from Python and says what
-    is held out; it is empty for a task statement.
+    is held out; it is empty for a task statement. ``islands`` are the search tasks that islands have of their own.
     """
 
     search: TaskSet
@@ -49,12 +49,13 @@ class TaskSets:
     test: TaskSet | None
     from_python: bool
     words: str = ""
+    islands: tuple[TaskSet, ...] = ()
 
     @property
     def digest(self) -> str:
         """A digest of all examples."""
         digest = hashlib.blake2b(digest_size=16)
-        for task_set in (self.search, self.select, self.test):
+        for task_set in (self.search, self.select, self.test, *self.islands):
             if task_set is None:
                 digest.update(b"none")
                 continue

@@ -1,4 +1,4 @@
-"""The statement ``island(0, tournament=20, ops(dot, s - s))``: settings that some islands override."""
+"""The statement ``island(0, task=linear(train=20), tournament=20)``: a task and settings that some islands have of their own."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def group(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Gro
         message = f"the range {which.least}..{which.most} contains no island"
         errors.add("setting", message, line, first, f"write {which.most}..{which.least}")
         return None
+    task, rest = setting_values.own_task(arguments[1:], "islands", line, errors)
     nested, rest = setting_values.nested(
-        arguments[1:], (*OPS_KEYS, "mutations"), "the same as on the other islands", line, errors
+        rest, (*OPS_KEYS, "mutations"), "the same as on the other islands", line, errors
     )
     ops = {word: op_list(inner, line, errors) for word, inner in nested.items() if word in OPS_KEYS}
     mutations = setting_values.mutations(nested["mutations"], line, errors) if "mutations" in nested else None
@@ -34,7 +35,7 @@ def group(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Gro
     own = setting_values.settings(IslandSettings, "island", rest, line, errors)
     if own is None:
         return None
-    return Group(which, own, tuple(ops.get(word, ops.get("ops")) for word in OPS_KEYS[1:]), mutations)
+    return Group(which, own, tuple(ops.get(word, ops.get("ops")) for word in OPS_KEYS[1:]), mutations, task)
 
 
 def _range(node: tree.Expression) -> Range | None:

@@ -23,13 +23,32 @@ class _WrongTypeError(Exception):
 
 
 def task(kind: Name, arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Task | None:
-    """``linear(features=4)`` of a ``task`` statement or of a stage."""
+    """``linear(features=4)`` of a ``task`` statement, of a stage or of islands."""
     schema = TASKS.get(kind.text)
     if schema is None:
         hint = nearest(kind.text, TASKS) or f"there are {choice(TASKS).replace(' or ', ' and ')}"
         errors.add("unknown-task", f"unknown task '{brief(kind.text)}'", line, kind, hint)
         return None
     return settings(schema, kind.text, arguments, line, errors)
+
+
+def own_task(
+    arguments: tuple[Argument, ...], whose: str, line: Line, errors: ErrorList
+) -> tuple[Task | None, tuple[Argument, ...]]:
+    """The task of the argument ``task=linear(features=4)``, None without one or after reporting an error, and the other arguments."""
+    tasks = [argument for argument in arguments if isinstance(argument.key, Name) and argument.key.text == "task"]
+    for extra in tasks[1:]:
+        errors.add("duplicate", "task is given twice", line, extra)
+    rest, found = tuple(argument for argument in arguments if argument not in tasks), None
+    match tasks[0].value if tasks else None:
+        case tree.Call(callee=kind, arguments=given):
+            found = task(kind, given, line, errors)
+        case tree.Name() as kind:
+            found = task(kind, (), line, errors)
+        case tree.Expression() as other:
+            message = f"the task of {whose} must be a kind of task"
+            errors.add("setting", message, line, other, "write task=linear(features=4)")
+    return found, rest
 
 
 def nested(

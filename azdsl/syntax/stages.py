@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from azdsl.config.experiment import Stage
 from azdsl.config.search import Search, SettingsError, StageSettings, keys
-from azdsl.config.task import Task
-from azdsl.syntax import setting_values, tree
+from azdsl.syntax import setting_values
 from azdsl.syntax.error_list import ErrorList, Line
 from azdsl.syntax.tree import Argument
 
@@ -16,17 +15,8 @@ _SHARED = {f.name for f in keys(Search)} - {f.name for f in keys(StageSettings)}
 def stage(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Stage | None:
     """The stage of a statement; None after reporting errors."""
     before = len(errors.found)
-    tasks = [argument for argument in arguments if _named(argument.key) == "task"]
-    nested, rest = setting_values.nested(
-        tuple(argument for argument in arguments if argument not in tasks),
-        ("mutations",),
-        "what the search allows",
-        line,
-        errors,
-    )
-    for extra in tasks[1:]:
-        errors.add("duplicate", "task is given twice", line, extra)
-    task = _task(tasks[0], line, errors) if tasks else None
+    task, rest = setting_values.own_task(arguments, "a stage", line, errors)
+    nested, rest = setting_values.nested(rest, ("mutations",), "what the search allows", line, errors)
     rest = setting_values.without_shared(rest, _SHARED, "in all stages", line, errors)
     own = setting_values.settings(StageSettings, "stage", rest, line, errors)
     mutations = setting_values.mutations(nested["mutations"], line, errors) if nested else None
@@ -37,21 +27,3 @@ def stage(arguments: tuple[Argument, ...], line: Line, errors: ErrorList) -> Sta
     except SettingsError as error:
         errors.add("setting", str(error), line)
         return None
-
-
-def _task(argument: Argument, line: Line, errors: ErrorList) -> Task | None:
-    """The task of ``task=linear(features=4)``; None after reporting an error."""
-    match argument.value:
-        case tree.Call(callee=kind, arguments=given):
-            return setting_values.task(kind, given, line, errors)
-        case tree.Name() as kind:
-            return setting_values.task(kind, (), line, errors)
-    errors.add(
-        "setting", "the task of a stage must be a kind of task", line, argument.value, "write task=linear(features=4)"
-    )
-    return None
-
-
-def _named(key: tree.Expression | None) -> str:
-    """The key of an argument; empty without one."""
-    return key.text if isinstance(key, tree.Name) else ""

@@ -111,6 +111,18 @@ def test_stages_are_jobs_of_their_own(tmp_path, client):
     assert same(*results) and results[0].stages == results[1].stages and len(results[0].stages) == 2
 
 
+def test_islands_with_tasks_of_their_own(tmp_path, client):
+    task = Linear(features=2, tasks=1, train=8, valid=4)
+    own = Group(Range(2, 2), IslandSettings(population=20, tournament=4, epoch=300), task=task)
+    varied = replace(experiment(), groups=(*experiment().groups, own))
+    with connect(client) as placement:
+        results = [
+            run(varied, out=tmp_path / name, quiet=True, **where)
+            for name, where in (("cluster", {"placement": placement}), ("threads", {"workers": 1}))
+        ]
+    assert same(*results)
+
+
 def test_workers_without_the_job_receive_it(tmp_path, on_threads, client, monkeypatch):
     given = []
     take = remote.Jobs.take

@@ -87,7 +87,7 @@ def test_empty_caches_are_omitted():
 
 def test_a_job_is_decoded():
     experiment, tasks, *_ = setup()
-    again, same = wire.decode_job(wire.encode_job(experiment, tasks))
+    again, (same,) = wire.decode_job(wire.encode_job(experiment, [tasks]))
     assert again == experiment
     for name in ("train_X", "train_y", "valid_X", "valid_y"):
         assert np.array_equal(getattr(tasks, name), getattr(same, name))
@@ -97,7 +97,7 @@ def test_a_job_is_decoded():
         tasks.epoch_length,
         tasks.classes,
     )
-    assert wire.job_of(wire.encode_job(experiment, tasks)) == wire.job_of(wire.encode_job(again, same))
+    assert wire.job_of(wire.encode_job(experiment, [tasks])) == wire.job_of(wire.encode_job(again, [same]))
 
 
 def test_differences():

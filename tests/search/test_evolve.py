@@ -19,7 +19,7 @@ from azdsl.config.search import Range, SettingsError
 from azdsl.config.tasks import SklearnTask
 from azdsl.scoring import draw_seed
 from azdsl.search.evolve import run
-from azdsl.search.islands.schedule import Schedule, shares
+from azdsl.search.islands.schedule import Schedule, Schedules
 from azdsl.syntax import load_experiment
 from azdsl.taskset import TaskSet
 
@@ -204,7 +204,25 @@ def test_the_first_epochs_are_shorter():
     ends = [schedule.end(epoch) for epoch in range(6)]
     assert [b - a for a, b in zip([0, *ends], ends, strict=False)] == [8, 16, 32, 64, 64, 64]
     assert Schedule(5).end(2) == 15
-    assert shares(10, 3) == [4, 3, 3] and shares(None, 2) == [None, None]
+
+
+def test_a_limit_is_shared_among_islands():
+    same = Schedules((Schedule(4),) * 3)
+    assert [same.end(island, 0, 10) for island in range(3)] == [4, 3, 3]
+    assert [same.end(island, 1, 13) for island in range(3)] == [5, 4, 4]
+    assert [same.end(island, 2, 13) for island in range(3)] == [8, 8, 8]  # where they would be: they have more already
+    assert [same.end(island, 0, limit) for island in range(3) for limit in (None, 12, 99)] == [4] * 9
+    other = Schedules((Schedule(6, 1), Schedule(60, 1), Schedule(30)))
+    assert [other.end(island, 1, None) for island in range(3)] == [9, 90, 60] and other.average(1) == 53
+    assert [other.end(island, 1, 63 + 9) for island in range(3)] == [4, 36, 32]
+    for limit in range(63, 160):
+        assert sum(other.end(island, 1, limit) for island in range(3)) == limit
+    assert [other.candidate(island, birth, 1) for island, birth in ((0, 3), (0, 9), (1, 60), (2, 45))] == [
+        64,
+        159,
+        113,
+        114,
+    ]
 
 
 def test_impossible_settings_make_no_directory(tmp_path):

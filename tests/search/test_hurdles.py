@@ -84,7 +84,7 @@ def test_stopped_programs_are_no_finalists():
     best = fittest(run.space, (run.island.finalists, run.island.members), run.scratch)
     rows = range(best.fitness.size)
     fitness = {renumber(genotype(run.space, best, row), RMSE): float(best.fitness[row]) for row in rows}
-    hall_of_fame = update((), run.space, [best], RMSE, lambda program: fitness[program])
+    hall_of_fame = update((), run.space, {0: best}, RMSE, lambda program: fitness[program])
     assert len(hall_of_fame) > 2 and min(entry.fitness for entry in hall_of_fame) > STOPPED_BELOW
 
 

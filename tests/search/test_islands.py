@@ -73,12 +73,12 @@ def test_the_settings_of_groups_have_effect(sessions):
     run(grouped(migrants=0.0), quiet=True, workers=1)
     (ended,) = sessions
     used = []
-    for space, island in zip(ended.plan.spaces, ended.islands, strict=True):
-        programs = [genotype(space, island.members, row) for row in range(60)]
+    for own, island in zip(ended.plan.islands, ended.islands, strict=True):
+        programs = [genotype(own.space, island.members, row) for row in range(60)]
         used.append({i.op for program in programs for i in program.instructions})
     assert used[0] == set(SUMS) and not any(ops <= set(SUMS) for ops in used[1:])
-    assert [(s.tournament, s.mutation) for s in ended.plan.spaces] == [(20, 0.5), *[(5, 0.9)] * 3]
-    assert [len(s.mutations) for s in ended.plan.spaces] == [6, 1, 1, 6]
+    assert [(own.space.tournament, own.space.mutation) for own in ended.plan.islands] == [(20, 0.5), *[(5, 0.9)] * 3]
+    assert [len(own.space.mutations) for own in ended.plan.islands] == [6, 1, 1, 6]
 
 
 def test_islands_evolve_and_differ(sessions):
@@ -98,7 +98,7 @@ def test_results_do_not_depend_on_the_number_of_threads(tmp_path):
 def test_a_restart_keeps_the_settings_of_groups(sessions):
     run(grouped(migrants=0.0, restart=400, max_evals=1600), quiet=True, workers=1)
     (ended,) = sessions
-    programs = [genotype(ended.plan.spaces[0], ended.islands[0].members, row) for row in range(60)]
+    programs = [genotype(ended.plan.islands[0].space, ended.islands[0].members, row) for row in range(60)]
     assert {i.op for program in programs for i in program.instructions} <= set(SUMS)
 
 

@@ -13,7 +13,7 @@ from azdsl.search import recorder
 from azdsl.search.evolve import run
 from azdsl.search.islands.migration import emigrants, insert_immigrants, sources
 from azdsl.search.islands.seeds import permutation
-from azdsl.search.islands.workers import make_context, run_slices
+from azdsl.search.islands.workers import make_contexts, run_slices
 from azdsl.search.kernel.loop import run_epoch
 from azdsl.search.kernel.population import make_island, select, write_initial
 
@@ -45,7 +45,8 @@ class WorkerPool:
         island, end = self.islands[number], self.waiting.pop(number)
         if short < 3:
             end = min(end, island.candidates + 20 * how_short + 1)
-        run_slices(placement.plan.spaces[number], island, placement.context, end, lambda: False)
+        own = placement.plan.islands[number]
+        run_slices(own.space, island, placement.contexts[own.tasks], end, lambda: False)
         clocks = [each.candidates for each in self.islands]
         placement.ahead[(max(clocks) - min(clocks)) // 400] += 1
         return [number]
@@ -66,8 +67,8 @@ class Placement:
     def slots(self):
         return 1
 
-    def start(self, plan, tasks):
-        self.plan, self.context = plan, make_context(plan.experiment, plan.space, tasks)
+    def start(self, plan):
+        self.plan, self.contexts = plan, make_contexts(plan.experiment, plan.space, plan.task_sets)
         return self
 
     @contextmanager
@@ -156,7 +157,7 @@ def test_immigrants_are_inserted_an_epoch_later(sessions, algorithm):
     experiment = small(**SETTINGS | {"algorithm": algorithm})
     run(experiment, quiet=True, workers=2)
     plan, search = sessions[-1].plan, experiment.search
-    context = sessions[-1]._executors[0].contexts[0]
+    context = sessions[-1]._executors[0].contexts[0][0]
     islands = [make_island(plan.space, experiment, number) for number in range(3)]
     for island in islands:
         write_initial(plan.space, experiment, island)

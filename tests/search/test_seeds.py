@@ -103,7 +103,7 @@ def test_seed_programs_of_an_experiment_and_of_a_result(monkeypatch):
 def test_what_a_cluster_gets():
     several = experiment(*PROGRAMS)
     tasks = build(several.task, 0, "search")
-    assert decode_job(encode_job(several, tasks))[0] == several
+    assert decode_job(encode_job(several, [tasks]))[0] == several
 
 
 def test_impossible_seeds():

@@ -86,7 +86,7 @@ def test_of_equals_found_at_once_the_smallest_enters_the_hall_of_fame():
     (space, small), (_, large) = filled_by(SMALL, 0.5, 20), filled_by(LARGE, 0.5, 10)
     found = fittest(space, [select(large.members, [0]), select(small.members, [0])], make_scratch(space, 1))
     assert found.fitness.size == 2
-    assert [(e.program, e.birth) for e in update((), space, [found], RMSE, lambda program: 0.5)] == [(SMALL, 20)]
+    assert [(e.program, e.birth) for e in update((), space, {0: found}, RMSE, lambda program: 0.5)] == [(SMALL, 20)]
 
 
 def filled_by(program, fitness, birth):
@@ -105,4 +105,4 @@ def members_of(program, fitness, island, birth):
     scratch = make_scratch(space, 1)
     none, one = (fittest(space, [select(filled.members, rows)], scratch) for rows in ([1], [0]))
     assert (none.fitness.size, one.fitness.size) == (0, 1)
-    return space, [none] * island + [one], RMSE, lambda program: fitness
+    return space, dict(enumerate([none] * island + [one])), RMSE, lambda program: fitness

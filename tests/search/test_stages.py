@@ -88,9 +88,9 @@ def test_the_population_carries_over_and_is_evaluated_again(monkeypatch):
     seen = []
     carry_over = session.stages.carry_over
 
-    def spy(plan, state, spaces, islands):
+    def spy(plan, state, islands):
         before = [island.members.code[island.members.fitness >= 0].copy() for island in islands]
-        carry_over(plan, state, spaces, islands)
+        carry_over(plan, state, islands)
         seen.append((plan, state, before, [island.members.code.copy() for island in islands]))
         assert all(
             (island.members.fitness < 0).all() and not island.fitness_cache.sets["tags"].any() for island in islands
@@ -163,8 +163,8 @@ def test_a_target_that_is_reached_leads_to_the_next_stage():
 class StagedPlacement(Placement):
     """A placement whose pools run the islands in a random order, with other tasks in each stage."""
 
-    def start(self, plan, tasks):
-        return super(StagedPlacement, copy(self)).start(plan, tasks)
+    def start(self, plan):
+        return super(StagedPlacement, copy(self)).start(plan)
 
 
 def test_results_do_not_depend_on_the_order_of_islands(tmp_path, monkeypatch, whole):
@@ -317,7 +317,7 @@ def test_stages_are_read_and_written():
         experiment.stages[:2],
     )
     assert experiment.of_stage(4) is experiment
-    lines = list(introduction(Plan(experiment, *[None] * 4), "1 worker", None, False))
+    lines = list(introduction(Plan(experiment, *[None] * 5), "1 worker", None, False))
     assert lines[:2] == [
         "stage 1   8 linear tasks, 4 features, 100 + 50 examples, until target 0.97",
         "stage 2   10 two-layer tasks, 4 features, 100 + 100 examples, until max_evals 1,000 or patience 500",

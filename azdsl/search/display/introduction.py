@@ -23,6 +23,8 @@ def introduction(plan: Plan, workers: str, path: Path | None, default_task: bool
         ends = [f"{name} {value:,}" for name in STAGE_ENDS if (value := getattr(stage.settings, name)) is not None]
         yield f"stage {number}   {own}, until {' or '.join(ends)}"
     yield f"task      {plan.tasks}{group}{default}"
+    for islands, own in plan.own_tasks.items():
+        yield f"islands {islands}   {own}"
     if experiment.further_seeds:
         yield f"seeds     {len(experiment.seed_programs)} seed programs; results are compared with the best on the selection tasks"
     yield f"ops       {_ops(experiment)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from azdsl.ir import Program
@@ -28,7 +28,8 @@ class Snapshot:
     first comparison) and ``units`` its RMSE or accuracy in words, ``islands`` the mean fitness of each island. With hurdles, means
     are over the programs that passed all of them, and ``hurdles`` is the result of ``proxy.summary``. ``layers`` counts the
     candidates of the run by how they were settled. ``program`` is the best program on the selection tasks, ``front`` the size and
-    fitness of each program in the hall of fame. ``stage`` is the number of the stage, counted from 1, and that of all; None without stages.
+    fitness of each program in the hall of fame. ``own_tasks`` describes the tasks that islands have of their own, by the numbers of the
+    islands; ``mean`` is then without these islands. ``stage`` is the number of the stage, counted from 1, and that of all; None without stages.
     """
 
     epoch: int
@@ -46,10 +47,18 @@ class Snapshot:
     front: tuple[tuple[int, float], ...] = ()
     stops: tuple[Stop, ...] = ()
     stage: tuple[int, int] | None = None
+    own_tasks: Mapping[str, str] = field(default_factory=dict)
 
     def as_event(self) -> dict[str, Any]:
         """A line of ``events.jsonl``."""
-        left_out = {"program", "units", "front", "stops", "stage", *(() if self.hurdles else ("hurdles",))}
+        left_out = {
+            "program",
+            "units",
+            "front",
+            "stops",
+            "stage",
+            *(name for name in ("hurdles", "own_tasks") if not getattr(self, name)),
+        }
         event = {name: value for name, value in vars(self).items() if name not in left_out}
         event |= {"islands": list(self.islands)}  # a list, as JSON gives it back
         return event | ({"stage": self.stage[0]} if self.stage else {})

@@ -14,7 +14,6 @@ from azdsl.errors import AzdslError
 if TYPE_CHECKING:
     from azdsl.search.islands.plan import Plan
     from azdsl.search.kernel.population import Island
-    from azdsl.taskset import TaskSet
 
 TICK_SECONDS = 0.1
 """The longest wait for islands before signals, time limits and the display are checked."""
@@ -56,5 +55,5 @@ class Placement(Protocol):
     def slots(self) -> int:
         """The number of islands that can run at the same time, as known at present."""
 
-    def start(self, plan: Plan, tasks: TaskSet) -> Executor:
-        """An executor for the islands of ``plan``, evaluated on ``tasks``."""
+    def start(self, plan: Plan) -> Executor:
+        """An executor for the islands of ``plan``."""

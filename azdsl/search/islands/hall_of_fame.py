@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,14 +69,14 @@ def fittest(space: Space, groups: Iterable[Members], scratch: Scratch) -> Member
 
 
 def update(
-    entries: HallOfFame, space: Space, by_island: Iterable[Members], metric: Metric, measure: Measure
+    entries: HallOfFame, space: Space, by_island: Mapping[int, Members], metric: Metric, measure: Measure
 ) -> HallOfFame:
-    """The hall of fame ``entries`` updated with the ``fittest`` members of each island.
+    """The hall of fame ``entries`` updated with the ``fittest`` members of islands, by number.
 
     The fitness of a member may be that of another program, with the same errors on the first examples (FEC), so ``measure`` gives
     the fitness of an entry.
     """
-    for number, members in enumerate(by_island):
+    for number, members in by_island.items():
         entries = _merge([*entries, *_better(entries, space, members, number, metric, measure)])
     return entries
 

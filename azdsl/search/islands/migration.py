@@ -1,7 +1,8 @@
 """Migration: each island receives copies of another island's best members.
 
 Emigrants selected at the end of an epoch are inserted into their new island at the end of the next epoch, so that no island has to
-wait for another one.
+wait for another one. Between islands with other tasks only programs go: the next candidates of the new island are the immigrants as
+they stand, evaluated on its tasks as its initial population was.
 """
 
 from __future__ import annotations
@@ -11,8 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from azdsl.config.search import Search
+from azdsl.search.islands.island_plan import IslandPlan
 from azdsl.search.islands.seeds import permutation
-from azdsl.search.kernel.population import Island, Members, replace_oldest, replace_worst, select
+from azdsl.search.kernel.population import (
+    Island,
+    Members,
+    evaluate_next,
+    replace_oldest,
+    replace_worst,
+    select,
+    without_fitness,
+)
 
 _PAIRS = 0
 """First number of the random stream that pairs islands; the streams of islands have one number, this one has two."""
@@ -48,21 +58,40 @@ def emigrants(search: Search, members: Members) -> Members:
     """
     migrates = search.islands > 1 and search.migrants > 0.0 and search.algorithm in INSERT
     complete = migrates and (members.fitness >= 0.0).all()
-    count = max(1, round(search.migrants * len(members.fitness))) if complete else 0
     order = np.lexsort((members.about["birth"], -members.fitness))
-    return select(members, order[:count])
+    return select(members, order[: migrants(search) if complete else 0])
 
 
-def immigrants(emigrated: Sequence[Members], from_islands: Sequence[int]) -> list[Members | None]:
-    """For every island, the emigrants of the island that ``sources`` assigned to it; None without one.
+def migrants(search: Search) -> int:
+    """How many members of an island's population migrate, and how many immigrants it takes."""
+    return max(1, round(search.migrants * search.population))
 
-    None for all islands if any island has no emigrants.
+
+def immigrants(
+    emigrated: Sequence[Members], from_islands: Sequence[int], islands: Sequence[IslandPlan], lengths: Sequence[int]
+) -> list[Members | None]:
+    """For every island, the emigrants of the island that ``sources`` assigned to it; None without any.
+
+    They are without fitness if the island has other tasks than theirs. Of those it takes at most half as many as an epoch of it has
+    candidates (``lengths``).
     """
-    if any(not members.fitness.size for members in emigrated):
-        return [None] * len(emigrated)
-    return [None if source == island else emigrated[source] for island, source in enumerate(from_islands)]
+    found: list[Members | None] = []
+    for number, (source, own) in enumerate(zip(from_islands, islands, strict=True)):
+        most, known = migrants(own.search), islands[source].tasks == own.tasks
+        taken = select(emigrated[source], slice(most if known else min(most, lengths[number] // 2)))
+        arrives = source != number and taken.fitness.size > 0
+        found.append((taken if known else without_fitness(taken)) if arrives else None)
+    return found
 
 
-def insert_immigrants(search: Search, island: Island, migrants: Members) -> None:
+def receive_immigrants(search: Search, island: Island, arrived: Members) -> None:
+    """Insert the ``immigrants`` of an island. Those without fitness are its next candidates."""
+    if arrived.fitness[0] < 0.0:
+        evaluate_next(island, arrived, worst=INSERT[search.algorithm] is replace_worst)
+    else:
+        insert_immigrants(search, island, arrived)
+
+
+def insert_immigrants(search: Search, island: Island, arrived: Members) -> None:
     """Replace the members that the algorithm replaces, the oldest or the worst, by immigrants."""
-    INSERT[search.algorithm](island, migrants)
+    INSERT[search.algorithm](island, arrived)

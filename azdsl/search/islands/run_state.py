@@ -33,8 +33,8 @@ class PastStage:
 class RunState:
     """``epoch`` is the epoch that is running. ``best`` is the highest search fitness, first reached after ``best_at`` candidates.
 
-    ``finalists`` were compared on the selection tasks. ``restarted_at`` and ``regrouped_at`` are numbers of candidates per island: at
-    the last restart of the populations, and at the last change of the task group. ``restarts`` and ``groups_drawn`` count both.
+    ``finalists`` were compared on the selection tasks. ``restarted_at`` and ``regrouped_at`` are numbers of candidates per island (on
+    average): at the last restart of the populations, and at the last change of the task group. ``restarts`` and ``groups_drawn`` count both.
     ``past`` are the stages that have ended; all else is of the stage that is running. ``ending`` is why that stage ends after
     the epoch that is running; empty if it does not.
     """

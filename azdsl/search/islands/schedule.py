@@ -5,7 +5,9 @@ It never depends on measured time, since results would then depend on it too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from azdsl import sums
 from azdsl.config.search import Search
@@ -61,11 +63,53 @@ def make_schedule(search: Search, space: Space, tasks: TaskSet) -> Schedule:
     return Schedule(min(length, search.restart or length), WARM_UP)
 
 
-def shares(total: int | None, islands: int) -> list[int | None]:
-    """The greatest number of candidates of each island, of ``total`` for all of them; None means no limit."""
-    if total is None:
-        return [None] * islands
-    return [total // islands + (island < total % islands) for island in range(islands)]
+@dataclass(frozen=True)
+class Schedules:
+    """The schedules of all islands, by island. Epochs begin and end together, though islands may have other numbers of candidates."""
+
+    each: tuple[Schedule, ...]
+
+    @cached_property
+    def _counts(self) -> Counter[Schedule]:
+        """How many islands have each schedule."""
+        return Counter(self.each)
+
+    def total(self, epoch: int) -> int:
+        """Candidates of all islands up to the end of ``epoch``."""
+        return sum(count * schedule.end(epoch) for schedule, count in self._counts.items())
+
+    def average(self, epoch: int) -> int:
+        """Candidates of an island up to the end of ``epoch``; the average where islands differ."""
+        return self.total(epoch) // len(self.each)
+
+    def end(self, island: int, epoch: int, limit: int | None) -> int:
+        """Candidates of an island when it waits: at the end of ``epoch``, or at its share of a ``limit`` for all islands.
+
+        The candidates of an epoch that the limit cuts are shared as those of a complete epoch are.
+        """
+        schedule = self.each[island]
+        if limit is None or self.total(epoch) <= limit:
+            return schedule.end(epoch)
+        before = self.total(epoch - 1)
+        left, complete = max(0, limit - before), self.total(epoch) - before
+
+        def share(one: Schedule) -> int:
+            return left * (one.end(epoch) - one.end(epoch - 1)) // complete
+
+        rest = left - sum(count * share(one) for one, count in self._counts.items())
+        return schedule.end(epoch - 1) + share(schedule) + (island < rest)
+
+    def candidate(self, island: int, birth: int, epoch: int) -> int:
+        """About how many candidates all islands had when an island had ``birth``, at its own pace in ``epoch``."""
+        own, before = self.each[island], self.total(epoch - 1)
+        since, length = birth - own.end(epoch - 1), own.end(epoch) - own.end(epoch - 1)
+        reached = max(0, before + since * (self.total(epoch) - before) // length) + island + 1
+        return min(reached, self.total(epoch))
+
+    def starting(self, epoch: int, others: Schedules) -> Schedules:
+        """The schedules of a stage that begins with ``epoch``, where ``others`` end."""
+        each = zip(self.each, others.each, strict=True)
+        return Schedules(tuple(replace(own, first=epoch, begin=before.end(epoch - 1)) for own, before in each))
 
 
 def _expected_cost(space: Space) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -117,6 +117,18 @@ class Judge:
         scores = self.search_fitness(item.program for item in found)
         return [replace(item, search_fitness=score) for item, score in zip(found, scores, strict=True)]
 
+    def on_run(self, found: Iterable[Found]) -> list[Found]:
+        """Programs that islands with tasks of their own found, with the fitness on all tasks of the search.
+
+        Without those that cost more than the budget there.
+        """
+        costs = self.space.table["costs"]
+
+        def cost(program: Program) -> float:
+            return sum(float(costs[i.op.code, f]) for f, function in enumerate(program.functions) for i in function)
+
+        return self.on_all([item for item in found if cost(item.program) <= self.space.budget])
+
     def final(self, programs: Sequence[Program]) -> list[tuple[Program, float, list[float]]]:
         """Each program with its fitness on the test tasks, combined and for each task; without any, on the search tasks."""
         if self.test is None:
@@ -210,17 +222,17 @@ def canonical(program: Program, metric: Metric) -> Program:
     return renumber(remove_dead_code(program, metric), metric)
 
 
-def bests(space: Space, finalists: Iterable[Members], metric: Metric) -> list[Found]:
-    """The best finalist of each island that has one. The finalists must have no dead code."""
-    rows = ((number, members, best(members)) for number, members in enumerate(finalists))
+def bests(space: Space, finalists: Mapping[int, Members], metric: Metric) -> list[Found]:
+    """The best finalist of each island that has one. ``finalists`` are those of islands, by number, and must have no dead code."""
+    rows = ((number, members, best(members)) for number, members in finalists.items())
     return [_found(space, members, number, row, metric) for number, members, row in rows if members.fitness[row] >= 0.0]
 
 
-def all_found(space: Space, finalists: Iterable[Members], above: float, metric: Metric) -> list[Found]:
-    """The finalists of all islands with a fitness greater than ``above``. The finalists must have no dead code."""
+def all_found(space: Space, finalists: Mapping[int, Members], above: float, metric: Metric) -> list[Found]:
+    """The finalists with a fitness greater than ``above``. ``finalists`` are those of islands, by number, and must have no dead code."""
     return [
         _found(space, members, number, row, metric)
-        for number, members in enumerate(finalists)
+        for number, members in finalists.items()
         for row in np.flatnonzero(members.fitness > above).tolist()
     ]
 

@@ -15,21 +15,21 @@ from dataclasses import replace
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import Search
 from azdsl.search.islands import task_rotation
-from azdsl.search.islands.migration import INSERT, insert_immigrants
+from azdsl.search.islands.island_plan import IslandPlan
+from azdsl.search.islands.migration import INSERT, insert_immigrants, migrants
 from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.run_state import PastStage, RunState
 from azdsl.search.islands.selection import Found, answer, canonical
 from azdsl.search.kernel.hurdles import make_hurdles
-from azdsl.search.kernel.population import Clock, Island, initial_members, write_initial
-from azdsl.search.kernel.space import Space
+from azdsl.search.kernel.population import Island, initial_members, write_initial
 
 
-def begun(plan: Plan, state: RunState) -> Plan:
-    """The plan of the stage that is running, its schedule from where the stage began."""
-    if not state.past:
-        return plan
-    begin = evaluations_before(state) // plan.search.islands
-    return replace(plan, schedule=replace(plan.schedule, first=state.past[-1].epoch, begin=begin))
+def begun(plans: Sequence[Plan], state: RunState) -> Plan:
+    """The plan of the stage that is running, its schedules from where the stage began. ``plans`` are those of all stages."""
+    schedules = plans[0].schedules
+    for ended in state.past:
+        schedules = plans[ended.following].schedules.starting(ended.epoch, schedules)
+    return replace(plans[state.stage], schedules=schedules)
 
 
 def evaluations_before(state: RunState) -> int:
@@ -59,7 +59,7 @@ def limit_reached(search: Search) -> str:
 
 def stage_reason(plan: Plan, state: RunState, evaluations: int) -> str:
     """Why the stage of ``plan`` ends after the epoch that is running; empty if it does not."""
-    at_end = plan.search.islands * plan.schedule.end(state.epoch) - evaluations_before(state)
+    at_end = plan.schedules.total(state.epoch) - evaluations_before(state)
     return stop_reason(plan.search, state, evaluations, at_end)
 
 
@@ -100,27 +100,26 @@ def next_stage(plan: Plan, number: int, following: Plan, state: RunState, evalua
     return replace(begun, finalists=following.judge.compare((), [carried]))
 
 
-def carry_over(plan: Plan, state: RunState, spaces: Sequence[Space], islands: Sequence[Island]) -> None:
+def carry_over(plan: Plan, state: RunState, islands: Sequence[Island]) -> None:
     """Make the populations of the previous stage, and its answer, the initial ones of the stage of ``plan``, whose start is ``state``.
 
     The first stage has the initial populations of a run.
     """
-    search, experiment = plan.search, initial(plan, state)
-    copies = max(1, round(search.migrants * search.population))
-    for space, island in zip(spaces, islands, strict=True):
+    experiment = initial(plan, state)
+    for own, island in zip(plan.islands, islands, strict=True):
         if state.stage == 0:
-            write_initial(space, experiment, island)
-        elif search.algorithm in INSERT:
-            insert_immigrants(search, island, initial_members(space, experiment, copies))
-        for array, fresh in zip(island.hurdles, make_hurdles(search), strict=True):
+            write_initial(own.space, experiment, island)
+        elif own.search.algorithm in INSERT:
+            insert_immigrants(own.search, island, initial_members(own.space, experiment, migrants(own.search)))
+        for array, fresh in zip(island.hurdles, make_hurdles(own.search), strict=True):
             array[...] = fresh
-        island.clock[Clock.TASK_GROUP] = 0
-        set_first_group(plan, space, island)
+        set_group(plan, own, island, 0)
 
 
-def set_first_group(plan: Plan, space: Space, island: Island) -> None:
-    """Evaluate an island on the first task group of a stage."""
-    task_rotation.set_group(space, island, task_rotation.group_of_draw(plan.search, plan.groups, 0))
+def set_group(plan: Plan, own: IslandPlan, island: Island, draw: int) -> None:
+    """Evaluate an island on the task group of draw number ``draw``; one with tasks of its own is evaluated on all of them again."""
+    group = 0 if own.tasks else task_rotation.group_of_draw(plan.search, plan.groups, draw)
+    task_rotation.set_group(own.space, island, group)
 
 
 def initial(plan: Plan, state: RunState) -> Experiment:

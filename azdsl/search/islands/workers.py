@@ -20,6 +20,7 @@ from types import FrameType
 
 from azdsl.config.experiment import Experiment
 from azdsl.scoring import draw_seed
+from azdsl.search.islands.island_plan import IslandPlan
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.engines import EnginesHandle, group_engines
 from azdsl.search.kernel.loop import run_epoch
@@ -34,7 +35,7 @@ SLICE_SECONDS = 0.1
 
 @dataclass(eq=False)
 class WorkerContext:
-    """The engines of one thread, one for each task group, its working memory and its present slice length in candidates."""
+    """The engines of one thread on a task set, one for each task group, its working memory and its present slice length in candidates."""
 
     groups: tuple[EnginesHandle, ...]
     scratch: Scratch
@@ -61,6 +62,17 @@ def make_context(
     return WorkerContext(groups, make_scratch(space, group_size(search, tasks)))
 
 
+def make_contexts(
+    experiment: Experiment, space: Space, task_sets: Sequence[TaskSet], like: Sequence[WorkerContext] = ()
+) -> tuple[WorkerContext, ...]:
+    """The contexts of one thread, for each of the ``task_sets`` of the search (``IslandPlan.tasks``), like those of another thread."""
+    own = (None, *experiment.island_tasks)
+    return tuple(
+        make_context(experiment.on(task), space, tasks, like[place] if like else None)
+        for place, (task, tasks) in enumerate(zip(own, task_sets, strict=True))
+    )
+
+
 def warm_up(experiment: Experiment, space: Space, context: WorkerContext) -> None:
     """Compile the loop, or load it from the cache on disk."""
     smallest = replace(experiment, search=replace(experiment.search, cache=16))
@@ -69,14 +81,14 @@ def warm_up(experiment: Experiment, space: Space, context: WorkerContext) -> Non
 
 @dataclass(frozen=True)
 class ThreadExecutor:
-    """Runs islands in threads of this process, one for each context. ``spaces`` are those of the islands."""
+    """Runs ``islands`` in threads of this process. ``contexts`` are those of each thread, for each task set of the search."""
 
-    spaces: Sequence[Space]
-    contexts: Sequence[WorkerContext]
+    islands: Sequence[IslandPlan]
+    contexts: Sequence[Sequence[WorkerContext]]
 
     @contextmanager
     def pool(self, islands: Sequence[Island], deadline: float) -> Iterator[ThreadWorkerPool]:
-        """A pool that runs at most one island per context at a time, in the order in which they were started."""
+        """A pool that runs at most one island per thread at a time, in the order in which they were started."""
         with ThreadPoolExecutor(len(self.contexts)) as threads:
             pool = ThreadWorkerPool(self, islands, deadline, threads)
             try:
@@ -91,19 +103,19 @@ class ThreadWorkerPool:
     def __init__(
         self, executor: ThreadExecutor, islands: Sequence[Island], deadline: float, threads: ThreadPoolExecutor
     ) -> None:
-        self._spaces = executor.spaces
+        self._plans = executor.islands
         self._islands = islands
         self._deadline = deadline
         self._threads = threads
         self._running: dict[Future[None], int] = {}
         self._ended: SimpleQueue[Future[None]] = SimpleQueue()
         self._paused = threading.Event()
-        self._free: SimpleQueue[WorkerContext] = SimpleQueue()
-        for context in executor.contexts:
-            self._free.put(context)
+        self._free: SimpleQueue[Sequence[WorkerContext]] = SimpleQueue()
+        for contexts in executor.contexts:
+            self._free.put(contexts)
 
     def start(self, number: int, end: int) -> None:
-        """Run an island up to ``end`` candidates as soon as a context is free."""
+        """Run an island up to ``end`` candidates as soon as a thread is free."""
         future = self._threads.submit(self._run, number, end)
         self._running[future] = number
         future.add_done_callback(self._ended.put)
@@ -126,11 +138,11 @@ class ThreadWorkerPool:
         self._paused.clear()
 
     def _run(self, number: int, end: int) -> None:
-        context = self._free.get()
+        contexts, own = self._free.get(), self._plans[number]
         try:
-            run_slices(self._spaces[number], self._islands[number], context, end, self._halted)
+            run_slices(own.space, self._islands[number], contexts[own.tasks], end, self._halted)
         finally:
-            self._free.put(context)
+            self._free.put(contexts)
 
     def _halted(self) -> bool:
         return self._paused.is_set() or time.monotonic() >= self._deadline

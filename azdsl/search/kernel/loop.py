@@ -235,8 +235,8 @@ def mutate_often(space: Space, state: Words, scratch: Scratch, members: Members,
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: int) -> None:
     """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
 
-    The first candidates are the initial population. The result depends on the island's state alone: two calls for n candidates
-    equal one call for 2n.
+    Initial members and some immigrants are candidates as they stand (``Clock.UNCHANGED``). The result depends on the island's
+    state alone: two calls for n candidates equal one call for 2n.
     """
     breed(space, island, scratch, engine, find_steps(space, island, scratch, engine), candidates)
 
@@ -253,7 +253,7 @@ def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: St
             randomize(space, members, row, state)
         elif space.algorithm == REINFORCE:
             call(numba.boolean, steps.compose, (space, island.policy, state, members, row))
-        elif clock[Clock.WRITTEN] >= space.initial_population:
+        elif clock[Clock.WRITTEN] >= clock[Clock.UNCHANGED]:
             if space.algorithm == REGULARIZED:
                 parent = tournament(members.adjusted, space.tournament, state)
             else:

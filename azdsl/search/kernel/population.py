@@ -37,6 +37,9 @@ class Clock(IntEnum):
     WRITTEN = 0  # members written since the population was last replaced; modulo P, the row of the oldest member
     CANDIDATES = 1  # candidates so far
     TASK_GROUP = 2  # the task group on which candidates are evaluated
+    UNCHANGED = (
+        3  # while fewer are written, the oldest member itself is the candidate: initial members and some immigrants
+    )
 
 
 class Members(NamedTuple):
@@ -56,7 +59,7 @@ class Members(NamedTuple):
 class Island(NamedTuple):
     """An island. ``members`` is a ring buffer; regularized evolution replaces row ``clock[Clock.WRITTEN] % P``, the oldest.
 
-    ``finalists`` are the best programs so far with different hashes. ``clock`` int64[3] is indexed by ``Clock``, ``counts``
+    ``finalists`` are the best programs so far with different hashes. ``clock`` int64[4] is indexed by ``Clock``, ``counts``
     int64[8] counts candidates by ``LAYERS``. ``fitness_cache`` maps canonical hashes to fitness, ``fec_cache`` maps hashes of the
     errors on the first examples to fitness; ``fec_sample`` int64[3] has the ``COUNTS`` of ``kernel.fec_sample``. ``incumbent`` is one
     row: the program whose constants are tuned (``kernel.tuning``), with the numbers ``tuning`` float64[4] and the hashes ``tuned``
@@ -111,7 +114,7 @@ def write_initial(space: Space, experiment: Experiment, island: Island) -> None:
     """
     members = island.members
     _write_initial_rows(space, experiment, members)
-    _clear_fitness(island)
+    _clear_fitness(space, island)
     reset_policy(island.policy)
     if experiment.search.init == "random":
         randomize_all(space, members, island.rng)
@@ -134,17 +137,17 @@ def reset_fitness(space: Space, island: Island) -> None:
         first, _ = climber(members)  # the only member that is evaluated again
     for array in members:
         array[:] = np.roll(array, -first, axis=0)
-    _clear_fitness(island)
+    _clear_fitness(space, island)
     island.finalists.fitness[:], island.finalists.adjusted[:] = -1.0, -1.0
     clear(island.fitness_cache)
     clear(island.fec_cache)
     reset_thresholds(island.hurdles)
 
 
-def _clear_fitness(island: Island) -> None:
+def _clear_fitness(space: Space, island: Island) -> None:
     # The hashes too: a candidate with the hash of its row would keep the row's fitness.
     island.members.fitness[:], island.members.adjusted[:], island.members.about["hash"] = -1.0, -1.0, 0
-    island.clock[Clock.WRITTEN] = 0
+    island.clock[Clock.WRITTEN], island.clock[Clock.UNCHANGED] = 0, space.initial_population
     island.incumbent.fitness[:], island.incumbent.adjusted[:] = -1.0, -1.0
     island.tuning[:SPENT], island.tuned[:] = 0.0, 0
 
@@ -193,8 +196,29 @@ def replace_worst(island: Island, immigrants: Members) -> None:
         target[rows] = source
 
 
+def evaluate_next(island: Island, immigrants: Members, worst: bool) -> None:
+    """Replace the oldest members, or the ``worst``, by immigrants without fitness: the next candidates, as initial members are the first."""
+    members, clock, size = island.members, island.clock, len(island.members.fitness)
+    rows = (clock[Clock.WRITTEN] + np.arange(len(immigrants.fitness))) % size
+    if worst:  # they change places with the members in the next rows
+        leaving = np.lexsort((members.about["birth"], members.fitness))[: len(rows)]
+        moved = np.setdiff1d(rows, leaving)
+        for array in members:
+            array[np.setdiff1d(leaving, rows)] = array[moved]
+    for target, source in zip(members, immigrants, strict=True):
+        target[rows] = source
+    clock[Clock.UNCHANGED] = max(clock[Clock.UNCHANGED], clock[Clock.WRITTEN] + len(rows))
+
+
+def without_fitness(members: Members) -> Members:
+    """The members with nothing but their programs: what was measured on other tasks means nothing."""
+    about, unknown = members.about.copy(), np.full(len(members.fitness), -1.0)
+    about["hash"] = 0  # a candidate with the hash of its row would keep the row's fitness
+    return members._replace(about=about, fitness=unknown, adjusted=unknown.copy())
+
+
 def select(members: Members, rows: Any) -> Members:
-    """A copy of the rows ``rows``."""
+    """The rows ``rows``."""
     return Members(*(array[rows] for array in members))
 
 

@@ -106,7 +106,7 @@ class Space(NamedTuple):
     evaluation writes, ``prediction`` that of the prediction register. ``budget`` is the greatest allowed cost. ``parsimony`` is the price of a live
     instruction, in fitness. ``tune`` is the share of the full evaluations that tune an elite. ``hurdles`` is the
     number of hurdles. Only a fitness above ``floor`` enters the finalists. ``algorithm`` is an index into
-    ``config.search.ALGORITHMS``. The first ``initial_population`` candidates of an island have no parent.
+    ``config.search.ALGORITHMS``. The first ``initial_population`` candidates of a population have no parent.
     """
 
     table: NDArray[np.void]
@@ -187,17 +187,6 @@ def make_space(experiment: Experiment, tasks: TaskSet) -> Space:
         policy_rate=float(search.policy_rate),
         policy_entropy=float(search.policy_entropy),
     )
-
-
-def island_spaces(experiment: Experiment, tasks: TaskSet) -> tuple[Space, ...]:
-    """The search space of every island. Raises ``SettingsError``."""
-    islands = experiment.search.islands
-    for group in experiment.groups:
-        if group.islands.most >= islands:
-            raise SettingsError("island", f"{group}: the islands of the search are numbered 0 to {islands - 1}")
-    made: dict[Experiment, Space] = {}
-    own = [experiment.of_island(number) for number in range(islands)]
-    return tuple(made.setdefault(one, made.get(one) or make_space(one, tasks)) for one in own)
 
 
 class Bank:

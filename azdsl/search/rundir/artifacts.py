@@ -170,9 +170,10 @@ def _headed(lines: list[str], experiment: Experiment, program: Program) -> str:
 
 
 def _tasks(plan: Plan) -> str:
-    """The tasks of the plan, and those of the stages before."""
+    """The tasks of the plan, those that islands have of their own, and those of the stages before."""
+    own = [f"{tasks} on islands {islands}" for islands, tasks in plan.own_tasks.items()]
     before = [describe(stage.task) for stage in reversed(plan.experiment.stages) if stage.task]
-    return "; after ".join([plan.tasks, *before])
+    return "; after ".join(["; ".join([plan.tasks, *own]), *before])
 
 
 def _recomputed(plan: Plan) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from azdsl.search.kernel.population import LAYERS, Clock, Island, Members, no_me
 from azdsl.search.kernel.space import Space
 from azdsl.search.rundir import names
 
-SCHEMA = 6
+SCHEMA = 7
 """Version of the format."""
 
 _MET, _AHEAD = "met", "ahead"
@@ -165,18 +165,19 @@ def restore(space: Space, islands: Sequence[Island], arrays: Mapping[str, NDArra
 
 
 def restore_reports(
-    space: Space, search: Search, arrays: Mapping[str, NDArray[Any]]
+    space: Space, searches: Sequence[Search], arrays: Mapping[str, NDArray[Any]]
 ) -> tuple[list[IslandReport], dict[int, IslandReport]]:
-    """The reports of all islands at the last exchange, if there was one, and the reports for the next one made so far."""
+    """The reports of all islands at the last exchange, if there was one, and the reports for the next one made so far.
+
+    ``searches`` are the settings of the islands.
+    """
     met, ahead = (
-        {n: _restored(space, search, under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)}
+        {n: _restored(space, searches[n], under(arrays, f"{name}.{n}")) for n in _numbers(arrays, name)}
         for name in (_MET, _AHEAD)
     )
-    if met and len(met) != search.islands:
+    if met and len(met) != len(searches):
         raise ValueError(f"{len(met)} islands met")
-    return [met[number] for number in range(len(met))], {
-        number: ahead[number] for number in ahead if number < search.islands
-    }
+    return [met[number] for number in range(len(met))], ahead
 
 
 def _numbers(arrays: Mapping[str, NDArray[Any]], name: str) -> list[int]:
