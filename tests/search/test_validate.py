@@ -29,10 +29,11 @@ HURDLES = {"hurdles": "4", "hurdle_every": 50}
         ("0.programs.values", lambda a: np.full_like(a, 1e-300), "an invalid fitness"),
         ("0.hurdles.filled", lambda a: np.full_like(a, 50), "more scores at a hurdle than are kept"),
         ("1.clock", lambda a: a - 10_000, "a negative count of candidates"),
-        ("1.clock", lambda a: a + np.array([0, 0, 1]), "a task group that the search does not have"),
+        ("1.clock", lambda a: a + np.array([0, 0, 1, 0]), "a task group that the search does not have"),
+        ("1.clock", lambda a: a + np.array([0, 0, 0, 10_000]), "more members are to be evaluated as they stand"),
         ("1.rng", lambda a: a * 0, "the state of its random number generator is 0"),
         ("1.members.fitness", lambda a: a[1:], "another kind of run"),
-        ("1.clock", lambda a: a + np.array([0, 10_000, 0]), "not in the epoch of its run state"),
+        ("1.clock", lambda a: a + np.array([0, 10_000, 0, 0]), "not in the epoch of its run state"),
         (
             "met.0.leaving.fields",
             lambda a: a | np.array([0, 63, 63, 63], np.uint8),

@@ -21,6 +21,8 @@ def island_problem(space: Space, groups: int, island: Island) -> str | None:
     """The fault in an island's arrays, for a search with ``groups`` task groups, or None."""
     if island.clock[Clock.TASK_GROUP] >= groups:
         return "it is evaluated on a task group that the search does not have"
+    if island.clock[Clock.UNCHANGED] > island.clock[Clock.WRITTEN] + len(island.members.fitness):
+        return "more members are to be evaluated as they stand than there are"
     if not island.rng.any():
         return "the state of its random number generator is 0"
     if not (np.isfinite(island.tuning) & (island.tuning >= 0.0) & (island.tuning < 2.0**53)).all():
