@@ -121,6 +121,8 @@ class Session:
         reasons = [island_problem(own.space, own.groups, island) for own, island in each]
         numbered = (*enumerate(reports), *next_reports.items())
         reasons += [report_problem(plan.islands[n].space, plan.islands[n].search, report) for n, report in numbered]
+        began = plan.schedules.total(self.state.past[-1].epoch - 1) if self.state.past else 0
+        placed &= stages.evaluations_before(self.state) == began
         placed &= bool(reports) == (self.state.epoch > 0) and (bool(reports) or not self.state.finalists)
         reasons += [None if placed else "its islands are not in the epoch of its run state"]
         if reason := next(filter(None, reasons), None):
