@@ -94,6 +94,8 @@ def ended(answer: Mapping[str, Any]) -> tuple[str, bool]:
         return f"traceback: {told.strip().splitlines()[-1]}", False
     if status < 0:
         return "it hangs" if -status == signal.SIGALRM else f"signal {-status}", False
+    if status == 130 and "OpenBLAS" in told:
+        return "OpenBLAS says that it cannot start threads, and interrupts the command", True
     if status == 2:
         return ("an error message", True) if told.strip() else ("an error without a message", False)
     return ("the command ended", status in (0, 1))

@@ -101,7 +101,14 @@ def processes(bench: Bench) -> Iterator[Try]:
         )
         yield recovered(bench, path, name, start(bench, evolving(bench, path, *words), environment), name)
     if os.geteuid() == 0:
-        yield from other_user(bench)
+        try:
+            reachable = not start(bench, [sys.executable, "-c", "import azdsl"], user=NOBODY)["status"]
+        except PermissionError:
+            reachable = False
+        if reachable:
+            yield from other_user(bench)
+        else:
+            print("other users cannot run this Python, so none is tried", file=sys.stderr)
 
 
 def cache(bench: Bench) -> Iterator[Try]:

@@ -138,6 +138,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(_cannot_load(error))
         where = "" if error.filename is None else f"{one_line(str(error.filename))}: "
         return _fail(f"error: {where}{error.strerror}")
+    except RuntimeError as error:
+        if str(error) != "can't start new thread":
+            raise
+        return _fail(f"error: {error}: allow more processes (ulimit -u), or more memory")
     except MemoryError:
         return _fail("error: out of memory; use fewer tasks or examples")
 

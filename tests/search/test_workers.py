@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from search.helpers import demo, task_set, to_arrays
-from search_runs import small
+from search_runs import files, small
 
 from azdsl.search.evolve import run
+from azdsl.search.islands.executor import ExecutorError
 from azdsl.search.islands.workers import make_context, run_slices
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.space import make_space
@@ -44,3 +47,22 @@ def test_idle_cores_are_reported(monkeypatch, capsys, cores, workers, text):
     monkeypatch.setattr("azdsl.search.evolve.default_workers", lambda: cores)
     run(small(max_evals=400), workers=workers)
     assert f"seed 0, {text}\n" in capsys.readouterr().err
+
+
+def test_a_limit_of_threads_is_one_message_and_the_run_can_be_resumed(tmp_path, monkeypatch):
+    """As with ``ulimit -u``."""
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    path = tmp_path / "run"
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(ExecutorError, match="can't start new thread: use fewer workers") as error,
+    ):
+        patched.setattr(threading.Thread, "start", refuse)
+        run(small(max_evals=800), out=path, quiet=True)
+    assert "azdsl evolve --resume" in str(error.value)
+    run(None, resume=path, quiet=True)
+    run(small(max_evals=800), out=tmp_path / "whole", quiet=True)
+    assert files(path) == files(tmp_path / "whole")

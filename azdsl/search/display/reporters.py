@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from azdsl.messages import printable
@@ -120,10 +120,11 @@ def make_reporter(quiet: bool) -> Reporter:
 
 @contextmanager
 def explained(reporter: Reporter, message: str) -> Iterator[None]:
-    """Show ``message`` if the block takes longer than ``EXPLAIN_SECONDS``."""
+    """Show ``message`` if the block takes longer than ``EXPLAIN_SECONDS``, and the system allows a thread for that."""
     timer = threading.Timer(EXPLAIN_SECONDS, reporter.say, [message])
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):
+        timer.start()
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from types import FrameType
 
 from azdsl.config.experiment import Experiment
 from azdsl.scoring import draw_seed
+from azdsl.search.islands.executor import ExecutorError
 from azdsl.search.islands.island_plan import IslandPlan
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.engines import EnginesHandle, group_engines
@@ -115,8 +116,11 @@ class ThreadWorkerPool:
             self._free.put(contexts)
 
     def start(self, number: int, end: int) -> None:
-        """Run an island up to ``end`` candidates as soon as a thread is free."""
-        future = self._threads.submit(self._run, number, end)
+        """Run an island up to ``end`` candidates as soon as a thread is free. Raises ``ExecutorError`` if no thread can be started."""
+        try:
+            future = self._threads.submit(self._run, number, end)
+        except RuntimeError as error:
+            raise ExecutorError(f"{error}: use fewer workers, or allow more processes (ulimit -u)") from None
         self._running[future] = number
         future.add_done_callback(self._ended.put)
 
