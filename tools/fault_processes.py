@@ -15,7 +15,6 @@ from typing import Any
 from fault_cases import ROOT, Bench, Try, damaged, recovered
 
 from azdsl.cachedir import cache_root
-from azdsl.codegen.numba_jit import cache_directory
 
 LONGEST_SECONDS = 900
 """A process that takes longer hangs, and is ended."""
@@ -113,6 +112,8 @@ def processes(bench: Bench) -> Iterator[Try]:
 
 def cache(bench: Bench) -> Iterator[Try]:
     """All files of the compiled code are damaged, as after a power cut or by a bad disk; then others may write the directory."""
+    from azdsl.codegen.numba_jit import cache_directory  # imports numba
+
     current, place = cache_directory(), bench.folder / "damaged"
     kinds = [name for name, _ in damaged(b"\0" * 9)]
     for number, name in enumerate([*kinds, "others may write the directory"]):
