@@ -28,8 +28,8 @@ UNROLL = 8
 AHEAD = 8
 """How many examples ahead of their use features are fetched from memory. Tried: 1, 2, 4, 8, 16."""
 
-PREFETCHED_BYTES = 4096
-"""Examples of more bytes than this are left to the processor, which finds long sequences by itself."""
+PREFETCHED_BYTES = range(512, 4097)
+"""Bytes of examples that are fetched ahead. For smaller ones that costs a visit more than it saves; the processor itself finds longer ones."""
 
 LINE_BYTES = 64
 """Bytes of a line of the cache."""
@@ -156,7 +156,7 @@ class Emitter:
 
     def prefetch_ahead(self, example: Value, bytes_: int) -> None:
         """Fetch the example ``AHEAD`` places behind this one from memory meanwhile; there may be none."""
-        if bytes_ <= PREFETCHED_BYTES:
+        if bytes_ in PREFETCHED_BYTES:
             prefetch = self.declare("llvm.prefetch.p0", ir.VoidType(), [POINTER, I32, I32, I32])
             hints = [ir.Constant(I32, hint) for hint in (0, 3, 1)]  # to read, for long, data
             for at in range(0, bytes_, LINE_BYTES):
