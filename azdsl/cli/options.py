@@ -13,7 +13,7 @@ import click
 from azdsl.config.experiment import OPS_KEYS, Experiment
 from azdsl.config.quantities import count, duration
 from azdsl.config.schema import Range, keys, metadata, value_types
-from azdsl.config.search import MUTATIONS, Registers, Search
+from azdsl.config.search import BLIND_MUTATIONS, DATA_FLOW_MUTATIONS, MUTATIONS, Registers, Search
 from azdsl.config.tasks import TASKS
 from azdsl.setting_overrides import former_names, known_settings, override, task_settings
 
@@ -117,7 +117,8 @@ def _options() -> Iterator[tuple[str, Callable[[Function], Function]]]:
         where = key.removesuffix("_ops").capitalize() if key != "ops" else "all three functions"
         help = f'Ops that the search may use in {where}, such as "arithmetic, dot" (default: all; for tables: tables).'
         yield key, click.option(flag(key), key, metavar="OPS", help=help)
-    help = f"Kinds of mutation, some of {', '.join(MUTATIONS)} (default: all that the lengths permit)."
+    default = f"for tables {', '.join(DATA_FLOW_MUTATIONS)}; else {', '.join(BLIND_MUTATIONS)}"
+    help = f"Kinds of mutation, some of {', '.join(MUTATIONS)} (default: {default})."
     yield "mutations", click.option("--mutations", metavar="NAMES", help=help)
     kinds = ", ".join(TASKS)
     help = f"Kind of task: {kinds}; --data without it makes a file task."

@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from azdsl.config.search import STAGE_ENDS, IslandSettings, Range, Registers, Search, SettingsError, StageSettings, keys
+from azdsl.config.search import (
+    BLIND_MUTATIONS,
+    DATA_FLOW_MUTATIONS,
+    STAGE_ENDS,
+    IslandSettings,
+    Range,
+    Registers,
+    Search,
+    SettingsError,
+    StageSettings,
+    keys,
+)
 from azdsl.config.task import Task
 from azdsl.config.tasks import FileTask, relocated
 from azdsl.ir import FUNCTIONS, Program
@@ -80,7 +91,7 @@ class Experiment:
     """The content of a ``.az`` file. ``str`` gives the text of a file that is read as an equal experiment.
 
     ``ops`` are the allowed ops of Setup, Predict and Learn, None for ``default_ops``. ``frozen`` names the functions that do not evolve.
-    ``mutations`` is None for those of ``BLIND_MUTATIONS`` that the length limits permit. ``groups`` are overrides of some islands;
+    ``mutations`` is None for those of ``default_mutations`` that the length limits permit. ``groups`` are overrides of some islands;
     of two for the same island the later one wins. ``stages`` are searched before ``task``, in their order. ``further_seeds`` are seed
     programs beside ``program``: ``str`` does not state them, a run directory has a file for each.
     """
@@ -164,11 +175,12 @@ class Experiment:
         return self._of_task(dataclasses.replace(own, task=stage.task or self.task, stages=self.stages[:number]))
 
     def _of_task(self, other: Experiment) -> Experiment:
-        """``other``, whose task is another one, with the ops of this experiment: programs go from one task to the other."""
+        """``other``, whose task is another one, with the ops and mutations of this experiment: programs go from one task to the other."""
         if other.default_ops == self.default_ops:
             return other
+        mutations = self.default_mutations if other.mutations is None else other.mutations
         setup, predict, learn = self.allowed_ops
-        return dataclasses.replace(other, ops=(setup, predict, learn))
+        return dataclasses.replace(other, ops=(setup, predict, learn), mutations=mutations)
 
     def _with(self, overrides: Group | Stage) -> Experiment:
         """The experiment with the search's keys and the mutations that ``overrides`` gives."""
@@ -183,9 +195,19 @@ class Experiment:
         return dataclasses.replace(self, task=relocated(self.task, move), stages=stages, groups=groups)
 
     @property
+    def _on_tables(self) -> bool:
+        """Whether the task is a table, or task sets given from Python."""
+        return self.task is None or isinstance(self.task, FileTask)
+
+    @property
     def default_ops(self) -> str:
         """The group of ops that a function may use whose ops are not given."""
-        return TABLE_OPS if self.task is None or isinstance(self.task, FileTask) else ALL
+        return TABLE_OPS if self._on_tables else ALL
+
+    @property
+    def default_mutations(self) -> tuple[str, ...]:
+        """The kinds of mutation where none are given."""
+        return DATA_FLOW_MUTATIONS if self._on_tables else BLIND_MUTATIONS
 
     @property
     def allowed_ops(self) -> tuple[tuple[Op, ...], ...]:

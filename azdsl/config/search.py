@@ -62,6 +62,9 @@ BLIND_MUTATIONS = ("alter", "randomize_instruction", "randomize_function", "inse
 MUTATIONS = (*BLIND_MUTATIONS, "graft", "accumulate", "parameter", "rewire", "bypass", "transplant")
 """The kinds of mutation. Compiled code numbers them by their place here."""
 
+DATA_FLOW_MUTATIONS = ("alter", "insert", "remove", "graft", "accumulate", "parameter")
+"""The default for tables: kinds that extend what a program computes already, most of them knowing what an instruction is for."""
+
 
 @dataclass(frozen=True)
 class Search:

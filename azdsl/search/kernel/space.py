@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from azdsl.config.experiment import Experiment
-from azdsl.config.search import ALGORITHMS, BLIND_MUTATIONS, MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.config.search import ALGORITHMS, MUTATIONS, Range, Registers, Search, SettingsError
 from azdsl.ir import FUNCTIONS, LABEL, Address, Metric, Program
 from azdsl.ir.program import READ_ONLY
 from azdsl.limits import MAX_REGISTERS
@@ -302,7 +302,7 @@ def _allowed(experiment: Experiment, function: int) -> list[Op]:
 def _mutations(experiment: Experiment, lengths: list[Range]) -> NDArray[np.int64]:
     """The allowed kinds of mutation, without those that the lengths make impossible."""
     varies = any(r.least < r.most for r in lengths)
-    wanted = BLIND_MUTATIONS if experiment.mutations is None else experiment.mutations
+    wanted = experiment.default_mutations if experiment.mutations is None else experiment.mutations
     unknown = [name for name in wanted if name not in MUTATIONS]
     if unknown:
         raise SettingsError("mutations", f"unknown mutation {unknown[0]!r}; choose from {', '.join(MUTATIONS)}")
