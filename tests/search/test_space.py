@@ -4,7 +4,8 @@ import pytest
 from search.helpers import demo, everything, task_set
 
 from azdsl.config.experiment import Experiment
-from azdsl.config.search import BLIND_MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.config.search import BLIND_MUTATIONS, DATA_FLOW_MUTATIONS, MUTATIONS, Range, Registers, Search, SettingsError
+from azdsl.config.tasks import Linear
 from azdsl.ir import Address, Instruction, Program, cost
 from azdsl.ops import BY_NAME, OPS, Kind
 from azdsl.search.kernel.space import BASELINE, make_space
@@ -18,7 +19,13 @@ def test_every_op_has_a_record():
     for op, record in zip(OPS, space.table, strict=True):
         assert record["inputs"] == len(op.inputs) and record["constants"] == len(op.constants)
         assert (record["commutative"], record["random"], record["updates"]) == (op.commutative, op.random, op.updates)
-    assert space.mutations.tolist() == list(range(len(BLIND_MUTATIONS)))
+
+
+@pytest.mark.parametrize("task, kinds", [(Linear(), BLIND_MUTATIONS), (None, DATA_FLOW_MUTATIONS)])
+def test_the_default_mutations_on_tables_know_the_data_flow(task, kinds):
+    """Task sets given from Python count as tables."""
+    space = make_space(replace(everything(), task=task), task_set())
+    assert [MUTATIONS[k] for k in space.mutations] == list(kinds)
 
 
 def test_ops_without_registers_are_dropped():
@@ -28,13 +35,8 @@ def test_ops_without_registers_are_dropped():
 
 
 def test_fixed_lengths_rule_out_insert_and_remove():
-    space = make_space(demo(), task_set())
-    assert [BLIND_MUTATIONS[k] for k in space.mutations] == [
-        "alter",
-        "randomize_instruction",
-        "randomize_function",
-        "trade",
-    ]
+    space = make_space(replace(demo(), task=Linear()), task_set())
+    assert [MUTATIONS[k] for k in space.mutations] == ["alter", "randomize_instruction", "randomize_function", "trade"]
 
 
 def test_budget_is_a_multiple_of_the_baselines_cost():
