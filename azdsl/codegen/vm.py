@@ -123,8 +123,10 @@ class Machine:
     def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
         """Emit a call of a part's records; the builder then stands where it returns."""
         b = self.e.builder
-        usual, instead = (self.e.read(self.arguments, int(Field.CODE) + p, POINTER) for p in (part, other))
-        b.store(b.select(chosen(), instead, usual), self.ip)
+        b.store(self.e.read(self.arguments, int(Field.CODE) + part, POINTER), self.ip)
+        if other is not part:  # a branch, which is predicted: a selected address would delay every call
+            with b.if_then(chosen(), likely=False):
+                b.store(self.e.read(self.arguments, int(Field.CODE) + other, POINTER), self.ip)
         b.store(ir.Constant(self.e.type, ir.Undefined), self.accumulator)
         b.branch(self.dispatch)
         b.position_at_end(self.returns[self.calls])
