@@ -22,11 +22,12 @@ from azdsl import tasks as make
 from azdsl.bench.workloads import demo
 from azdsl.codegen.numba_jit import inline, jit
 from azdsl.scoring import draw_seed
+from azdsl.search.kernel.algorithms import tournament
 from azdsl.search.kernel.cache import find
 from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness, make_scratch
 from azdsl.search.kernel.engines import make_engines
 from azdsl.search.kernel.evaluation import full, functional_hash
-from azdsl.search.kernel.loop import copy_row, run_epoch, tournament
+from azdsl.search.kernel.loop import copy_row, run_epoch
 from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import LAYERS, Island, Members, make_island, select, write_initial
 from azdsl.search.kernel.rng import uniform
