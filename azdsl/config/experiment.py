@@ -195,19 +195,14 @@ class Experiment:
         return dataclasses.replace(self, task=relocated(self.task, move), stages=stages, groups=groups)
 
     @property
-    def _on_tables(self) -> bool:
-        """Whether the task is a table, or task sets given from Python."""
-        return self.task is None or isinstance(self.task, FileTask)
-
-    @property
     def default_ops(self) -> str:
         """The group of ops that a function may use whose ops are not given."""
-        return TABLE_OPS if self._on_tables else ALL
+        return TABLE_OPS if self.task is None or isinstance(self.task, FileTask) else ALL
 
     @property
     def default_mutations(self) -> tuple[str, ...]:
         """The kinds of mutation where none are given."""
-        return DATA_FLOW_MUTATIONS if self._on_tables else BLIND_MUTATIONS
+        return DATA_FLOW_MUTATIONS if isinstance(self.task, FileTask) else BLIND_MUTATIONS
 
     @property
     def allowed_ops(self) -> tuple[tuple[Op, ...], ...]:

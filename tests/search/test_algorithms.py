@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -253,9 +255,12 @@ def test_results_do_not_depend_on_workers_and_interruptions(tmp_path, algorithm)
 def test_immigrants_replace_the_worst_in_nonregularized_evolution():
     experiment = demo(population=30, islands=2, migrants=0.1, algorithm="nonregularized_evolution")
     islands = [Run(experiment, n).go(60).island for n in range(2)]
+    plans: Any = [SimpleNamespace(search=experiment.search, tasks=None)] * 2
     fitness = [island.members.fitness.copy() for island in islands]
     for island, migrants in zip(
-        islands, immigrants([emigrants(experiment.search, island.members) for island in islands], [1, 0]), strict=True
+        islands,
+        immigrants([emigrants(experiment.search, island.members) for island in islands], [1, 0], plans, [60, 60]),
+        strict=True,
     ):
         insert_immigrants(experiment.search, island, migrants)
     for own, other, island in zip(fitness, fitness[::-1], islands, strict=True):
@@ -263,4 +268,4 @@ def test_immigrants_replace_the_worst_in_nonregularized_evolution():
         assert (np.sort(island.members.fitness) == expected).all()
     for settings in ({"algorithm": "random_search"}, {"migrants": 0.0}, {"islands": 1}):
         assert not emigrants(replace(experiment.search, **settings), islands[0].members).fitness.size
-    assert immigrants([island.members for island in islands], [1, 1])[1] is None
+    assert immigrants([island.members for island in islands], [1, 1], plans, [60, 60])[1] is None

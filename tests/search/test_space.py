@@ -5,7 +5,7 @@ from search.helpers import demo, everything, task_set
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import BLIND_MUTATIONS, DATA_FLOW_MUTATIONS, MUTATIONS, Range, Registers, Search, SettingsError
-from azdsl.config.tasks import Linear
+from azdsl.config.tasks import FileTask, Linear
 from azdsl.ir import Address, Instruction, Program, cost
 from azdsl.ops import BY_NAME, OPS, Kind
 from azdsl.search.kernel.space import BASELINE, make_space
@@ -21,9 +21,8 @@ def test_every_op_has_a_record():
         assert (record["commutative"], record["random"], record["updates"]) == (op.commutative, op.random, op.updates)
 
 
-@pytest.mark.parametrize("task, kinds", [(Linear(), BLIND_MUTATIONS), (None, DATA_FLOW_MUTATIONS)])
+@pytest.mark.parametrize("task, kinds", [(Linear(), BLIND_MUTATIONS), (FileTask(data="a.csv"), DATA_FLOW_MUTATIONS)])
 def test_the_default_mutations_on_tables_know_the_data_flow(task, kinds):
-    """Task sets given from Python count as tables."""
     space = make_space(replace(everything(), task=task), task_set())
     assert [MUTATIONS[k] for k in space.mutations] == list(kinds)
 

@@ -104,7 +104,7 @@ def _settings(kind: type[Search | Registers | Task], draw: random.Random) -> Sea
 def _group(draw: random.Random) -> Group:
     """What some islands have of their own."""
     ops = [draw.choice([None, tuple(draw.sample(OPS, draw.randint(1, 20)))]) for _ in FUNCTIONS]
-    own = IslandSettings(draw.choice([None, 7]), draw.choice([None, draw.random()]))
+    own = IslandSettings(tournament=draw.choice([None, 7]), mutation=draw.choice([None, draw.random()]))
     return Group(
         Range(draw.randint(0, 3), draw.randint(3, 9)),
         own,
