@@ -185,8 +185,9 @@ class Experiment:
     def _with(self, overrides: Group | Stage) -> Experiment:
         """The experiment with the search's keys and the mutations that ``overrides`` gives."""
         mutations = self.mutations if overrides.mutations is None else overrides.mutations
-        search = dataclasses.replace(self.search, **overrides.settings.overrides)
-        return dataclasses.replace(self, search=search, mutations=mutations)
+        own = {field.name: getattr(overrides.settings, field.name, None) for field in keys(Search)}
+        given = {name: value for name, value in own.items() if value is not None}
+        return dataclasses.replace(self, search=dataclasses.replace(self.search, **given), mutations=mutations)
 
     def moved(self, move: Callable[[str], str]) -> Experiment:
         """The experiment with the relative paths of its data mapped by ``move``."""

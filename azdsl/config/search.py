@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from azdsl.config.quantities import count
 from azdsl.config.schema import Range as Range
@@ -231,11 +230,6 @@ class IslandSettings:
     def __post_init__(self) -> None:
         validate(self)
 
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """The values of the keys of ``search`` that the islands override."""
-        return {name: value for name, value in vars(self).items() if value is not None}
-
 
 @dataclass(frozen=True)
 class StageSettings:
@@ -261,11 +255,6 @@ class StageSettings:
 
     def __post_init__(self) -> None:
         validate(self)
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """The values of the keys of ``search`` that the stage overrides."""
-        return {name: value for name, value in vars(self).items() if value is not None and name != "missed"}
 
 
 STAGE_ENDS = ("target", "max_evals", "patience")

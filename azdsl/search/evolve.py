@@ -32,7 +32,7 @@ from azdsl.search.islands.answer import make_answer
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.run_state import PastStage
+from azdsl.search.islands.run_state import PastStage, numbered
 from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_contexts, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.population import make_island, write_initial
@@ -288,7 +288,7 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         fec_sample=ended.fec_sample,
         ending=ending,
         tasks=plan.tasks if data.words else "",
-        stages=tuple(_summary(plan.experiment.stages[past.number], past) for past in ended.past),
+        stages=tuple(_summary(plan.experiment.stages[number], past) for number, past in numbered(ended.past)),
     )
     session.recorder.add_result(result.as_dict())
     return result

@@ -26,7 +26,7 @@ from azdsl.search.islands.hall_of_fame import HallOfFame, include
 from azdsl.search.islands.island_report import IslandReport, make_report
 from azdsl.search.islands.migration import immigrants, receive_immigrants, sources
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.run_state import PastStage, RunState
+from azdsl.search.islands.run_state import PastStage, RunState, numbered
 from azdsl.search.islands.selection import Finalist, Found, canonical, choose, ranked, text_hash
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
@@ -242,7 +242,8 @@ class Session:
 
     def _next_stage(self) -> None:
         """Begin the next stage. All islands are idle at the end of the epoch whose exchange was held last."""
-        number = stages.following_stage(self.plans[-1].experiment, self.state)
+        stage = self.plans[-1].experiment.stages[self.state.stage]
+        number = stages.following_stage(self.plan, stage, self.state)
         evaluations = exchange.evaluations(self._reports)
         self.state = stages.next_stage(self.plan, number, self.plans[number], self.state, evaluations)
         self._enter_stage()
@@ -343,10 +344,10 @@ class Session:
 
 def _stage_ended(state: RunState, stages_in_all: int) -> str:
     """A line about the stage that has ended."""
-    ended = state.past[-1]
+    *_, (number, ended) = numbered(state.past)
     figures = f"after {ended.evaluations:,} candidates, selection {ended.fitness:.6f}"
     again = "; stage 1 begins again" if ended.following == 0 else ""
-    return f"stage {ended.number + 1} of {stages_in_all} ended: {ended.reason} ({figures}){again}"
+    return f"stage {number + 1} of {stages_in_all} ended: {ended.reason} ({figures}){again}"
 
 
 def _callback_reason(snapshot: Snapshot, asked: threading.Event, on_epoch: OnEpoch | None) -> str:

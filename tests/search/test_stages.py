@@ -231,7 +231,7 @@ def test_restarts_in_turn(sessions):
 
 def test_patience_counts_from_the_start_of_the_stage():
     search = replace(small().search, patience=500, max_evals=None)
-    state = RunState(best_at=2000, past=(PastStage(0, 1, parse(FUNCTIONS), 0.5, 2000, 5, ""),))
+    state = RunState(best_at=2000, past=(PastStage(1, parse(FUNCTIONS), 0.5, 2000, 5, ""),))
     assert stop_reason(search, state, 2499, 499) == "" and "nothing better in 500" in stop_reason(
         search, state, 2500, 500
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,10 @@ from azdsl.syntax import parse
 class PastStage:
     """A stage that has ended, for ``reason``: its answer with its fitness on the stage's selection tasks.
 
-    ``number`` is its place among the stages, counted from 0, and ``following`` that of the stage after it. ``evaluations`` are the
-    candidates of the stage alone, ``epoch`` the number of epochs of the run up to its end.
+    ``following`` is the number of the stage after it, counted from 0. ``evaluations`` are the candidates of the stage alone, ``epoch`` the
+    number of epochs of the run up to its end.
     """
 
-    number: int
     following: int
     answer: Program
     fitness: float
@@ -55,6 +54,11 @@ class RunState:
     def stage(self) -> int:
         """The number of the stage that is running, counted from 0; after the last stage, their number."""
         return self.past[-1].following if self.past else 0
+
+
+def numbered(past: Sequence[PastStage]) -> Iterator[tuple[int, PastStage]]:
+    """The stages that have ended, each with its number, counted from 0."""
+    return zip((0, *(stage.following for stage in past)), past, strict=False)
 
 
 _NUMBERS = {
@@ -107,9 +111,7 @@ def from_json(stored: Mapping[str, Any]) -> RunState:
         ending=str(stored["ending"]),
     )
     counts = [state.epoch, state.best_at, state.restarted_at, state.regrouped_at, state.restarts, state.groups_drawn]
-    counts += [
-        number for stage in state.past for number in (stage.evaluations, stage.epoch, stage.number, stage.following)
-    ]
+    counts += [count for stage in state.past for count in (stage.evaluations, stage.epoch, stage.following)]
     if not all(isinstance(number, int) and number >= 0 for number in counts) or not isinstance(state.best, float):
         raise ValueError("a count is not a number of 0 or more, or the best fitness is not a number")
     return state

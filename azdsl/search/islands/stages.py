@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from azdsl.config.experiment import Experiment
+from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import Search
 from azdsl.search.islands import task_rotation
 from azdsl.search.islands.island_plan import IslandPlan
@@ -42,14 +42,20 @@ def stop_reason(search: Search, state: RunState, evaluations: int, counted: int)
 
     ``counted`` are the candidates that ``max_evals`` limits.
     """
-    chosen, since = answer(state.finalists), evaluations - state.best_at
-    if chosen and chosen.fitness >= search.target:
+    since = evaluations - state.best_at
+    if _reached(search, state):
         return f"target {search.target:g} reached"
     if search.max_evals is not None and counted >= search.max_evals:
         return limit_reached(search)
     if search.patience is not None and since >= search.patience:
         return f"nothing better in {since:,} candidates"
     return ""
+
+
+def _reached(search: Search, state: RunState) -> bool:
+    """Whether the answer so far reaches the target of ``search``."""
+    chosen = answer(state.finalists)
+    return chosen is not None and chosen.fitness >= search.target
 
 
 def limit_reached(search: Search) -> str:
@@ -63,11 +69,9 @@ def stage_reason(plan: Plan, state: RunState, evaluations: int) -> str:
     return stop_reason(plan.search, state, evaluations, at_end)
 
 
-def following_stage(experiment: Experiment, state: RunState) -> int:
-    """The number of the stage after the one that ends: the next, or 0 if it missed its target and says so."""
-    settings, chosen = experiment.stages[state.stage].settings, answer(state.finalists)
-    reached = chosen is not None and settings.target is not None and chosen.fitness >= settings.target
-    return 0 if settings.missed == "first" and not reached else state.stage + 1
+def following_stage(plan: Plan, stage: Stage, state: RunState) -> int:
+    """The number of the stage after ``stage``, which ends and whose plan is ``plan``: the next, or 0 if it missed its target and says so."""
+    return 0 if stage.settings.missed == "first" and not _reached(plan.search, state) else state.stage + 1
 
 
 def next_stage(plan: Plan, number: int, following: Plan, state: RunState, evaluations: int) -> RunState:
@@ -82,7 +86,6 @@ def next_stage(plan: Plan, number: int, following: Plan, state: RunState, evalua
         found = plan.judge.measured(canonical(initial(plan, state).program, plan.metric), 0, 0)
         fitness = plan.judge.fitness([found.program])[0]
     ended = PastStage(
-        number=state.stage,
         following=number,
         answer=found.program,
         fitness=fitness,

@@ -43,7 +43,15 @@ def evolves(space: Space, function: Any) -> Any:
 
 
 @inline
-def make_room(
+def make_room(space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, registers: Any) -> None:
+    """``make_room_in`` every function that may be mutated."""
+    for function in range(3):
+        if evolves(space, function):
+            make_room_in(space, scratch, code, constants, lengths, function, registers)
+
+
+@inline
+def make_room_in(
     space: Space, scratch: Scratch, code: Any, constants: Any, lengths: Any, function: Any, registers: Any
 ) -> None:
     """Remove a function's dead instructions that write one of ``registers``; all of them if the function is nearly full.

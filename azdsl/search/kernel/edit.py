@@ -48,9 +48,7 @@ def edit(space: Space, state: Words, scratch: Scratch, members: Any, row: Any, k
             if register >= 0:
                 free |= _ONE << np.uint64(register)
     if kind <= PARAMETER or kind == TRANSPLANT:
-        for f in range(3):
-            if evolves(space, f):
-                make_room(space, scratch, code, constants, lengths, f, free)
+        make_room(space, scratch, code, constants, lengths, free)
         liveness(space, scratch, code, lengths)
     changed = False
     if kind == GRAFT:
@@ -64,8 +62,7 @@ def edit(space: Space, state: Words, scratch: Scratch, members: Any, row: Any, k
     elif kind == REWIRE:
         changed = rewire(space, state, scratch, code, lengths, function, known)
     elif kind == TRANSPLANT:
-        used = written | read
-        changed = transplant(space, state, scratch, members, row, function, known, free, used)
+        changed = transplant(space, state, scratch, members, row, function, known, free, written | read)
     else:
         changed = bypass(space, state, scratch, code, constants, lengths, function)
     pad(space, code, constants, lengths)

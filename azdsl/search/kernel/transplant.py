@@ -31,7 +31,7 @@ from azdsl.search.kernel.data_flow import (
     state_registers,
 )
 from azdsl.search.kernel.expressions import draw_op, kind_of, pick
-from azdsl.search.kernel.rng import Words, uniform
+from azdsl.search.kernel.rng import Words, below, uniform
 from azdsl.search.kernel.rows import fresh_constants
 from azdsl.search.kernel.space import MAX_EXPRESSION, Space
 
@@ -236,9 +236,7 @@ def bring_parameter(
     flag = _ONE << np.uint64(register)
     known, free = known | flag, free & ~flag
     liveness(space, scratch, code, lengths)
-    for f in range(3):  # no dead instruction may write what is read from now on
-        if evolves(space, f):
-            make_room(space, scratch, code, constants, lengths, f, flag)
+    make_room(space, scratch, code, constants, lengths, flag)  # no dead instruction may write what is read from now on
     liveness(space, scratch, theirs, of_donor)
     user = root_that(space, scratch, of_donor, _PREDICT, register, False)
     if user < 0 or not space.table[op_code(theirs[scratch.order[user]])].has_output:
@@ -287,13 +285,11 @@ def transplant(
         register = pick(state, state_registers(space, scratch, lengths) & ~used)
         if register >= 0:
             return bring_parameter(space, state, scratch, members, row, donor, register, known, free)
-    at = pick_live(space, state, scratch, lengths, function)
-    if at < 0:
+    begin, end = scratch.begins[function], bounds(space, lengths, function)[1]
+    if begin == end:
         return False
-    root, place = scratch.begins[function], space.functions[function].offset + at
-    while scratch.order[root] != np.uint64(place):
-        root += _ONE
-    record = space.table[op_code(theirs[place])]
+    root = begin + np.uint64(below(state, end - begin))
+    record = space.table[op_code(theirs[scratch.order[root]])]
     if not record.has_output or record.updates != 0:
         return False
     return replace_value(space, state, scratch, members, row, donor, function, root, known, free)
