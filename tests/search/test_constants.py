@@ -71,8 +71,8 @@ def test_steps_change_live_constants_only_and_keep_signs():
 
 
 def test_results_do_not_depend_on_the_split_into_calls():
-    whole, parts = Run(everything(tune=0.3)).go(8000), Run(everything(tune=0.3))
-    for size in (1, 99, 100, 1, 2799, 5000):
+    whole, parts = Run(everything(tune=0.3)).go(12_000), Run(everything(tune=0.3))
+    for size in (1, 99, 100, 1, 2799, 9000):
         parts.go(size)
     assert whole.state() == parts.state() and whole.island.tuning[TUNED] > 3
     saved = {name: array.copy() for name, array in to_arrays(parts.island).items()}
