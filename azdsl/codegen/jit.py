@@ -7,7 +7,7 @@ of a network's memory traffic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -112,7 +112,10 @@ class Inline:
         """Make v0 the features at ``x`` and s0 the label at ``y``."""
         self.slots |= {FEATURES: x, LABEL: y}
 
-    def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
+    def choose(self, part: Part, other: Part, stretch: Value) -> None:
+        """Do nothing: both run the same function as a whole."""
+
+    def run(self, part: Part) -> None:
         """Emit all instructions of the part's function."""
         self.emit_function(part.function)
 

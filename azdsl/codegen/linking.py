@@ -22,7 +22,7 @@ _FEATURES = vm.FEATURES
 _HEADER, _WORD_BYTES = vm.HEADER_WORDS, vm.WORD
 _LANE_BYTES, _USED, _IN_PARTS, _RETURN, _SETTLED, _UNREAD, _STARTS = (int(entry) for entry in Linked)
 _PARTS, _LEARN, _VALIDATE = len(Part), int(Part.LEARN), int(Part.VALIDATE)
-_FUNCTION_OF = tuple(part.function for part in Part)
+_FUNCTION_OF = np.array([part.function for part in Part])  # a constant of the compiled code, read faster than a tuple
 _SCALAR, _VECTOR, _MATRIX, _NO_KIND = 0, 1, 2, NO_KIND
 _OUT, _CONSTANTS, _INDEX, _RANDOM, _CONSUMER, _FUSED, _HANDLER = (
     int(c)
@@ -164,7 +164,7 @@ def _link_one(
 @inline
 def _following(engine: Engine, row: Any, end: Any, part: Any) -> Any:
     """The first instruction from ``row`` on that a part needs, or ``end``."""
-    while row < end and not engine.needed[row] >> part & 1:
+    while row < end and not (engine.needed[row] >> part) & 1:
         row += 1
     return row
 
@@ -192,10 +192,8 @@ def _link_part(
     table, words, function = engine.table, engine.records, _FUNCTION_OF[part]
     lane_bytes, handlers = engine.lane_bytes[block], engine.handlers[block]
     engine.linked[_STARTS + part] = words.ctypes.data + _WORD_BYTES * at
-    first = np.int64(0)
-    for before in range(function):
-        first += lengths[before]
-    end = first + lengths[function]
+    end = lengths[0] + (lengths[1] if function > 0 else 0) + (lengths[2] if function > 1 else 0)
+    first = end - lengths[function]
     accumulated = np.int64(-1)  # the scalar register computed last
     row = _following(engine, first, end, part)
     while row < end:
@@ -213,9 +211,8 @@ def _link_part(
             row = after
             if table[op, _OUT] == _SCALAR:
                 accumulated = np.int64(output_register(word))
-    words[at] = handlers[
-        3 if part >= _VALIDATE else function
-    ]  # the first handlers end parts: the last of them validation's
+    # the first handlers end parts: the last of them validation's
+    words[at] = handlers[3 if part >= _VALIDATE else function]
     return at + 1
 
 

@@ -19,7 +19,7 @@ from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
 from azdsl.codegen.jit import Inline, registers
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.metrics import Values, lowering_of
-from azdsl.codegen.protocol import FIELDS, Evaluation, EvaluationSettings, Field, Specialization, Visit
+from azdsl.codegen.protocol import FIELDS, Evaluation, EvaluationSettings, Field, Part, Specialization, Visit
 from azdsl.codegen.target import compile_object, load_object
 from azdsl.ir import Address, Program, live_exits
 from azdsl.taskset import TaskSet
@@ -86,8 +86,8 @@ class _Slope(Evaluation):
         totals = [e.variable(e.type), e.variable(e.type)]
         for total in totals:
             b.store(e.constant(0.0), total)
-        with e.repeat(lambda: self._field(Field.M)) as (at, _):
-            self._validation_predict(at)
+        with self._validation_steps() as (_, at, _):
+            self._predict(Field.VALID_X, at(), Part.VALIDATE)
             scores, changes = self.backend.prediction_values(), self.backend.change_values()
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
             terms = lowering_of(self.backend.metric).loss(e, scores, changes, y)

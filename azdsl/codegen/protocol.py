@@ -8,9 +8,9 @@ on, and the results are ignored.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 from llvmlite import ir
@@ -102,8 +102,11 @@ class Backend(Protocol):
     def learning(self, x: Value, y: Value) -> None:
         """Make v0 the features at ``x`` and s0 the label at ``y`` for Learn."""
 
-    def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
-        """Emit a call of ``part``, or of ``other`` where the bit ``chosen()`` is set; the builder then stands where it returns."""
+    def choose(self, part: Part, other: Part, stretch: Value) -> None:
+        """Make the next runs of ``part`` run ``other`` where ``stretch`` is 1, not 0."""
+
+    def run(self, part: Part) -> None:
+        """Emit a call of ``part``, or of the other one last chosen for it; the builder then stands where it returns."""
 
 
 @dataclass(frozen=True)
@@ -190,20 +193,21 @@ class Evaluation:
         # an error of at most 1 can be too large if the limit is smaller
         strict = b.fcmp_unordered("<", limit, ir.Constant(F64, 1.0))
         read = b.icmp_unsigned("==", self._field(Field.UNREAD), ir.Constant(I64, 0))
-        self.squashing = e.variable(ir.IntType(1), b.or_(b.or_(strict, read), self.tracing))
+        self.squashing = b.or_(b.or_(strict, read), self.tracing)
         self.finish = b.append_basic_block("finish")
         self.example = e.variable(I64, ir.Constant(I64, 0))
         reached = e.variable(I64, ir.Constant(I64, 1))
         self.nought = e.array(1)
         e.store(e.constant(0.0), self.nought)
         backend.begin(e, self.arguments, visit)
-        backend.run(Part.SETUP, Part.SETUP, lambda: ir.Constant(ir.IntType(1), 0))
+        backend.run(Part.SETUP)
         with e.repeat(lambda: self._field(Field.EPOCHS)) as (epoch, _):
             last = b.icmp_unsigned("==", b.add(epoch(), ir.Constant(I64, 1)), self._field(Field.EPOCHS))
             self.last = e.variable(ir.IntType(1), last)
             backend.entering()
-            with e.repeat(lambda: self._field(Field.EPOCH_LENGTH)) as (step, _):
-                self._train(partial(self._is_last, step))
+            parts = {Part.PREDICT: Part.LAST_PREDICT, Part.LEARN: Part.LAST_LEARN}
+            with self._stretches(self._before_last, lambda: self._field(Field.EPOCH_LENGTH), parts) as (stretch, _, _):
+                self._train(stretch)
             b.store(ir.Constant(I64, 0), reached)
             self._validate()
         b.branch(self.finish)
@@ -234,7 +238,36 @@ class Evaluation:
         e, b = self.e, self.builder
         return e.element_pointer(self._field(field, POINTER), b.mul(at, ir.Constant(I64, count)))
 
-    def _predict(self, xs: Field, at: Value, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
+    @contextmanager
+    def _stretches(
+        self, first: Callable[[], Value], both: Callable[[], Value], parts: Mapping[Part, Part]
+    ) -> Iterator[tuple[Callable[[], Value], Callable[[], Value], Value]]:
+        """``both`` steps in two loops with one body, ``first`` of them in the first loop, which runs the keys of ``parts``.
+
+        The second loop runs their values, so that no step need ask which. ``with self._stretches(…) as (stretch, step, leave)``:
+        ``stretch`` is 0 or 1, ``step`` counts all steps. A branch to the block ``leave`` ends both loops.
+        """
+        e, b = self.e, self.builder
+        at = e.variable(I64, ir.Constant(I64, 0))
+
+        def step() -> Value:
+            return b.load(at, typ=I64)
+
+        with e.repeat(lambda: ir.Constant(I64, 2)) as (stretch, leave):
+            end = e.variable(I64, b.select(b.trunc(stretch(), ir.IntType(1)), both(), first()))
+            with b.if_then(b.icmp_unsigned("<", step(), b.load(end, typ=I64))):
+                for part, other in parts.items():
+                    self.backend.choose(part, other, stretch())
+                head = b.append_basic_block("step")
+                b.branch(head)
+                b.position_at_end(head)
+                yield stretch, step, leave
+                b.store(b.add(step(), ir.Constant(I64, 1)), at)
+                done = b.append_basic_block("done")
+                b.cbranch(b.icmp_unsigned("<", step(), b.load(end, typ=I64)), head, done)
+                b.position_at_end(done)
+
+    def _predict(self, xs: Field, at: Value, part: Part) -> None:
         e, b, backend = self.e, self.builder, self.backend
         b.store(b.add(b.load(self.visit, typ=I64), ir.Constant(I64, 1)), self.visit)
         example = self._place_of(xs, at, e.features)
@@ -243,36 +276,36 @@ class Evaluation:
         if self.specialization.metric.vector:
             e.spread(e.features, lambda i: e.store(e.constant(0.0), backend.vector(1), i))
             e.barrier()
-        backend.run(part, other, chosen)
+        backend.run(part)
 
-    def _is_last(self, step: Callable[[], Value]) -> Value:
-        """Whether a validation follows this training step."""
-        following = self.builder.add(step(), ir.Constant(I64, 1))
-        return self.builder.icmp_unsigned("==", following, self._field(Field.EPOCH_LENGTH))
+    def _validation_steps(self) -> AbstractContextManager[tuple[Callable[[], Value], Callable[[], Value], Value]]:
+        """The stretches of a validation."""
+        return self._stretches(self._settling, lambda: self._field(Field.M), {Part.VALIDATE: Part.SETTLED})
 
-    def _validation_predict(self, at: Callable[[], Value]) -> None:
-        """Predict on a validation example."""
+    def _settling(self) -> Value:
+        """The validation examples before ``Part.SETTLED``."""
+        examples, settled = self._field(Field.M), self._field(Field.SETTLED)
+        return self.builder.select(self.builder.icmp_unsigned("<", settled, examples), settled, examples)
 
-        def settled() -> Value:
-            return self.builder.icmp_unsigned(">=", at(), self._field(Field.SETTLED))
+    def _before_last(self) -> Value:
+        """The training steps before the one that a validation follows."""
+        return self.builder.sub(self._field(Field.EPOCH_LENGTH), ir.Constant(I64, 1))
 
-        self._predict(Field.VALID_X, at(), Part.VALIDATE, Part.SETTLED, settled)
-
-    def _train(self, last: Callable[[], Value]) -> None:
-        """Train on the next example; ``last`` says whether a validation follows."""
+    def _train(self, stretch: Callable[[], Value]) -> None:
+        """Train on the next example; in stretch 1 a validation follows."""
         e, b = self.e, self.builder
-        self._predict(Field.TRAIN_X, b.load(self.example, typ=I64), Part.PREDICT, Part.LAST_PREDICT, last)
+        self._predict(Field.TRAIN_X, b.load(self.example, typ=I64), Part.PREDICT)
         at = b.load(self.example, typ=I64)
         label = self._place_of(Field.TRAIN_Y, at, 1)
         y = e.load(label)
         vector = self.specialization.metric.vector
-        bad = self._check_classes(y) if vector else self._check(y, last)
+        bad = self._check_classes(y) if vector else self._check(y, stretch())
         self._stop(bad)
         following = b.add(at, ir.Constant(I64, 1))
         wrapped = b.icmp_unsigned("==", following, self._field(Field.N))
         b.store(b.select(wrapped, ir.Constant(I64, 0), following), self.example)
         self.backend.learning(self._place_of(Field.TRAIN_X, at, e.features), self.nought if vector else label)
-        self.backend.run(Part.LEARN, Part.LAST_LEARN, last)
+        self.backend.run(Part.LEARN)
 
     def _scores(self) -> list[Value]:
         """The prediction as Predict leaves it: one lane value, or C for a vector metric."""
@@ -281,7 +314,7 @@ class Evaluation:
             return [e.load(backend.prediction())]
         return [e.load(backend.vector(2), i) for i in range(self.specialization.classes)]
 
-    def _check(self, y: Value, last: Callable[[], Value]) -> Value:
+    def _check(self, y: Value, stretch: Value) -> Value:
         """Squash and trace a scalar prediction. Returns the lanes whose error is too large or NaN.
 
         A prediction that nothing reads is only checked, where the metric can do that without squashing it.
@@ -291,7 +324,7 @@ class Evaluation:
         if lowering.fails is None:
             return self._squash(y, scores)
         bad = e.variable(e.wide(ir.IntType(1)), lowering.fails(e, scores))
-        with b.if_then(b.or_(last(), b.load(self.squashing, typ=ir.IntType(1)))):
+        with b.if_then(b.or_(b.trunc(stretch, ir.IntType(1)), self.squashing)):
             b.store(self._squash(y, scores), bad)
         return b.load(bad, typ=e.wide(ir.IntType(1)))
 
@@ -357,8 +390,8 @@ class Evaluation:
         failed = e.variable(lane_int)
         b.store(ir.Constant(lane_int, 0), failed)
         self.backend.entering()
-        with e.repeat(lambda: self._field(Field.M)) as (at, leave):
-            self._validation_predict(at)
+        with self._validation_steps() as (_, at, leave):
+            self._predict(Field.VALID_X, at(), Part.VALIDATE)
             y = e.load(self._place_of(Field.VALID_Y, at(), 1))
             scores = self._scores()
             for score in scores:

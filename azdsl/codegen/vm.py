@@ -12,11 +12,11 @@ examples, without a copy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from llvmlite import ir
 
-from azdsl.codegen.emitter import F64, I64, POINTER, Emitter, Value
+from azdsl.codegen.emitter import F64, I1, I64, POINTER, Emitter, Value
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
 from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
@@ -92,6 +92,8 @@ class Machine:
         e.clear(self.memory, self.cleared)
         e.barrier()
         self.ip = e.variable(POINTER)
+        self.records = {part: e.variable(POINTER) for part in Part}
+        self.choose(Part.SETUP, Part.SETUP, ir.Constant(I64, 0))
         self.accumulator = e.variable(e.type)
         self.features = e.variable(e.address, e.element_pointer(self.memory, self.places[Kind.VECTOR, 0]))
         self.returns = [b.append_basic_block("back") for _ in range(CALLS)]
@@ -120,13 +122,16 @@ class Machine:
         self.e.builder.store(x, self.features)
         self.e.store(self.e.load(y), self.e.element_pointer(self.memory, self.places[Kind.SCALAR, 0]))
 
-    def run(self, part: Part, other: Part, chosen: Callable[[], Value]) -> None:
+    def choose(self, part: Part, other: Part, stretch: Value) -> None:
+        """Make the next runs of ``part`` run ``other`` where ``stretch`` is 1, not 0."""
+        b = self.e.builder
+        records = [self.e.read(self.arguments, Field.CODE + each, POINTER) for each in (other, part)]
+        b.store(b.select(b.trunc(stretch, I1), *records), self.records[part])
+
+    def run(self, part: Part) -> None:
         """Emit a call of a part's records; the builder then stands where it returns."""
         b = self.e.builder
-        b.store(self.e.read(self.arguments, int(Field.CODE) + part, POINTER), self.ip)
-        if other is not part:  # a branch, which is predicted: a selected address would delay every call
-            with b.if_then(chosen(), likely=False):
-                b.store(self.e.read(self.arguments, int(Field.CODE) + other, POINTER), self.ip)
+        b.store(b.load(self.records[part], typ=POINTER), self.ip)
         b.store(ir.Constant(self.e.type, ir.Undefined), self.accumulator)
         b.branch(self.dispatch)
         b.position_at_end(self.returns[self.calls])
