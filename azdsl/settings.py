@@ -105,7 +105,8 @@ class ExperimentSettings(TypedDict, total=False):
     max_evals: int | float | str | None
     """Stop after this many candidates, all islands together (default: no limit)."""
     timeout: float | str | None
-    """Stop after this time, in seconds or such as 5m or 1h30m, resumed parts included (default, or inf: no limit)."""
+    """Stop after this time, in seconds or such as 5m or 1h30m, resumed parts included; inf is no limit (default: no
+    limit)."""
     patience: int | float | str | None
     """Stop after this many candidates without an improvement (default: no limit)."""
     scalars: int | float | str

@@ -27,7 +27,7 @@ def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("tool", ["ops_doc", "layers_doc", "textmate", "settings_types"])
+@pytest.mark.parametrize("tool", ["ops_doc", "language_doc", "layers_doc", "textmate", "settings_types"])
 def test_generated_documents_are_up_to_date(tool: str):
     result = python(f"tools/{tool}.py", "--check")
     assert result.returncode == 0, result.stderr

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 DEMO = ROOT / "examples" / "linear.az"
 
-GENERATED = ("ops_doc", "layers_doc", "textmate", "settings_types")
+GENERATED = ("ops_doc", "language_doc", "layers_doc", "textmate", "settings_types")
 """Tools that write files of the repository; with ``--check`` they compare."""
 
 

@@ -173,7 +173,7 @@ class Search:
     )
     timeout: float | None = _key(
         None,
-        "stop after this time, in seconds or such as 5m or 1h30m, resumed parts included (default, or inf: no limit)",
+        "stop after this time, in seconds or such as 5m or 1h30m, resumed parts included; inf is no limit (default: no limit)",
         0.0,
         duration=True,
     )
@@ -249,7 +249,7 @@ class StageSettings:
     restart_from: str | None = key_of(Search, "restart_from")
     missed: str | None = _key(
         None,
-        "what follows a stage that ends without its target: the next stage, or the first one with a new initial population",
+        "what follows a stage that ends without its target: the next stage, or the first one with a new initial population (default: next)",
         choices=("next", "first"),
     )
 
