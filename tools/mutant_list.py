@@ -26,7 +26,7 @@ def _mutants(file: str, *rows: tuple[str, str, str, str]) -> tuple[Mutant, ...]:
 
 MUTANTS = (
     *_mutants(
-        "codegen/protocol",
+        "codegen/evaluation",
         (
             "FEC: the key omits the predictions of the validation",
             "self._record(score)\n            gain",

@@ -1,6 +1,6 @@
 """Compiled backends: the virtual machine (``vm``), on which the search runs, and the compiler of single programs (``jit``).
 
-Both use one lowering for each op (``lowering``) and one evaluation (``protocol``).
+Both use one lowering for each op (``lowering``) and one evaluation (``evaluation``).
 """
 
 from __future__ import annotations

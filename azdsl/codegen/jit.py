@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from azdsl.codegen.emitter import I64, POINTER, Emitter, Value
+from azdsl.codegen.evaluation import Evaluation
 from azdsl.codegen.lowering import LOWERINGS, Draws, Operands, Tensor
-from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization, Visit
+from azdsl.codegen.protocol import Field, Part, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import (
     FEATURES,
@@ -62,7 +63,7 @@ def memory_bytes(program: Program, specialization: Specialization) -> int:
 
 
 class Inline:
-    """A program as a backend of ``protocol.Evaluation``: each ``run`` emits the function's code inline."""
+    """A program as a backend of ``evaluation.Evaluation``: each ``run`` emits the function's code inline."""
 
     def __init__(self, program: Program, metric: Metric) -> None:
         self.program = program

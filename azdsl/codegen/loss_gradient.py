@@ -1,7 +1,7 @@
 """The derivative of a program's validation loss with respect to a constant, as machine code in float64.
 
 The loss is the mean squared error of a regression, or the mean cross-entropy of a classification: smooth where the fitness is not.
-Training and early stopping are those of ``protocol``; only the validation differs.
+Training and early stopping are those of ``evaluation``; only the validation differs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from azdsl.codegen.blocks import lay_out
 from azdsl.codegen.compiled_program import jit_lanes
 from azdsl.codegen.emitter import F64, POINTER, Emitter, Value
+from azdsl.codegen.evaluation import Evaluation
 from azdsl.codegen.jit import Inline, registers
 from azdsl.codegen.memory import aligned
 from azdsl.codegen.metrics import Values, lowering_of
-from azdsl.codegen.protocol import FIELDS, Evaluation, EvaluationSettings, Field, Part, Specialization, Visit
+from azdsl.codegen.protocol import FIELDS, EvaluationSettings, Field, Part, Specialization, Visit
 from azdsl.codegen.target import compile_object, load_object
 from azdsl.ir import Address, Program, live_exits
 from azdsl.taskset import TaskSet

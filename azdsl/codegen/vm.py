@@ -17,8 +17,9 @@ from collections.abc import Collection, Sequence
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I1, I64, POINTER, Emitter, Value
+from azdsl.codegen.evaluation import Evaluation
 from azdsl.codegen.lowering import LOWERINGS, Draws, Lowering, Operands, Tensor
-from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization, Visit
+from azdsl.codegen.protocol import Field, Part, Specialization, Visit
 from azdsl.codegen.tensors import memory_tensor, store_tensor
 from azdsl.ir import Metric
 from azdsl.ops import BY_NAME, Kind, Op, Role
@@ -76,7 +77,7 @@ def fixed_registers(features: int, metric: Metric) -> dict[tuple[Kind, int], int
 
 
 class Machine:
-    """The VM as a backend of ``protocol.Evaluation``."""
+    """The VM as a backend of ``evaluation.Evaluation``."""
 
     def __init__(self, ops: Collection[Op], metric: Metric) -> None:
         self.ops = ops

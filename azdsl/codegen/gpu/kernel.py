@@ -1,4 +1,4 @@
-"""The kernel: the evaluation (``protocol``) and the virtual machine (``vm``) for the threads of a warp.
+"""The kernel: the evaluation (``evaluation``) and the virtual machine (``vm``) for the threads of a warp.
 
 A warp evaluates one program of a batch on up to 32 tasks. The records are those that ``execute.link`` writes, with the number of a
 handler instead of its address, and offsets into the warp's memory instead of addresses. They are shared by all warps of a program
@@ -13,9 +13,10 @@ from collections.abc import Collection, Sequence
 from llvmlite import ir
 
 from azdsl.codegen.emitter import F64, I1, I32, I64, POINTER, Value
+from azdsl.codegen.evaluation import Evaluation
 from azdsl.codegen.gpu.threads import Shape, Threads, WarpEmitter
 from azdsl.codegen.parts import NEVER
-from azdsl.codegen.protocol import Evaluation, Field, Part, Specialization
+from azdsl.codegen.protocol import Field, Part, Specialization
 from azdsl.codegen.vm import Machine
 from azdsl.ops import Op
 
