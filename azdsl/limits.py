@@ -32,6 +32,12 @@ MAX_ERRORS = 1000
 MAX_HURDLES = 8
 """Hurdles of a search."""
 
+MAX_PROPOSAL_SECONDS = 600
+"""Seconds that the command of ``proposals`` may take for one epoch."""
+
+MAX_PROPOSAL_BYTES = 10_000_000
+"""Bytes that the command of ``proposals`` may print for one epoch."""
+
 MAX_RUNS = 10_000
 """Runs of each algorithm in a comparison."""
 

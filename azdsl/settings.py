@@ -14,6 +14,7 @@ from azdsl.ops import Op
 
 if TYPE_CHECKING:
     from azdsl.comparison.compare import Report
+    from azdsl.search.proposer import Function
     from azdsl.search.session import OnEpoch
 
 
@@ -228,6 +229,8 @@ class EvolveSettings(ExperimentSettings, total=False):
     """Show no progress."""
     on_epoch: OnEpoch | None
     """Called with a Snapshot after every epoch; stops the search by returning true."""
+    proposals: Function | str | None
+    """A function of the hall of fame, called once an epoch, that gives programs or texts to try; or a command."""
     cluster: Any
     """A Dask cluster: its address, local:N or a distributed.Client."""
 

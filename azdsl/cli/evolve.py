@@ -40,6 +40,12 @@ from azdsl.search.rundir import names
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Continue the run in this run directory.",
 )
+@click.option(
+    "--proposals",
+    metavar="COMMAND",
+    help="Command that proposes programs: run once an epoch, it reads the hall of fame as lines of JSON (epoch, size, fitness, program) "
+    "and prints .az texts, separated by lines ---.",
+)
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option(
     "--verbose",
@@ -54,6 +60,7 @@ def command(
     workers: int | None,
     cluster: str | None,
     resume: Path | None,
+    proposals: str | None,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -71,6 +78,7 @@ def command(
       azdsl evolve seed.az --data prices.csv --target-column price --timeout 5m
       azdsl evolve --resume runs/linear-1 --timeout 1h30m
       azdsl evolve examples/linear.az --cluster local:2
+      azdsl evolve examples/linear.az --proposals "python propose.py"
 
     Exit status: 0 done, 1 target not reached, 2 bad input, 130 interrupted (the result so far is written).
     """
@@ -94,6 +102,7 @@ def command(
             name=None if out or resume else "evolved" if source == STANDARD_INPUT else Path(source).stem,
             workers=workers,
             resume=resume,
+            proposals=proposals,
             quiet=quiet or as_json,
             placement=placement,
         )

@@ -131,6 +131,7 @@ class _Figures:
     fec_sample: Mapping[str, int] | None = None
     ending: Ending | None = None
     tasks: str = ""
+    proposals: Mapping[str, int] | None = None
     stages: tuple[_Stage, ...] = ()
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from azdsl import atomic
 from azdsl import tasks as make
 from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import SettingsError
@@ -32,18 +33,20 @@ from azdsl.search.islands.answer import make_answer
 from azdsl.search.islands.executor import Executor, ExecutorError, Placement
 from azdsl.search.islands.island_report import make_report
 from azdsl.search.islands.plan import Plan
+from azdsl.search.islands.proposals import check_populations
 from azdsl.search.islands.run_state import PastStage, numbered
 from azdsl.search.islands.workers import ThreadExecutor, default_workers, interruptible, make_contexts, warm_up
 from azdsl.search.kernel.canonical import Scratch, make_scratch
 from azdsl.search.kernel.population import make_island, write_initial
 from azdsl.search.kernel.task_groups import group_size
 from azdsl.search.planning import best_seed_first, digest, make_all_task_sets, make_plans
+from azdsl.search.proposer import Function, Proposer, Source, make_source
 from azdsl.search.recorder import Recorder
 from azdsl.search.result import Result
 from azdsl.search.rundir import checkpoint, names
 from azdsl.search.rundir import directory as rundir
 from azdsl.search.rundir.directory import RunDirectory
-from azdsl.search.rundir.settings_files import check_data, localized, stored_experiment, write_settings
+from azdsl.search.rundir.settings_files import check_data, check_proposals, localized, stored_experiment, write_settings
 from azdsl.search.session import INTERRUPTED, OnEpoch, Session
 from azdsl.search.task_sets import Given, TaskSets
 from azdsl.taskset import TaskSet
@@ -108,6 +111,7 @@ def run(
     resume: str | os.PathLike[str] | None = None,
     quiet: bool = False,
     on_epoch: OnEpoch | None = None,
+    proposals: Function | str | None = None,
     placement: Placement | None = None,
 ) -> Result:
     """Search for a better program than the experiment's.
@@ -116,17 +120,22 @@ def run(
     search, selection and test tasks; without a task statement, ``make_task_sets`` says what is held out. ``out`` is a new
     directory for the run; with ``name`` it is the next free ``runs/<name>-<n>``; with neither nothing is written.
     ``resume`` is the directory of a run to continue: ``experiment`` may be None, or differ in its stopping conditions.
-    ``on_epoch`` gets a ``Snapshot`` after every exchange and stops the search by returning true. Islands run in ``workers``
+    ``on_epoch`` gets a ``Snapshot`` after every exchange and stops the search by returning true. ``proposals`` is called with the hall of
+    fame once an epoch and gives programs to try; or it is a command that reads and prints them (``search.proposer``). Islands run in ``workers``
     threads of this process, or in ``placement``.
     Raises ``SettingsError``, ``TaskError``, ``ExecutorError`` and ``OSError``.
     """
     _check_options(workers, placement, resume, out)
+    source = None if proposals is None else make_source(proposals)
     reporter, given = make_reporter(quiet), Given(tasks, select, test)
     warn = _warning(reporter, quiet)
     if resume is not None:
         prepared = _resume(Path(resume), experiment, given, base_dir, reporter)
+        check_proposals(Path(resume), source is not None)
     else:
         prepared = _start(experiment, given, base_dir, reporter)
+        if source:
+            check_populations(prepared.plan)
         if out is not None or name is not None:
             path = rundir.create(Path(out)) if out is not None else rundir.create_next(RUNS, str(name))
             prepared = prepared.in_directory(path, base_dir)
@@ -135,10 +144,12 @@ def run(
         if prepared.path and prepared.resumed:
             check_data(prepared.path, digest(prepared.data))
         else:
+            if prepared.path and source:
+                atomic.write(prepared.path / names.PROPOSALS, "")
             prepared.write_settings()
         for line in introduction(prepared.plan, _workers(prepared, workers, placement), prepared.path, default_task):
             reporter.say(line)
-        session = _session(prepared, workers, placement, reporter, warn)
+        session = _session(prepared, workers, placement, reporter, warn, source)
         try:
             return _search(session, prepared, on_epoch)
         finally:
@@ -187,7 +198,12 @@ def _resume(path: Path, experiment: Experiment | None, given: Given, base_dir: P
 
 
 def _session(
-    prepared: _Run, workers: int | None, placement: Placement | None, reporter: Reporter, warn: Callable[[str], None]
+    prepared: _Run,
+    workers: int | None,
+    placement: Placement | None,
+    reporter: Reporter,
+    warn: Callable[[str], None],
+    source: Source | None,
 ) -> Session:
     """The islands of a run and what runs them: at their start, or as in the newest checkpoint of a run that is resumed."""
     plans, experiment, plan = prepared.plans, prepared.experiment, prepared.plans[0]
@@ -206,9 +222,13 @@ def _session(
     for own, island in zip(plan.islands, islands, strict=True):
         write_initial(own.space, plan.experiment, island)
     directory = RunDirectory(prepared.path, warn) if prepared.path else None
-    session = Session(judged, islands, executors, scratch, Recorder(plan, prepared.plan, reporter, directory))
+    proposer = Proposer(source, warn, directory) if source else None
+    recorder = Recorder(plan, prepared.plan, reporter, directory)
+    session = Session(judged, islands, executors, scratch, recorder, proposer)
     if directory and prepared.resumed:
         _restore(session, directory, warn)
+        if proposer:
+            proposer.resume(session.state.epoch)
         prepared.write_settings()
     return session
 
@@ -288,6 +308,7 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         fec_sample=ended.fec_sample,
         ending=ending,
         tasks=plan.tasks if data.words else "",
+        proposals=session.proposer.counts if session.proposer else None,
         stages=tuple(_summary(plan.experiment.stages[number], past) for number, past in numbered(ended.past)),
     )
     session.recorder.add_result(result.as_dict())

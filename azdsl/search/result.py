@@ -15,6 +15,13 @@ from azdsl.search.islands.proxy import describe
 from azdsl.search.rundir import names
 
 
+def describe_proposals(counts: Mapping[str, int]) -> str:
+    """The counts of proposals as text."""
+    tried = counts["proposed"] - counts["refused"] - counts["left_out"]
+    text = f"{tried:,} programs tried, {counts['refused']:,} refused, {counts['left_out']:,} left out, in {counts['epochs']:,} epochs"
+    return text + (f"; {counts['failures']:,} failures of the command" if counts["failures"] else "")
+
+
 def describe_sample(sample: Mapping[str, int]) -> str:
     """The sample of cache hits as text."""
     return (
@@ -42,7 +49,9 @@ class Result:
     held-out rows in the unit of the target, and ``mean_rmse`` that of a prediction of the mean. ``hurdles`` is the
     result of ``proxy.summary``, None without hurdles. ``fec_sample`` counts the ``hits`` of the functional equivalence cache; those
     ``sampled``, one in a thousand, were evaluated in full, and ``wrong`` of them had another fitness than the cache said, a lower one
-    where it was ``flattering``; None with ``fec=false``. ``stages`` are the stages that ended before the run did: each with its statement,
+    where it was ``flattering``; None with ``fec=false``. ``proposals`` counts
+    the epochs for which programs were proposed, these programs, those that were refused or left out, and failures of a command; None without
+    any. ``stages`` are the stages that ended before the run did: each with its statement,
     its own candidates, its answer and that program's fitness on its selection tasks, and the reason of its end.
     """
 
@@ -68,6 +77,7 @@ class Result:
     fec_sample: Mapping[str, int] | None = None
     ending: Ending | None = None
     tasks: str = ""
+    proposals: Mapping[str, int] | None = None
     stages: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -121,6 +131,8 @@ class Result:
         for number, stage in enumerate(self.stages, 1):
             lines.append(f"stage {number}   {stage['evaluations']:,} candidates; {stage['stopped']}")
         lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")
+        if self.proposals:
+            lines.append(f"proposals {describe_proposals(self.proposals)}")
         if self.hurdles:
             lines.append(f"hurdles   {describe(self.hurdles)}")
         if self.run_dir:

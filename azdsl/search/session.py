@@ -31,6 +31,7 @@ from azdsl.search.islands.selection import Finalist, Found, canonical, choose, r
 from azdsl.search.kernel.canonical import Scratch
 from azdsl.search.kernel.hurdles import reset_thresholds
 from azdsl.search.kernel.population import Island, Members, write_initial
+from azdsl.search.proposer import Proposer
 from azdsl.search.recorder import Recorder
 from azdsl.search.rundir import checkpoint
 from azdsl.search.rundir.validate import island_problem, report_problem
@@ -76,11 +77,13 @@ class Session:
         executors: Sequence[Executor],
         scratch: Scratch,
         recorder: Recorder,
+        proposer: Proposer | None = None,
     ) -> None:
         self.plans = plans
         self.plan = plans[0]
         self.islands = islands
         self.recorder = recorder
+        self.proposer = proposer
         self.state = RunState()
         self._executors = executors
         self._scratch = scratch
@@ -89,6 +92,7 @@ class Session:
             int, IslandReport
         ] = {}  # for the next exchange, of islands that are past ``state.epoch``
         self._immigrants: Sequence[Members | None] = [None] * len(islands)  # to insert at the end of ``state.epoch``
+        self._proposals: Sequence[Members | None] | None = None  # the same, once they are known
         self._ended_at_exchange = False  # then later candidates do not count
         self._interrupted = False  # then the finalists are not tuned, since the user waits
         self._seconds_before = 0.0
@@ -165,8 +169,11 @@ class Session:
             if asked.is_set():
                 self._interrupted = True
                 return INTERRUPTED
-            if search.timeout is not None and self.seconds >= search.timeout:
+            if self._timed_out():
                 return f"timeout of {search.timeout:g} s reached"
+            if self._proposals is None:
+                self._propose(asked)
+                continue  # the wait for them may have been ended
             waiting += [number for number in idle if not self._start(pool, number)]
             idle = []
             if len(self._next_reports) == search.islands:
@@ -189,6 +196,28 @@ class Session:
                 self.recorder.tick()
         self._ended_at_exchange, self._interrupted = True, reason == INTERRUPTED
         return reason
+
+    def _timed_out(self) -> bool:
+        """Whether the time limit of the run is reached."""
+        limit = self.plans[-1].search.timeout
+        return limit is not None and self.seconds >= limit
+
+    def _propose(self, asked: threading.Event) -> None:
+        """Ask for the proposals that enter at the end of the present epoch, unless none of them would be evaluated on its tasks.
+
+        An interruption or the time limit ends the wait for them.
+        """
+        epoch, limit = self.state.epoch, self.plans[-1].search.max_evals
+        complete = limit is None or self.plan.schedules.total(epoch) <= limit
+        if self.proposer is None or epoch == 0 or self.state.ending or not complete:
+            self._proposals = [None] * len(self.islands)
+            return
+
+        def halted() -> bool:
+            self.recorder.tick()
+            return asked.is_set() or self._timed_out()
+
+        self._proposals = self.proposer.proposals(self.plan, self.state, halted)
 
     def _stop_reason(self) -> str:
         """The stopping condition of the run that holds at the last exchange; empty without one."""
@@ -214,12 +243,12 @@ class Session:
         """Make an island's report and prepare the island for its next epoch."""
         plan, state, own, island = self.plan, self.state, self.plan.islands[number], self.islands[number]
         self._next_reports[number] = self._report(number)
-        arrived = self._immigrants[number]
-        if arrived is not None:
-            receive_immigrants(own.search, island, arrived)
+        arrived = [self._proposals[number] if self._proposals else None, self._immigrants[number]]
         if plan.restarts(state):
             write_initial(own.space, stages.restarted(plan, state, number), island)
             reset_thresholds(island.hurdles)
+            del arrived[1]  # immigrants are of the population that was replaced
+        receive_immigrants(own.search, island, [members for members in arrived if members is not None])
         if plan.redraws(state) and not own.tasks:
             stages.set_group(plan, own, island, state.groups_drawn + 1)
         if own.search.proxy:
@@ -260,6 +289,7 @@ class Session:
         """Start ``state.epoch``, whose immigrants come from ``reports``."""
         plan, state = self.plan, self.state
         self._reports, self._next_reports, self._immigrants = reports, {}, [None] * len(self.islands)
+        self._proposals = None
         schedules = plan.schedules
         begin = schedules.average(state.epoch - 1)
         # Members of a replaced population do not migrate. Nor do members whose fitness is on another task group than

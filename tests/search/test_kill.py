@@ -76,9 +76,9 @@ def zygote():
     found.process.wait(timeout=30)
 
 
-@pytest.fixture(scope="module")
-def whole(zygote, tmp_path_factory):
-    path = tmp_path_factory.mktemp("whole") / "run"
+@pytest.fixture(scope="module", params=["run", "proposals"])
+def whole(zygote, tmp_path_factory, request):
+    path = tmp_path_factory.mktemp("whole") / request.param
     assert zygote.search(path)
     return path
 
@@ -93,7 +93,7 @@ def test_killed_and_resumed(zygote, whole, tmp_path, kills):
     rng = random.Random(kills)
     left, runs = kills, 0
     while left:
-        path = tmp_path / f"run{runs}"
+        path = tmp_path / f"{whole.name}{runs}"
         runs += 1
         for _ in range(rng.randint(1, 3)):
             if zygote.search(path, (rng.choice((0, 1, 1, 1, 2)), rng.random() ** 2 * 0.02)):

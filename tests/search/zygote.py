@@ -1,19 +1,22 @@
 """A process that forks a search for every line of its input, so that the search starts without imports and compilation.
 
 A line is a run directory. The child starts or resumes the run there, saving after every epoch, and prints a line
-for its process number, for each epoch and for its end.
+for its process number, for each epoch and for its end. A run in a directory named ``proposals…`` has proposals.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from search_runs import small
 
+from azdsl.ir import Program
 from azdsl.search import recorder
 from azdsl.search.evolve import run
+from azdsl.search.islands.hall_of_fame import HallOfFame
 
 
 def search(path: Path) -> None:
@@ -26,10 +29,17 @@ def search(path: Path) -> None:
         None if resume else small(**settings),
         quiet=True,
         workers=1,
+        proposals=propose if path.name.startswith("proposals") else None,
         on_epoch=lambda s: say(f"epoch {s.epoch}"),
         **where,
     )
     say(f"done {result.evaluations}")
+
+
+def propose(hall_of_fame: HallOfFame) -> list[Program]:
+    """The smallest program of the hall of fame, and the largest two with their order of instructions reversed."""
+    changed = [replace(entry.program, learn=entry.program.learn[::-1]) for entry in hall_of_fame[-2:]]
+    return [*(entry.program for entry in hall_of_fame[:1]), *changed]
 
 
 def say(line: str) -> None:

@@ -7,7 +7,7 @@ they stand, evaluated on its tasks as its initial population was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -84,12 +84,17 @@ def immigrants(
     return found
 
 
-def receive_immigrants(search: Search, island: Island, arrived: Members) -> None:
-    """Insert the ``immigrants`` of an island. Those without fitness are its next candidates."""
-    if arrived.fitness[0] < 0.0:
-        evaluate_next(island, arrived, worst=INSERT[search.algorithm] is replace_worst)
-    else:
-        insert_immigrants(search, island, arrived)
+def receive_immigrants(search: Search, island: Island, arrived: Iterable[Members]) -> None:
+    """Insert the immigrants of an island, those with fitness first. Those without are its next candidates, in their order."""
+    unknown = []
+    for members in arrived:
+        if members.fitness[0] < 0.0:
+            unknown.append(members)
+        else:
+            insert_immigrants(search, island, members)
+    if unknown:
+        together = Members(*(np.concatenate(arrays)[: search.population] for arrays in zip(*unknown, strict=True)))
+        evaluate_next(island, together, worst=INSERT[search.algorithm] is replace_worst)
 
 
 def insert_immigrants(search: Search, island: Island, arrived: Members) -> None:

@@ -19,9 +19,10 @@ from typing import Any
 
 from azdsl import atomic, regular
 from azdsl.config.search import SettingsError
+from azdsl.search.islands.proposals import Batch
 from azdsl.search.rundir import checkpoint, events, names
 from azdsl.search.rundir.artifacts import CONFIG_SCHEMA
-from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, RESULT, SEED
+from azdsl.search.rundir.names import CONFIG, EVENTS, HALL_OF_FAME_FILES, LOCK, PROPOSALS, RESULT, SEED
 
 
 def create(path: Path) -> Path:
@@ -36,7 +37,7 @@ def create(path: Path) -> Path:
 def unused(path: Path) -> bool:
     """Whether a run in a directory was killed before it could be resumed: only its first files are there."""
     found = {file.name for file in path.iterdir()}
-    return LOCK in found and found <= {LOCK, SEED, *(f"{name}{atomic.SUFFIX}" for name in (SEED, CONFIG))}
+    return LOCK in found and found <= {LOCK, SEED, PROPOSALS, *(f"{name}{atomic.SUFFIX}" for name in (SEED, CONFIG))}
 
 
 def create_next(parent: Path, stem: str) -> Path:
@@ -137,6 +138,7 @@ class RunDirectory:
     def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
         self.path = path
         self.events_bytes = 0
+        self._proposals_bytes = 0
         self._warn = warn
         self._failing: set[str] = set()
         self._waiting = b""
@@ -174,6 +176,24 @@ class RunDirectory:
         self.events_bytes = found.bytes
         return found.events
 
+    def add_proposals(self, batch: Batch) -> bool:
+        """Append what was proposed for an epoch, and wait until it is on the disk; whether it was written."""
+        line = json.dumps(vars(batch)).encode() + b"\n"
+
+        def write() -> None:
+            self._proposals_bytes = _append(self.path / PROPOSALS, self._proposals_bytes, line, sync=True)
+
+        return self._attempt("proposals", write)
+
+    def proposals(self) -> list[Batch]:
+        """All that was proposed so far, up to the first damaged line; the next one is written over it. Raises ``OSError``."""
+        file = self.path / PROPOSALS
+        found = events.read(regular.read(file) if file.exists() else b"", Batch)
+        if found.damage:
+            self._warn(f"{file} is damaged: {found.damage}; epochs from there on are proposed for again")
+        self._proposals_bytes = found.bytes
+        return [Batch(**{**line, "programs": tuple(line["programs"])}) for line in found.events]
+
     def _save_texts(self, files: Mapping[str, str]) -> None:
         folder = self.path / HALL_OF_FAME_FILES
         if not _is(folder, stat.S_ISDIR):
@@ -188,13 +208,8 @@ class RunDirectory:
                 path.unlink()
 
     def _add_events(self) -> None:
-        """Write the waiting events, over the remains of a failed write."""
-        with regular.open_to_append(self.path / EVENTS) as file, atomic.naming(self.path / EVENTS):
-            file.truncate(self.events_bytes)
-            written = 0
-            while written < len(self._waiting):
-                written += file.write(self._waiting[written:])
-        self.events_bytes += len(self._waiting)
+        """Write the waiting events."""
+        self.events_bytes = _append(self.path / EVENTS, self.events_bytes, self._waiting)
         self._waiting = b""
 
     def _attempt(self, what: str, action: Callable[[], None]) -> bool:
@@ -211,6 +226,18 @@ class RunDirectory:
             self._warn(f"writing to {self.path} works again")
         self._failing.discard(what)
         return True
+
+
+def _append(path: Path, size: int, data: bytes, sync: bool = False) -> int:
+    """Append to a file of ``size`` bytes, over the remains of a failed write; with ``sync`` wait for the disk. Returns its new size."""
+    with regular.open_to_append(path) as file, atomic.naming(path):
+        file.truncate(size)
+        written = 0
+        while written < len(data):
+            written += file.write(data[written:])
+        if sync:
+            os.fsync(file.fileno())
+    return size + written
 
 
 def _write_changed(path: Path, text: str) -> None:

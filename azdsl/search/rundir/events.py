@@ -1,4 +1,4 @@
-"""The events of a run, one line of JSON per epoch: read as far as they are valid."""
+"""The files of a run with one line of JSON per epoch, events and proposals: read as far as they are valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from azdsl.shapes import Finite, Fitness, check
 
 
 class Events(NamedTuple):
-    """The events of the first lines; ``bytes`` is the length of these lines; ``damage`` describes the next line if it is invalid."""
+    """The values of the first lines; ``bytes`` is the length of these lines; ``damage`` describes the next line if it is invalid."""
 
     events: list[dict[str, Any]]
     bytes: int
@@ -46,13 +46,13 @@ class _Event:
     stage: int = 0
 
 
-def read(data: bytes) -> Events:
-    """The events of all complete lines before the first invalid one. A last line without its end is left out."""
+def read(data: bytes, kind: type = _Event) -> Events:
+    """The values, of the dataclass ``kind``, of all complete lines before the first invalid one. A last line without its end is left out."""
     events, at = list[dict[str, Any]](), 0
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
             event = json.loads(line)
-            check(event, _Event, "event")
+            check(event, kind, "event" if kind is _Event else "line")
         except (ValueError, RecursionError) as error:
             return Events(events, at, f"line {number} is invalid: {error}")
         events.append(event)

@@ -17,6 +17,9 @@ CONFIG = "config.toml"
 EVENTS = "events.jsonl"
 """One line of JSON per epoch."""
 
+PROPOSALS = "proposals.jsonl"
+"""What was proposed, one line of JSON per epoch. Only a run with proposals has it."""
+
 HALL_OF_FAME = "hall_of_fame.csv"
 """The table of the hall of fame."""
 
@@ -33,7 +36,7 @@ LOCK = "lock"
 """Locked by the process that runs the search; holds its number."""
 
 
-FILES = (BEST, SEED, CONFIG, EVENTS, HALL_OF_FAME, RESULT, CHECKPOINT, CHECKPOINT_BEFORE, LOCK)
+FILES = (BEST, SEED, CONFIG, EVENTS, PROPOSALS, HALL_OF_FAME, RESULT, CHECKPOINT, CHECKPOINT_BEFORE, LOCK)
 """The files that a run writes,"""
 
 FOLDERS = (HALL_OF_FAME_FILES, FURTHER_SEEDS)

@@ -69,6 +69,16 @@ def check_data(path: Path, digest: str) -> None:
         )
 
 
+def check_proposals(path: Path, given: bool) -> None:
+    """Raise ``SettingsError`` unless the run in ``path`` is resumed with proposals if and only if it was started with them."""
+    had = (path / names.PROPOSALS).exists()
+    if had and not given:
+        way = "give --proposals again (proposals= in Python); what was proposed so far is repeated"
+        raise SettingsError("resume", f"{path} is a run with proposals: {way}")
+    if given and not had:
+        raise SettingsError("resume", f"{path} is a run without proposals; only {', '.join(STOPS)} may change")
+
+
 def localized(experiment: Experiment, base_dir: Path | None, directory: Path) -> Experiment:
     """The experiment with the relative path of its data counted from ``directory`` and not from ``base_dir``."""
 
