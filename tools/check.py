@@ -9,6 +9,7 @@ During the steps before the tests, the engine of the search is compiled: once, a
   types          mypy
   imports        import contracts of pyproject.toml
   documents      documents and editor grammars that are generated are up to date
+  site           the documentation site is built without a warning; skipped without the extra docs
   minimum        tests with the lowest versions of all dependencies, in a new virtual environment
   package        wheel and source distribution: built, each installed in a new virtual environment, used
   tests          pytest
@@ -25,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +59,15 @@ def documents() -> None:
     """Compare every generated file with what its tool writes."""
     for name in GENERATED:
         command(sys.executable, f"tools/{name}.py", "--check")
+
+
+def site() -> None:
+    """Build the documentation site, where mkdocs is installed."""
+    if find_spec("mkdocs") is None:
+        print("== site: skipped, because mkdocs is missing: pip install -e '.[docs]'", flush=True)
+        return
+    with tempfile.TemporaryDirectory(prefix="azdsl-site-") as place:
+        command(sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", place, NO_MKDOCS_2_WARNING="1")
 
 
 def new_environment(folder: Path) -> Path:
@@ -115,6 +126,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "types": python("-m", "mypy"),
     "imports": lambda: command(BIN / "lint-imports", "--no-cache"),
     "documents": documents,
+    "site": site,
 }
 """The quick steps; ``minimum``, ``package`` and ``tests`` come after them."""
 

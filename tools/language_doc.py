@@ -17,11 +17,12 @@ PATH = Path(__file__).parent.parent / "docs" / "language.md"
 HEAD = """\
 # The .az language
 
-Made by `tools/language_doc.py` from `azdsl/reference/`; do not edit. `azdsl help WORD` prints an entry in the terminal.
+<!-- Made by tools/language_doc.py from azdsl/reference/; do not edit. -->
 
 A file has statements, then up to three functions: a seed program, and the experiment that it is for.
 [README](../README.md) starts with an example. [semantics.md](semantics.md) says what a program computes,
 [OPS.md](../grammar/OPS.md) has the table of ops and their groups, [limits.md](limits.md) the limits of files.
+`azdsl help WORD` prints an entry of this page in the terminal.
 """
 
 LEAD: Mapping[str, str] = {
