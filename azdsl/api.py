@@ -139,7 +139,8 @@ def evolve(
     r"""Search for a better program, as ``azdsl evolve`` does.
 
     ``seed`` is the seed program, an experiment, a result (for its best program), the text of a ``.az`` file or its path; or a list
-    of these: then the populations start from all their programs, with the settings of the first.
+    of these: then the populations start from all their programs, with the settings of the first. After the first, a directory stands
+    for all its ``.az`` files, and a run directory for its hall of fame.
     ``tasks`` replaces the search tasks, ``select`` the selection tasks, on which finalists are compared, and ``test`` the test tasks,
     on which the chosen program is scored once beside the seed program. For a program without a task statement, and with neither
     ``select`` nor ``test``, a random fifth of ``tasks`` is held back for each if there are at least 20. Otherwise nothing is held
@@ -158,7 +159,7 @@ def evolve(
     >>> result.evaluations
     200
     """
-    from azdsl.experiments import ProgramLike, opened
+    from azdsl.experiments import ProgramLike, programs_of
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
@@ -168,7 +169,7 @@ def evolve(
     if not seeds:
         raise SettingsError("seed", "the list of seed programs is empty: give at least one")
     experiment, base_dir, driver = _experiment(seeds[0], {**settings, **sizes}, {*_options(run), "cluster"})
-    others = tuple(opened(one).experiment.program for one in seeds[1:])
+    others = (program for one in seeds[1:] for program in programs_of(one))
     experiment = replace(experiment, further_seeds=(*experiment.further_seeds, *others))
     with connected(driver.pop("cluster", None)) as placement:
         return RunResult.of(

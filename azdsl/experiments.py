@@ -66,6 +66,26 @@ def opened(source: ProgramLike) -> Opened:
     )
 
 
+def programs_of(source: ProgramLike) -> tuple[Program, ...]:
+    """The programs that ``source`` adds to the seed programs of a search.
+
+    Of a run directory the hall of fame, of any other directory all its ``.az`` files by name, of anything else one. Raises what
+    ``opened`` raises, and ``SettingsError`` for a directory without programs.
+    """
+    if not isinstance(source, str | os.PathLike) or (isinstance(source, str) and "\n" in source):
+        return (opened(source).experiment.program,)
+    path = Path(source)
+    if not path.is_dir():
+        return (load_experiment(path).program,)
+    run = (path / names.CONFIG).exists()
+    folder = path / names.HALL_OF_FAME_FILES if run else path
+    files = sorted(folder.glob("*.az"))
+    if not files:
+        what = "its hall of fame is empty; it is written with the first checkpoint" if run else "it has no .az files"
+        raise SettingsError("seed", f"{path} gives no seed program: {what}")
+    return tuple(load_experiment(file, regular_only=run).program for file in files)
+
+
 def text_of(source: ProgramLike) -> str:
     """The text that states ``source``: that of its file as it is, else the canonical one. Raises what ``opened`` raises."""
     if isinstance(source, str | os.PathLike):

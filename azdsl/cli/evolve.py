@@ -41,6 +41,13 @@ from azdsl.search.rundir import names
     help="Continue the run in this run directory.",
 )
 @click.option(
+    "--seed-program",
+    "seed_programs",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="Another seed program: a .az file, a directory for all its .az files, or a run for its hall of fame; may be repeated.",
+)
+@click.option(
     "--proposals",
     metavar="COMMAND",
     help="Command that proposes programs: run once an epoch, it reads the hall of fame as lines of JSON (epoch, size, fitness, program) "
@@ -60,6 +67,7 @@ def command(
     workers: int | None,
     cluster: str | None,
     resume: Path | None,
+    seed_programs: tuple[str, ...],
     proposals: str | None,
     quiet: bool,
     verbose: bool,
@@ -68,8 +76,8 @@ def command(
 ) -> int:
     """Search for a better program than the one in SEED.az.
 
-    Every key of the file is an option, which overrides the file. Defaults are in brackets. Of several files, the
-    populations start from the programs of all; the settings are those of the first.
+    Every key of the file is an option, which overrides the file. Defaults are in brackets. Of several files, and of every
+    --seed-program, the populations start from the programs of all; the settings are those of the first.
 
     \b
     Example:
@@ -78,6 +86,7 @@ def command(
       azdsl evolve seed.az --data prices.csv --target-column price --timeout 5m
       azdsl evolve --resume runs/linear-1 --timeout 1h30m
       azdsl evolve examples/linear.az --cluster local:2
+      azdsl evolve examples/linear.az --seed-program runs/linear-1
       azdsl evolve examples/linear.az --proposals "python propose.py"
 
     Exit status: 0 done, 1 target not reached, 2 bad input, 130 interrupted (the result so far is written).
@@ -88,7 +97,7 @@ def command(
         from azdsl.search.rundir import directory
 
         directory.read_config(resume)  # an error if it is not a run directory
-    experiment, source = _seeds(seed_files, resume)
+    experiment, source = _seeds(seed_files, seed_programs, resume)
     experiment = apply_options(experiment, settings, base_dir(source))
 
     from azdsl.api import connected
@@ -113,11 +122,16 @@ def command(
     return DONE if result.reached else NOT_REACHED
 
 
-def _seeds(files: Sequence[str], resume: Path | None) -> tuple[Experiment, str]:
-    """The experiment of the first file, with the programs of all, and that file; without any those of the run to resume."""
+def _seeds(files: Sequence[str], further: Sequence[str], resume: Path | None) -> tuple[Experiment, str]:
+    """The experiment of the first file, with the programs of all and of ``further``, and that file; without any those of the run to resume."""
     if not files and resume:
+        if further:
+            raise click.UsageError("a resumed run has its seed programs: leave out --seed-program")
         from azdsl.search.rundir.settings_files import load_seeds
 
         return load_seeds(resume), str(resume / names.SEED)
-    experiments = list(map(load_experiment, files))
-    return replace(experiments[0], further_seeds=tuple(other.program for other in experiments[1:])), files[0]
+    from azdsl.experiments import programs_of
+
+    first, *others = map(load_experiment, files)
+    programs = [other.program for other in others] + [program for path in further for program in programs_of(path)]
+    return replace(first, further_seeds=tuple(programs)), files[0]

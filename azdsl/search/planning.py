@@ -94,11 +94,15 @@ def _source(task: FileTask | ImageTask, base_dir: Path | None) -> tuple[str | Pa
 def best_seed_first(experiment: Experiment, data: TaskSets) -> Experiment:
     """The experiment with its best seed program on the selection tasks as ``program``, the one that the answer is compared with.
 
-    The order in which several seed programs are given does not matter.
+    The order in which several seed programs are given does not matter. Raises ``SettingsError`` for more than a population holds.
     """
     if not experiment.further_seeds:
         return experiment
     programs = sorted(set(experiment.seed_programs), key=str)
+    if len(programs) > (room := experiment.search.population):
+        raise SettingsError(
+            "seed", f"{len(programs)} seed programs do not fit a population of {room}: give fewer, or more room"
+        )
     scores = score(programs, experiment, data.select or data.search, "select", "jit").fitness_list
     first = max(range(len(programs)), key=lambda at: scores[at])
     others = tuple(program for at, program in enumerate(programs) if at != first)

@@ -128,3 +128,41 @@ def test_the_command_takes_several_files(tmp_path, capsys):
     assert main(["evolve", str(files[0]), str(tmp_path / "c.az"), *out]) == 2
     assert f"error: {tmp_path / 'c.az'}: no such file" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_seed_programs_of_directories_and_runs(tmp_path, capsys, monkeypatch):
+    """A file stands for itself, a directory for its files by name, a run for its hall of fame, in the shell and in Python."""
+    started = []
+
+    def fake(experiment, **driver):
+        started.append(experiment.seed_programs)
+        raise KeyboardInterrupt
+
+    first, folder, run_dir = tmp_path / "first.az", tmp_path / "folder", tmp_path / "run"
+    (run_dir / "hall_of_fame").mkdir(parents=True)
+    folder.mkdir()
+    first.write_text(SLOW)
+    for path in (folder / "b.az", run_dir / "hall_of_fame" / "size-001.az"):
+        path.write_text(MEAN)
+    (folder / "a.az").write_text(ARCTAN)
+    for path in (folder / "notes.txt", run_dir / "config.toml", run_dir / "best.az"):
+        path.write_text("not a program")
+    monkeypatch.setattr("azdsl.search.evolve.run", fake)
+    paths = [str(path) for path in (folder, run_dir, first)]
+    expected = tuple(azdsl.parse(text) for text in (SLOW, ARCTAN, MEAN, MEAN, SLOW))
+    with pytest.raises(KeyboardInterrupt):
+        azdsl.evolve([first, *paths])
+    main(["evolve", str(first), *(word for path in paths for word in ("--seed-program", path))])
+    assert started == [expected, expected]
+    (run_dir / "hall_of_fame" / "size-001.az").unlink()
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    for path, message in ((run_dir, "its hall of fame is empty"), (tmp_path / "empty", "it has no .az files")):
+        assert main(["evolve", str(first), "--seed-program", str(path)]) == 2
+        assert f"{path} gives no seed program: {message}" in capsys.readouterr().err
+    assert len(started) == 2
+
+
+def test_more_seed_programs_than_a_population_has_room_for():
+    with pytest.raises(SettingsError, match="3 seed programs do not fit a population of 2"):
+        run(experiment(*PROGRAMS, population=2, tournament=2), quiet=True)
