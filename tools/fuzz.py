@@ -30,8 +30,8 @@ INSIDE = "--inside"
 INSTRUMENTED = ("azdsl", "tomllib", "zipfile")
 """Packages whose coverage guides the fuzzer, without those in ``COMPILED``."""
 
-COMPILED = ("azdsl/codegen", "azdsl/search/kernel")
-"""Packages that are not instrumented: they define functions for numba, which cannot compile instrumented bytecode."""
+COMPILED = ("azdsl/codegen", "azdsl/search/kernel", "azdsl/ir/packing.py")
+"""Packages and modules that are not instrumented: they define functions for numba, which cannot compile instrumented bytecode."""
 
 LONGEST = 20_000
 """Maximum size of an input, in bytes."""
@@ -132,8 +132,10 @@ def _inside(reader: str, arguments: list[str]) -> int:
 
 
 def compiled_modules() -> list[str]:
-    """List the modules that are not instrumented: those of the packages in ``COMPILED``, by their full names."""
-    paths = [path.relative_to(ROOT) for package in COMPILED for path in sorted((ROOT / package).rglob("*.py"))]
+    """List the modules that are not instrumented: those of ``COMPILED``, by their full names."""
+    places = [ROOT / place for place in COMPILED]
+    files = [file for place in places for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+    paths = [file.relative_to(ROOT) for file in files]
     return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
 
 
