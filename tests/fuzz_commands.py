@@ -44,6 +44,9 @@ COMMANDS = (
     ("show", "RUN"),
     ("score", "RUN", "--tasks", "2", "--backend", "vm"),
     ("evolve", "--resume", "RUN", "--workers", "1", "--max-evals", "1200", "--timeout", "5s"),
+    ("check", "RUN/seed.az", "RUN/best.az"),
+    ("fmt", "--check", "RUN/seed.az", "RUN/best.az"),
+    ("compile", "RUN", "--emit", "numpy,llvm", "--output", "RUN-model.py"),
 )
 
 MOST = 5000
@@ -138,7 +141,7 @@ def make(folder: Path) -> Callable[[bytes], None]:
         damage(file, way, content, elsewhere)
         if not modest(path):
             return
-        command = [str(path) if word == "RUN" else word for word in COMMANDS[head[3] % len(COMMANDS)]]
+        command = [word.replace("RUN", str(path)) for word in COMMANDS[head[3] % len(COMMANDS)]]
         before = elsewhere.read_bytes() if way == LINK else None
         out = TextIOWrapper(BytesIO(), encoding="utf-8")
         with redirect_stdout(out), redirect_stderr(out):
@@ -155,7 +158,7 @@ def make(folder: Path) -> Callable[[bytes], None]:
 
 def seeds() -> Iterator[bytes]:
     """Each way to damage each file, resumed; what other commands read, damaged in three ways; and texts that are almost valid."""
-    resume, others = (0, 5), (1, 2, 3, 4)
+    resume, others = (0, 5), (1, 2, 3, 4, 6, 7, 8)
     for number, (file, way) in enumerate(product(range(len(FILES)), range(WAYS))):
         if way != SEALED or FILES[file] in ("checkpoint", "checkpoint.before"):
             yield bytes([number % 2, file, way, resume[number % 2], 0, 1, number]) + b"\0\1\x1b[2J"
