@@ -110,7 +110,7 @@ def test_immigrants_are_evaluated_on_the_tasks_of_their_new_island(sessions, alg
         arrived = immigrants(going, [source] * 4, plan.islands, lengths)[home]
         count = min(len(going[source].fitness), 2 if home == 3 else 6)
         assert len(arrived.fitness) == count and (arrived.fitness == -1.0).all() and not arrived.about["hash"].any()
-        receive_immigrants(own.search, island, arrived)
+        receive_immigrants(own.search, island, [arrived])
         assert (island.members.fitness < 0.0).sum() == count
         first, rows = island.candidates, np.flatnonzero(island.members.fitness < 0.0)
         run_slices(own.space, island, contexts[own.tasks], first + count, lambda: False)

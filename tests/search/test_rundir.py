@@ -269,7 +269,7 @@ def stopped(tmp_path_factory):
     path = tmp_path_factory.mktemp("stopped") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("azdsl.search.recorder.save_after", lambda seconds: 0.0)
-        run(small(), out=path, quiet=True, on_epoch=lambda snapshot: snapshot.epoch == 3)
+        run(small(), out=path, quiet=True, on_epoch=lambda snapshot: snapshot.epoch == 3, proposals="true")
     assert all((path / name).exists() for name in names.FILES)
     return path
 
@@ -284,7 +284,7 @@ def test_a_run_whose_files_are_links_or_pipes_is_refused_unchanged(tmp_path, sto
         elsewhere.mkdir()
         obstruct(path / name, what, elsewhere)
         before = {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()}
-        assert main(["evolve", "--resume", str(path), "--quiet"]) == 2, (name, what)
+        assert main(["evolve", "--resume", str(path), "--quiet", "--proposals", "true"]) == 2, (name, what)
         message = capsys.readouterr().err
         assert name.partition("/")[0] in message and message.startswith(("error: ", str(path))), (name, what)
         assert {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()} == before
