@@ -52,6 +52,7 @@ def test_the_guide_adds_an_elementwise_op_and_a_reduction() -> None:
     assert files == [*ops, "azdsl/codegen/lowering.py", "tests/interp/test_ops.py"]
 
 
+@pytest.mark.slow  # compiles the engine for the new ops
 def test_adding_an_op_takes_what_the_guide_says(copy: Path, tmp_path: Path) -> None:
     """Every part that handles ops works with the new ones."""
     done = python(copy, "tests/added_ops.py", tmp_path)

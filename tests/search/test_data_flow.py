@@ -114,6 +114,7 @@ def test_frozen_functions_stay():
     assert {child.learn for child in found} == {experiment.program.learn}
 
 
+@pytest.mark.slow  # evaluates 40,000 children
 def test_one_mutation_makes_a_linear_learner_bilinear():
     """Labels are quadratic in the features: blind insertions and one step do not help, a new parameter matrix does."""
     rng = np.random.default_rng(0)
