@@ -193,7 +193,9 @@ def try_editors() -> None:
 
     from azdsl.pygments import AzLexer
 
-    grammar = (Path(azdsl.__file__).parents[1] / "grammar" / "azdsl.tmLanguage.json").read_text(encoding="utf-8")
+    grammar = (Path(azdsl.__file__).parents[1] / "grammar" / "vscode" / "azdsl.tmLanguage.json").read_text(
+        encoding="utf-8"
+    )
     for name, text in PROGRAMS.items():
         assert (Name.Builtin, name) in AzLexer().get_tokens(text)
         assert f"|{name}|" in grammar

@@ -55,7 +55,7 @@ def test_dependencies_have_lower_bounds_and_no_upper_ones():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     assert project["requires-python"].startswith(">=") and extras.pop("all") == [
-        "azdsl[sklearn,parquet,plot,tensorboard,cluster]"
+        "azdsl[sklearn,parquet,plot,tensorboard,cluster,lsp]"
     ]
     for requirement in (*project["dependencies"], *(one for group in extras.values() for one in group)):
         assert re.fullmatch(r"[\w-]+>=[\d.]+", requirement), requirement

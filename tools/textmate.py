@@ -1,4 +1,4 @@
-"""Write grammar/azdsl.tmLanguage.json from the op table; with --check only say whether it is up to date (exit status 1 if not)."""
+"""Write grammar/vscode/azdsl.tmLanguage.json from the op table; with --check only say whether it is up to date (exit status 1 if not)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from generated import write_or_check
 
 from azdsl import editors
 
-PATH = Path(__file__).parent.parent / "grammar" / "azdsl.tmLanguage.json"
+PATH = Path(__file__).parent.parent / "grammar" / "vscode" / "azdsl.tmLanguage.json"
 
 
 def pattern(scope: str, match: str, **captures: str) -> dict[str, Any]:

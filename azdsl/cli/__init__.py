@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Explain each line of a program and its effect on the fitness.",
     "fmt": "Format .az files in canonical layout.",
     "help": "Explain a word of the language.",
+    "lsp": "Start the language server of .az files, for editors.",
     "ops": "List the ops.",
     "playground": "Write an HTML page on which programs can be trained.",
     "plot": "Plot the figures of a run as PNG or SVG.",

@@ -15,12 +15,13 @@ _STATED = re.compile(r" \(default: (.*)\)$")
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a statement or of a kind of task. All texts are Markdown without links."""
+    """One key of a statement or of a kind of task. All texts are Markdown without links; ``choices`` are its values where they are listed."""
 
     name: str
     values: str
     default: str
     meaning: str
+    choices: tuple[str, ...] = ()
 
 
 def described(schema: type, defaults: Mapping[str, str] | None = None) -> tuple[Key, ...]:
@@ -31,7 +32,9 @@ def described(schema: type, defaults: Mapping[str, str] | None = None) -> tuple[
 
 def _key(field: Field[Any], kind: type, default: str | None) -> Key:
     meaning = _STATED.sub("", field.metadata["help"])
-    return Key(field.name, _values(field, kind), default or _default(field), f"{meaning[0].upper()}{meaning[1:]}.")
+    choices = tuple(map(_shown, (True, False) if kind is bool else field.metadata.get("choices", ())))
+    values = alternatives(f"`{choice}`" for choice in choices) if choices else _values(field, kind)
+    return Key(field.name, values, default or _default(field), f"{meaning[0].upper()}{meaning[1:]}.", choices)
 
 
 def _default(field: Field[Any]) -> str:
@@ -42,9 +45,7 @@ def _default(field: Field[Any]) -> str:
 
 
 def _values(field: Field[Any], kind: type) -> str:
-    choices = (True, False) if kind is bool else field.metadata.get("choices")
-    if choices:
-        return alternatives(f"`{_shown(choice)}`" for choice in choices)
+    """What the values of a key without ``choices`` are."""
     if kind is str:
         return "path" if field.metadata.get("location") else "text"
     if field.metadata.get("duration"):

@@ -45,7 +45,7 @@ def test_every_op_has_its_word():
 
 
 def test_the_textmate_grammar_is_made_of_regular_expressions():
-    for rule in json.loads((ROOT / "grammar" / "azdsl.tmLanguage.json").read_text())["patterns"]:
+    for rule in json.loads((ROOT / "grammar" / "vscode" / "azdsl.tmLanguage.json").read_text())["patterns"]:
         re.compile(rule["match"])
 
 
