@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from azdsl.codegen.engine import Engine, Linked
 from azdsl.codegen.instruction_words import op_code
 from azdsl.codegen.linking import link
-from azdsl.codegen.numba_jit import inline, jit
+from azdsl.codegen.numba_jit import inline, inline_callable, jit
 from azdsl.codegen.op_table import Column
 from azdsl.codegen.protocol import Field, Part
 
@@ -92,7 +92,7 @@ def _run(
     return stopped
 
 
-@inline
+@inline_callable
 def evaluate(
     engine: Engine,
     lengths: NDArray[np.int64],

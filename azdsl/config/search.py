@@ -252,6 +252,12 @@ class StageSettings:
         "what follows a stage that ends without its target: the next stage, or the first one with a new initial population (default: next)",
         choices=("next", "first"),
     )
+    attempts: int | None = _key(
+        None,
+        "how often the stage is searched until its target is reached; if never, the next one starts from the answers of all (default: 1)",
+        1,
+        10_000,
+    )
 
     def __post_init__(self) -> None:
         validate(self)

@@ -326,7 +326,8 @@ class Session:
             self.recorder.plan = replace(plan, experiment=replace(plan.experiment, stages=been))
             on_own = [plan.judge.measured(f.found.program, f.found.island, f.found.birth) for f in compared]
             compared, hall_of_fame = plan.judge.compare((), on_own), include((), on_own)
-        missed = [plan.judge.measured(stage.answer, 0, 0) for stage in self.state.past if stage.following == 0]
+        past = numbered(self.state.past)
+        missed = [plan.judge.measured(ended.answer, 0, 0) for number, ended in past if ended.following <= number]
         compared = plan.judge.compare(compared, missed)
         tuned = [] if self._interrupted else tuned_finalists(plan.judge, compared, exchange.evaluations(reports))
         compared = plan.judge.compare(compared, tuned)
@@ -376,7 +377,7 @@ def _stage_ended(state: RunState, stages_in_all: int) -> str:
     """A line about the stage that has ended."""
     *_, (number, ended) = numbered(state.past)
     figures = f"after {ended.evaluations:,} candidates, selection {ended.fitness:.6f}"
-    again = "; stage 1 begins again" if ended.following == 0 else ""
+    again = f"; stage {ended.following + 1} begins again" if ended.following <= number else ""
     return f"stage {number + 1} of {stages_in_all} ended: {ended.reason} ({figures}){again}"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from from_python import from_python
 from strategies import random_program, random_tasks
 
 from azdsl import interp
+from azdsl.codegen import execute
 from azdsl.codegen.backends import concatenate
 from azdsl.codegen.engine import Capacity, EngineHandle, build_engine
-from azdsl.codegen.execute import evaluate_many, trace
+from azdsl.codegen.execute import evaluate_many
 from azdsl.codegen.parts import EVERYWHERE, NEVER
 from azdsl.codegen.protocol import EvaluationSettings, Field, Part
 from azdsl.config.experiment import Registers
@@ -19,6 +21,7 @@ from azdsl.taskset import TaskSet
 
 WHOLE, IN_PARTS = 1 << 40, 0
 SEED = 3
+_trace = from_python(execute.trace)
 
 
 def prepare(tasks: TaskSet, whole: int, trace: bool = False) -> EngineHandle:
@@ -58,7 +61,7 @@ def test_parts_change_no_bit(metric: str) -> None:
         hashing = prepare(tasks, IN_PARTS, trace=True), prepare(tasks, WHOLE, trace=True)
         for program in programs:
             packed = pack_live(program, tasks.metric_definition)
-            hashes = {trace(handle.engine, packed.lengths, packed.code, packed.constants) for handle in hashing}
+            hashes = {_trace(handle.engine, packed.lengths, packed.code, packed.constants) for handle in hashing}
             assert len(hashes) == 1, str(program)
             seen += differing(parts, program, tasks)
         for program, own in zip(programs[:8], found, strict=False):

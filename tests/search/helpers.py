@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from from_python import from_python
 from numba.extending import overload
 from numpy.typing import NDArray
 
@@ -16,7 +17,8 @@ from azdsl.codegen.numba_jit import address, jit
 from azdsl.config.experiment import EVOLVABLE, Experiment
 from azdsl.config.search import Range, Registers, Search
 from azdsl.ops import BY_NAME
-from azdsl.search.kernel import hurdle_run, loop
+from azdsl.search.kernel import hurdle_run, hurdles, loop
+from azdsl.search.kernel import mutate as mutations
 from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.evaluation import full, functional_hash, hurdle
 from azdsl.search.kernel.population import LAYERS, Island, make_island, write_initial
@@ -52,6 +54,7 @@ def _for_fakes(function: Any) -> Any:
 
 
 breed, run_hurdles = _for_fakes(loop.breed), _for_fakes(hurdle_run.run_hurdles)
+mutate, stopped_fitness, would_pass = map(from_python, (mutations.mutate, hurdles.stopped_fitness, hurdles.would_pass))
 
 
 def _is_fake(engine: Any) -> bool:

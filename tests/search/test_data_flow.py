@@ -9,7 +9,7 @@ from pathlib import Path
 import learners
 import numpy as np
 import pytest
-from search.helpers import everything, task_set
+from search.helpers import everything, mutate, task_set
 from search.test_mutate import check_legal
 from strategies import random_program
 
@@ -18,7 +18,6 @@ from azdsl.config.experiment import Experiment
 from azdsl.config.search import BLIND_MUTATIONS, MUTATIONS, Range, Registers
 from azdsl.ir import FUNCTIONS, remove_dead_code
 from azdsl.search.kernel.canonical import make_scratch
-from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
 from azdsl.search.kernel.steps import find_steps

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from from_python import from_python
 from search.helpers import everything, task_set
 
 import azdsl
-from azdsl.codegen.execute import trace
+from azdsl.codegen import execute
 from azdsl.ir import pack
 from azdsl.search.kernel.engines import make_engines
+
+_trace = from_python(execute.trace)
 
 
 def key(learn, metric="rmse"):
     """The key of a program after one training example and one validation example of each task."""
     program = pack(azdsl.parse(f"def Predict():\n  s1 = s2 + s3\ndef Learn():\n  {learn}\n"))
     handle = make_engines(everything(fec_examples=1), task_set(tasks=8, metric=metric))
-    return int(trace(handle.engines.early, program.lengths, program.code, program.constants))
+    return int(_trace(handle.engines.early, program.lengths, program.code, program.constants))
 
 
 @pytest.mark.parametrize("metric", ["rmse", "accuracy"])

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from search.helpers import stopped_fitness
 from search_runs import files, small
 
 from azdsl.api import evaluate
@@ -13,7 +14,7 @@ from azdsl.config.search import SettingsError
 from azdsl.search.evolve import run
 from azdsl.search.kernel.canonical import make_scratch
 from azdsl.search.kernel.engines import make_engines
-from azdsl.search.kernel.hurdles import STOPPED_BELOW, hurdle_tasks, stopped_fitness
+from azdsl.search.kernel.hurdles import STOPPED_BELOW, hurdle_tasks
 from azdsl.search.kernel.loop import run_epoch
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space

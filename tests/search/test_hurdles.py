@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 from search import helpers
-from search.helpers import demo, everything, restore, task_set, to_arrays
+from search.helpers import demo, everything, restore, stopped_fitness, task_set, to_arrays, would_pass
 
 from azdsl.config.search import Hurdle, Search, SettingsError
 from azdsl.ir import renumber
@@ -23,8 +23,6 @@ from azdsl.search.kernel.hurdles import (
     make_hurdles,
     percentile_of_unique,
     reset_thresholds,
-    stopped_fitness,
-    would_pass,
 )
 from azdsl.search.kernel.population import genotype
 

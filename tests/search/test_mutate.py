@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search.helpers import demo, everything, task_set
+from search.helpers import demo, everything, mutate, task_set
 from strategies import random_program
 
 from azdsl.config.experiment import Experiment
@@ -12,7 +12,6 @@ from azdsl.config.search import BLIND_MUTATIONS, Range, Registers
 from azdsl.ir import FUNCTIONS, Program
 from azdsl.ops import BY_NAME, OPS, Role
 from azdsl.search.kernel.canonical import make_scratch
-from azdsl.search.kernel.mutate import mutate
 from azdsl.search.kernel.population import genotype, make_island, write_initial
 from azdsl.search.kernel.space import make_space
 from azdsl.search.kernel.steps import find_steps

@@ -17,7 +17,7 @@ class PastStage:
     """A stage that has ended, for ``reason``: its answer with its fitness on the stage's selection tasks.
 
     ``following`` is the number of the stage after it, counted from 0. ``evaluations`` are the candidates of the stage alone, ``epoch`` the
-    number of epochs of the run up to its end.
+    number of epochs of the run up to its end. ``reached`` says whether the answer reached the target.
     """
 
     following: int
@@ -26,6 +26,7 @@ class PastStage:
     evaluations: int
     epoch: int
     reason: str
+    reached: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,9 @@ def from_json(stored: Mapping[str, Any]) -> RunState:
     counts += [count for stage in state.past for count in (stage.evaluations, stage.epoch, stage.following)]
     if not all(isinstance(number, int) and number >= 0 for number in counts) or not isinstance(state.best, float):
         raise ValueError("a count is not a number of 0 or more, or the best fitness is not a number")
+    for number, stage in numbered(state.past):
+        if stage.following not in (0, number, number + 1) or not isinstance(stage.reached, bool):
+            raise ValueError(f"no stage is followed as stage {number + 1} is")
     return state
 
 

@@ -3,23 +3,26 @@
 A stage has a plan of its own: tasks, search space, schedule and selection tasks. Whether it ends is decided at an exchange, from the
 reports alone. It then ends after the epoch that is already running, where all islands block. Their members, and copies of the
 stage's answer in the place of as many as migrate, are the initial population of the next stage: everything is evaluated again, and
-nothing that was measured on the old tasks remains. With ``missed=first`` a stage that ends without its target is followed by the
-first stage, with a new initial population; random streams continue, so it is another attempt.
+nothing that was measured on the old tasks remains. A stage that ends without its target may be searched again (``attempts``), from
+the programs that it started from; if all attempts miss it, the next stage starts from the answers of all. With ``missed=first``
+it is followed by the first stage, with a new initial population. Random streams continue, so every attempt is another search.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
 from azdsl.config.experiment import Experiment, Stage
 from azdsl.config.search import Search
+from azdsl.ir import Program
 from azdsl.search.islands import task_rotation
 from azdsl.search.islands.island_plan import IslandPlan
 from azdsl.search.islands.migration import INSERT, insert_immigrants, migrants
 from azdsl.search.islands.plan import Plan
-from azdsl.search.islands.run_state import PastStage, RunState
-from azdsl.search.islands.selection import Found, answer, canonical
+from azdsl.search.islands.run_state import PastStage, RunState, numbered
+from azdsl.search.islands.selection import answer, canonical
 from azdsl.search.kernel.hurdles import make_hurdles
 from azdsl.search.kernel.population import Island, initial_members, write_initial
 
@@ -70,14 +73,41 @@ def stage_reason(plan: Plan, state: RunState, evaluations: int) -> str:
 
 
 def following_stage(plan: Plan, stage: Stage, state: RunState) -> int:
-    """The number of the stage after ``stage``, which ends and whose plan is ``plan``: the next, or 0 if it missed its target and says so."""
-    return 0 if stage.settings.missed == "first" and not _reached(plan.search, state) else state.stage + 1
+    """The number of the stage after ``stage``, which ends and whose plan is ``plan``.
+
+    It is the next one if the target is reached; else the same one if there are attempts left, or 0 if ``stage`` says so.
+    """
+    if _reached(plan.search, state):
+        return state.stage + 1
+    if len(_attempts(state.past, state.stage)) + 1 < (stage.settings.attempts or 1):
+        return state.stage
+    return 0 if stage.settings.missed == "first" else state.stage + 1
+
+
+def _attempts(past: Sequence[PastStage], number: int) -> list[PastStage]:
+    """The last stages of ``past`` if they were attempts at stage ``number``, the latest first."""
+    latest_first = reversed(list(numbered(past)))
+    return [ended for _, ended in itertools.takewhile(lambda pair: pair[0] == number, latest_first)]
+
+
+def _starts(state: RunState) -> list[Program]:
+    """The programs that the running stage starts from; none for the first stage.
+
+    It is the answer of the stage before, or if several attempts missed its target, the different answers of all, the best first.
+    """
+    if state.stage == 0:
+        return []
+    past = state.past[: len(state.past) - len(_attempts(state.past, state.stage))]
+    attempts = _attempts(past, state.stage - 1)
+    if attempts[0].reached:
+        return [attempts[0].answer]
+    return list(dict.fromkeys(ended.answer for ended in sorted(attempts, key=lambda ended: -ended.fitness)))
 
 
 def next_stage(plan: Plan, number: int, following: Plan, state: RunState, evaluations: int) -> RunState:
     """The run state at the start of stage ``number``, whose plan is ``following``, ``evaluations`` candidates after the start of the run.
 
-    The answer of the stage of ``plan``, measured on the next stage's tasks, is its first finalist. The first stage begins anew.
+    The programs that it starts from, measured on its tasks, are its first finalists. The first stage has none.
     """
     chosen = answer(state.finalists)
     if chosen:
@@ -92,25 +122,33 @@ def next_stage(plan: Plan, number: int, following: Plan, state: RunState, evalua
         evaluations=evaluations - evaluations_before(state),
         epoch=state.epoch,
         reason=state.ending,
+        reached=_reached(plan.search, state),
     )
     begin = evaluations // plan.search.islands
     begun = RunState(
         epoch=state.epoch, best_at=evaluations, restarted_at=begin, regrouped_at=begin, past=(*state.past, ended)
     )
-    if number == 0:
-        return begun
-    carried: Found = replace(found, search_fitness=following.judge.search_fitness([found.program])[0])
-    return replace(begun, finalists=following.judge.compare((), [carried]))
+    judge = following.judge
+    carried = (
+        replace(found, search_fitness=judge.search_fitness([program])[0])
+        if program == found.program
+        else judge.measured(program, 0, 0)
+        for program in _starts(begun)
+    )
+    return replace(begun, finalists=judge.compare((), carried))
 
 
 def carry_over(plan: Plan, state: RunState, islands: Sequence[Island]) -> None:
     """Make the populations of the previous stage, and its answer, the initial ones of the stage of ``plan``, whose start is ``state``.
 
-    The first stage has the initial populations of a run.
+    The first stage has the initial populations of a run. A further attempt at a stage, and the stage after several attempts that missed
+    the target, start from copies of the answers.
     """
     experiment = initial(plan, state)
+    before = _attempts(state.past, state.stage - 1)
+    carried = bool(before) and (len(before) == 1 or before[0].reached)
     for own, island in zip(plan.islands, islands, strict=True):
-        if state.stage == 0:
+        if not carried:
             write_initial(own.space, experiment, island)
         elif own.search.algorithm in INSERT:
             insert_immigrants(own.search, island, initial_members(own.space, experiment, migrants(own.search)))
@@ -126,13 +164,16 @@ def set_group(plan: Plan, own: IslandPlan, island: Island, draw: int) -> None:
 
 
 def initial(plan: Plan, state: RunState) -> Experiment:
-    """The experiment whose initial population a stage has: that of the plan, or copies of the previous stage's answer."""
-    experiment = plan.experiment
-    if state.stage == 0:
-        return experiment
-    return replace(
-        experiment, program=state.past[-1].answer, further_seeds=(), search=replace(experiment.search, init="seed")
-    )
+    """The experiment whose initial population a stage has: that of the plan, or copies of the previous stage's answers."""
+    starts = _starts(state)[: plan.search.population]
+    return _from(plan.experiment, starts) if starts else plan.experiment
+
+
+def _from(experiment: Experiment, programs: Sequence[Program]) -> Experiment:
+    """The experiment with ``programs`` as its initial population."""
+    first, *others = programs
+    search = replace(experiment.search, init="seed")
+    return replace(experiment, program=first, further_seeds=tuple(others), search=search)
 
 
 def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
@@ -144,4 +185,4 @@ def restarted(plan: Plan, state: RunState, number: int) -> Experiment:
     in_turn = (state.restarts + number) % 2 == 1
     if chosen is None or search.restart_from == "initial" or (search.restart_from == "both" and in_turn):
         return initial(plan, state)
-    return replace(plan.experiment, program=chosen.found.program, further_seeds=(), search=replace(search, init="seed"))
+    return _from(plan.experiment, [chosen.found.program])
