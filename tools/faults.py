@@ -4,6 +4,7 @@ Each try is one command under one fault. It is good if the command ends with its
 that the fault sends; if there is no traceback; and if afterwards, without the fault, the run resumes, or starts again where nothing was
 saved, and its files equal those of a run without faults. ``--every N`` tries one in N of the calls that can fail. The table of faults,
 tries and outcomes is printed at the end. Exit status: 0 all tries are good, 1 some are not (each is printed), 2 bad usage.
+Groups are tried at the same time, each by a process with a directory of its own; ``--workers`` limits their number.
 
 Needs Linux and a C compiler (cc, or the package ziglang) for ``fault_shim.c``, which is preloaded and lets calls of the C library fail.
 """
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,12 @@ def bench(every: int) -> Iterator[Bench]:
             process.stdin.close()
 
 
+def tried(group: str, every: int) -> list[Try]:
+    """All tries of a group."""
+    with bench(every) as place:
+        return list(GROUPS[group](place))
+
+
 def main(arguments: list[str]) -> int:
     """Try the groups of faults and print the table. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,15 +90,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--every", type=int, default=1, help="try one in so many of the calls that can fail (default: 1)"
     )
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="number of processes (default: all cores)")
     options = parser.parse_args(arguments)
     unknown = set(options.groups) - set(GROUPS)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     found: dict[str, Counter[str]] = {}
     failed, started = 0, time.monotonic()
-    with bench(options.every) as place:
-        for name in options.groups or GROUPS:
-            for one in GROUPS[name](place):
+    groups = options.groups or list(GROUPS)
+    with ProcessPoolExecutor(options.workers) as pool:
+        for name, tries in zip(groups, pool.map(tried, groups, [options.every] * len(groups)), strict=True):
+            for one in tries:
                 found.setdefault(one.fault, Counter())[one.outcome] += 1
                 if not one.good:
                     failed += 1
@@ -102,9 +112,9 @@ def main(arguments: list[str]) -> int:
             f"{count} {outcome}" if len(outcomes) > 1 else outcome for outcome, count in outcomes.most_common()
         )
         print(f"| {fault} | {outcomes.total()} | {words} |")
-    spent, tries = resource.getrusage(resource.RUSAGE_CHILDREN), sum(outcomes.total() for outcomes in found.values())
+    spent, number = resource.getrusage(resource.RUSAGE_CHILDREN), sum(outcomes.total() for outcomes in found.values())
     seconds = f"{time.monotonic() - started:.0f} s ({spent.ru_utime + spent.ru_stime:.0f} s of processor time)"
-    print(f"{tries} tries in {seconds}, {failed} failed")
+    print(f"{number} tries in {seconds}, {failed} failed")
     return 1 if failed else 0
 
 
