@@ -108,9 +108,10 @@ def show(
     r"""A program as text, as ``azdsl show`` prints it.
 
     ``style`` is ``"canonical"`` (instructions without dead code; ``raw`` keeps that), ``"named"`` (expressions with names that are
-    inferred from the data flow), ``"numpy"`` (a Python module), ``"latex"`` (equations; ``standalone`` makes a document) or
-    ``"graph"`` (the data flow as SVG). For a program with a task statement, named and latex leave out what the fitness on these tasks
-    does not need; ``exact`` keeps all. A program without one needs ``metric`` if that is not rmse.
+    inferred from the data flow), ``"numpy"`` (a Python module), ``"latex"`` (equations; ``standalone`` makes a document), ``"sympy"``
+    (a Python module that gives the equations as expressions of SymPy) or ``"graph"`` (the data flow as SVG). For a program with a task
+    statement, named and latex leave out what the fitness on these tasks does not need; ``exact`` keeps all. A program without one needs
+    ``metric`` if that is not rmse.
 
     Raises what ``score`` raises, and ``ValueError`` for an unknown style or an option that a style does not have.
 

@@ -45,7 +45,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 """The commands. The last option of some has a value from the input."""
 
-VALUES = ("canonical", "named", "numpy", "latex", "graph", "rmse", "accuracy", "multiclass", "const, dot")
+VALUES = ("canonical", "named", "numpy", "latex", "sympy", "graph", "rmse", "accuracy", "multiclass", "const, dot")
 """Values for the last option of a command, beside any text: the first line of the input after the choices."""
 
 LARGEST = 10_000

@@ -92,7 +92,7 @@ def test_explain_is_what_the_command_prints(capsys):
     assert str(found) == printed(capsys, "explain", LINEAR, "--tasks", 4, "--seeds", 2).rstrip("\n")
 
 
-@pytest.mark.parametrize("style", ["canonical", "named", "numpy", "latex", "graph"])
+@pytest.mark.parametrize("style", ["canonical", "named", "numpy", "latex", "sympy", "graph"])
 def test_show_is_what_the_command_prints(capsys, style):
     assert azdsl.show(LINEAR, style) == printed(capsys, "show", LINEAR, "--style", style)
 

@@ -36,7 +36,7 @@ COMMANDS = {
     "predict": "Train a program on one table and predict another.",
     "report": "Write an HTML page about a run.",
     "score": "Compute a program's fitness on fresh tasks or on a data file.",
-    "show": "Print a program in one of five styles.",
+    "show": "Print a program in one of six styles.",
     "tune": "Tune the constants of a program.",
 }
 """The subcommands: their module in ``azdsl.cli`` and their line in the overview."""

@@ -27,14 +27,15 @@ from azdsl.export.readable.show import OPTIONS, STYLES
 def command(
     file: str, style: str, raw: bool, exact: bool, standalone: bool, output: str | None, **data: str | None
 ) -> int:
-    """Print a program in one of five styles.
+    """Print a program in one of six styles.
 
     canonical prints instructions, without dead code, and with registers numbered in order of appearance.
     named prints expressions with names that are inferred from the data flow, numpy a Python module, latex
-    equations, graph the data flow as a picture (SVG). These four styles simplify the program; its results
-    stay equal bit for bit. named and latex also prune instructions and round constants, if the fitness on the
-    selection tasks changes by less than 5e-7 (for constants also the fitness on the search tasks);
-    --exact keeps everything. A file without a task statement is shown whole; if its metric is not rmse, say so with --metric.
+    equations, sympy a Python module with the equations as expressions of SymPy, graph the data flow as a
+    picture (SVG). These five styles simplify the program; its results stay equal bit for bit. named and
+    latex also prune instructions and round constants, if the fitness on the selection tasks changes by less
+    than 5e-7 (for constants also the fitness on the search tasks); --exact keeps everything. A file without
+    a task statement is shown whole; if its metric is not rmse, say so with --metric.
     FILE may be a run directory, for its best.az, or - for standard input.
 
     \b

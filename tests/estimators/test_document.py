@@ -61,3 +61,13 @@ def test_in_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_estimators(folder: Path) -> None:
     exec(snippet("cross_val_score"), {})
+
+
+def test_equations(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sympy")
+    monkeypatch.syspath_prepend(str(folder))
+    code = snippet("from equations")
+    first, *_ = code.splitlines()
+    assert main(shlex.split(first.partition("azdsl ")[2])) == 0
+    exec(code, {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print.*  # (.*)", code)

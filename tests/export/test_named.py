@@ -321,7 +321,7 @@ def test_too_many_values_are_a_user_error(tmp_path, capsys):
     assert "use --style canonical" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("style", ["named", "numpy", "latex", "graph"])
+@pytest.mark.parametrize("style", ["named", "numpy", "latex", "sympy", "graph"])
 def test_names_in_a_file_reach_no_generated_file(style, tmp_path, capsys):
     path = tmp_path / 'odd"""\nname*.az'
     path.write_text(

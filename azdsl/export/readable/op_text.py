@@ -1,6 +1,6 @@
-"""The NumPy and the LaTeX text of an op, from its record: template, signature and constants, or what the op states itself.
+"""The text of an op in a Python module and in LaTeX, from its record: template, signature and constants, or what the op states itself.
 
-NumPy texts are ``str.format`` templates with the slots of ``Op.template`` and ``{old}``, the old value of the output, and
+Python texts are ``str.format`` templates with the slots of ``Op.template`` and ``{old}``, the old value of the output, and
 ``{draw}``, the number of a random draw. LaTeX texts have three kinds of slots for an operand: ``{a}`` without brackets,
 ``(a)`` with brackets around a sum, ``[a]`` with brackets around a sum or a product.
 """
@@ -8,19 +8,16 @@ NumPy texts are ``str.format`` templates with the slots of ``Op.template`` and `
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from azdsl.export.readable.numpy_templates import DRAWS, HELPERS
+from azdsl.errors import AzdslError
 from azdsl.ops import Kind, Op, Role
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 """Operator precedence of a text; ``ATOM`` for calls, names and numbers."""
 
 _SIGNS = {" + ": SUM, " - ": SUM, " * ": PRODUCT, " / ": PRODUCT}
-
-_SHAPES = {Kind.SCALAR: "()", Kind.VECTOR: "n", Kind.MATRIX: "(n, n)"}
-"""Shapes of registers in a NumPy module, where n is the number of features."""
 
 _COMMANDS = frozenset(
     {"arccos", "arcsin", "arctan", "cos", "cosh", "cot", "coth", "csc", "det", "exp", "log", "max", "min", "sec", "sin"}
@@ -29,6 +26,35 @@ _COMMANDS = frozenset(
 """Functions that LaTeX has commands for."""
 
 _AXES = {"0": r"_{\mathrm{columns}}", "1": r"_{\mathrm{rows}}"}
+
+
+class NoText(AzdslError, ValueError):
+    """An op that a kind of module cannot express."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """How a Python module writes ops with a library of arrays.
+
+    ``module`` is the library's name in the module; ``knows`` says whether it has a function of a name. ``helpers`` are the texts of
+    functions that the module may define, by the function's name in the language or by the name of an op. ``number`` is the text of a
+    constant, ``draw`` that of a random draw, with the slots ``{callee}``, ``{word}`` (of the kind), ``{constants}`` and ``{shape}``.
+    ``draws`` is the text of a class with a method for each random draw, if the module has one. ``entrywise`` has the helpers for
+    operators that the library does not apply entry by entry.
+    """
+
+    name: str
+    module: str
+    knows: Callable[[str], bool]
+    helpers: Mapping[str, str]
+    number: str
+    draw: str
+    draws: str = ""
+    entrywise: Mapping[str, str] = field(default_factory=dict)
+
+
+_SHAPES = {Kind.SCALAR: "()", Kind.VECTOR: "n", Kind.MATRIX: "(n, n)"}
+"""Shapes of registers in a Python module, where n is the number of features."""
 
 
 def right_side(op: Op) -> str:
@@ -50,28 +76,36 @@ def needs_brackets(text: str, slot: str, inner: int) -> bool:
     return level(text) != ATOM and inner < level(text) + right
 
 
-def numpy_text(op: Op) -> str:
-    """The op's NumPy expression. Raises ``ValueError`` where NumPy has no function of the op's name."""
-    if op.numpy is not None:
-        return op.numpy
+def python_text(op: Op, library: Library) -> str:
+    """The op's expression in a module with this library. Raises ``NoText`` where neither library nor helpers have its function."""
     right = right_side(op)
     if op.updates and "[" in op.template:
         index = ", ".join(f"{{c{n}}}" for n, role in enumerate(op.constants) if role is Role.INDEX)
         return f"with_entry({{old}}, {right}, {index})"
     if not op.callee:
-        return f"np.float64({right})" if not op.inputs else right
-    if op.random and f"def {op.callee}(" in DRAWS:
+        sign = right.split(" ")[1:2]
+        if (
+            op.inputs
+            and op.output is not Kind.SCALAR
+            and op.inputs[0] is op.inputs[-1]
+            and sign[0] in library.entrywise
+        ):
+            first, second = right.split(f" {sign[0]} ")
+            return f"{library.entrywise[sign[0]]}({first}, {second})"
+        return right if op.inputs else library.number
+    if op.random and (not library.draws or f"def {op.callee}(" in library.draws):
+        kind = op.output or Kind.SCALAR
         constants = ", ".join(f"{{c{n}}}" for n in range(len(op.constants)))
-        return f"self.draws.{op.callee}({{draw}}, self.visit, {constants}, {_SHAPES[op.output or Kind.SCALAR]})"
-    if op.name in HELPERS:
+        return library.draw.format(callee=op.callee, word=kind.word, constants=constants, shape=_SHAPES[kind])
+    if "features" in op.context and op.callee in library.helpers:
+        return f"{right.removesuffix(')')}, n=n)"
+    if op.name in library.helpers:
         return right.replace(op.callee, op.name, 1)
-    if op.callee in HELPERS:
+    if op.callee in library.helpers:
         return right
-    if op.context or not hasattr(np, op.callee):
-        raise ValueError(
-            f"op {op.name}: NumPy has no function {op.callee!r}; state the NumPy text with numpy= in the op's definition"
-        )
-    return f"np.{right}"
+    if op.context or not library.knows(op.callee):
+        raise NoText(f"op {op.name}: {library.name} has no function {op.callee!r}")
+    return f"{library.module}.{right}"
 
 
 def latex_text(op: Op) -> str:

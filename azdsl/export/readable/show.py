@@ -11,7 +11,7 @@ from azdsl.config.search import Registers
 from azdsl.config.task import Split, Task
 from azdsl.ir import MAX_REGISTERS, RMSE, Metric, Program
 
-STYLES = ("canonical", "named", "numpy", "latex", "graph")
+STYLES = ("canonical", "named", "numpy", "latex", "sympy", "graph")
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "raw": ("canonical",),
@@ -65,6 +65,10 @@ def show(
             from azdsl.export.readable.latex import latex
 
             return (f"% {comment}\n" if comment else "") + latex(experiment.program, metric, standalone)
+        case "sympy":
+            from azdsl.export.readable.sympy_source import sympy_source
+
+            return sympy_source(experiment.program, metric)
     from azdsl.export.readable.graph import graph_svg
 
     return graph_svg(experiment.program, metric)
