@@ -38,7 +38,7 @@ TRAINING_OPTIONS = ("target_column", "columns", "epochs")
 @click.option(
     "--emit",
     default="shared,header,python",
-    help="Kinds of files to write, comma-separated [shared,header,python]; also object, numpy, wasm, llvm, asm.",
+    help="Kinds of files to write, comma-separated [shared,header,python]; also object, numpy, torch, wasm, llvm, asm.",
 )
 @click.option(
     "--features",

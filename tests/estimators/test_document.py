@@ -71,3 +71,14 @@ def test_equations(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(shlex.split(first.partition("azdsl ")[2])) == 0
     exec(code, {})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print.*  # (.*)", code)
+
+
+def test_pytorch(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(folder))
+    assert main(["compile", "best.az", "--features", "2", "--emit", "torch", "-o", "price.py"]) == 0
+    capsys.readouterr()
+    exec(snippet("from price"), {})
+    predicted, gradient = capsys.readouterr().out.splitlines()
+    assert predicted.startswith("tensor([")
+    assert gradient.startswith("tensor([[ 1.0000, -1.0000]]") and (folder / "price.pt").exists()

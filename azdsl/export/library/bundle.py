@@ -52,11 +52,14 @@ def write(
     files = output_files(output, kinds)
     if "numpy" in kinds:
         _check_numpy(specs[0], lesson is not None)
+    if "torch" in kinds:
+        _check_torch(specs[0])
     compiled = compile_models(specs, __version__, machine) if CODE & set(kinds) else None
     texts: dict[str, Callable[[], str | bytes]] = {
         "header": lambda: header(specs, __version__, encoding),
         "python": lambda: wrapper(specs, files["shared"].name, __version__, encoding),
         "numpy": lambda: _numpy(specs[0], encoding, lesson),
+        "torch": lambda: _torch(specs[0]),
         "javascript": lambda: wasm_module(specs, files["wasm"].name, __version__, encoding),
     }
     if compiled:
@@ -95,6 +98,23 @@ def _check_numpy(spec: Spec, can_learn: bool) -> None:
         raise ExportError("a NumPy module starts trained only with the rows that the model learned")
     if spec.precision != 64:
         raise ExportError(f"a NumPy module computes in 64 bits: leave out --emit numpy or --precision {spec.precision}")
+
+
+def _check_torch(spec: Spec) -> None:
+    """Refuse what a PyTorch module cannot do: start trained, or compute in 32 bits from the start."""
+    if spec.image:
+        raise ExportError("a PyTorch module starts untrained: leave out --emit torch or --train, and call its fit")
+    if spec.precision != 64:
+        raise ExportError(
+            f"a PyTorch module computes in 64 bits: leave out --precision {spec.precision}, and call its float() for 32 bits"
+        )
+
+
+def _torch(spec: Spec) -> str:
+    """The text of the PyTorch module."""
+    from azdsl.export.readable.torch_source import torch_source
+
+    return torch_source(spec.source, spec.metric.name, spec.features, spec.seed, spec.max_abs_error)
 
 
 def _numpy(spec: Spec, encoding: Mapping[str, Any] | None, lesson: tuple[Array, Array, int] | None) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from azdsl.export.library.errors import ExportError
 from azdsl.export.library.linker import SUFFIX
 
-KINDS = ("shared", "object", "header", "python", "numpy", "wasm", "javascript", "llvm", "asm")
+KINDS = ("shared", "object", "header", "python", "numpy", "torch", "wasm", "javascript", "llvm", "asm")
 """Kinds of files."""
 
 TOGETHER = {"python": "shared", "wasm": "javascript", "javascript": "wasm"}
@@ -26,6 +26,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "header": (".h",),
     "python": (".py",),
     "numpy": (".py",),
+    "torch": (".py",),
     "wasm": (".wasm",),
     "javascript": (".mjs",),
     "llvm": (".ll",),
@@ -84,7 +85,7 @@ def output_files(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
 def _named(output: Path, kinds: Sequence[str]) -> dict[str, Path]:
     """The file of each kind, unchecked."""
     name = model_name(output)
-    endings = {"python": "_model.py", "numpy": "_numpy.py"}
+    endings = {"python": "_model.py", "numpy": "_numpy.py", "torch": "_torch.py"}
     files = {kind: output.with_name(name + endings.get(kind, ENDINGS[kind][0])) for kind in kinds}
     if "shared" in kinds:
         # beside X.py Python would import X.so in its place; no import statement can name a file with a dot in its name
@@ -117,7 +118,7 @@ def _other_names(output: Path) -> Iterator[Path]:
 
 def _problem(files: Mapping[str, Path]) -> str | None:
     """What is wrong with the names of Python modules and of the library, None for nothing."""
-    for kind in ("python", "numpy"):
+    for kind in ("python", "numpy", "torch"):
         if kind in files and (problem := _module_problem(files[kind])):
             return f"{files[kind]}: {problem}"
     library = files.get("shared")

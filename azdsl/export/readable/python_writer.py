@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from textwrap import indent
 
 from azdsl.export.readable.op_text import ATOM, level, needs_brackets
-from azdsl.export.readable.statements import GIVEN, Apply, Expression, Literal, Readable, Ref, Statement
+from azdsl.export.readable.statements import GIVEN, Apply, Expression, Literal, Readable, Ref, Statement, variables
 from azdsl.ir.linearize import Sort, Variable
 from azdsl.ops import Kind, Op
 
@@ -47,6 +47,12 @@ class Writer:
     def prediction(self) -> str:
         """The prediction, or the predictions, as a variable in Python."""
         return f"{self.dialect.lasting}{GIVEN[self.form.metric.prediction]}"
+
+    @property
+    def lasting(self) -> list[Variable]:
+        """The variables that outlive a function, and zeros, as far as a statement reads or writes them."""
+        used = {v for s in sum(self.form.functions, ()) for v in (s.target, *variables(s.expression))}
+        return [v for v in self.form.lasting if v in used]
 
     def zeros(self) -> dict[str, str]:
         """The variables that may be read before they are written, with their zeros."""

@@ -8,7 +8,7 @@ from textwrap import indent
 
 from azdsl.export.readable.op_text import Library, python_text
 from azdsl.export.readable.python_writer import Dialect, Writer, names_in
-from azdsl.export.readable.statements import readable, variables
+from azdsl.export.readable.statements import readable
 from azdsl.ir import RMSE, Metric, Program
 from azdsl.ir.linearize import Sort
 from azdsl.ops import Kind, Op
@@ -173,8 +173,7 @@ def sympy_source(program: Program, metric: Metric = RMSE) -> str:
 def _equations(writer: Writer) -> Iterator[str]:
     """The lines of the three functions. Before Predict and before Learn, names become symbols again."""
     form, prediction = writer.form, writer.prediction
-    used = {v for s in sum(form.functions, ()) for v in (s.target, *variables(s.expression))}
-    lasting = [v for v in form.lasting if v.sort in (Sort.STATE, Sort.INVARIANT) and v in used]
+    lasting = [v for v in writer.lasting if v.sort in (Sort.STATE, Sort.INVARIANT)]
     zeros = writer.zeros()
     setup, predict, learn = (list(writer.function(number)) for number in range(3))
     changed = [[s.target for s in function if s.target in lasting] for function in form.functions]
