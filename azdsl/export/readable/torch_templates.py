@@ -65,31 +65,10 @@ HELPERS = {
 }
 """Functions that the text of an op may call, by name."""
 
+_TRIGONOMETRIC = {"sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 KNOWN = frozenset(
-    [
-        "abs",
-        "arccos",
-        "arcsin",
-        "arctan",
-        "ceil",
-        "cos",
-        "cosh",
-        "exp",
-        "expm1",
-        "floor",
-        "log",
-        "log1p",
-        "matmul",
-        "outer",
-        "sigmoid",
-        "sign",
-        "sin",
-        "sinh",
-        "sqrt",
-        "square",
-        "tan",
-        "tanh",
-    ]
+    {"abs", "ceil", "exp", "expm1", "floor", "log", "log1p", "matmul", "outer", "sign", "sqrt", "square"}
+    | _TRIGONOMETRIC
 )
 """Functions of PyTorch that are named as NumPy's."""
 
