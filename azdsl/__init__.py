@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from azdsl.api import Evaluation, compare, compile, evaluate, evolve, load, load_run, parse, tune
+    from azdsl.ask_tell import Search
     from azdsl.config.experiment import Experiment
     from azdsl.config.search import SettingsError
     from azdsl.diagnostics import SyntaxError
@@ -31,6 +32,7 @@ __all__ = [
     "Program",
     "ProgramScore",
     "RunResult",
+    "Search",
     "SettingsError",
     "SyntaxError",
     "TaskError",
@@ -59,6 +61,7 @@ _HOMES = {
     "Program": "azdsl.ir",
     "ProgramScore": "azdsl.program_score",
     "RunResult": "azdsl.reporting.run_result",
+    "Search": "azdsl.ask_tell",
     "SettingsError": "azdsl.config.search",
     "TaskError": "azdsl.taskset",
     "TaskSet": "azdsl.taskset",

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from numbers import Real
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 
 from azdsl import scoring
 from azdsl.arguments import BACKENDS, as_program, check_choice, check_max_abs_error, check_seed, check_task_set
-from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.ir import MetricName, Program
 from azdsl.taskset import TaskSet
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from azdsl.export.library.compiled_model import Model
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.islands.executor import Placement
-    from azdsl.search.task_sets import Given
     from azdsl.settings import CompareSettings, EvolveSettings
     from azdsl.tuning.run import Tuned
 
@@ -159,18 +156,12 @@ def evolve(
     >>> result.evaluations
     200
     """
-    from azdsl.experiments import ProgramLike, programs_of
+    from azdsl.experiments import seeded, sets_and_sizes
     from azdsl.reporting.run_result import RunResult
     from azdsl.search.evolve import run
 
-    sets, sizes = _sets_and_sizes(tasks, select, test)
-    several = isinstance(seed, Sequence) and not isinstance(seed, str | Program)
-    seeds = list(cast(Sequence[ProgramLike], seed)) if several else [cast(ProgramLike, seed)]
-    if not seeds:
-        raise SettingsError("seed", "the list of seed programs is empty: give at least one")
-    experiment, base_dir, driver = _experiment(seeds[0], {**settings, **sizes}, {*_options(run), "cluster"})
-    others = (program for one in seeds[1:] for program in programs_of(one))
-    experiment = replace(experiment, further_seeds=(*experiment.further_seeds, *others))
+    sets, sizes = sets_and_sizes(tasks, select, test)
+    experiment, base_dir, driver = seeded(seed, {**settings, **sizes}, {*_options(run), "cluster"})
     with connected(driver.pop("cluster", None)) as placement:
         return RunResult.of(
             run(
@@ -183,15 +174,6 @@ def evolve(
                 **driver,
             )
         )
-
-
-def _sets_and_sizes(tasks: Any, select: Any, test: Any) -> tuple[Given, dict[str, Any]]:
-    """The task sets among the arguments, and the settings of the task statement: the arguments that are numbers."""
-    from azdsl.search.task_sets import Given
-
-    given = {"tasks": tasks, "select": select, "test": test}
-    sizes = {name: value for name, value in given.items() if isinstance(value, Real)}
-    return Given(*(None if name in sizes else value for name, value in given.items())), sizes
 
 
 def load_run(directory: str | os.PathLike[str]) -> RunResult:
@@ -235,14 +217,14 @@ def tune(
     Raises ``SettingsError``, ``TaskError``, ``azdsl.SyntaxError``, ``OSError``, and ``TypeError`` for what is not a program.
     """
     from azdsl.config.search import Search
-    from azdsl.experiments import opened, text_of
+    from azdsl.experiments import opened, sets_and_sizes, text_of
     from azdsl.search.task_sets import check_given, check_kinds
     from azdsl.setting_overrides import override
     from azdsl.tuning.run import tune_text, words
 
     limits: Any = {"max_evals": max_evals, "timeout": timeout}
     checked = Search(**limits)
-    sets, sizes = _sets_and_sizes(tasks, select, test)
+    sets, sizes = sets_and_sizes(tasks, select, test)
     check_given(sets)
     if sets.search is not None:
         check_kinds(sets.search, sets.select, sets.test)
@@ -272,37 +254,15 @@ def compare(seed: ProgramLike, /, **settings: Unpack[CompareSettings]) -> Compar
     Without ``out`` nothing is written. Raises what ``evolve`` raises.
     """
     from azdsl.comparison.compare import compare as run
+    from azdsl.experiments import with_settings
 
-    experiment, base_dir, driver = _experiment(seed, settings, _options(run))
+    experiment, base_dir, driver = with_settings(seed, settings, _options(run))
     return run(experiment, base_dir=base_dir, **driver)
 
 
 def _options(run: Callable[..., Any]) -> set[str]:
     """The settings of a run that are no keys of an experiment."""
     return set(inspect.signature(run).parameters) - {"experiment", "base_dir", "tasks", "select", "test", "placement"}
-
-
-def _experiment(
-    seed: ProgramLike, settings: Mapping[str, Any], options: set[str]
-) -> tuple[Experiment, Path, dict[str, Any]]:
-    """The experiment of ``seed`` with the settings that are not ``options``, the directory its paths are relative to, the options.
-
-    Raises ``SettingsError`` for a name that is neither a setting nor an option, and for a run directory.
-    """
-    from azdsl.experiments import opened
-    from azdsl.search.rundir import names
-    from azdsl.setting_overrides import override
-
-    if isinstance(seed, str | os.PathLike) and "\n" not in os.fspath(seed) and (Path(seed) / names.CONFIG).exists():
-        best = Path(seed) / names.BEST
-        raise SettingsError(
-            "seed", f"{seed} is a run: resume={str(seed)!r} continues it, and {best} may be the seed of a new one"
-        )
-    found = opened(seed)
-    experiment, base_dir = found.experiment, found.directory
-    own = {name: value for name, value in settings.items() if name not in options}
-    driver = {name: value for name, value in settings.items() if name in options}
-    return override(experiment, own, base_dir), base_dir, driver
 
 
 def connected(cluster: Any) -> AbstractContextManager[Placement | None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from azdsl.arguments import shown
 from azdsl.config.experiment import Experiment
@@ -15,6 +16,7 @@ from azdsl.ir import METRICS, Metric, Program
 from azdsl.search.result import Result
 from azdsl.search.rundir import names
 from azdsl.search.rundir.directory import read_config
+from azdsl.search.task_sets import Given
 from azdsl.setting_overrides import override
 from azdsl.syntax import load_experiment, parse_experiment, read_source
 
@@ -116,3 +118,41 @@ def best_file(path: Path) -> Path:
             "run", f"{path} has no {names.BEST} yet: it is written after the first epoch of all islands"
         )
     return best
+
+
+def seeded(
+    seed: ProgramLike | Sequence[ProgramLike], settings: Mapping[str, Any], options: Collection[str] = ()
+) -> tuple[Experiment, Path, dict[str, Any]]:
+    """``with_settings`` for one seed program, or for the first of several: then with all programs of the others."""
+    several = isinstance(seed, Sequence) and not isinstance(seed, str | Program)
+    seeds = list(cast(Sequence[ProgramLike], seed)) if several else [cast(ProgramLike, seed)]
+    if not seeds:
+        raise SettingsError("seed", "the list of seed programs is empty: give at least one")
+    experiment, base_dir, driver = with_settings(seeds[0], settings, options)
+    others = (program for one in seeds[1:] for program in programs_of(one))
+    return replace(experiment, further_seeds=(*experiment.further_seeds, *others)), base_dir, driver
+
+
+def with_settings(
+    seed: ProgramLike, settings: Mapping[str, Any], options: Collection[str] = ()
+) -> tuple[Experiment, Path, dict[str, Any]]:
+    """The experiment of ``seed`` with the settings that are not ``options``, the directory its paths are relative to, the options.
+
+    Raises ``SettingsError`` for a name that is neither a setting nor an option, and for a run directory.
+    """
+    if isinstance(seed, str | os.PathLike) and "\n" not in os.fspath(seed) and (Path(seed) / names.CONFIG).exists():
+        best = Path(seed) / names.BEST
+        raise SettingsError(
+            "seed", f"{seed} is a run: resume={str(seed)!r} continues it, and {best} may be the seed of a new one"
+        )
+    found = opened(seed)
+    own = {name: value for name, value in settings.items() if name not in options}
+    driver = {name: value for name, value in settings.items() if name in options}
+    return override(found.experiment, own, found.directory), found.directory, driver
+
+
+def sets_and_sizes(tasks: Any, select: Any, test: Any) -> tuple[Given, dict[str, Any]]:
+    """The task sets among the arguments, and the settings of the task statement: the arguments that are numbers."""
+    given = {"tasks": tasks, "select": select, "test": test}
+    sizes = {name: value for name, value in given.items() if isinstance(value, Real)}
+    return Given(*(None if name in sizes else value for name, value in given.items())), sizes

@@ -13,6 +13,7 @@ from azdsl.config.image_tasks import ImageTask
 from azdsl.config.search import SettingsError, keys
 from azdsl.config.task import Task
 from azdsl.config.tasks import FileTask, SklearnTask
+from azdsl.ir import Program
 from azdsl.scoring import score
 from azdsl.search.islands.island_plan import IslandPlan, make_islands
 from azdsl.search.islands.plan import Plan
@@ -98,15 +99,21 @@ def best_seed_first(experiment: Experiment, data: TaskSets) -> Experiment:
     """
     if not experiment.further_seeds:
         return experiment
+    programs = distinct_seeds(experiment)
+    scores = score(programs, experiment, data.select or data.search, "select", "jit").fitness_list
+    first = max(range(len(programs)), key=lambda at: scores[at])
+    others = tuple(program for at, program in enumerate(programs) if at != first)
+    return replace(experiment, program=programs[first], further_seeds=others)
+
+
+def distinct_seeds(experiment: Experiment) -> list[Program]:
+    """The different seed programs, sorted by their text. Raises ``SettingsError`` for more than a population holds."""
     programs = sorted(set(experiment.seed_programs), key=str)
     if len(programs) > (room := experiment.search.population):
         raise SettingsError(
             "seed", f"{len(programs)} seed programs do not fit a population of {room}: give fewer, or more room"
         )
-    scores = score(programs, experiment, data.select or data.search, "select", "jit").fitness_list
-    first = max(range(len(programs)), key=lambda at: scores[at])
-    others = tuple(program for at, program in enumerate(programs) if at != first)
-    return replace(experiment, program=programs[first], further_seeds=others)
+    return programs
 
 
 def make_plans(experiment: Experiment, data: Sequence[TaskSets]) -> tuple[Plan, ...]:

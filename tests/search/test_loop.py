@@ -6,9 +6,9 @@ from search.helpers import Run, demo, everything, restore, to_arrays
 
 from azdsl.codegen.numba_jit import jit
 from azdsl.search.kernel import fec_sample
+from azdsl.search.kernel.algorithms import tournament
 from azdsl.search.kernel.cache import clear
 from azdsl.search.kernel.fitness import upper_median
-from azdsl.search.kernel.loop import tournament
 from azdsl.search.kernel.population import best, genotype, replace_oldest, reset_fitness, select
 from azdsl.search.kernel.rng import seeded
 

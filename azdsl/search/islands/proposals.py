@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azdsl.config.experiment import Experiment
 from azdsl.config.search import SettingsError
 from azdsl.errors import AzdslError
-from azdsl.ir import FUNCTIONS, Program
+from azdsl.ir import FUNCTIONS, Metric, Program
+from azdsl.ops import Op
 from azdsl.search.islands.island_plan import IslandPlan
 from azdsl.search.islands.migration import INSERT
 from azdsl.search.islands.plan import Plan
@@ -50,11 +51,12 @@ def examine(plan: Plan, epoch: int, texts: Sequence[str]) -> tuple[Batch, list[M
         island = places[number - 1 - len(refused)]
         try:
             program = parse(text, f"proposal {number} of epoch {epoch}")
-            by_island[island].append(_fitting(plan, plan.islands[island], program))
+            by_island[island].append(fitting(plan.islands[island], plan.metric, plan.experiment.all_ops, program))
         except AzdslError as error:
             refused[str(number)] = str(error)
     packed = [
-        _packed(own, programs) if programs else None for own, programs in zip(plan.islands, by_island, strict=True)
+        packed_members(own, programs) if programs else None
+        for own, programs in zip(plan.islands, by_island, strict=True)
     ]
     return Batch(epoch, examined, refused, len(texts) - len(examined)), packed
 
@@ -77,14 +79,17 @@ def _places(shares: Sequence[int], epoch: int) -> Iterator[int]:
                 yield number % len(shares)
 
 
-def _fitting(plan: Plan, own: IslandPlan, program: Program) -> Program:
-    """The program with the frozen functions of the seed program. Raises ``SettingsError`` if the search space has no such program."""
+def fitting(own: IslandPlan, metric: Metric, ops: Collection[Op], program: Program) -> Program:
+    """The program with the frozen functions of the seed program. Raises ``SettingsError`` if the search space has no such program.
+
+    ``ops`` are those that the search evaluates.
+    """
     program = _with_frozen(own.experiment, program)
-    check_registers(program, own.experiment.registers, plan.metric)
+    check_registers(program, own.experiment.registers, metric)
     for name, block, most in zip(FUNCTIONS, program.functions, own.space.functions["most"].tolist(), strict=True):
         if len(block) > most:
             raise SettingsError(name.lower(), f"{name} has {len(block)} instructions; the search has at most {most}")
-    unknown = next((i for i in program.instructions if i.op not in plan.experiment.all_ops), None)
+    unknown = next((i for i in program.instructions if i.op not in ops), None)
     if unknown is not None:
         raise SettingsError("ops", f"the search does not use the op of {str(unknown)!r}")
     return program
@@ -101,7 +106,7 @@ def _with_frozen(experiment: Experiment, program: Program) -> Program:
     return program
 
 
-def _packed(own: IslandPlan, programs: Sequence[Program]) -> Members:
+def packed_members(own: IslandPlan, programs: Sequence[Program]) -> Members:
     """The programs as members of an island, without fitness."""
     first, *others = programs
     search = replace(own.search, init="seed")

@@ -77,3 +77,11 @@ def rivals(space: Space, members: Any, state: Words) -> Any:
     if space.algorithm == NONREGULARIZED:
         return extremes(members.adjusted, space.tournament, state)
     return climber(members)
+
+
+@inline
+def pair(space: Space, members: Any, state: Words, oldest: Any) -> Any:
+    """Rows of the next parent and of the member that its child replaces: ``oldest`` in regularized evolution."""
+    if space.algorithm == REGULARIZED:
+        return tournament(members.adjusted, space.tournament, state), oldest
+    return rivals(space, members, state)

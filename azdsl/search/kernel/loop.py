@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 
 from azdsl.codegen.numba_jit import call, inline, jit, merged
 from azdsl.ir.packing import CONSTANTS
-from azdsl.search.kernel.algorithms import RANDOM, REGULARIZED, REINFORCE, rivals, tournament
+from azdsl.search.kernel.algorithms import RANDOM, REINFORCE, pair
 from azdsl.search.kernel.cache import Cache, find, put, replace
 from azdsl.search.kernel.canonical import Scratch, canonical_hash, liveness
 from azdsl.search.kernel.evaluation import full, functional_hash
@@ -232,6 +232,14 @@ def mutate_often(space: Space, state: Words, scratch: Scratch, members: Members,
     return changed
 
 
+@inline
+def bear(space: Space, state: Words, scratch: Scratch, members: Members, parent: Any, row: Any, edit: Any) -> Any:
+    """Write a child of the member in row ``parent`` to ``row``. Returns False if it is certainly a copy."""
+    if parent != row:
+        copy_row(space, members, parent, members, row)
+    return uniform(state) < space.mutation and mutate_often(space, state, scratch, members, row, edit)
+
+
 def run_epoch(space: Space, island: Island, scratch: Scratch, engine: Any, candidates: int) -> None:
     """Breed and settle ``candidates`` candidates; the algorithm decides which member each replaces.
 
@@ -254,20 +262,13 @@ def breed(space: Space, island: Island, scratch: Scratch, engine: Any, steps: St
         elif space.algorithm == REINFORCE:
             call(numba.boolean, steps.compose, (space, island.policy, state, members, row))
         elif clock[Clock.WRITTEN] >= clock[Clock.UNCHANGED]:
-            if space.algorithm == REGULARIZED:
-                parent = tournament(members.adjusted, space.tournament, state)
-            else:
-                parent, row = rivals(space, members, state)
+            parent, row = pair(space, members, state, row)
             tunes = space.tune > 0.0 and tuning_due(space, island) and has_incumbent(space, island, parent)
             if tunes:
                 copy_row(space, island.incumbent, 0, members, row)
                 changed = call(numba.boolean, steps.tune, (space, island, scratch, row))
             else:
-                if parent != row:
-                    copy_row(space, members, parent, members, row)
-                changed = uniform(state) < space.mutation and mutate_often(
-                    space, state, scratch, members, row, steps.edit
-                )
+                changed = bear(space, state, scratch, members, parent, row, steps.edit)
         layer = _COPY
         if changed:
             layer = settle(space, island, scratch, engine, steps, row, worst)

@@ -181,7 +181,7 @@ class RunDirectory:
         line = json.dumps(vars(batch)).encode() + b"\n"
 
         def write() -> None:
-            self._proposals_bytes = _append(self.path / PROPOSALS, self._proposals_bytes, line, sync=True)
+            self._proposals_bytes = append(self.path / PROPOSALS, self._proposals_bytes, line, sync=True)
 
         return self._attempt("proposals", write)
 
@@ -209,7 +209,7 @@ class RunDirectory:
 
     def _add_events(self) -> None:
         """Write the waiting events."""
-        self.events_bytes = _append(self.path / EVENTS, self.events_bytes, self._waiting)
+        self.events_bytes = append(self.path / EVENTS, self.events_bytes, self._waiting)
         self._waiting = b""
 
     def _attempt(self, what: str, action: Callable[[], None]) -> bool:
@@ -228,7 +228,7 @@ class RunDirectory:
         return True
 
 
-def _append(path: Path, size: int, data: bytes, sync: bool = False) -> int:
+def append(path: Path, size: int, data: bytes, sync: bool = False) -> int:
     """Append to a file of ``size`` bytes, over the remains of a failed write; with ``sync`` wait for the disk. Returns its new size."""
     with regular.open_to_append(path) as file, atomic.naming(path):
         file.truncate(size)

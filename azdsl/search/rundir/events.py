@@ -1,4 +1,4 @@
-"""The files of a run with one line of JSON per epoch, events and proposals: read as far as they are valid."""
+"""Files of lines of JSON, such as events and proposals with one per epoch: read as far as they are valid."""
 
 from __future__ import annotations
 
