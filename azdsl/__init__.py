@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from azdsl.ask_tell import Search
     from azdsl.config.experiment import Experiment
     from azdsl.config.search import SettingsError
+    from azdsl.diagnosis import Diagnosis
     from azdsl.diagnostics import SyntaxError
     from azdsl.errors import AzdslError
-    from azdsl.inspection import explain, report, score, show
+    from azdsl.inspection import diagnose, explain, report, score, show
     from azdsl.ir import InvalidProgram, Program
     from azdsl.program_score import ProgramScore
     from azdsl.reporting.run_result import RunResult
@@ -26,6 +27,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "AzdslError",
+    "Diagnosis",
     "Evaluation",
     "Experiment",
     "InvalidProgram",
@@ -41,6 +43,7 @@ __all__ = [
     "__version__",
     "compare",
     "compile",
+    "diagnose",
     "evaluate",
     "evolve",
     "explain",
@@ -55,6 +58,7 @@ __all__ = [
 
 _HOMES = {
     "AzdslError": "azdsl.errors",
+    "Diagnosis": "azdsl.diagnosis",
     "SyntaxError": "azdsl.diagnostics",
     "Experiment": "azdsl.config.experiment",
     "InvalidProgram": "azdsl.ir",
@@ -66,6 +70,7 @@ _HOMES = {
     "TaskError": "azdsl.taskset",
     "TaskSet": "azdsl.taskset",
     "Tuned": "azdsl.tuning.run",
+    "diagnose": "azdsl.inspection",
     "explain": "azdsl.inspection",
     "report": "azdsl.inspection",
     "score": "azdsl.inspection",

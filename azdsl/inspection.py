@@ -1,6 +1,6 @@
-"""The public functions that look at programs and runs: ``score``, ``explain``, ``show`` and ``report``.
+"""The public functions that look at programs and runs: ``score``, ``explain``, ``diagnose``, ``show`` and ``report``.
 
-Each does what the command of its name does, and returns what that prints. A program is given as ``ProgramLike``: a program, an
+Each but ``diagnose`` does what the command of its name does, and returns what that prints. A program is given as ``ProgramLike``: a program, an
 experiment, a result, the text of a ``.az`` file, or the path of one or of a run directory. ``data``, ``target_column``, ``columns``
 and ``metric`` replace those of its task, as in ``azdsl score``.
 """
@@ -22,6 +22,7 @@ from azdsl.search.rundir import names
 from azdsl.taskset import TaskSet
 
 if TYPE_CHECKING:
+    from azdsl.diagnosis import Diagnosis
     from azdsl.export.readable.explain import Explanation
     from azdsl.program_score import ProgramScore
 
@@ -91,6 +92,24 @@ def explain(
     check_whole("seeds", seeds, 1)
     found = _on_tasks(program, tasks, _data(data, target_column, columns, metric))
     return explain_on_fresh_tasks(found.experiment, found.directory, tasks, seeds)
+
+
+def diagnose(program: ProgramLike, *, tasks: TaskSet | None = None, on: Split = "search") -> Diagnosis:
+    r"""What is wrong with a program: instructions without effect, and the first value that is NaN or infinite, or error that is too large.
+
+    It is evaluated on its search tasks, those of another split ``on``, or a task set; where its fitness is 0 once more in pure
+    Python, up to the first fault. ``print`` shows what was found. Raises what ``score`` raises.
+
+    >>> program = "def Setup():\n  s2 = -1\n  s3 = log(s2)\ndef Predict():\n  s1 = s3\n  s4 = s3 + s3\n"
+    >>> print(diagnose(program))
+    without effect: s4 = s3 + s3 in Predict
+    task 0, after 0 training examples: s3 = log(s2) in Setup gives nan
+    """
+    from azdsl.diagnosis import diagnose as run
+
+    check_choice("split", on, get_args(Split))
+    found = _on_tasks(program, tasks, {})
+    return run(found.experiment, found.directory, tasks=tasks, on=on)
 
 
 def show(

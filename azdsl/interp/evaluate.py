@@ -45,7 +45,7 @@ def evaluate(
     with np.errstate(all="ignore"):
         rules = Rules(tasks.metric_definition, tasks.classes, PRECISIONS[precision](max_abs_error))
         return [
-            _task_fitness(
+            task_fitness(
                 Machine(program, tasks.features, seed=seed, task=task, metric=rules.metric, precision=precision),
                 tasks,
                 task,
@@ -55,7 +55,7 @@ def evaluate(
         ]
 
 
-def _task_fitness(machine: Machine, tasks: TaskSet, task: int, rules: Rules) -> float:
+def task_fitness(machine: Machine, tasks: TaskSet, task: int, rules: Rules) -> float:
     """The best validation of one task; 0 if training stopped before the first validation."""
     train = _examples(tasks.train_X[task], tasks.train_y[task])
     valid = _examples(tasks.valid_X[task], tasks.valid_y[task])
