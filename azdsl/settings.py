@@ -230,7 +230,8 @@ class EvolveSettings(ExperimentSettings, total=False):
     on_epoch: OnEpoch | None
     """Called with a Snapshot after every epoch; stops the search by returning true."""
     proposals: Function | str | None
-    """A function of the hall of fame, called once an epoch, that gives programs or texts to try; or a command."""
+    """A function of the hall of fame, called once an epoch, that gives programs or texts to try; a command; or a
+    record."""
     cluster: Any
     """A Dask cluster: its address, local:N or a distributed.Client."""
 

@@ -39,7 +39,7 @@ HELP: Mapping[str, str] = {
     "workers": "number of islands or runs that run in parallel (default: one per core); no effect on the result",
     "resume": "run directory of a run to continue",
     "quiet": "show no progress",
-    "proposals": "a function of the hall of fame, called once an epoch, that gives programs or texts to try; or a command",
+    "proposals": "a function of the hall of fame, called once an epoch, that gives programs or texts to try; a command; or a record",
     "on_epoch": "called with a Snapshot after every epoch; stops the search by returning true",
     "cluster": "a Dask cluster: its address, local:N or a distributed.Client",
     "algorithms": "search algorithms to compare (default: all)",

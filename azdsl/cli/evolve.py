@@ -51,7 +51,7 @@ from azdsl.search.rundir import names
     "--proposals",
     metavar="COMMAND",
     help="Command that proposes programs: run once an epoch, it reads the hall of fame as lines of JSON (epoch, size, fitness, program) "
-    "and prints .az texts, separated by lines ---.",
+    "and prints .az texts, separated by lines ---. Or the proposals.jsonl of a run, which is repeated.",
 )
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option(

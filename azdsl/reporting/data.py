@@ -46,6 +46,7 @@ class Run:
     ``fitness`` is that on the selection tasks; it, ``test_fitness`` and ``search_fitness`` are None until they are known.
     ``history`` has the record of each epoch, ``settings`` the tables of ``config.toml``. ``ending`` is what was found beside the seed,
     ``fec_sample`` the check of the cache; both are None until the run has ended. ``from_python``: tasks of a split were given from Python.
+    ``proposals``: programs were proposed from outside.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Run:
     ending: Ending | None = None
     fec_sample: Mapping[str, int] | None = None
     from_python: bool = False
+    proposals: bool = False
 
     @property
     def metric_definition(self) -> Metric:

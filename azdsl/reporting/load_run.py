@@ -64,7 +64,8 @@ def _read(path: Path) -> Run:
         Member(e.size, e.fitness, e.island, e.birth, e.program, names.entry(e.size)) for e in result.hall_of_fame
     ]
     about = config.pop("run")
-    return make_run(path.resolve().name, result, members, config, str(about["azdsl"]), bool(about["tasks_from_python"]))
+    from_python, proposals = bool(about["tasks_from_python"]), (path / names.PROPOSALS).exists()
+    return make_run(path.resolve().name, result, members, config, str(about["azdsl"]), from_python, proposals)
 
 
 def _result(path: Path) -> RunResult:

@@ -19,10 +19,11 @@ def section(run: Run) -> str:
     seeds = quoted(f"{run.name}/{names.SEED}")
     if run.experiment.further_seeds:
         seeds += f" {quoted(f'{run.name}/{names.FURTHER_SEEDS}')}/*.az"
+    proposals = f" --proposals {quoted(f'{run.name}/{names.PROPOSALS}')}" if run.proposals else ""
     best, hall_of_fame = quoted(f"{run.name}/{names.BEST}"), quoted(f"{run.name}/{names.HALL_OF_FAME_FILES}")
     commands = [
         f"pip install {quoted(f'azdsl=={run.version}')}",
-        f"azdsl evolve {seeds} --out again{limit}",
+        f"azdsl evolve {seeds} --out again{limit}{proposals}",
         f"cmp again/{names.BEST} {best} && diff -r again/{names.HALL_OF_FAME_FILES} {hall_of_fame}",
         f"azdsl score {best}",
     ]
@@ -34,6 +35,11 @@ def section(run: Run) -> str:
         words += (
             " This run was stopped by a time limit or by hand between two exchanges: the same number of candidates gives "
             "nearly, but not exactly, the same search."
+        )
+    if run.proposals:
+        words += (
+            f" Programs were proposed while it ran. They are in {names.PROPOSALS}, and these commands try them again, at the same time; "
+            "the function or the command that proposed them is not asked."
         )
     if run.from_python:
         words += " Tasks were given from Python: call azdsl.evolve with the same tasks."

@@ -19,7 +19,9 @@ def of_result(result: Result) -> Run:
     settings = tomllib.loads(config_text(result.experiment, ""))
     settings.pop("run")
     name = result.run_dir.name if result.run_dir else "a search"
-    return make_run(name, result, members, settings, __version__, bool(result.tasks))
+    return make_run(
+        name, result, members, settings, __version__, bool(result.tasks), proposals=result.proposals is not None
+    )
 
 
 def make_run(
@@ -29,10 +31,11 @@ def make_run(
     settings: Mapping[str, Mapping[str, Any]],
     version: str,
     from_python: bool,
+    proposals: bool,
 ) -> Run:
     """The data of a run from its result, with the members of its hall of fame, the tables of ``config.toml`` and the version of azdsl.
 
-    ``from_python`` says whether tasks of a split were given from Python.
+    ``from_python`` says whether tasks of a split were given from Python, ``proposals`` whether programs were proposed.
     """
     kept = ("metric", "evaluations", "seconds", "stopped", "fitness", "test_fitness", "search_fitness", "layers")
     return Run(
@@ -49,6 +52,7 @@ def make_run(
         fec_sample=result.fec_sample,
         version=version,
         from_python=from_python,
+        proposals=proposals,
         **{key: getattr(result, key) for key in kept},
     )
 

@@ -121,7 +121,8 @@ def run(
     directory for the run; with ``name`` it is the next free ``runs/<name>-<n>``; with neither nothing is written.
     ``resume`` is the directory of a run to continue: ``experiment`` may be None, or differ in its stopping conditions.
     ``on_epoch`` gets a ``Snapshot`` after every exchange and stops the search by returning true. ``proposals`` is called with the hall of
-    fame once an epoch and gives programs to try; or it is a command that reads and prints them (``search.proposer``). Islands run in ``workers``
+    fame once an epoch and gives programs to try; or it is a command that reads and prints them (``search.proposer``), or
+    the ``proposals.jsonl`` of a run, which is repeated. Islands run in ``workers``
     threads of this process, or in ``placement``.
     Raises ``SettingsError``, ``TaskError``, ``ExecutorError`` and ``OSError``.
     """

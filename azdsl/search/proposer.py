@@ -1,4 +1,4 @@
-"""The proposer of a run: the function or the command that is asked once an epoch for programs to try."""
+"""The proposer of a run: the function, the command or the record that gives programs to try, once an epoch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
+from azdsl import regular
 from azdsl.config.search import SettingsError
 from azdsl.errors import AzdslError
 from azdsl.ir import Program
@@ -26,13 +28,16 @@ from azdsl.search.islands.proposals import Batch, examine
 from azdsl.search.islands.run_state import RunState
 from azdsl.search.kernel.population import Members
 from azdsl.search.rundir import names
-from azdsl.search.rundir.directory import RunDirectory
+from azdsl.search.rundir.directory import RunDirectory, read_proposals
 
 Function = Callable[[HallOfFame], Iterable[Program | str] | None]
 """Programs, or texts of ``.az`` files, to try, given the hall of fame."""
 
-Source = Function | list[str]
-"""The function, or the words of the command."""
+Source = Function | list[str] | Mapping[int, tuple[str, ...]]
+"""The function, the words of the command, or what another run recorded, by epoch."""
+
+RECORD = ".jsonl"
+"""The suffix of a record, which stands in place of a command."""
 
 SEPARATOR = "---"
 """The line between two programs that a command prints."""
@@ -101,6 +106,8 @@ class Proposer:
             if self._failed >= FAILURES:
                 return []
             return _run(self._source, _request(state), halted)
+        if isinstance(self._source, Mapping):
+            return list(self._source.get(state.epoch, ()))
         found: Any = self._source(state.hall_of_fame)
         return [_text(item) for item in ((found,) if isinstance(found, str | Program) else found or ())]
 
@@ -129,11 +136,18 @@ def _text(item: object) -> str:
 
 
 def make_source(proposals: Function | str) -> Source:
-    """The function, or the words of the command. Raises ``SettingsError`` for what is neither, and for a missing command."""
+    """The function, the words of the command, or the content of a record. Raises ``SettingsError`` for anything else, and ``OSError``."""
+    if isinstance(proposals, str) and proposals.endswith(RECORD):
+        batches, found = read_proposals(regular.read(Path(proposals)))
+        if found.damage:
+            raise SettingsError("proposals", f"{proposals} is not a record of proposals: {found.damage}")
+        return {batch.epoch: batch.programs for batch in batches}
     if isinstance(proposals, str):
         return _words(proposals)
     if not callable(proposals):
-        raise SettingsError("proposals", f"proposals is {type(proposals).__name__}: give a function or a command")
+        raise SettingsError(
+            "proposals", f"proposals is {type(proposals).__name__}: give a function, a command or a record"
+        )
     return proposals
 
 

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from search_runs import files, small
@@ -16,6 +17,8 @@ from azdsl.config.experiment import Group
 from azdsl.config.search import IslandSettings, Range, SettingsError
 from azdsl.config.tasks import Linear
 from azdsl.ir import RMSE, remove_dead_code
+from azdsl.reporting.load_run import read_run
+from azdsl.reporting.reproduce import section
 from azdsl.search import proposer, recorder
 from azdsl.search.evolve import run
 from azdsl.search.islands.migration import receive_immigrants
@@ -192,6 +195,26 @@ def test_what_cannot_be_recorded_is_not_tried(tmp_path, monkeypatch):
     assert result.proposals["proposed"] == 0 and plain.proposals is None
 
 
+def test_the_report_says_how_a_run_with_proposals_is_reproduced(tmp_path, monkeypatch):
+    """Its command repeats the record, and gives the same files."""
+    whole = run(small(), out=tmp_path / "a run", proposals=propose, quiet=True)
+    text = unescape(section(read_run(whole.run_dir)))
+    assert "They are in proposals.jsonl, and these commands try them again" in text
+    (line,) = (line for line in text.splitlines() if line.startswith("azdsl evolve "))
+    assert line.endswith(" --out again --proposals 'a run/proposals.jsonl'")
+    monkeypatch.chdir(tmp_path)
+    main([*shlex.split(line.removeprefix("azdsl ")), "--quiet"])
+    assert files(tmp_path / "again") == files(whole.run_dir)
+    record = (whole.run_dir / names.PROPOSALS).read_bytes()
+    assert (tmp_path / "again" / names.PROPOSALS).read_bytes() == record
+    assert "proposals.jsonl" not in section(read_run(run(small(), out=tmp_path / "plain", quiet=True).run_dir))
+    (tmp_path / "cut.jsonl").write_bytes(b'{"epoch": -1}\n')
+    with pytest.raises(SettingsError, match=r"cut\.jsonl is not a record of proposals: line 1 is invalid"):
+        run(small(), proposals="cut.jsonl", quiet=True)
+    with pytest.raises(FileNotFoundError):
+        run(small(), proposals="none.jsonl", quiet=True)
+
+
 SCRIPT = """import json, sys
 lines = [json.loads(line) for line in sys.stdin]
 assert all(line["size"] >= 0 and line["fitness"] >= 0 for line in lines)
@@ -263,7 +286,7 @@ def test_an_interruption_ends_the_wait_for_a_command(tmp_path):
         ("no-such-program --x", "'no-such-program' is not a program that can be run"),
         ("", "the command of proposals is empty"),
         ("'", "is not a command: No closing quotation"),
-        (3, "proposals is int: give a function or a command"),
+        (3, "proposals is int: give a function, a command or a record"),
     ],
 )
 def test_what_is_no_proposer_is_refused_before_the_run(tmp_path, proposals, message):

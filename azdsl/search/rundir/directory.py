@@ -188,11 +188,11 @@ class RunDirectory:
     def proposals(self) -> list[Batch]:
         """All that was proposed so far, up to the first damaged line; the next one is written over it. Raises ``OSError``."""
         file = self.path / PROPOSALS
-        found = events.read(regular.read(file) if file.exists() else b"", Batch)
+        batches, found = read_proposals(regular.read(file) if file.exists() else b"")
         if found.damage:
             self._warn(f"{file} is damaged: {found.damage}; epochs from there on are proposed for again")
         self._proposals_bytes = found.bytes
-        return [Batch(**{**line, "programs": tuple(line["programs"])}) for line in found.events]
+        return batches
 
     def _save_texts(self, files: Mapping[str, str]) -> None:
         folder = self.path / HALL_OF_FAME_FILES
@@ -226,6 +226,12 @@ class RunDirectory:
             self._warn(f"writing to {self.path} works again")
         self._failing.discard(what)
         return True
+
+
+def read_proposals(data: bytes) -> tuple[list[Batch], events.Events]:
+    """The proposals in a record, up to the first damaged line, and how far they were read."""
+    found = events.read(data, Batch)
+    return [Batch(**{**line, "programs": tuple(line["programs"])}) for line in found.events], found
 
 
 def append(path: Path, size: int, data: bytes, sync: bool = False) -> int:
