@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from from_python import from_python
 from strategies import random_program
 
 from azdsl import parse
@@ -40,10 +41,10 @@ def test_fields_of_a_word():
 def test_compiled_code_has_the_same_fields():
     word = packing.make_word(65, 1, 0xFFFF, 63)
     for name in FIELDS:
-        assert getattr(instruction_words, name)(word) == getattr(packing, name)(word)
-    assert instruction_words.make_word(65, 1, 0xFFFF, 63) == word
+        assert from_python(getattr(instruction_words, name))(word) == getattr(packing, name)(word)
+    assert from_python(instruction_words.make_word)(65, 1, 0xFFFF, 63) == word
     changed = packing.with_field(word, packing.B_SHIFT, 9)
-    assert instruction_words.with_field(word, packing.B_SHIFT, 9) == changed
+    assert from_python(instruction_words.with_field)(word, packing.B_SHIFT, 9) == changed
 
 
 def test_registers_of_a_program_in_order_of_appearance():
