@@ -123,6 +123,30 @@ def test_islands_with_tasks_of_their_own(tmp_path, client):
     assert same(*results)
 
 
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_proposals_enter_the_islands_of_a_cluster(tmp_path, client, processes):
+    """Also of a run that goes on where it was not started."""
+
+    def propose(hall_of_fame):
+        return [hall_of_fame[-1].program, f"def Predict():\n  s1 = s{len(hall_of_fame) % 3}\n", "no program"]
+
+    whole = run(experiment(), out=tmp_path / "threads", quiet=True, workers=1, proposals=propose)
+    path = tmp_path / "cluster"
+    with connect("local:2" if processes else client) as placement:
+        run(
+            experiment(),
+            out=path,
+            quiet=True,
+            placement=placement,
+            proposals=propose,
+            on_epoch=lambda snapshot: snapshot.epoch == 2,
+        )
+        result = run(None, resume=path, quiet=True, placement=placement, proposals=propose)
+    assert same(result, whole) and result.proposals == whole.proposals
+    assert whole.proposals["proposed"] - whole.proposals["refused"] >= 4
+    assert (path / "proposals.jsonl").read_bytes() == (tmp_path / "threads" / "proposals.jsonl").read_bytes()
+
+
 def test_workers_without_the_job_receive_it(tmp_path, on_threads, client, monkeypatch):
     given = []
     take = remote.Jobs.take
