@@ -310,15 +310,16 @@ def _conclude(session: Session, prepared: _Run, reason: str) -> Result:
         ending=ending,
         tasks=plan.tasks if data.words else "",
         proposals=session.proposer.counts if session.proposer else None,
-        stages=tuple(_summary(plan.experiment.stages[number], past) for number, past in numbered(ended.past)),
+        stages=tuple(_summary(number, plan.experiment.stages[number], past) for number, past in numbered(ended.past)),
     )
     session.recorder.add_result(result.as_dict())
     return result
 
 
-def _summary(stage: Stage, past: PastStage) -> dict[str, Any]:
-    """A stage that ended, as the result states it."""
+def _summary(number: int, stage: Stage, past: PastStage) -> dict[str, Any]:
+    """A stage that ended, as the result states it: its number counted from 1, the same for each attempt at it."""
     return {
+        "number": number + 1,
         "stage": str(stage),
         "evaluations": past.evaluations,
         "fitness": past.fitness,

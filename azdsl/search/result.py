@@ -128,8 +128,10 @@ class Result:
         lines = [f"fitness   {', '.join(known)}"] + ([f"tasks     {self.tasks}"] if self.tasks else [])
         if self.ending:
             lines += self.ending.lines()
-        for number, stage in enumerate(self.stages, 1):
-            lines.append(f"stage {number}   {stage['evaluations']:,} candidates; {stage['stopped']}")
+        for place, stage in enumerate(self.stages, 1):  # a result of an earlier version has no number
+            lines.append(
+                f"stage {stage.get('number', place)}   {stage['evaluations']:,} candidates; {stage['stopped']}"
+            )
         lines.append(f"search    {self.evaluations:,} candidates, {self.seconds:.1f} s; {self.stopped}")
         if self.proposals:
             lines.append(f"proposals {describe_proposals(self.proposals)}")

@@ -11,7 +11,9 @@ from search_runs import files
 from azdsl.config.experiment import Stage
 from azdsl.config.search import StageSettings
 from azdsl.search import recorder, session
+from azdsl.search.display.introduction import introduction
 from azdsl.search.evolve import run
+from azdsl.search.islands.plan import Plan
 from azdsl.search.islands.stages import initial
 
 
@@ -60,7 +62,9 @@ def test_a_stage_of_several_attempts(tmp_path, monkeypatch):
     monkeypatch.setattr(session.stages, "carry_over", spy)
     whole = run(attempts(), out=tmp_path / "whole", quiet=True, workers=1)
     assert [event["stage"] for event in whole.history] == [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3]
-    assert [stage["evaluations"] for stage in whole.stages] == [800] * 5
+    assert [(stage["number"], stage["evaluations"]) for stage in whole.stages] == [(n, 800) for n in (1, 1, 1, 2, 2)]
+    assert str(whole).count("stage 2   800 candidates; max_evals 500 reached") == 2
+    assert "until max_evals 500, 3 attempts" in next(introduction(Plan(attempts(), *[None] * 5), "", None, False))
     islands = [set(whole.history[at]["islands"]) for at in range(12)]
     assert islands[1].isdisjoint(islands[3]) and islands[7].isdisjoint(islands[9]), "each has other random numbers"
     past = started[-1][0].past
