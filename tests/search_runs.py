@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import learners
+
 from azdsl.config.experiment import EVOLVABLE, Experiment
 from azdsl.config.search import Range, Registers, Search
 from azdsl.config.tasks import Linear
@@ -14,6 +16,10 @@ OPS = tuple(
     BY_NAME[n]
     for n in ("const", "dot", "scalar_subtract", "scalar_multiply", "vector_scale", "vector_add", "vector_gaussian")
 )
+
+
+LEARNER = learners.LINEAR.replace("s4", "s3").replace("0.01", "0.05")
+"""A linear learner in the registers of ``small``."""
 
 
 def small(all_ops: bool = False, **search: Any) -> Experiment:

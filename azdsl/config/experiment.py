@@ -81,7 +81,7 @@ class Stage:
                 "stage",
                 "missed=first follows a stage that ends without its target: set target, and max_evals or patience",
             )
-        if own.attempts is not None and own.attempts > 1 and own.max_evals is own.patience is None:
+        if own.attempts > 1 and own.max_evals is own.patience is None:
             raise SettingsError("stage", "each of several attempts needs an end: set max_evals or patience")
 
     def __str__(self) -> str:

@@ -252,9 +252,9 @@ class StageSettings:
         "what follows a stage that ends without its target: the next stage, or the first one with a new initial population (default: next)",
         choices=("next", "first"),
     )
-    attempts: int | None = _key(
-        None,
-        "how often the stage is searched until its target is reached; if never, the next one starts from the answers of all (default: 1)",
+    attempts: int = _key(
+        1,
+        "how often the stage is searched until its target is reached; if never, the next one starts from the answers of all",
         1,
         10_000,
     )

@@ -58,11 +58,6 @@ class Place:
     calls: tuple[Call, ...]
 
     @property
-    def head(self) -> str:
-        """The first token of the statement before the word at the offset; empty where the statement begins."""
-        return self.before[0].text if self.before else ""
-
-    @property
     def quoted(self) -> bool:
         """Whether the offset is in a comment, in a number or in a text in quotes."""
         around = self.before[-1:] + self.after[:1]

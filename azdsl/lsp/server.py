@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -62,19 +61,14 @@ def make_server() -> LanguageServer:
 def _synchronize(server: LanguageServer) -> None:
     """Register the notifications about texts; the answers are their errors."""
 
-    def publish(document: Document, found: Sequence[Diagnostic]) -> None:
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def checked(params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams) -> None:
+        document = params.text_document
         at = _positions(server, document)
-        listed = [_diagnostic(one, at) for one in found]
+        listed = [_diagnostic(one, at) for one in diagnostics(at.text)]
         version = server.workspace.get_text_document(document.uri).version
         server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, listed, version))
-
-    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    def opened(params: types.DidOpenTextDocumentParams) -> None:
-        publish(params.text_document, diagnostics(_positions(server, params.text_document).text))
-
-    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-    def changed(params: types.DidChangeTextDocumentParams) -> None:
-        publish(params.text_document, diagnostics(_positions(server, params.text_document).text))
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseTextDocumentParams) -> None:

@@ -15,7 +15,6 @@ from azdsl.taskset import TaskSet
 
 X = np.random.default_rng(0).normal(size=(3, 20, 4))
 TASKS = TaskSet.from_arrays(X, X.sum(axis=2), X, X.sum(axis=2))
-GROWS = "def Predict():\n  s1 = dot(v0, v1)\ndef Learn():\n  v1 = {0} * v0\n  s5 = log(s1)\n"
 
 
 def found(text, tasks=TASKS):

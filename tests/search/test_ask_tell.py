@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from search_runs import small
+from search_runs import LEARNER, small
 
 import azdsl
 from azdsl.config.search import SettingsError
@@ -19,16 +19,7 @@ from azdsl.search.evolve import run
 from azdsl.search.islands.selection import canonical
 from azdsl.search.rundir.checkpoint import member_arrays
 
-SEED = azdsl.parse("""def Setup():
-  s2 = 0.05
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s3 = s3 * s2
-  v2 = s3 * v0
-  v1 = v1 + v2
-""")
+SEED = azdsl.parse(LEARNER)
 FEW = azdsl.parse("def Predict():\n  s1 = dot(v0, v1)\n")
 MEAN = azdsl.parse("def Predict():\n  s2 = mean(v0)\n  s3 = mean(v0)\n  s1 = s2 + s3\n")
 

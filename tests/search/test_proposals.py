@@ -9,7 +9,7 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from search_runs import files, small
+from search_runs import LEARNER, files, small
 
 import azdsl
 from azdsl.cli import main
@@ -30,16 +30,7 @@ from azdsl.search.rundir.directory import RunDirectory
 from azdsl.search.task_sets import Given
 from azdsl.syntax import parse_experiment
 
-GOOD = """def Setup():
-  s2 = 0.05
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s3 = s3 * s2
-  v2 = s3 * v0
-  v1 = v1 + v2
-"""
+GOOD = LEARNER
 OTHERS = [f"def Predict():\n  s2 = dot(v0, v0)\n  s3 = s2 * s2\n  s1 = s{n} - s3\n" for n in (0, 1, 2)]
 CHEAP = Linear(features=3, tasks=2, train=8, valid=4)
 

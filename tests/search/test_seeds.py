@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_runs import small
+from search_runs import LEARNER, small
 
 import azdsl
 from azdsl.cli import main
@@ -23,17 +23,7 @@ from azdsl.search.result import Result
 from azdsl.syntax import parse_experiment
 from azdsl.tasks import build
 
-SLOW = """
-def Setup():
-  s2 = 0.001
-def Predict():
-  s1 = dot(v0, v1)
-def Learn():
-  s3 = s0 - s1
-  s3 = s3 * s2
-  v2 = s3 * v0
-  v1 = v1 + v2
-"""
+SLOW = "\n" + LEARNER.replace("0.05", "0.001")
 MEAN = "def Predict():\n  s1 = mean(v0)\n"
 ARCTAN = "def Predict():\n  s2 = mean(v0)\n  s1 = arctan(s2)\n"
 PROGRAMS = tuple(map(azdsl.parse, (SLOW, MEAN, ARCTAN)))

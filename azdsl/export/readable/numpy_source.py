@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from azdsl.export.readable.numpy_templates import DRAWS, FIT, HELPERS, SQUASH
 from azdsl.export.readable.op_text import Library, NoText, python_text
-from azdsl.export.readable.python_writer import Dialect, Writer, method, names_in
+from azdsl.export.readable.python_writer import Dialect, Writer, float_text, method, names_in
 from azdsl.export.readable.statements import readable
 from azdsl.ir import METRICS, MetricName, Program
 from azdsl.ops import OPS, Kind, Op
@@ -57,9 +55,13 @@ def numpy_source(program: Program, metric: MetricName = "rmse", seed: int = 0, m
     helpers = [text for name, text in HELPERS.items() if name in used]
     if SQUASH[metric].helper:
         helpers.append(SQUASH[metric].helper)
-    limit = repr(float(max_abs_error)) if math.isfinite(max_abs_error) else 'float("inf")'
     drawn = f", seed={seed}" if writer.draws else ""
-    parts = [_HEAD, *helpers, *([DRAWS] if writer.draws else []), _CLASS.format(limit=limit, seed=drawn)]
+    parts = [
+        _HEAD,
+        *helpers,
+        *([DRAWS] if writer.draws else []),
+        _CLASS.format(limit=float_text(max_abs_error), seed=drawn),
+    ]
     parts[-1] += "        self.draws = Draws(seed)\n" if writer.draws else ""
     zeros = [f"{name} = {zero}" for name, zero in writer.zeros().items()]
     parts[-1] += method("setup(self, n)", "Run Setup for n features, before the first example.", zeros + setup)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import indent
 
-from azdsl.export.readable.op_text import ATOM, level, needs_brackets
+from azdsl.export.readable.op_text import ATOM, level, needs_brackets, right_side
 from azdsl.export.readable.statements import GIVEN, Apply, Expression, Literal, Readable, Ref, Statement, variables
 from azdsl.ir.linearize import Sort, Variable
 from azdsl.ops import Kind, Op
@@ -97,7 +98,7 @@ class Writer:
                 slots = {f"c{n}": self.dialect.number(c) for n, c in enumerate(constants)}
                 slots |= {"old": old, "draw": str(len(self.draws))}
                 if op.random:
-                    self.draws.append(op.template.partition(" = ")[2].format(**slots))
+                    self.draws.append(right_side(op).format(**slots))
                 text = self.dialect.text(op)
                 for slot, operand, kind in zip("ab", operands, op.inputs, strict=False):
                     inner, binds = self._write(operand)
@@ -108,10 +109,15 @@ class Writer:
         raise AssertionError(f"not an expression: {expression!r}")
 
 
-def method(signature: str, doc: str, lines: Iterable[str]) -> str:
+def method(signature: str, doc: str, lines: Iterable[str], decorators: Iterable[str] = ()) -> str:
     """The text of a method, indented for its class, after an empty line."""
-    text = "\n".join([f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in lines)])
+    text = "\n".join([*decorators, f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in lines)])
     return "\n" + indent(text, "    ") + "\n"
+
+
+def float_text(value: float) -> str:
+    """A number as Python; infinity and NaN have no literal."""
+    return repr(float(value)) if math.isfinite(value) else f'float("{value}")'
 
 
 def names_in(lines: Iterable[str]) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from textwrap import indent
 
 from azdsl.export.readable.op_text import Library, python_text
@@ -11,7 +10,7 @@ from azdsl.export.readable.python_writer import Dialect, Writer, names_in
 from azdsl.export.readable.statements import readable
 from azdsl.ir import RMSE, Metric, Program
 from azdsl.ir.linearize import Sort
-from azdsl.ops import Kind, Op
+from azdsl.ops import Kind
 
 HELPERS = {
     "each": '''def each(function, *operands):
@@ -125,13 +124,6 @@ LIBRARY = Library(
     entrywise={"*": "multiply", "/": "divide"},
 )
 
-_KINDS = {Kind.SCALAR: "scalar", Kind.VECTOR: "vector", Kind.MATRIX: "matrix"}
-
-
-@cache
-def _text(op: Op) -> str:
-    return python_text(op, LIBRARY)
-
 
 def _number(value: float) -> str:
     """A number for SymPy: an integer where it is one, which keeps expressions exact."""
@@ -139,7 +131,7 @@ def _number(value: float) -> str:
 
 
 _DIALECT = Dialect(
-    _text,
+    lambda op: python_text(op, LIBRARY),
     {Kind.SCALAR: "sp.S(0)", Kind.VECTOR: "sp.zeros(n, 1)", Kind.MATRIX: "sp.zeros(n, n)"},
     number=_number,
     lasting="",
@@ -185,7 +177,7 @@ def _equations(writer: Writer) -> Iterator[str]:
     yield f"setup = {_dictionary(writer.name(v) for v in kept)}"
     yield "# Predict"
     yield 'features = vector("features", n)'
-    yield from (f'{writer.name(v)} = {_KINDS[v.kind]}("{writer.name(v)}", n)' for v in kept)
+    yield from (f'{writer.name(v)} = {v.kind.word}("{writer.name(v)}", n)' for v in kept)
     yield f'{prediction} = {vector}("previous_{prediction}", n)'
     yield from predict
     yield f"predict = {_dictionary([prediction, *map(writer.name, dict.fromkeys(changed[1]))])}"

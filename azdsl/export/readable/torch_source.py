@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from functools import cache
-
 from azdsl.export.readable.op_text import Library, python_text
-from azdsl.export.readable.python_writer import Dialect, Writer, method, names_in
+from azdsl.export.readable.python_writer import Dialect, Writer, float_text, method, names_in
 from azdsl.export.readable.statements import readable
 from azdsl.export.readable.torch_templates import DRAWS, FIT, HELPERS, KNOWN, SQUASH
 from azdsl.ir import METRICS, MetricName, Program
-from azdsl.ops import Kind, Op
+from azdsl.ops import Kind
 
 LIBRARY = Library(
     "PyTorch",
@@ -23,14 +20,9 @@ LIBRARY = Library(
 )
 
 
-@cache
-def _text(op: Op) -> str:
-    return python_text(op, LIBRARY)
-
-
 _ZEROS = {Kind.SCALAR: "like.new_zeros(())", Kind.VECTOR: "like.new_zeros(n)", Kind.MATRIX: "like.new_zeros((n, n))"}
 
-_DIALECT = Dialect(_text, _ZEROS, copied="{}.clone()")
+_DIALECT = Dialect(lambda op: python_text(op, LIBRARY), _ZEROS, copied="{}.clone()")
 
 
 def torch_source(
@@ -48,12 +40,12 @@ def torch_source(
     used = names_in((*setup, *predict, *learn))
     helpers = [text for name, text in HELPERS.items() if name in used]
     chosen = SQUASH[metric]
-    limit = repr(float(max_abs_error)) if math.isfinite(max_abs_error) else 'float("inf")'
     zeros = writer.zeros()
     zeros |= {writer.name(v): _ZEROS[v.kind] for v in writer.lasting if writer.name(v) not in zeros}
     imports = "import math\n\nimport torch\n" if writer.draws else "import torch\n"
     parts = [_HEAD + imports, *helpers, *([chosen.helper] if chosen.helper else []), *([DRAWS] if writer.draws else [])]
-    body = _CLASS.format(features=features, limit=limit, seed=f", seed={seed}" if writer.draws else "")
+    drawn = f", seed={seed}" if writer.draws else ""
+    body = _CLASS.format(features=features, limit=float_text(max_abs_error), seed=drawn)
     body += "        self.draws = Draws(seed)\n" if writer.draws else ""
     names = ", ".join(f'"{name.removeprefix(_DIALECT.lasting)}"' for name in zeros)
     body += f"        for name in [{names}]:\n            self.register_buffer(name, torch.zeros((), dtype=torch.float64))\n"
@@ -63,9 +55,7 @@ def torch_source(
     like = f"like, n = {writer.prediction}, self.features"
     start = [like, "self.visit = torch.zeros_like(self.visit)", *(f"{name} = {zero}" for name, zero in zeros.items())]
     start += ["self.classes = torch.zeros_like(self.classes)"] if METRICS[metric].vector else []
-    body += method("reset(self)", "Forget everything and run Setup.", [*start, *setup]).replace(
-        "    def reset", "    @torch.no_grad()\n    def reset", 1
-    )
+    body += method("reset(self)", "Forget everything and run Setup.", [*start, *setup], ["@torch.no_grad()"])
     for signature, doc, lines in (
         ("predict_one(self, features)", "Run Predict for one example [F].", predict),
         (f"learn_one(self, features, {writer.label})", "Run Learn for one example, after predict_one.", learn),

@@ -21,7 +21,7 @@ def introduction(plan: Plan, workers: str, path: Path | None, default_task: bool
     for number, stage in enumerate(experiment.stages, 1):
         own = describe(stage.task) if stage.task else plan.tasks
         ends = [f"{name} {value:,}" for name in STAGE_ENDS if (value := getattr(stage.settings, name)) is not None]
-        attempts = f", {tries:,} attempts" if (tries := stage.settings.attempts or 1) > 1 else ""
+        attempts = f", {tries:,} attempts" if (tries := stage.settings.attempts) > 1 else ""
         yield f"stage {number}   {own}, until {' or '.join(ends)}{attempts}"
     yield f"task      {plan.tasks}{group}{default}"
     for islands, own in plan.own_tasks.items():

@@ -79,7 +79,7 @@ def following_stage(plan: Plan, stage: Stage, state: RunState) -> int:
     """
     if _reached(plan.search, state):
         return state.stage + 1
-    if len(_attempts(state.past, state.stage)) + 1 < (stage.settings.attempts or 1):
+    if len(_attempts(state.past, state.stage)) + 1 < stage.settings.attempts:
         return state.stage
     return 0 if stage.settings.missed == "first" else state.stage + 1
 

@@ -82,12 +82,8 @@ def breed_unanswered(
     members, state, clock, size = island.members, island.rng, island.clock, island.members.fitness.size
     count, new, tries = 0, 0, 0
     while new < wanted and count < bred.fitness.size and tries < TRIES:
-        row, changed, layer, stands = (
-            clock[Clock.WRITTEN] % size,
-            True,
-            0,
-            clock[Clock.WRITTEN] < clock[Clock.UNCHANGED],
-        )
+        row, changed, layer = clock[Clock.WRITTEN] % size, True, 0
+        stands = clock[Clock.WRITTEN] < clock[Clock.UNCHANGED]
         if not stands:
             parent, row = pair(space, members, state, row)
             copy_row(space, members, row, spare, 0)
